@@ -1,0 +1,1 @@
+//! Programs that show trine, one lesson each; the programs are the `[[example]]` entries.

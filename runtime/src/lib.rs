@@ -1,0 +1,1 @@
+//! One attribute, three ways to run a function concurrently.
