@@ -1,0 +1,316 @@
+//! The state machine under a task: who may run it, who may finish it, who waits for it.
+//!
+//! A [`JobCell`] lies inside the call object of an engine, so a task is one allocation. Its state
+//! is one word; every exclusive right (to the job, to the output, to the waiter) is won by one
+//! atomic step on that word, and only the winner touches the memory behind it. That is the whole
+//! argument for the `unsafe` here; `loom` checks it (`cell/model.rs`).
+//!
+//! ```text
+//! PENDING ──admit──▶ QUEUED ──claim──▶ RUNNING ──finish──▶ FINISHING ──▶ FINISHED
+//!    └──────revoke──────┴───────────────▲
+//! ```
+//!
+//! * `PENDING`: waits for a place under the function's `limit`; nobody may run it yet.
+//! * `QUEUED`: whoever claims first, runs it: a worker, or the thread that joins it.
+//! * `RUNNING`: somebody won the job. Entered by a claim (to run) or a revocation (to cancel).
+//! * `FINISHING`: somebody won the right to write the output: the body's end, a deadline, a kill.
+//! * `FINISHED`: the output is there. Final.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::error::Error;
+use crate::function::Function;
+use crate::limit::Place;
+use crate::panic::drop_quietly;
+use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
+use crate::sync::{UnsafeCell, yield_now};
+
+#[cfg(all(test, trine_loom))]
+mod model;
+
+const STAGE: u32 = 0b111;
+const PENDING: u32 = 0;
+const QUEUED: u32 = 1;
+const RUNNING: u32 = 2;
+/// One bit from `FINISHED`, so that one `fetch_or` publishes the output.
+const FINISHING: u32 = 0b110;
+const FINISHED: u32 = 0b111;
+
+/// Cancellation was asked for; bodies on threads see it by `trine::cancelled()`.
+const CANCELLED: u32 = 1 << 3;
+/// Somebody is writing the waiter.
+const REGISTERING: u32 = 1 << 4;
+/// The output is taken, or about to be: set once, by whoever takes it.
+const TAKEN: u32 = 1 << 5;
+/// Nobody will take the output: whoever finishes drops it.
+const ABANDONED: u32 = 1 << 6;
+
+/// Who is told that a task has finished.
+pub(crate) enum Waiter {
+    /// A future's executor, or a thread that joins.
+    Waker(Waker),
+    /// A combinator, and which of its tasks this is.
+    Observer(Arc<dyn Observer>, usize),
+}
+
+/// A combinator over tasks.
+pub(crate) trait Observer: Send + Sync {
+    /// The `index`th task has finished; runs on the thread that finished it.
+    fn finished(self: Arc<Self>, index: usize);
+}
+
+impl Waiter {
+    fn tell(self) {
+        match self {
+            Self::Waker(waker) => waker.wake(),
+            Self::Observer(observer, index) => observer.finished(index),
+        }
+    }
+}
+
+/// The word on which every right is won.
+pub(crate) struct State(AtomicU32);
+
+impl State {
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.0.load(Acquire) & CANCELLED != 0
+    }
+
+    /// Moves from one stage to another, keeping the flags.
+    fn advance(&self, from: u32, to: u32) -> bool {
+        let mut state = self.0.load(Acquire);
+        while state & STAGE == from {
+            let next = state & !STAGE | to;
+            match self.0.compare_exchange_weak(state, next, AcqRel, Acquire) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+}
+
+/// The part of a task that does not depend on how it runs.
+pub(crate) struct Cell<T> {
+    state: State,
+    output: UnsafeCell<Option<Result<T, Error>>>,
+    waiter: UnsafeCell<Option<Waiter>>,
+}
+
+// SAFETY: `output` and `waiter` are touched only by the thread that won the right to by an atomic
+// step on `state` (see `finish`, `take` and `register`); values of `T` move between threads, which
+// `T: Send` allows, and are never shared.
+unsafe impl<T: Send> Sync for Cell<T> {}
+// SAFETY: it owns a `T`, an `Error` and a `Waiter`, which are all `Send`.
+unsafe impl<T: Send> Send for Cell<T> {}
+
+impl<T> Cell<T> {
+    fn at(stage: u32) -> Self {
+        Self {
+            state: State(AtomicU32::new(stage)),
+            output: UnsafeCell::new(None),
+            waiter: UnsafeCell::new(None),
+        }
+    }
+
+    /// A cell without a job, for what is under way from the start: combinators, for example.
+    pub(crate) fn running() -> Self {
+        Self::at(RUNNING)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.state.0.load(Acquire) & STAGE == FINISHED
+    }
+
+    /// Whether the job may be claimed, at this moment.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.state.0.load(Acquire) & STAGE == QUEUED
+    }
+
+    /// Notes that cancellation was asked for; changes nothing else.
+    pub(crate) fn request_cancel(&self) {
+        self.state.0.fetch_or(CANCELLED, AcqRel);
+    }
+
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.state.is_cancel_requested()
+    }
+
+    /// What a body that runs as this task is told of it.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Ends a running task. Gives the result back if it has ended already: a deadline or a kill
+    /// came first.
+    pub(crate) fn finish(&self, result: Result<T, Error>) -> Result<(), Result<T, Error>> {
+        if !self.state.advance(RUNNING, FINISHING) {
+            return Err(result);
+        }
+        self.output.with_mut(|output| {
+            // SAFETY: only one caller wins the step to `FINISHING`, and nobody reads before
+            // `FINISHED`.
+            unsafe { *output = Some(result) }
+        });
+        let state = self.state.0.fetch_or(FINISHED, AcqRel);
+        if state & ABANDONED != 0
+            && let Some(output) = self.take()
+        {
+            drop_quietly(output);
+        }
+        // A registration under way sees `FINISHED` when it ends and tells its waiter itself.
+        if state & REGISTERING == 0 {
+            let waiter = self.waiter.with_mut(|waiter| {
+                // SAFETY: nobody was registering when `FINISHED` was set, and from then on nobody
+                // begins to; only the caller that set it comes here.
+                unsafe { (*waiter).take() }
+            });
+            if let Some(waiter) = waiter {
+                waiter.tell();
+            }
+        }
+        Ok(())
+    }
+
+    /// The output, once: whoever comes first gets it.
+    pub(crate) fn take(&self) -> Option<Result<T, Error>> {
+        let state = self.state.0.load(Acquire);
+        if state & STAGE != FINISHED || state & TAKEN != 0 {
+            return None;
+        }
+        if self.state.0.fetch_or(TAKEN, AcqRel) & TAKEN != 0 {
+            return None;
+        }
+        self.output.with_mut(|output| {
+            // SAFETY: `FINISHED` says that the output was written, and only one caller sets `TAKEN`.
+            unsafe { (*output).take() }
+        })
+    }
+
+    /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Says whether
+    /// the task was still going on, the first time.
+    pub(crate) fn abandon(&self) -> bool {
+        let state = self.state.0.fetch_or(ABANDONED, AcqRel);
+        if state & STAGE == FINISHED {
+            drop(self.take());
+            return false;
+        }
+        state & ABANDONED == 0
+    }
+
+    /// Has the waiter told when the task finishes, in the place of an earlier one. Gives it back if
+    /// the task has finished.
+    pub(crate) fn register(&self, waiter: Waiter) -> Result<(), Waiter> {
+        let mut state = self.state.0.load(Acquire);
+        loop {
+            if state & STAGE == FINISHED {
+                return Err(waiter);
+            }
+            if state & REGISTERING != 0 {
+                // A task has one handle and so one registrar at a time. Two would be a defect of
+                // this crate; even then the memory stays sound.
+                yield_now();
+                state = self.state.0.load(Acquire);
+                continue;
+            }
+            let next = state | REGISTERING;
+            match self.state.0.compare_exchange_weak(state, next, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(now) => state = now,
+            }
+        }
+        let earlier = self.waiter.with_mut(|slot| {
+            // SAFETY: setting `REGISTERING` while not `FINISHED` is the exclusive right to the
+            // waiter until it is cleared below; `finish` keeps off while it is set.
+            unsafe { (*slot).replace(waiter) }
+        });
+        let finished = self.state.0.fetch_and(!REGISTERING, AcqRel) & STAGE == FINISHED;
+        // Dropped only now: a waker's destructor is other people's code.
+        drop(earlier);
+        if finished {
+            let waiter = self.waiter.with_mut(|slot| {
+                // SAFETY: `finish` saw `REGISTERING` and left the waiter to us, and nobody
+                // registers with a finished task.
+                unsafe { (*slot).take() }
+            });
+            return waiter.map_or(Ok(()), Err);
+        }
+        Ok(())
+    }
+}
+
+/// A [`Cell`] with the job that will fill it: what an engine embeds in its call object.
+pub(crate) struct JobCell<J, T> {
+    function: &'static Function,
+    cell: Cell<T>,
+    job: UnsafeCell<Option<J>>,
+}
+
+// SAFETY: as for `Cell`; `job` is touched only by the thread that won the step to `RUNNING`.
+unsafe impl<J: Send, T: Send> Sync for JobCell<J, T> {}
+// SAFETY: it owns a `J` and a `Cell<T>`, which are `Send`.
+unsafe impl<J: Send, T: Send> Send for JobCell<J, T> {}
+
+/// A job that was won, with its place under the function's `limit`, which must be held until the
+/// body has ended and its arguments are dropped.
+pub(crate) struct Claim<J> {
+    pub(crate) job: J,
+    pub(crate) place: Place,
+}
+
+impl<J, T> JobCell<J, T> {
+    /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
+    pub(crate) fn new(function: &'static Function, job: J) -> Self {
+        let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
+        Self { function, cell: Cell::at(stage), job: UnsafeCell::new(Some(job)) }
+    }
+
+    pub(crate) fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    pub(crate) fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    /// Makes a pending job claimable; false if it was revoked.
+    pub(crate) fn admit(&self) -> bool {
+        self.cell.state.advance(PENDING, QUEUED)
+    }
+
+    /// Wins the job, to run it: exactly one caller does.
+    pub(crate) fn claim(&self) -> Option<Claim<J>> {
+        if !self.cell.state.advance(QUEUED, RUNNING) {
+            return None;
+        }
+        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()) })
+    }
+
+    /// Ends a task that has not started with this error, and drops its job; false if it has
+    /// started. The job's destructors run on this thread.
+    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
+        let place = if self.cell.state.advance(PENDING, RUNNING) {
+            None
+        } else if self.cell.state.advance(QUEUED, RUNNING) {
+            self.function.limiter()
+        } else {
+            return Err(why);
+        };
+        let place = Place(place);
+        self.cell.request_cancel();
+        if let Some(job) = self.take_job() {
+            drop_quietly(job);
+        }
+        drop(place);
+        let _ = self.cell.finish(Err(why));
+        Ok(())
+    }
+
+    fn take_job(&self) -> Option<J> {
+        self.job.with_mut(|job| {
+            // SAFETY: called once, by the one caller that won the step to `RUNNING`.
+            unsafe { (*job).take() }
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! Why a task has no value: [`Error`], one line for a person, and [`ErrorKind`] for code.
+//!
+//! Every failure of every mode is one type, so that moving a function to another mode changes no
+//! signature. The function's own `Result` is not an error of the task: it is its value.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Why a task ended without a value.
+///
+/// `Display` is one line that names the function and what happened to it:
+/// ``task `render` crashed: killed by SIGSEGV``.
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(threads)]
+/// fn half(number: u32) -> u32 {
+///     assert!(number % 2 == 0, "{number} is odd");
+///     number / 2
+/// }
+///
+/// let error = half(3).join().unwrap_err();
+/// assert!(error.is_panic());
+/// assert_eq!(error.function(), "half");
+/// assert!(error.to_string().starts_with("task `half` panicked: 3 is odd"));
+/// ```
+pub struct Error {
+    // Boxed, so that `Result<T, Error>` costs a word where `T` does.
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    function: &'static str,
+    kind: ErrorKind,
+    /// What the task panicked with; in a mutex since payloads are `Send` alone.
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
+    backtrace: Option<String>,
+}
+
+/// What happened to a task, for code that decides on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The body panicked.
+    Panicked {
+        /// The panic's message, or `Box<dyn Any>` if its payload is no string.
+        message: String,
+        /// `file:line:column` of the panic, where it is known.
+        location: Option<String>,
+    },
+    /// The worker process that ran the body died.
+    Crashed {
+        /// The signal that killed it.
+        signal: Option<i32>,
+        /// The code it exited with.
+        code: Option<i32>,
+    },
+    /// The deadline passed first.
+    TimedOut {
+        /// How long the task was given.
+        after: Duration,
+    },
+    /// Somebody cancelled the task, or the scope or combinator that held it ended first.
+    Cancelled,
+    /// The body wanted more memory than the function's `memory` option allows.
+    MemoryLimit,
+    /// An argument or the result could not be encoded or decoded on its way between processes.
+    Codec {
+        /// What the format said.
+        message: String,
+    },
+    /// No worker could be started for the task.
+    Worker {
+        /// What failed.
+        message: String,
+    },
+}
+
+impl Error {
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.inner.kind
+    }
+
+    /// The name of the concurrent function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        self.inner.function
+    }
+
+    /// The backtrace of a panic in a worker process, if `RUST_BACKTRACE` asked for one.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&str> {
+        self.inner.backtrace.as_deref()
+    }
+
+    /// Whether the body panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Panicked { .. })
+    }
+
+    /// Whether the worker process died.
+    #[must_use]
+    pub fn is_crash(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Crashed { .. })
+    }
+
+    /// Whether a deadline passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind(), ErrorKind::TimedOut { .. })
+    }
+
+    /// Whether the task was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Cancelled)
+    }
+
+    /// Whether the function's memory limit was reached.
+    #[must_use]
+    pub fn is_memory_limit(&self) -> bool {
+        matches!(self.kind(), ErrorKind::MemoryLimit)
+    }
+
+    /// Goes on with the task's panic on this thread, as if the body had been called here.
+    ///
+    /// The payload is the original one in `threads` and `async`; from a worker process it is the
+    /// message, as a `String`.
+    ///
+    /// # Panics
+    /// Always: that is what it does. An error of another kind panics with its `Display` line.
+    pub fn resume_unwind(self) -> ! {
+        let inner = *self.inner;
+        let payload = inner.payload.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match (payload, inner.kind) {
+            (Some(payload), _) => std::panic::resume_unwind(payload),
+            (None, ErrorKind::Panicked { message, .. }) => {
+                std::panic::resume_unwind(Box::new(message))
+            }
+            (None, kind) => panic!("{}", Line { function: inner.function, kind: &kind }),
+        }
+    }
+
+    pub(crate) fn new(function: &'static str, kind: ErrorKind) -> Self {
+        Self {
+            inner: Box::new(Inner { function, kind, payload: Mutex::new(None), backtrace: None }),
+        }
+    }
+
+    pub(crate) fn cancelled(function: &'static str) -> Self {
+        Self::new(function, ErrorKind::Cancelled)
+    }
+
+    pub(crate) fn timed_out(function: &'static str, after: Duration) -> Self {
+        Self::new(function, ErrorKind::TimedOut { after })
+    }
+
+    pub(crate) fn panicked(
+        function: &'static str,
+        payload: Box<dyn Any + Send>,
+        location: Option<String>,
+    ) -> Self {
+        let message = message_of(&*payload);
+        let mut error = Self::new(function, ErrorKind::Panicked { message, location });
+        error.inner.payload = Mutex::new(Some(payload));
+        error
+    }
+
+    /// Adds the backtrace that a worker process took of its panic.
+    #[cfg(feature = "process")]
+    #[allow(dead_code, reason = "other platforms have no worker processes")]
+    pub(crate) fn with_backtrace(mut self, backtrace: Option<String>) -> Self {
+        self.inner.backtrace = backtrace;
+        self
+    }
+}
+
+/// The message of a panic payload, which is a `&str` or a `String` unless `panic_any` made it.
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "Box<dyn Any>".to_owned()
+    }
+}
+
+struct Line<'a> {
+    function: &'a str,
+    kind: &'a ErrorKind,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task `{}` ", self.function)?;
+        match self.kind {
+            ErrorKind::Panicked { message, location } => {
+                write!(f, "panicked: {message}")?;
+                location.as_ref().map_or(Ok(()), |location| write!(f, " ({location})"))
+            }
+            ErrorKind::Crashed { signal: Some(signal), .. } => {
+                write!(f, "crashed: killed by {}", SignalName(*signal))
+            }
+            ErrorKind::Crashed { code: Some(code), .. } => {
+                write!(f, "crashed: its process exited with code {code}")
+            }
+            ErrorKind::Crashed { .. } => f.write_str("crashed: its process is gone"),
+            ErrorKind::TimedOut { after } => write!(f, "timed out after {after:?}"),
+            ErrorKind::Cancelled => f.write_str("was cancelled"),
+            ErrorKind::MemoryLimit => f.write_str("went over its memory limit"),
+            ErrorKind::Codec { message } => {
+                write!(f, "has a value that could not cross between processes: {message}")
+            }
+            ErrorKind::Worker { message } => write!(f, "could not start: {message}"),
+        }
+    }
+}
+
+/// A signal by the name people know, for those that kill processes.
+struct SignalName(i32);
+
+impl fmt::Display for SignalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The numbers that all Unix platforms share; others differ and are told as numbers.
+        let name = match self.0 {
+            1 => "SIGHUP",
+            2 => "SIGINT",
+            3 => "SIGQUIT",
+            4 => "SIGILL",
+            5 => "SIGTRAP",
+            6 => "SIGABRT",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            13 => "SIGPIPE",
+            14 => "SIGALRM",
+            15 => "SIGTERM",
+            #[cfg(target_os = "linux")]
+            7 => "SIGBUS",
+            #[cfg(target_os = "linux")]
+            24 => "SIGXCPU",
+            #[cfg(target_os = "linux")]
+            25 => "SIGXFSZ",
+            #[cfg(target_os = "linux")]
+            31 => "SIGSYS",
+            number => return write!(f, "signal {number}"),
+        };
+        f.write_str(name)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Line { function: self.inner.function, kind: &self.inner.kind }.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("function", &self.inner.function)
+            .field("kind", &self.inner.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::TimedOut { .. } => std::io::ErrorKind::TimedOut,
+            ErrorKind::MemoryLimit => std::io::ErrorKind::OutOfMemory,
+            _ => std::io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

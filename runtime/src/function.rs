@@ -1,0 +1,139 @@
+//! [`Function`]: what is known of a concurrent function, in one static per function.
+
+use std::time::Duration;
+
+use crate::limit::Limiter;
+
+/// The name and the options of a concurrent function.
+///
+/// The attribute puts one into a static of every function it expands; `cargo expand` shows it.
+/// There is no reason to write one by hand.
+///
+/// ```
+/// use std::time::Duration;
+/// static FUNCTION: trine::Function =
+///     trine::Function::new("fetch").limit(8).timeout(Duration::from_secs(5));
+/// assert_eq!(FUNCTION.name(), "fetch");
+/// ```
+#[derive(Debug)]
+pub struct Function {
+    name: &'static str,
+    timeout: Option<Duration>,
+    retries: u32,
+    backoff: Duration,
+    limiter: Limiter,
+    memory: Option<u64>,
+    fresh: bool,
+}
+
+impl Function {
+    /// A function of this name with no options.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            timeout: None,
+            retries: 0,
+            backoff: Duration::ZERO,
+            limiter: Limiter::none(),
+            memory: None,
+            fresh: false,
+        }
+    }
+
+    /// `timeout = …`: each run ends with `TimedOut` that long after it started.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        assert!(!timeout.is_zero(), "`timeout` must be more than zero");
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// `retries = …`: how many more times a failed call is tried.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    pub const fn retries(mut self, retries: u32) -> Self {
+        assert!(retries > 0, "`retries` must be more than zero");
+        self.retries = retries;
+        self
+    }
+
+    /// `backoff = …`: the wait before the first retry; it doubles with each, with jitter.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    pub const fn backoff(mut self, backoff: Duration) -> Self {
+        assert!(!backoff.is_zero(), "`backoff` must be more than zero");
+        self.backoff = backoff;
+        self
+    }
+
+    /// `limit = …`: how many calls of this function run at once in this program.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    pub const fn limit(mut self, limit: usize) -> Self {
+        assert!(limit > 0, "`limit` must be more than zero");
+        self.limiter.set(limit);
+        self
+    }
+
+    /// `memory = …`: how many bytes a worker process that runs it may use.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    pub const fn memory(mut self, bytes: u64) -> Self {
+        assert!(bytes > 0, "`memory` must be more than zero");
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// `fresh`: every call gets a worker process of its own.
+    #[must_use]
+    pub const fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    /// The function's name, as written.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// What the engines ask.
+#[allow(dead_code, reason = "each is asked by some of the modes, which are features")]
+impl Function {
+    pub(crate) const fn time_allowed(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub(crate) const fn retry_limit(&self) -> u32 {
+        self.retries
+    }
+
+    pub(crate) const fn first_backoff(&self) -> Duration {
+        self.backoff
+    }
+
+    pub(crate) const fn limiter(&self) -> Option<&Limiter> {
+        if self.limiter.is_none() { None } else { Some(&self.limiter) }
+    }
+
+    pub(crate) const fn memory_allowed(&self) -> Option<u64> {
+        self.memory
+    }
+
+    pub(crate) const fn wants_fresh_process(&self) -> bool {
+        self.fresh
+    }
+}

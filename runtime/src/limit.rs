@@ -1,0 +1,91 @@
+//! `limit = N`: at most N calls of a function run at once in this program, first come first run.
+//!
+//! A call over the limit is pending: it lies in no engine's queue and holds no thread. Whoever
+//! ends a call hands its place to the longest waiting one.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A call that can wait for a place.
+pub(crate) trait Admit: Send + Sync {
+    /// Makes the call claimable and gives it to its engine; false if it was cancelled meanwhile,
+    /// in which case the place goes to the next.
+    fn admit(self: Arc<Self>) -> bool;
+}
+
+pub(crate) struct Limiter {
+    /// 0 where there is none.
+    limit: usize,
+    line: Mutex<Line>,
+}
+
+struct Line {
+    running: usize,
+    waiting: VecDeque<Arc<dyn Admit>>,
+}
+
+impl Limiter {
+    /// No limit: nobody has to enter.
+    pub(crate) const fn none() -> Self {
+        Self { limit: 0, line: Mutex::new(Line { running: 0, waiting: VecDeque::new() }) }
+    }
+
+    pub(crate) const fn set(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub(crate) const fn is_none(&self) -> bool {
+        self.limit == 0
+    }
+
+    /// Admits the call now, or once there is a place for it.
+    pub(crate) fn enter(&self, call: Arc<dyn Admit>) {
+        let mut line = self.line();
+        if line.running == self.limit {
+            line.waiting.push_back(call);
+            return;
+        }
+        line.running += 1;
+        drop(line);
+        if !call.admit() {
+            self.leave();
+        }
+    }
+
+    /// Gives a place back: the next call in line gets it.
+    pub(crate) fn leave(&self) {
+        loop {
+            let mut line = self.line();
+            let Some(next) = line.waiting.pop_front() else {
+                line.running -= 1;
+                return;
+            };
+            // Unlocked, since the engine may run code that comes here again.
+            drop(line);
+            if next.admit() {
+                return;
+            }
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limiter").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// A place under the limit, held from the claim of a call until its body has ended.
+pub(crate) struct Place(pub(crate) Option<&'static Limiter>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(limiter) = self.0 {
+            limiter.leave();
+        }
+    }
+}

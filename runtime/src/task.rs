@@ -1,0 +1,314 @@
+//! [`Task`]: the one handle of every mode. It knows no engine: a [`Call`] is all it sees of one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::cell::{Cell, Waiter};
+use crate::error::Error;
+use crate::timer::Alarm;
+use crate::wait;
+
+/// What an engine, or a combinator, supplies.
+pub(crate) trait Call<T>: Send + Sync {
+    fn cell(&self) -> &Cell<T>;
+
+    /// The function's name, for errors.
+    fn name(&self) -> &'static str;
+
+    /// The joiner offers its thread: claims the job if it is still queued and runs it here. Does
+    /// nothing where that is not possible.
+    fn help(self: Arc<Self>) {}
+
+    /// Ends the task as hard as the mode can, without blocking. What has not started ends with
+    /// `why`; so does what runs, where it can be stopped, and always if `why` is a deadline.
+    fn cancel(self: Arc<Self>, why: Error);
+
+    /// Whether a thread that blocks here now could never be woken, since it is itself the thread
+    /// that has to run the task.
+    fn needs_this_thread(&self) -> bool {
+        false
+    }
+}
+
+/// A running, or queued, call of a concurrent function: the one handle, for every mode.
+///
+/// Dropping it cancels the call: a task nobody holds is a task nobody wants. Use
+/// [`detach`](Self::detach) to let one run on. What cancelling does depends on the mode, see
+/// [`cancel`](Self::cancel).
+///
+/// A task is joined from plain code ([`join`](Self::join)) or awaited in any executor; it is a
+/// [`Future`]. Both give `Result<T, Error>`, where `T` is what the function returns, a `Result`
+/// too if it returns one.
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(threads)]
+/// fn square(number: u64) -> u64 {
+///     number * number
+/// }
+///
+/// let a = square(3); // starts now
+/// let b = square(4); // starts now
+/// assert_eq!(a.join()? + b.join()?, 25);
+/// # Ok::<(), trine::Error>(())
+/// ```
+#[must_use = "dropping a task cancels it: join or await it, or `detach` it"]
+pub struct Task<T> {
+    call: Arc<dyn Call<T>>,
+    /// A deadline of this handle's own.
+    alarm: Option<Alarm>,
+}
+
+impl<T> Task<T> {
+    pub(crate) fn new(call: Arc<dyn Call<T>>) -> Self {
+        Self { call, alarm: None }
+    }
+
+    /// Waits for the task, blocking the thread.
+    ///
+    /// A task that has not started is claimed and run right here where that is possible (not in
+    /// `async`, and not with a deadline), so a join never waits for a queue and nested joins cannot
+    /// deadlock a pool. A thread of the pool lends its permit while it waits, a thread of a
+    /// multi-thread tokio runtime its other tasks.
+    ///
+    /// # Errors
+    /// The task's [`Error`] when it panicked, crashed, timed out or was cancelled.
+    ///
+    /// # Panics
+    /// When it could only hang: the task needs the current-thread tokio runtime that this very
+    /// thread is running. Await it there.
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// #[concurrent(threads)]
+    /// fn greet(name: String) -> String {
+    ///     format!("hello {name}")
+    /// }
+    /// assert_eq!(greet("trine".into()).join()?, "hello trine");
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn join(self) -> Result<T, Error> {
+        self.help();
+        match self.wait(None) {
+            Some(result) => result,
+            None => unreachable!("without a deadline it waits for the end"),
+        }
+    }
+
+    /// Waits that long at most, and else hands the task back, still running.
+    ///
+    /// Never runs the task on this thread, which has to be free to leave.
+    ///
+    /// # Errors
+    /// The task itself if it has not finished. The inner result is that of [`join`](Self::join).
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// #[concurrent(threads)]
+    /// fn first(numbers: mpsc::Receiver<u32>) -> Option<u32> {
+    ///     numbers.recv().ok()
+    /// }
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let task = first(receiver);
+    /// let task = task.join_timeout(Duration::from_millis(1)).unwrap_err(); // it still waits
+    /// sender.send(7).unwrap();
+    /// assert_eq!(task.join()?, Some(7));
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.wait(deadline).ok_or(self)
+    }
+
+    /// Sets a deadline from now: past it the task is cancelled, and joins as
+    /// [`TimedOut`](crate::ErrorKind::TimedOut).
+    ///
+    /// Unlike the option `timeout` of the attribute, which is counted from the start of the body,
+    /// this counts the time in the queue. A body on a thread cannot be stopped: it goes on until
+    /// it looks at [`trine::cancelled`](crate::cancelled), and its value is dropped.
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// use std::time::Duration;
+    ///
+    /// #[concurrent(async)]
+    /// async fn never() {
+    ///     std::future::pending().await
+    /// }
+    /// let error = never().timeout(Duration::from_millis(5)).join().unwrap_err();
+    /// assert!(error.is_timeout());
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self
+    where
+        T: 'static,
+    {
+        let call = Arc::downgrade(&self.call);
+        let alarm = Alarm::after(timeout, move || {
+            if let Some(call) = call.upgrade() {
+                let why = Error::timed_out(call.name(), timeout);
+                call.cancel(why);
+            }
+        });
+        // The sooner of two deadlines counts, so an earlier one stays.
+        self.alarm = Some(match self.alarm.take() {
+            None => alarm,
+            Some(earlier) => earlier.and(alarm),
+        });
+        self
+    }
+
+    /// Whether the task has ended, with a value or an error.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.call.cell().is_finished()
+    }
+
+    /// Cancels the task, as hard as its mode can. Does not wait.
+    ///
+    /// A task that has not started never will, and joins as
+    /// [`Cancelled`](crate::ErrorKind::Cancelled). One that runs:
+    /// * `threads`: [`trine::cancelled`](crate::cancelled) turns true inside. The body decides what
+    ///   to make of it, and the task joins as what it returns.
+    /// * `process`: its worker process is killed and replaced; joins as `Cancelled`.
+    /// * `async`: stops at its next await; joins as `Cancelled`.
+    ///
+    /// A combined task cancels its parts. A task that has finished stays as it is.
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// #[concurrent(threads)]
+    /// fn count_until_cancelled() -> u64 {
+    ///     let mut count = 0;
+    ///     while !trine::cancelled() {
+    ///         count += 1;
+    ///         std::thread::yield_now();
+    ///     }
+    ///     count
+    /// }
+    ///
+    /// let task = count_until_cancelled();
+    /// task.cancel();
+    /// match task.join() {
+    ///     Ok(count) => println!("counted to {count}"),
+    ///     Err(error) => assert!(error.is_cancelled()), // it had not started
+    /// }
+    /// ```
+    pub fn cancel(&self) {
+        if !self.is_finished() {
+            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+        }
+    }
+
+    /// Lets the task run without its handle. Its result is dropped where it ends; a deadline of
+    /// [`timeout`](Self::timeout) stays.
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// use std::sync::mpsc;
+    ///
+    /// #[concurrent(threads)]
+    /// fn report(to: mpsc::Sender<&'static str>) {
+    ///     to.send("done").unwrap();
+    /// }
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// report(sender).detach();
+    /// assert_eq!(receiver.recv().unwrap(), "done");
+    /// ```
+    pub fn detach(mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            alarm.detach();
+        }
+        self.call.cell().abandon();
+    }
+
+    /// Runs the task here if it may be, and returns whether it has finished or not.
+    pub(crate) fn help(&self) {
+        // Who joins a task with a deadline has to be free to leave.
+        if self.alarm.is_none() && !self.is_finished() {
+            Arc::clone(&self.call).help();
+        }
+    }
+
+    pub(crate) fn call(&self) -> &Arc<dyn Call<T>> {
+        &self.call
+    }
+
+    /// The result, if the task has finished; once.
+    pub(crate) fn try_take(&self) -> Option<Result<T, Error>> {
+        self.call.cell().take()
+    }
+
+    fn wait(&self, deadline: Option<Instant>) -> Option<Result<T, Error>> {
+        if let Some(result) = self.try_take() {
+            return Some(result);
+        }
+        assert!(
+            !self.call.needs_this_thread(),
+            "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
+             runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
+            self.call.name()
+        );
+        wait::spin(|| self.is_finished());
+        wait::until(deadline, |waker| self.poll_result(waker))
+    }
+
+    fn poll_result(&self, waker: &std::task::Waker) -> Poll<Result<T, Error>> {
+        let mut result = self.try_take();
+        if result.is_none() && self.call.cell().register(Waiter::Waker(waker.clone())).is_err() {
+            result = self.try_take();
+            assert!(result.is_some(), "a task was polled after it had given its result");
+        }
+        result.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// Waits in any executor. Cancel safe: a dropped future is a dropped task, which is cancelled; poll
+/// it by reference (`&mut task`, in a `select!` say) to keep it.
+///
+/// ```
+/// # use trine::concurrent;
+/// #[concurrent(threads)]
+/// fn answer() -> u32 {
+///     42
+/// }
+/// # trine::block_on(async {
+/// assert_eq!(answer().await?, 42);
+/// # Ok::<(), trine::Error>(()) })?;
+/// # Ok::<(), trine::Error>(())
+/// ```
+impl<T> Future for Task<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_result(context.waker())
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        if self.call.cell().abandon() {
+            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("function", &self.call.name())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}

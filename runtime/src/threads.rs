@@ -1,0 +1,113 @@
+//! The engine of `#[concurrent(threads)]`: a pool of threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cell::{Cell, Claim, JobCell};
+use crate::error::Error;
+use crate::function::Function;
+use crate::limit::Admit;
+use crate::task::{Call, Task};
+use crate::timer::Alarm;
+use crate::{current, panic, sequential};
+
+mod pool;
+
+/// Starts `body` on the pool; what `#[concurrent(threads)]` expands to.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("double");
+/// let task = trine::threads::spawn(&FUNCTION, (21,), |(number,): (u32,)| number * 2);
+/// assert_eq!(task.join()?, 42);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn spawn<A, T>(function: &'static Function, arguments: A, body: fn(A) -> T) -> Task<T>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+{
+    if sequential::is_on() {
+        let result = panic::catch(function.name(), || body(arguments));
+        return sequential::done(function.name(), result);
+    }
+    let call = Arc::new(ThreadCall { job: JobCell::new(function, arguments), body });
+    match function.limiter() {
+        None => pool::push(call.clone()),
+        Some(limiter) => limiter.enter(call.clone()),
+    }
+    Task::new(call)
+}
+
+struct ThreadCall<A, T> {
+    job: JobCell<A, T>,
+    body: fn(A) -> T,
+}
+
+impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
+    /// Runs the body on this thread, if nobody else does.
+    fn run(self: Arc<Self>) {
+        let Some(Claim { job: arguments, place: _place }) = self.job.claim() else {
+            return;
+        };
+        let function = self.job.function();
+        let _alarm = function.time_allowed().map(|allowed| self.deadline(allowed));
+        let cell = self.job.cell();
+        let result =
+            current::run(cell.state(), || panic::catch(function.name(), || (self.body)(arguments)));
+        if let Err(late) = cell.finish(result) {
+            panic::drop_quietly(late);
+        }
+    }
+
+    fn deadline(self: &Arc<Self>, allowed: Duration) -> Alarm {
+        let call = Arc::downgrade(self);
+        Alarm::after(allowed, move || {
+            if let Some(call) = call.upgrade() {
+                let why = Error::timed_out(call.name(), allowed);
+                call.cancel(why);
+            }
+        })
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> pool::Runnable for ThreadCall<A, T> {
+    fn run(self: Arc<Self>) {
+        ThreadCall::run(self);
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
+    fn admit(self: Arc<Self>) -> bool {
+        let admitted = self.job.admit();
+        if admitted {
+            pool::push(self);
+        }
+        admitted
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
+    fn cell(&self) -> &Cell<T> {
+        self.job.cell()
+    }
+
+    fn name(&self) -> &'static str {
+        self.job.function().name()
+    }
+
+    fn help(self: Arc<Self>) {
+        // Who joins a task with a deadline has to be free to leave.
+        if self.job.function().time_allowed().is_none() {
+            self.run();
+        }
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        if let Err(why) = self.job.revoke(why) {
+            self.cell().request_cancel();
+            if why.is_timeout() {
+                let _ = self.cell().finish(Err(why));
+            }
+        }
+    }
+}
