@@ -28,4 +28,5 @@ pub use error::{Error, ErrorKind};
 pub use function::Function;
 pub use sequential::sequential;
 pub use task::Task;
+pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
