@@ -33,6 +33,7 @@ pub use function::Function;
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use task::Task;
+pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
 
 /// What macros of this crate expand to beside its public items.
