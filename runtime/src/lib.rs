@@ -28,4 +28,6 @@ pub use error::{Error, ErrorKind};
 pub use function::Function;
 pub use sequential::sequential;
 pub use task::Task;
+#[cfg(feature = "threads")]
+pub use threads::join;
 pub use wait::{block_on, blocking};
