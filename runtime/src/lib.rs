@@ -33,6 +33,8 @@ pub use function::Function;
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use task::Task;
+#[cfg(feature = "threads")]
+pub use threads::join;
 pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
 
