@@ -52,7 +52,7 @@ impl Function {
         for input in &signature.inputs {
             match input {
                 FnArg::Receiver(written) => receiver = Some(written.clone()),
-                FnArg::Typed(written) => parameters.push(Parameter::new(written, parameters.len())),
+                FnArg::Typed(written) => parameters.push(Parameter::new(written, &parameters)),
             }
         }
         let (inner, body) = match body.map(split_inner_attributes) {
@@ -127,16 +127,22 @@ impl Function {
 }
 
 impl Parameter {
-    fn new(written: &PatType, index: usize) -> Self {
+    /// The names in the outer function are of the expansion alone, so that two that differ only by
+    /// the macro they come from would be one: the second is named by its place instead.
+    fn new(written: &PatType, earlier: &[Parameter]) -> Self {
         let ty = (*written.ty).clone();
-        match plain_name(&written.pat) {
-            Some(name) => Parameter { written: written.clone(), ty, name, is_plain: true },
-            None => {
-                let span = syn::spanned::Spanned::span(&written.pat);
-                let name = format_ident!("argument{index}", span = hidden(span));
-                Parameter { written: written.clone(), ty, name, is_plain: false }
+        let plain = plain_name(&written.pat);
+        let is_plain = plain.is_some();
+        let unique = |name: &Ident| earlier.iter().all(|parameter| parameter.name != *name);
+        let span = hidden(syn::spanned::Spanned::span(&written.pat));
+        let name = match plain.filter(unique) {
+            Some(mut name) => {
+                name.set_span(hidden(name.span()));
+                name
             }
-        }
+            None => format_ident!("argument{}", earlier.len(), span = span),
+        };
+        Parameter { written: written.clone(), ty, name, is_plain }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn recover(args: &Args, function: &Function) -> TokenStream {
         .collect();
     let outer = signature::outer(args, function, &parameters);
     let span = visible(function.signature.ident.span());
-    let (runtime, body) = (&args.runtime, function.body_or_empty());
+    let (runtime, body) = (args.runtime(span), function.body_or_empty());
     if function.body.is_none() || !matches!(function.signature.safety, Safety::Default) {
         return quote_spanned!(span=> #outer { ::core::panic!() });
     }
