@@ -39,12 +39,7 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     } else {
         body.plain()
     };
-    // Located at the declared result: that is where the compiler should point when the result of
-    // this closure is not what may come back.
-    let span = match &function.output {
-        Some(output) => hidden(syn::spanned::Spanned::span(output)),
-        None => body.span,
-    };
+    let span = body.result_span();
     let pattern = &body.pattern;
     let types = body.types();
     let output = function.output.as_ref().filter(|_| args.mode != Mode::Async);
@@ -75,6 +70,16 @@ impl<'a> Body<'a> {
         body
     }
 
+    /// Located at the declared result: that is where the compiler should point when the result of
+    /// the closure is not what may come back. It points at an expression, the closure, so this is
+    /// where that begins and, for a future, where it ends.
+    fn result_span(&self) -> Span {
+        match &self.function.output {
+            Some(output) => hidden(syn::spanned::Spanned::span(output)),
+            None => self.span,
+        }
+    }
+
     /// The body of a plain `fn`: the user's braces, or an inner closure with the user's parameters.
     fn plain(&self) -> TokenStream {
         let braces = self.function.body_or_empty();
@@ -92,7 +97,7 @@ impl<'a> Body<'a> {
     /// is known by then, so an edge that is never taken declares it; the body in the other branch
     /// ends, its last temporaries included, before the arguments do.
     fn future(&self) -> TokenStream {
-        let span = self.span;
+        let span = self.result_span();
         let body = self.function.body_or_empty();
         let bindings = match (self.function.parameters.is_empty(), self.is_simple()) {
             (true, _) if self.function.output.is_none() => {

@@ -242,8 +242,11 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
     let word = input.cursor().ident().map(|(word, _)| word.to_string());
+    let is_constant = input.peek(Token![const]) && input.peek2(syn::Ident);
     let wrong = |(keyword, _): &&(&str, &str)| word.as_deref() == Some(keyword);
-    if let Some((_, what)) = WRONG_ITEMS.iter().find(wrong) {
+    let what =
+        if is_constant { Some(&("const", "a constant")) } else { WRONG_ITEMS.iter().find(wrong) };
+    if let Some((_, what)) = what {
         return Err(input.error(format!(
             "`concurrent` is for functions, and this is {what}: put it on each function that is \
              to run as a task"

@@ -13,6 +13,8 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let (fn_token, name) = (&signature.fn_token, &signature.ident);
     let span = visible(name.span());
     let runtime = args.runtime(span);
+    // An error by then, and kept so that callers may go on writing `unsafe { … }`.
+    let safety = &signature.safety;
     let attributes =
         function.attributes.iter().filter_map(|attribute| outer_attribute(function, attribute));
     let receiver = function.receiver.as_ref().map(|receiver| {
@@ -36,7 +38,7 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let where_clause = &generics.where_clause;
     quote_spanned! {span=>
         #(#attributes)*
-        #visibility #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
         #where_clause
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::AbortHandle;
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cross::{Arguments, Itself, Output, RepeatableArguments, Same};
+use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
@@ -39,8 +39,8 @@ use crate::{config, current, panic, retry, sequential};
 pub fn spawn<A, T, F>(function: &'static Function, arguments: A, body: fn(Same<A>) -> F) -> Task<T>
 where
     A: Arguments + Itself<Itself = A> + 'static,
-    T: Output + 'static,
-    F: Future<Output = T> + Send + 'static,
+    T: 'static,
+    F: Answer<Output = T> + Send + 'static,
 {
     spawn_on(ambient(), function, arguments, body)
 }
@@ -84,8 +84,8 @@ pub fn spawn_retrying<A, T, F>(
 ) -> Task<T>
 where
     A: Arguments + RepeatableArguments + Itself<Itself = A> + 'static,
-    T: Output + 'static,
-    F: Future<Output = T> + Send + 'static,
+    T: 'static,
+    F: Answer<Output = T> + Send + 'static,
 {
     let runtime = ambient();
     let start = move |arguments| spawn_on(runtime.clone(), function, arguments, body);
@@ -104,8 +104,8 @@ pub fn spawn_scoped<'scope, A, T, F>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments + Itself<Itself = A> + 'scope,
-    T: Output + 'scope,
-    F: Future<Output = T> + Send + 'scope,
+    T: 'scope,
+    F: Answer<Output = T> + Send + 'scope,
 {
     let start = |job: FutureJob| spawn_on(multi_thread(), function, job, |job| job);
     scope::launch_future(scope, function, move || body(arguments), start)
@@ -121,8 +121,8 @@ pub fn spawn_scoped_retrying<'scope, A, T, F>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments + RepeatableArguments + Itself<Itself = A> + 'scope,
-    T: Output + 'scope,
-    F: Future<Output = T> + Send + 'scope,
+    T: 'scope,
+    F: Answer<Output = T> + Send + 'scope,
 {
     let runtime = multi_thread();
     let start = move |job: FutureJob| spawn_on(runtime.clone(), function, job, |job| job);

@@ -36,6 +36,14 @@ pub trait Output: Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Send> Output for T {}
 
+/// A future whose value can come out of a task.
+///
+/// Where it cannot, the compiler points at the body of which this is the future, and there at the
+/// declared result.
+pub trait Answer: Future<Output: Output> {}
+
+impl<F: Future<Output: Output>> Answer for F {}
+
 /// An argument that can be handed over once more, when a call with `retries` has failed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be handed over again: it is not `Clone`",
