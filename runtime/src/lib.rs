@@ -22,6 +22,7 @@ mod wait;
 
 #[cfg(feature = "async")]
 pub mod asynchronous;
+pub mod cross;
 #[cfg(feature = "threads")]
 pub mod threads;
 
