@@ -39,7 +39,10 @@ mod pool;
 #[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
 mod post;
 mod probe;
-#[allow(unsafe_code, reason = "a list of seats that are never freed, and the owner's deque in each")]
+#[allow(
+    unsafe_code,
+    reason = "a list of seats that are never freed, and the owner's deque in each"
+)]
 mod seat;
 mod worker;
 

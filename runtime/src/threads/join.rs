@@ -104,7 +104,11 @@ where
 {
     let job = Job::<B, RB>::new(b);
     FORK.with(|fork| {
-        if fork.is_offering() { fork.push(&job.link) } else { fork.push_and_offer(&job.link) }
+        if fork.is_offering() {
+            fork.push(&job.link)
+        } else {
+            fork.push_and_offer(&job.link)
+        }
         let abandon = Abandon(&job);
         let first = a();
         mem::forget(abandon);

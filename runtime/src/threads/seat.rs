@@ -11,8 +11,8 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
@@ -156,8 +156,7 @@ impl PartialEq for Seat {
 
 impl Seat {
     fn occupy(&self) -> bool {
-        !self.occupied.load(Ordering::Relaxed)
-            && !self.occupied.swap(true, Ordering::AcqRel)
+        !self.occupied.load(Ordering::Relaxed) && !self.occupied.swap(true, Ordering::AcqRel)
     }
 
     /// The owner's end of the deque.
