@@ -17,9 +17,10 @@ use crate::cell::{Cell, Claim, JobCell};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{config, current, panic, sequential};
+use crate::{config, current, panic, retry, sequential};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -40,6 +41,20 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
+    spawn_on(ambient(), function, arguments, body)
+}
+
+fn spawn_on<A, T, F>(
+    runtime: Handle,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> F,
+) -> Task<T>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
     if sequential::is_on() {
         let result = panic::catch(function.name(), || {
             let _context = enter();
@@ -49,7 +64,7 @@ where
     }
     let call = Arc::new(AsyncCall {
         job: JobCell::new(function, (arguments, body)),
-        runtime: Handle::try_current().unwrap_or_else(|_| fallback().clone()),
+        runtime,
         abort: OnceLock::new(),
     });
     match function.limiter() {
@@ -57,6 +72,72 @@ where
         Some(limiter) => limiter.enter(call.clone()),
     }
     Task::new(call)
+}
+
+/// The same for a function with `retries`; `failed` says which values count as failures.
+pub fn spawn_retrying<A, T, F>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> F,
+    failed: fn(&T) -> bool,
+) -> Task<T>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let runtime = ambient();
+    let start = move |arguments| spawn_on(runtime.clone(), function, arguments, body);
+    retry::spawn(function, arguments, start, failed)
+}
+
+/// The same for a function with `scoped`, whose arguments and value may borrow.
+///
+/// Under a current-thread runtime it runs on trine's own, since the scope's end blocks the thread
+/// that the ambient one needs.
+pub fn spawn_scoped<'scope, A, T, F>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> F,
+) -> ScopedTask<'scope, T>
+where
+    A: Send + 'scope,
+    T: Send + 'scope,
+    F: Future<Output = T> + Send + 'scope,
+{
+    let start = |job: FutureJob| spawn_on(multi_thread(), function, job, |job| job);
+    scope::launch_future(scope, function, move || body(arguments), start)
+}
+
+/// The same for a function with both `scoped` and `retries`.
+pub fn spawn_scoped_retrying<'scope, A, T, F>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> F,
+    failed: fn(&T) -> bool,
+) -> ScopedTask<'scope, T>
+where
+    A: Clone + Send + 'scope,
+    T: Send + 'scope,
+    F: Future<Output = T> + Send + 'scope,
+{
+    let runtime = multi_thread();
+    let start = move |job: FutureJob| spawn_on(runtime.clone(), function, job, |job| job);
+    scope::launch_retrying_future(scope, function, arguments, body, failed, start)
+}
+
+fn ambient() -> Handle {
+    Handle::try_current().unwrap_or_else(|_| fallback().clone())
+}
+
+/// A runtime that goes on while this thread blocks.
+fn multi_thread() -> Handle {
+    match Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => runtime,
+        _ => fallback().clone(),
+    }
 }
 
 /// Makes a multi-thread runtime ambient for timers and sockets of futures that are driven by a

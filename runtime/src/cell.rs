@@ -45,6 +45,8 @@ const REGISTERING: u32 = 1 << 4;
 const TAKEN: u32 = 1 << 5;
 /// Nobody will take the output: whoever finishes drops it.
 const ABANDONED: u32 = 1 << 6;
+/// The output is an error.
+const FAILED: u32 = 1 << 7;
 
 /// Who is told that a task has finished.
 pub(crate) enum Waiter {
@@ -61,7 +63,7 @@ pub(crate) trait Observer: Send + Sync {
 }
 
 impl Waiter {
-    fn tell(self) {
+    pub(crate) fn tell(self) {
         match self {
             Self::Waker(waker) => waker.wake(),
             Self::Observer(observer, index) => observer.finished(index),
@@ -123,6 +125,11 @@ impl<T> Cell<T> {
         self.state.0.load(Acquire) & STAGE == FINISHED
     }
 
+    /// Whether the task has ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.0.load(Acquire) & FAILED != 0
+    }
+
     /// Whether the job may be claimed, at this moment.
     pub(crate) fn is_queued(&self) -> bool {
         self.state.0.load(Acquire) & STAGE == QUEUED
@@ -148,12 +155,13 @@ impl<T> Cell<T> {
         if !self.state.advance(RUNNING, FINISHING) {
             return Err(result);
         }
+        let failed = if result.is_err() { FAILED } else { 0 };
         self.output.with_mut(|output| {
             // SAFETY: only one caller wins the step to `FINISHING`, and nobody reads before
             // `FINISHED`.
             unsafe { *output = Some(result) }
         });
-        let state = self.state.0.fetch_or(FINISHED, AcqRel);
+        let state = self.state.0.fetch_or(FINISHED | failed, AcqRel);
         if state & ABANDONED != 0
             && let Some(output) = self.take()
         {

@@ -4,6 +4,7 @@
 
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;
+mod combine;
 mod config;
 #[allow(unsafe_code, reason = "a thread-local pointer to the state of the running task")]
 mod current;
@@ -11,6 +12,8 @@ mod error;
 mod function;
 mod limit;
 mod panic;
+mod retry;
+mod scope;
 mod sequential;
 mod sync;
 mod task;
@@ -25,10 +28,19 @@ pub mod process;
 #[cfg(feature = "threads")]
 pub mod threads;
 
+pub use combine::{BufferUnordered, Buffered, Gather, TaskIterator, gather, race};
 pub use config::{Config, ConfigError};
 pub use current::cancelled;
 pub use error::{Error, ErrorKind};
 pub use function::Function;
+pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use task::Task;
+pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
+
+/// What macros of this crate expand to beside its public items.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::retry::{NoResult, Outcome};
+}

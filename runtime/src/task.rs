@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Waiter};
@@ -94,7 +94,7 @@ impl<T> Task<T> {
     /// ```
     pub fn join(self) -> Result<T, Error> {
         self.help();
-        match self.wait(None) {
+        match wait_for(&*self.call, None) {
             Some(result) => result,
             None => unreachable!("without a deadline it waits for the end"),
         }
@@ -128,7 +128,7 @@ impl<T> Task<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        self.wait(deadline).ok_or(self)
+        wait_for(&*self.call, deadline).ok_or(self)
     }
 
     /// Sets a deadline from now: past it the task is cancelled, and joins as
@@ -249,29 +249,34 @@ impl<T> Task<T> {
     pub(crate) fn try_take(&self) -> Option<Result<T, Error>> {
         self.call.cell().take()
     }
+}
 
-    fn wait(&self, deadline: Option<Instant>) -> Option<Result<T, Error>> {
-        if let Some(result) = self.try_take() {
-            return Some(result);
-        }
-        assert!(
-            !self.call.needs_this_thread(),
-            "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
-             runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
-            self.call.name()
-        );
-        wait::spin(|| self.is_finished());
-        wait::until(deadline, |waker| self.poll_result(waker))
+/// Blocks until the task has finished or the deadline passes.
+pub(crate) fn wait_for<T>(
+    call: &(dyn Call<T> + '_),
+    deadline: Option<Instant>,
+) -> Option<Result<T, Error>> {
+    if let Some(result) = call.cell().take() {
+        return Some(result);
     }
+    assert!(
+        !call.needs_this_thread(),
+        "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
+         runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
+        call.name()
+    );
+    wait::spin(|| call.cell().is_finished());
+    wait::until(deadline, |waker| poll_result(call, waker))
+}
 
-    fn poll_result(&self, waker: &std::task::Waker) -> Poll<Result<T, Error>> {
-        let mut result = self.try_take();
-        if result.is_none() && self.call.cell().register(Waiter::Waker(waker.clone())).is_err() {
-            result = self.try_take();
-            assert!(result.is_some(), "a task was polled after it had given its result");
-        }
-        result.map_or(Poll::Pending, Poll::Ready)
+/// The result, or the promise to wake.
+pub(crate) fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Error>> {
+    let mut result = call.cell().take();
+    if result.is_none() && call.cell().register(Waiter::Waker(waker.clone())).is_err() {
+        result = call.cell().take();
+        assert!(result.is_some(), "a task was polled after it had given its result");
     }
+    result.map_or(Poll::Pending, Poll::Ready)
 }
 
 /// Waits in any executor. Cancel safe: a dropped future is a dropped task, which is cancelled; poll
@@ -292,7 +297,7 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_result(context.waker())
+        poll_result(&*self.call, context.waker())
     }
 }
 

@@ -7,9 +7,10 @@ use crate::cell::{Cell, Claim, JobCell};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::scope::{self, Job, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{current, panic, sequential};
+use crate::{current, panic, retry, sequential};
 
 mod pool;
 
@@ -36,6 +37,73 @@ where
         Some(limiter) => limiter.enter(call.clone()),
     }
     Task::new(call)
+}
+
+/// The same for a function with `retries`; `failed` says which values count as failures.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
+/// let body = |(text,): (&str,)| text.parse::<u32>();
+/// let task = trine::threads::spawn_retrying(&FUNCTION, ("7",), body, |output| {
+///     trine::is_err!(output)
+/// });
+/// assert_eq!(task.join()?, Ok(7));
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn spawn_retrying<A, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> T,
+    failed: fn(&T) -> bool,
+) -> Task<T>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+{
+    let start = move |arguments| spawn(function, arguments, body);
+    retry::spawn(function, arguments, start, failed)
+}
+
+/// The same for a function with `scoped`, whose arguments and value may borrow.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("length");
+/// let text = String::from("borrowed");
+/// let length = trine::scope(|s| {
+///     let body = |(text,): (&String,)| text.len();
+///     trine::threads::spawn_scoped(s, &FUNCTION, (&text,), body).join()
+/// })?;
+/// assert_eq!(length, 8);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn spawn_scoped<'scope, A, T>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> T,
+) -> ScopedTask<'scope, T>
+where
+    A: Send + 'scope,
+    T: Send + 'scope,
+{
+    let start = |job| spawn(function, job, Job::run);
+    scope::launch(scope, function, move || body(arguments), start)
+}
+
+/// The same for a function with both `scoped` and `retries`.
+pub fn spawn_scoped_retrying<'scope, A, T>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> T,
+    failed: fn(&T) -> bool,
+) -> ScopedTask<'scope, T>
+where
+    A: Clone + Send + 'scope,
+    T: Send + 'scope,
+{
+    let start = move |job| spawn(function, job, Job::run);
+    scope::launch_retrying(scope, function, arguments, body, failed, start)
 }
 
 struct ThreadCall<A, T> {

@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 use std::future::Future;
+#[cfg(feature = "async")]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -76,7 +78,18 @@ fn outside_pool<R>(wait: impl FnOnce() -> R) -> R {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {
         Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(wait)
+            let mut wait = Some(wait);
+            let lent = catch_unwind(AssertUnwindSafe(|| {
+                tokio::task::block_in_place(|| wait.take().map(|wait| wait()))
+            }));
+            match (lent, wait) {
+                (Ok(Some(value)), _) => value,
+                // tokio refuses on some of its own threads, in a `LocalSet` say, and only before
+                // it calls. Then the thread blocks with its tasks.
+                (_, Some(wait)) => wait(),
+                (Err(payload), None) => resume_unwind(payload),
+                (Ok(None), None) => unreachable!("it was there to be called"),
+            }
         }
         _ => wait(),
     }

@@ -1,0 +1,294 @@
+//! The closure around the body, and the tuple of arguments that it is handed.
+//!
+//! Where every parameter is a name, the closure's own pattern binds them. Where one is a pattern
+//! (`_`, `(x, _)`), bears an attribute or is a reference that a worker process owns, the values
+//! come in by name and the body stands where the parameters can be written as the user did: in an
+//! inner closure, or, `async`, after one `let` for each. Both drop everything as a call would.
+use super::args::{Args, Mode};
+use super::check::ungrouped;
+use super::function::{Function, Parameter, hidden, visible};
+use super::signature::{receiver_type, sibling_name};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericParam, Type};
+
+/// serde and the runtime's traits know tuples up to this length; longer ones nest.
+const LONGEST_TUPLE: usize = 16;
+
+/// The arguments as the outer function has them, in a tuple.
+pub(crate) fn arguments(function: &Function) -> TokenStream {
+    let receiver = function.receiver.iter().map(|receiver| receiver.self_token.to_token_stream());
+    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
+    tuple(receiver.chain(names).collect())
+}
+
+/// `|ARGUMENTS| -> OUTPUT BODY`, as it is for this kind of function in this mode.
+pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
+    let body = Body::new(args, function);
+    let inside = if function.receiver.is_some() {
+        body.call_sibling()
+    } else if function.signature.asyncness.is_some() {
+        body.future()
+    } else {
+        body.plain()
+    };
+    let (pattern, span) = (&body.pattern, body.span);
+    let types = body.types();
+    let output = function.output.as_ref().filter(|_| args.mode != Mode::Async);
+    match output {
+        Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
+        None => quote_spanned!(span=> |#pattern #types| #inside),
+    }
+}
+
+struct Body<'a> {
+    args: &'a Args,
+    function: &'a Function,
+    span: Span,
+    /// What binds the arguments in the closure.
+    pattern: TokenStream,
+}
+
+impl<'a> Body<'a> {
+    fn new(args: &'a Args, function: &'a Function) -> Self {
+        let span = visible(function.signature.ident.span());
+        let mut body = Body { args, function, span, pattern: TokenStream::new() };
+        let is_future = function.signature.asyncness.is_some() && function.receiver.is_none();
+        body.pattern = if is_future && !function.parameters.is_empty() {
+            body.all().into_token_stream()
+        } else {
+            body.names()
+        };
+        body
+    }
+
+    /// The body of a plain `fn`: the user's braces, or an inner closure with the user's parameters.
+    fn plain(&self) -> TokenStream {
+        let braces = self.function.body_or_empty();
+        if self.is_simple() {
+            return braces.into_token_stream();
+        }
+        let parameters = self.function.parameters.iter().map(|parameter| self.inner(parameter));
+        let values = self.values();
+        let output = self.function.output.as_ref().map(|output| quote!(-> #output));
+        quote_spanned!(self.span=> { (|#(#parameters),*| #output #braces)(#(#values),*) })
+    }
+
+    /// The body of an `async fn`. `async move` would move only what the body mentions, so the
+    /// arguments are bound again inside; and a `return` before the end is only coerced to the
+    /// declared type if that is known by then, so an edge that is never taken declares it.
+    fn future(&self) -> TokenStream {
+        let span = self.span;
+        let bindings = if self.function.parameters.is_empty() {
+            TokenStream::new()
+        } else if self.is_simple() {
+            let (patterns, all) = (self.patterns(), self.all());
+            quote_spanned!(span=> let #patterns = #all;)
+        } else {
+            self.bindings()
+        };
+        let edge = self.function.output.as_ref().map(|output| {
+            quote_spanned! {span=>
+                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<#output> {
+                    return output;
+                }
+            }
+        });
+        // The braces are of this crate's edition, 2024, whatever the user's is: temporaries in the
+        // last expression of the body are gone before the arguments are.
+        let body = self.function.body_or_empty();
+        let future = if bindings.is_empty() && edge.is_none() {
+            quote_spanned!(span=> async move #body)
+        } else {
+            quote_spanned!(span=> async move { #bindings #edge #body })
+        };
+        self.driven(future)
+    }
+
+    /// A method's body is in the sibling; `Self` and the generics are still in sight here.
+    fn call_sibling(&self) -> TokenStream {
+        let span = self.span;
+        let sibling = sibling_name(self.function);
+        let generics: Vec<&Ident> =
+            self.function.signature.generics.params.iter().filter_map(generic).collect();
+        let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
+        let mut values = self.values();
+        if let Some(receiver) = &self.function.receiver {
+            let this = self.this(receiver.self_token.span);
+            let reference = self.is_sent_reference(&receiver_type(self.args, receiver));
+            values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
+        }
+        let call = quote_spanned!(span=> Self::#sibling #generics (#(#values),*));
+        if self.function.signature.asyncness.is_some() {
+            return self.driven(call);
+        }
+        quote_spanned!(span=> { #call })
+    }
+
+    /// A future is what `async` wants; the other modes drive it to its end.
+    fn driven(&self, future: TokenStream) -> TokenStream {
+        let runtime = &self.args.runtime;
+        match self.args.mode {
+            Mode::Async => future,
+            _ => quote_spanned!(self.span=> { #runtime::block_on(#future) }),
+        }
+    }
+
+    /// Whether the parameters can stand in the closure's pattern as they are.
+    fn is_simple(&self) -> bool {
+        self.function.parameters.iter().all(|parameter| {
+            parameter.is_plain
+                && parameter.written.attrs.is_empty()
+                && !self.is_sent_reference(&parameter.ty)
+        })
+    }
+
+    /// `(url, mut size)`, the user's patterns.
+    fn patterns(&self) -> TokenStream {
+        tuple(self.function.parameters.iter().map(|p| p.written.pat.to_token_stream()).collect())
+    }
+
+    /// The pattern of the closure: the user's where the body is right below it, else the names.
+    fn names(&self) -> TokenStream {
+        if self.function.receiver.is_none() && self.is_simple() {
+            return self.patterns();
+        }
+        let receiver = self.function.receiver.iter();
+        let receiver =
+            receiver.map(|receiver| self.this(receiver.self_token.span).into_token_stream());
+        let names = self.function.parameters.iter().map(|p| p.name.to_token_stream());
+        tuple(receiver.chain(names).collect())
+    }
+
+    /// `: (PathBuf, u32)`.
+    fn types(&self) -> TokenStream {
+        let receiver = self.function.receiver.iter();
+        let receiver = receiver.map(|receiver| self.owned(&receiver_type(self.args, receiver)));
+        let types = self.function.parameters.iter().map(|parameter| self.owned(&parameter.ty));
+        let types: Vec<TokenStream> = receiver.chain(types).collect();
+        if types.is_empty() {
+            return TokenStream::new();
+        }
+        let types = tuple(types);
+        quote_spanned!(self.span=> : #types)
+    }
+
+    /// One `let` for each parameter, which drops them and what a pattern leaves of them as a call
+    /// does: a remainder after its bindings and before the parameter to its left.
+    fn bindings(&self) -> TokenStream {
+        let span = self.span;
+        let all = self.all();
+        let count = self.function.parameters.len();
+        let bindings = self.function.parameters.iter().enumerate().map(|(index, parameter)| {
+            let Parameter { written, name, ty, .. } = parameter;
+            let (attributes, pattern) = (&written.attrs, &written.pat);
+            let place = place(index, count);
+            if self.is_sent_reference(ty) {
+                let ty = unnamed_reference(ty);
+                let value = Ident::new(&format!("argument{index}"), hidden(span));
+                return quote_spanned!(span=> let #value = #all #place; #(#attributes)* let #pattern: #ty = &#value;);
+            }
+            if parameter.is_plain {
+                return quote_spanned!(span=> #(#attributes)* let #pattern = #all #place;);
+            }
+            quote_spanned!(span=> let #name = #all #place; #(#attributes)* let #pattern = #name;)
+        });
+        bindings.collect()
+    }
+
+    /// The parameter of the inner closure.
+    fn inner(&self, parameter: &Parameter) -> TokenStream {
+        let (attributes, pattern) = (&parameter.written.attrs, &parameter.written.pat);
+        let ty = if self.is_sent_reference(&parameter.ty) {
+            unnamed_reference(&parameter.ty)
+        } else {
+            inferred(&parameter.ty)
+        };
+        quote_spanned!(self.span=> #(#attributes)* #pattern: #ty)
+    }
+
+    /// What the inner closure or the sibling is called with.
+    fn values(&self) -> Vec<TokenStream> {
+        let values = self.function.parameters.iter().map(|parameter| {
+            let name = &parameter.name;
+            if self.is_sent_reference(&parameter.ty) {
+                quote_spanned!(self.span=> &#name)
+            } else {
+                quote!(#name)
+            }
+        });
+        values.collect()
+    }
+
+    /// `&T` of a process function: the caller lends it, the worker owns it.
+    fn is_sent_reference(&self, ty: &Type) -> bool {
+        self.args.mode == Mode::Process && matches!(ungrouped(ty), Type::Reference(_))
+    }
+
+    /// The type as the closure gets it.
+    fn owned(&self, ty: &Type) -> TokenStream {
+        match ungrouped(ty) {
+            Type::Reference(reference) if self.args.mode == Mode::Process => {
+                let (runtime, borrowed) = (&self.args.runtime, &reference.elem);
+                quote_spanned!(self.span=> #runtime::process::Owned<#borrowed>)
+            }
+            _ => inferred(ty),
+        }
+    }
+
+    fn all(&self) -> Ident {
+        Ident::new("arguments", hidden(self.span))
+    }
+
+    fn this(&self, span: Span) -> Ident {
+        Ident::new("this", hidden(span))
+    }
+}
+
+/// `(a, b,)`, nested where it is too long.
+fn tuple(elements: Vec<TokenStream>) -> TokenStream {
+    match elements.as_slice() {
+        [one] => quote!((#one,)),
+        few if few.len() <= LONGEST_TUPLE => quote!((#(#few),*)),
+        many => tuple(many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec())).collect()),
+    }
+}
+
+/// `.3`, or `.1 .0` where the tuple of `count` elements is nested.
+fn place(index: usize, count: usize) -> TokenStream {
+    let field = |index| {
+        let index = syn::Index::from(index);
+        quote!(. #index)
+    };
+    let chunks = count.div_ceil(LONGEST_TUPLE);
+    if chunks <= 1 {
+        return field(index);
+    }
+    let (outer, inner) = (place(index / LONGEST_TUPLE, chunks), field(index % LONGEST_TUPLE));
+    quote!(#outer #inner)
+}
+
+/// The type, or `_` for what has no name: `impl Trait`.
+fn inferred(ty: &Type) -> TokenStream {
+    if super::lifetimes::has_impl(ty) { quote!(_) } else { ty.to_token_stream() }
+}
+
+/// `&T` for `&'a T`: in the worker it is borrowed from the worker's own.
+fn unnamed_reference(ty: &Type) -> TokenStream {
+    match ungrouped(ty) {
+        Type::Reference(reference) => {
+            let (and, borrowed) = (&reference.and_token, &reference.elem);
+            quote!(#and #borrowed)
+        }
+        _ => ty.to_token_stream(),
+    }
+}
+
+/// The name by which a generic parameter is handed on; lifetimes are found by the compiler.
+fn generic(parameter: &GenericParam) -> Option<&Ident> {
+    match parameter {
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+        GenericParam::Lifetime(_) => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! The mistakes found in one use of the attribute. They are collected and reported together, each
+//! at its own token, because whoever made two should not need two builds to hear of both.
+use proc_macro2::{Span, TokenStream};
+use std::fmt::Display;
+
+/// All mistakes so far; empty means that the function can be expanded as it was meant.
+#[derive(Default)]
+pub(crate) struct Errors(Option<syn::Error>);
+
+impl Errors {
+    /// Adds one mistake: where it is, what is wrong, and what would be right.
+    pub(crate) fn push(&mut self, span: Span, message: impl Display) {
+        self.add(syn::Error::new(span, message));
+    }
+
+    /// Adds a mistake that syn found.
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(all) => all.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// One `compile_error!` for each mistake.
+    pub(crate) fn to_tokens(&self) -> TokenStream {
+        self.0.as_ref().map(syn::Error::to_compile_error).unwrap_or_default()
+    }
+}
+
+/// The one of `names` that was probably meant by `typed`: at most two edits away and closest.
+pub(crate) fn similar<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let distances = names.iter().map(|name| (distance(&typed, &name.to_lowercase()), *name));
+    let (edits, name) = distances.min()?;
+    let near = edits <= 2 && edits < name.len();
+    (near || (typed.len() >= 3 && name.starts_with(&typed))).then_some(name)
+}
+
+/// Levenshtein's distance: the insertions, removals and replacements from `from` to `to`.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (removed, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = removed + 1;
+        for (column, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::similar;
+
+    const NAMES: &[&str] = &["timeout", "retries", "limit", "fresh"];
+
+    #[test]
+    fn a_typing_error_finds_its_name_and_nonsense_finds_none() {
+        assert_eq!(similar("timeuot", NAMES), Some("timeout"));
+        assert_eq!(similar("Retry", NAMES), None);
+        assert_eq!(similar("retrys", NAMES), Some("retries"));
+        assert_eq!(similar("lim", NAMES), Some("limit"));
+        assert_eq!(similar("colour", NAMES), None);
+        assert_eq!(similar("", NAMES), None);
+    }
+}

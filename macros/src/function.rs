@@ -1,0 +1,264 @@
+//! The item under the attribute, taken apart: attributes, visibility, signature, parameters, and
+//! the body as one opaque token tree.
+use super::check::ungrouped;
+use super::error::Errors;
+use super::lifetimes::{Borrow, borrows};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{
+    Attribute, FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Token,
+    Type, Visibility,
+};
+
+/// A function, read.
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) receiver: Option<Receiver>,
+    pub(crate) parameters: Vec<Parameter>,
+    /// The result, `!` made into a type that has no values; `None` for the unit that goes without
+    /// saying. Like the receiver and the types of the parameters, it becomes what the outer
+    /// function shows (`scoped` names the lifetimes), while `signature` stays as written.
+    pub(crate) output: Option<Type>,
+    /// The lifetime of the scope, once `scoped` was found.
+    pub(crate) scope: Option<Lifetime>,
+    /// The braces and what is between them; `None` for `fn name();` and half-typed code.
+    pub(crate) body: Option<Group>,
+}
+
+/// One parameter, the receiver aside.
+pub(crate) struct Parameter {
+    /// As the user wrote it: `mut path: PathBuf`, `(x, _): (f64, f64)`, `#[cfg(unix)] fd: OwnedFd`.
+    pub(crate) written: PatType,
+    /// Its type as the outer function shows it.
+    pub(crate) ty: Type,
+    /// What the function around the body calls it. For a pattern, a name nobody can collide with.
+    pub(crate) name: Ident,
+    /// The pattern is the name alone, or `mut` and the name.
+    pub(crate) is_plain: bool,
+}
+
+impl Function {
+    /// Reads an item. A signature that cannot be read is the one mistake after which nothing can
+    /// be expanded; it comes back as the error.
+    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
+        let (head, body) = split_body(item);
+        let (attributes, visibility, signature) = parse_head.parse2(head)?;
+        let mut receiver = None;
+        let mut parameters = Vec::new();
+        for input in &signature.inputs {
+            match input {
+                FnArg::Receiver(written) => receiver = Some(written.clone()),
+                FnArg::Typed(written) => parameters.push(Parameter::new(written, parameters.len())),
+            }
+        }
+        let (inner, body) = match body.map(split_inner_attributes) {
+            Some((inner, body)) => (inner, Some(body)),
+            None => (Vec::new(), None),
+        };
+        let attributes = attributes.into_iter().chain(inner).collect();
+        let output = output(&signature.output);
+        let scope = None;
+        Ok(Function {
+            attributes,
+            visibility,
+            signature,
+            receiver,
+            parameters,
+            output,
+            scope,
+            body,
+        })
+    }
+
+    /// What the function is called, without the `r#` of a raw identifier.
+    pub(crate) fn name(&self) -> String {
+        self.signature.ident.unraw().to_string()
+    }
+
+    /// The result, written out.
+    pub(crate) fn output_or_unit(&self) -> TokenStream {
+        match &self.output {
+            Some(output) => output.to_token_stream(),
+            None => {
+                let mut unit = Group::new(Delimiter::Parenthesis, TokenStream::new());
+                unit.set_span(visible(self.signature.ident.span()));
+                unit.into_token_stream()
+            }
+        }
+    }
+
+    /// Everything that the arguments and the result borrow.
+    pub(crate) fn borrows(&self) -> Vec<Borrow> {
+        let receiver = self.receiver.iter().filter_map(|receiver| match &receiver.kind {
+            ReceiverKind::Typed(_, ty) => Some(&**ty),
+            _ => None,
+        });
+        let named = self.receiver.iter().filter_map(|receiver| match &receiver.kind {
+            ReceiverKind::Reference(and, lifetime, _) => {
+                Some(Borrow { span: and.span, lifetime: lifetime.clone(), mutable: None })
+            }
+            _ => None,
+        });
+        let types = self.parameters.iter().map(|parameter| &parameter.ty);
+        let types = receiver.chain(types).chain(&self.output);
+        named.chain(types.flat_map(borrows)).collect()
+    }
+
+    /// The body, or, once its absence is reported, an empty one.
+    pub(crate) fn body_or_empty(&self) -> Group {
+        let empty = || Group::new(Delimiter::Brace, TokenStream::new());
+        self.body.clone().unwrap_or_else(empty)
+    }
+
+    /// Reports what makes an item no function with a body.
+    pub(crate) fn report_missing_body(&self, errors: &mut Errors) {
+        if self.body.is_none() {
+            errors.push(
+                self.signature.ident.span(),
+                "`concurrent` runs a body, and this function has none: give it one here, or mark \
+                 the function that has it (a method in an `impl Type` block, not in a trait)",
+            );
+        }
+    }
+}
+
+impl Parameter {
+    fn new(written: &PatType, index: usize) -> Self {
+        let ty = (*written.ty).clone();
+        match plain_name(&written.pat) {
+            Some(name) => Parameter { written: written.clone(), ty, name, is_plain: true },
+            None => {
+                let span = syn::spanned::Spanned::span(&written.pat);
+                let name = format_ident!("argument{index}", span = hidden(span));
+                Parameter { written: written.clone(), ty, name, is_plain: false }
+            }
+        }
+    }
+}
+
+/// A local name at `span` that the user's code cannot see, and that hides nothing from it.
+pub(crate) fn hidden(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}
+
+/// A generated token: located at the user's code, resolved where the attribute stands.
+pub(crate) fn visible(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// The declared result. `!` is no type on stable Rust, so a result that never comes is one that
+/// has no values.
+fn output(written: &ReturnType) -> Option<Type> {
+    let ReturnType::Type(_, output) = written else {
+        return None;
+    };
+    Some(match ungrouped(output) {
+        Type::Never(never) => {
+            let span = visible(never.bang_token.span);
+            syn::parse_quote_spanned!(span=> ::core::convert::Infallible)
+        }
+        _ => (**output).clone(),
+    })
+}
+
+/// The identifier that is the whole pattern, `mut` aside.
+fn plain_name(pattern: &Pat) -> Option<Ident> {
+    match pattern {
+        Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => {
+            Some(plain.ident.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Cuts the body off, so that nothing below ever walks through it. Groups without delimiters are
+/// what `macro_rules!` leaves around an `$item` or a `$body:block`; they are seen through.
+fn split_body(item: TokenStream) -> (TokenStream, Option<Group>) {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    if let [TokenTree::Group(group)] = tokens.as_slice()
+        && group.delimiter() == Delimiter::None
+    {
+        return split_body(group.stream());
+    }
+    let body = tokens.last().and_then(as_braces);
+    if body.is_some() {
+        tokens.pop();
+    }
+    (tokens.into_iter().collect(), body)
+}
+
+fn as_braces(token: &TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = token else {
+        return None;
+    };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group.clone()),
+        Delimiter::None => {
+            let mut inside = group.stream().into_iter();
+            let first = inside.next()?;
+            inside.next().is_none().then(|| as_braces(&first)).flatten()
+        }
+        _ => None,
+    }
+}
+
+/// Takes `#![…]` from the start of the body: as an attribute of the function it means the same,
+/// and the block that the body becomes may not have one.
+fn split_inner_attributes(body: Group) -> (Vec<Attribute>, Group) {
+    let stream = body.stream();
+    let mut start = stream.clone().into_iter();
+    let has = |token: Option<TokenTree>, expected: char| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == expected);
+    if !(has(start.next(), '#') && has(start.next(), '!')) {
+        return (Vec::new(), body);
+    }
+    let split = |input: ParseStream<'_>| {
+        let mut attributes = Attribute::parse_inner(input)?;
+        for attribute in &mut attributes {
+            attribute.style = syn::AttrStyle::Outer;
+        }
+        Ok((attributes, input.parse::<TokenStream>()?))
+    };
+    match split.parse2(stream) {
+        Ok((attributes, rest)) => {
+            let mut shorter = Group::new(Delimiter::Brace, rest);
+            shorter.set_span(body.span());
+            (attributes, shorter)
+        }
+        Err(_) => (Vec::new(), body),
+    }
+}
+
+fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility, Signature)> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let word = input.cursor().ident().map(|(word, _)| word.to_string());
+    let wrong = |(keyword, _): &&(&str, &str)| word.as_deref() == Some(keyword);
+    if let Some((_, what)) = WRONG_ITEMS.iter().find(wrong) {
+        return Err(input.error(format!(
+            "`concurrent` is for functions, and this is {what}: put it on each function that is \
+             to run as a task"
+        )));
+    }
+    let signature = input.parse()?;
+    input.parse::<Option<Token![;]>>()?;
+    if !input.is_empty() {
+        return Err(input.error("expected the body of the function: `{ … }`"));
+    }
+    Ok((attributes, visibility, signature))
+}
+
+const WRONG_ITEMS: [(&str, &str); 9] = [
+    ("struct", "a struct"),
+    ("enum", "an enum"),
+    ("union", "a union"),
+    ("trait", "a trait"),
+    ("impl", "an impl block"),
+    ("mod", "a module"),
+    ("type", "a type"),
+    ("static", "a static"),
+    ("use", "an import"),
+];

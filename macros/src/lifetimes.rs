@@ -1,0 +1,141 @@
+//! Where a type borrows: which lifetimes it names, and which it leaves out.
+//!
+//! Only what the value itself may borrow counts. The inputs and outputs of `fn(&str)` and
+//! `dyn Fn(&str)` are the caller's business, and so are lifetimes bound by `for<'a>`.
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{GenericArgument, Lifetime, Path, PathArguments, Type, TypeParamBound, TypeReference};
+
+/// One place in a type at which it borrows.
+pub(crate) struct Borrow {
+    pub(crate) span: Span,
+    /// The lifetime; `None` for a `&` that names none.
+    pub(crate) lifetime: Option<Lifetime>,
+    /// Where `mut` stands in `&mut T`.
+    pub(crate) mutable: Option<Span>,
+}
+
+impl Borrow {
+    /// `&'static T`: nothing that could end.
+    pub(crate) fn is_static(&self) -> bool {
+        self.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+    }
+
+    /// The lifetime, if it has a name of its own.
+    pub(crate) fn named(&self) -> Option<&Lifetime> {
+        let named = |lifetime: &&Lifetime| lifetime.ident != "static" && lifetime.ident != "_";
+        self.lifetime.as_ref().filter(named)
+    }
+}
+
+/// All places at which `ty` borrows, from left to right.
+pub(crate) fn borrows(ty: &Type) -> Vec<Borrow> {
+    let mut found = Vec::new();
+    walk(&mut ty.clone(), &mut |place| {
+        found.push(match place {
+            Place::Impl => return,
+            Place::Reference(reference) => Borrow {
+                span: reference.and_token.span(),
+                lifetime: reference.lifetime.clone(),
+                mutable: reference.mutability.as_ref().map(Spanned::span),
+            },
+            Place::Lifetime(lifetime) => {
+                Borrow { span: lifetime.span(), lifetime: Some(lifetime.clone()), mutable: None }
+            }
+        });
+    });
+    found
+}
+
+/// Whether `impl Trait` is part of the type, which then cannot be written elsewhere.
+pub(crate) fn has_impl(ty: &Type) -> bool {
+    let mut found = false;
+    walk(&mut ty.clone(), &mut |place| found |= matches!(place, Place::Impl));
+    found
+}
+
+/// Gives every elided lifetime in `ty` the name `lifetime`.
+pub(crate) fn name_elided(ty: &mut Type, lifetime: &Lifetime) {
+    walk(ty, &mut |place| match place {
+        Place::Reference(reference) => {
+            let named = reference.lifetime.as_ref().is_some_and(|written| written.ident != "_");
+            if !named {
+                reference.lifetime = Some(at(lifetime, reference.and_token.span()));
+            }
+        }
+        Place::Lifetime(written) if written.ident == "_" => {
+            *written = at(lifetime, written.span());
+        }
+        Place::Lifetime(_) | Place::Impl => {}
+    });
+}
+
+fn at(lifetime: &Lifetime, place: Span) -> Lifetime {
+    let mut lifetime = lifetime.clone();
+    lifetime.set_span(lifetime.span().located_at(place));
+    lifetime
+}
+
+enum Place<'a> {
+    Reference(&'a mut TypeReference),
+    Lifetime(&'a mut Lifetime),
+    Impl,
+}
+
+fn walk(ty: &mut Type, visit: &mut dyn FnMut(Place<'_>)) {
+    match ty {
+        Type::Reference(reference) => {
+            visit(Place::Reference(reference));
+            walk(&mut reference.elem, visit);
+        }
+        Type::Path(path) => {
+            if let Some(qself) = &mut path.qself {
+                walk(&mut qself.ty, visit);
+            }
+            walk_path(&mut path.path, visit);
+        }
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(|ty| walk(ty, visit)),
+        Type::Array(array) => walk(&mut array.elem, visit),
+        Type::Slice(slice) => walk(&mut slice.elem, visit),
+        Type::Paren(paren) => walk(&mut paren.elem, visit),
+        Type::Group(group) => walk(&mut group.elem, visit),
+        Type::Ptr(pointer) => walk(&mut pointer.elem, visit),
+        Type::TraitObject(object) => walk_bounds(object.bounds.iter_mut(), visit),
+        Type::ImplTrait(opaque) => {
+            walk_bounds(opaque.bounds.iter_mut(), visit);
+            visit(Place::Impl);
+        }
+        _ => {}
+    }
+}
+
+fn walk_path(path: &mut Path, visit: &mut dyn FnMut(Place<'_>)) {
+    for segment in &mut path.segments {
+        let PathArguments::AngleBracketed(arguments) = &mut segment.arguments else {
+            continue;
+        };
+        for argument in &mut arguments.args {
+            match argument {
+                GenericArgument::Lifetime(lifetime) => visit(Place::Lifetime(lifetime)),
+                GenericArgument::Type(ty) => walk(ty, visit),
+                GenericArgument::AssocType(associated) => walk(&mut associated.ty, visit),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn walk_bounds<'a>(
+    bounds: impl Iterator<Item = &'a mut TypeParamBound>,
+    visit: &mut dyn FnMut(Place<'_>),
+) {
+    for bound in bounds {
+        match bound {
+            TypeParamBound::Lifetime(lifetime) => visit(Place::Lifetime(lifetime)),
+            TypeParamBound::Trait(bound) if bound.lifetimes.is_none() => {
+                walk_path(&mut bound.path, visit);
+            }
+            _ => {}
+        }
+    }
+}

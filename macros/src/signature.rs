@@ -1,0 +1,178 @@
+//! The function that callers see, and the hidden one in which a method keeps its body.
+use super::args::{Args, Mode};
+use super::function::{Function, hidden, visible};
+use super::lifetimes::{Borrow, name_elided};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Attribute, Generics, Lifetime, Receiver, ReceiverKind, Type};
+
+/// Everything before the braces: the user's signature with `Task` around its result and, with
+/// `scoped`, the scope in front of its parameters.
+pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]) -> TokenStream {
+    let Function { visibility, signature, .. } = function;
+    let (fn_token, name) = (&signature.fn_token, &signature.ident);
+    let span = visible(name.span());
+    let runtime = &args.runtime;
+    let attributes =
+        function.attributes.iter().filter_map(|attribute| outer_attribute(function, attribute));
+    let receiver = function.receiver.as_ref().map(|receiver| {
+        let receiver = Receiver { mutability: None, ..receiver.clone() };
+        quote!(#receiver,)
+    });
+    let mut generics = signature.generics.clone();
+    let output = function.output_or_unit();
+    let (scope, task) = match &function.scope {
+        Some(lifetime) => {
+            bind_scope(&mut generics, function, lifetime);
+            let scope = scope_name(span);
+            (
+                quote_spanned!(span=> #scope: &#lifetime #runtime::Scope<#lifetime, '_>,),
+                quote_spanned!(span=> #runtime::ScopedTask<#lifetime, #output>),
+            )
+        }
+        None => (TokenStream::new(), quote_spanned!(span=> #runtime::Task<#output>)),
+    };
+    let where_clause = &generics.where_clause;
+    quote_spanned! {span=>
+        #(#attributes)*
+        #visibility #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
+        #where_clause
+    }
+}
+
+/// The parameters as the body of the outer function needs them: a name each.
+pub(crate) fn named_parameters(function: &Function) -> Vec<TokenStream> {
+    let named = function.parameters.iter().map(|parameter| {
+        let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
+        quote!(#name #colon #ty)
+    });
+    named.collect()
+}
+
+/// The method that has the body of a concurrent method: its patterns, its lints, its lifetimes.
+/// A closure could not do: `self` is no pattern.
+pub(crate) fn sibling(function: &Function) -> TokenStream {
+    let mut signature = function.signature.clone();
+    signature.ident = sibling_name(function);
+    let span = visible(function.signature.ident.span());
+    let attributes = function
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg") || is_lint(attribute));
+    let body = function.body_or_empty();
+    quote_spanned! {span=>
+        #(#attributes)*
+        #[doc(hidden)]
+        #signature #body
+    }
+}
+
+/// The name of that method.
+pub(crate) fn sibling_name(function: &Function) -> Ident {
+    let name = function.name();
+    let name = name.trim_start_matches('_');
+    format_ident!("__trine_{name}", span = visible(function.signature.ident.span()))
+}
+
+/// What the outer function calls the scope.
+pub(crate) fn scope_name(span: Span) -> Ident {
+    Ident::new("scope", hidden(span))
+}
+
+/// Gives the lifetimes that the user left out the name of the scope, so that the function, its
+/// closure and its task speak of the same ones.
+pub(crate) fn name_lifetimes(function: &mut Function) {
+    let mut name = "'scope".to_owned();
+    let generics = &function.signature.generics;
+    while mentions_lifetime(generics.to_token_stream(), &name)
+        || function.borrows().iter().any(|borrow| {
+            borrow.lifetime.as_ref().is_some_and(|lifetime| lifetime.to_string() == name)
+        })
+    {
+        name.push_str("_of_task");
+    }
+    let scope = Lifetime::new(&name, visible(function.signature.ident.span()));
+    for parameter in &mut function.parameters {
+        name_elided(&mut parameter.ty, &scope);
+    }
+    if let Some(output) = &mut function.output {
+        name_elided(output, &scope);
+    }
+    match function.receiver.as_mut().map(|receiver| &mut receiver.kind) {
+        Some(ReceiverKind::Reference(_, lifetime, _)) => {
+            let elided = lifetime.as_ref().is_none_or(|lifetime| lifetime.ident == "_");
+            if elided {
+                *lifetime = Some(scope.clone());
+            }
+        }
+        Some(ReceiverKind::Typed(_, ty)) => name_elided(ty, &scope),
+        _ => {}
+    }
+    function.scope = Some(scope);
+}
+
+/// Declares the lifetime of the scope, and that everything borrowed lives as long.
+fn bind_scope(generics: &mut Generics, function: &Function, scope: &Lifetime) {
+    let mut longer: Vec<Lifetime> = Vec::new();
+    for lifetime in function.borrows().iter().filter_map(Borrow::named) {
+        if lifetime.ident != scope.ident && !longer.contains(lifetime) {
+            longer.push(lifetime.clone());
+        }
+    }
+    generics.params.insert(0, syn::parse_quote!(#scope));
+    if !longer.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        for lifetime in longer {
+            predicates.push(syn::parse_quote!(#lifetime: #scope));
+        }
+    }
+}
+
+fn mentions_lifetime(tokens: TokenStream, name: &str) -> bool {
+    // The name without its quote: what a lifetime is made of in a token stream.
+    let name = name.trim_start_matches('\'');
+    tokens.into_iter().any(|token| match token {
+        proc_macro2::TokenTree::Ident(ident) => ident == name,
+        proc_macro2::TokenTree::Group(group) => mentions_lifetime(group.stream(), name),
+        _ => false,
+    })
+}
+
+/// The attribute as the outer function bears it.
+fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenStream> {
+    // `Task` is `#[must_use]` itself; only a message of one's own adds to that.
+    if attribute.path().is_ident("must_use") && matches!(attribute.meta, syn::Meta::Path(_)) {
+        return None;
+    }
+    // With the body in a method of its own, the lint that is expected fires there, not here.
+    if function.receiver.is_some()
+        && attribute.path().is_ident("expect")
+        && let syn::Meta::List(list) = &attribute.meta
+    {
+        let lints = &list.tokens;
+        let span = visible(list.path.get_ident()?.span());
+        return Some(quote_spanned!(span=> #[allow(#lints)]));
+    }
+    Some(attribute.to_token_stream())
+}
+
+/// `allow`, `expect`, `warn`, `deny`, `forbid`.
+pub(crate) fn is_lint(attribute: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"]
+        .iter()
+        .any(|level| attribute.path().is_ident(level))
+}
+
+/// The type of `self` in the closure.
+pub(crate) fn receiver_type(args: &Args, receiver: &Receiver) -> Type {
+    let span = visible(receiver.self_token.span);
+    let this = Ident::new("Self", span);
+    match &receiver.kind {
+        ReceiverKind::Typed(_, ty) => (**ty).clone(),
+        ReceiverKind::Reference(and, lifetime, mutability) => {
+            let lifetime = lifetime.as_ref().filter(|_| args.mode != Mode::Process);
+            syn::parse_quote!(#and #lifetime #mutability #this)
+        }
+        _ => syn::parse_quote!(#this),
+    }
+}

@@ -1,0 +1,143 @@
+//! Tasks of tasks: `gather`, `race`, `map`, `then`, `buffered`.
+//!
+//! Each combinator is a [`Call`](crate::task::Call) like an engine's, with a cell of its own, so
+//! its handle is a `Task` like any other. Its parts tell it by the same waiter slot that a joining
+//! thread would use: nothing polls, and no thread is held.
+
+mod buffered;
+mod chain;
+mod gather;
+mod race;
+
+pub use buffered::{BufferUnordered, Buffered};
+pub use gather::{Gather, gather};
+pub use race::race;
+
+use crate::cell::Waiter;
+use crate::error::Error;
+use crate::task::Task;
+
+/// Combinators on iterators of tasks.
+///
+/// An iterator like `paths.map(word_count)` is lazy: calling `next` starts a task. So `buffered(n)`
+/// keeps at most `n` of them in flight and works on endless input, while
+/// [`gather`](Self::gather) starts all.
+pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
+    /// What the tasks return.
+    type Value: Send + 'static;
+
+    /// Starts all and waits for all: one task for the values in input order. See [`gather()`].
+    ///
+    /// ```
+    /// use trine::{TaskIterator, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn square(number: u64) -> u64 {
+    ///     number * number
+    /// }
+    /// assert_eq!((1..4).map(square).gather().join()?, [1, 4, 9]);
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    fn gather(self) -> Task<Vec<Self::Value>> {
+        gather(self)
+    }
+
+    /// Keeps at most `limit` tasks in flight; gives their results in input order.
+    ///
+    /// Dropping it cancels what is in flight.
+    ///
+    /// # Panics
+    /// If `limit` is zero: nothing could ever start.
+    ///
+    /// ```
+    /// use trine::{TaskIterator, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn square(number: u64) -> u64 {
+    ///     number * number
+    /// }
+    /// let mut squares = (1..).map(square).buffered(4); // endless
+    /// assert_eq!(squares.next().unwrap()?, 1);
+    /// assert_eq!(squares.next().unwrap()?, 4);
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    fn buffered(self, limit: usize) -> Buffered<Self> {
+        Buffered::new(self, limit)
+    }
+
+    /// Keeps at most `limit` tasks in flight; gives their results as they complete.
+    ///
+    /// Dropping it cancels what is in flight.
+    ///
+    /// # Panics
+    /// If `limit` is zero: nothing could ever start.
+    ///
+    /// ```
+    /// use trine::{TaskIterator, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn square(number: u64) -> u64 {
+    ///     number * number
+    /// }
+    /// let mut squares: Vec<u64> =
+    ///     (1..=3).map(square).buffer_unordered(2).collect::<Result<_, _>>()?;
+    /// squares.sort();
+    /// assert_eq!(squares, [1, 4, 9]);
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    fn buffer_unordered(self, limit: usize) -> BufferUnordered<Self> {
+        BufferUnordered::new(self, limit)
+    }
+}
+
+impl<I, T> TaskIterator for I
+where
+    I: Iterator<Item = Task<T>>,
+    T: Send + 'static,
+{
+    type Value = T;
+}
+
+/// A part of a combined task, whatever its value.
+trait Part: Send + Sync {
+    /// Has the waiter told; tells it on this thread if the part has finished.
+    fn watch(&self, waiter: Waiter);
+    fn help(&self);
+    fn cancel(&self);
+    fn has_failed(&self) -> bool;
+    fn take_error(&self) -> Option<Error>;
+    fn name(&self) -> &'static str;
+    fn needs_this_thread(&self) -> bool;
+}
+
+impl<T> Part for Task<T> {
+    fn watch(&self, waiter: Waiter) {
+        if let Err(waiter) = self.call().cell().register(waiter) {
+            waiter.tell();
+        }
+    }
+
+    fn help(&self) {
+        Task::help(self);
+    }
+
+    fn cancel(&self) {
+        Task::cancel(self);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.call().cell().has_failed()
+    }
+
+    fn take_error(&self) -> Option<Error> {
+        self.try_take().and_then(Result::err)
+    }
+
+    fn name(&self) -> &'static str {
+        self.call().name()
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        !self.is_finished() && self.call().needs_this_thread()
+    }
+}

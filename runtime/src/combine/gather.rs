@@ -1,0 +1,240 @@
+//! `gather`: all values in input order, or the first failure.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::Part;
+use crate::cell::{Cell, Observer, Waiter};
+use crate::error::Error;
+use crate::task::{Call, Task};
+
+/// Waits for all tasks: one task for all their values, in input order.
+///
+/// Takes a tuple (of up to twelve, of any types), an array, a `Vec` or an iterator of tasks, and
+/// gives a tuple, an array or a `Vec`. The first failure cancels the rest and is what it joins as.
+/// To have every result, failures too, join the tasks one by one.
+///
+/// Joining it runs what has not started on the joining thread, in order. Cancelling or dropping it
+/// cancels all its tasks.
+///
+/// ```
+/// use trine::{concurrent, gather};
+///
+/// #[concurrent(threads)]
+/// fn square(number: u64) -> u64 {
+///     number * number
+/// }
+///
+/// let (a, b) = gather((square(1), square(2))).join()?;
+/// let [c, d] = gather([square(3), square(4)]).join()?;
+/// let rest = gather((5..7).map(square)).join()?;
+/// assert_eq!((a, b, c, d, rest), (1, 4, 9, 16, vec![25, 36]));
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn gather<G: Gather<Kind>, Kind>(tasks: G) -> Task<G::Output> {
+    tasks.into_task()
+}
+
+/// What [`gather()`] takes: tuples, arrays, `Vec`s and iterators of tasks.
+///
+/// `Kind` only tells these apart for the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be gathered",
+    label = "not a tuple, array, `Vec` or iterator of tasks",
+    note = "`gather` takes tasks of concurrent functions: `gather((a(1), b(2)))`, \
+            `gather(paths.map(count))`"
+)]
+pub trait Gather<Kind> {
+    /// All the values.
+    type Output: Send + 'static;
+    #[doc(hidden)]
+    fn into_task(self) -> Task<Self::Output>;
+}
+
+/// Marks of the kinds of [`Gather`].
+#[doc(hidden)]
+#[allow(missing_debug_implementations, missing_docs)]
+mod kind {
+    pub enum Tuple {}
+    pub enum Array {}
+    pub enum List {}
+    pub enum Iter {}
+}
+
+impl<I, T> Gather<kind::Iter> for I
+where
+    I: Iterator<Item = Task<T>>,
+    T: Send + 'static,
+{
+    type Output = Vec<T>;
+    fn into_task(self) -> Task<Vec<T>> {
+        self.collect::<Vec<_>>().into_task()
+    }
+}
+
+impl<T: Send + 'static> Gather<kind::List> for Vec<Task<T>> {
+    type Output = Vec<T>;
+    fn into_task(self) -> Task<Vec<T>> {
+        Gathered::start(self)
+    }
+}
+
+impl<T: Send + 'static, const N: usize> Gather<kind::Array> for [Task<T>; N] {
+    type Output = [T; N];
+    fn into_task(self) -> Task<[T; N]> {
+        Gathered::start(self)
+    }
+}
+
+/// The tasks of a gathering.
+trait Parts: Send + Sync + 'static {
+    type Output: Send + 'static;
+    fn count(&self) -> usize;
+    fn part(&self, index: usize) -> &dyn Part;
+    /// The values, once all tasks have finished well.
+    fn values(&self) -> Self::Output;
+}
+
+fn value<T>(task: &Task<T>) -> T {
+    match task.try_take() {
+        Some(Ok(value)) => value,
+        _ => unreachable!("all parts have finished well, and nobody else takes their values"),
+    }
+}
+
+impl<T: Send + 'static> Parts for Vec<Task<T>> {
+    type Output = Vec<T>;
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn part(&self, index: usize) -> &dyn Part {
+        &self[index]
+    }
+    fn values(&self) -> Vec<T> {
+        self.iter().map(value).collect()
+    }
+}
+
+impl<T: Send + 'static, const N: usize> Parts for [Task<T>; N] {
+    type Output = [T; N];
+    fn count(&self) -> usize {
+        N
+    }
+    fn part(&self, index: usize) -> &dyn Part {
+        &self[index]
+    }
+    fn values(&self) -> [T; N] {
+        std::array::from_fn(|index| value(&self[index]))
+    }
+}
+
+macro_rules! tuples {
+    ($($value:ident $index:tt),*) => {
+        impl<$($value: Send + 'static),*> Gather<kind::Tuple> for ($(Task<$value>,)*) {
+            type Output = ($($value,)*);
+            fn into_task(self) -> Task<Self::Output> {
+                Gathered::start(self)
+            }
+        }
+
+        impl<$($value: Send + 'static),*> Parts for ($(Task<$value>,)*) {
+            type Output = ($($value,)*);
+            fn count(&self) -> usize {
+                [$($index),*].len()
+            }
+            fn part(&self, index: usize) -> &dyn Part {
+                match index {
+                    $($index => &self.$index,)*
+                    _ => unreachable!("a tuple has as many parts as it counts"),
+                }
+            }
+            fn values(&self) -> Self::Output {
+                ($(value(&self.$index),)*)
+            }
+        }
+    };
+}
+
+tuples!(A 0);
+tuples!(A 0, B 1);
+tuples!(A 0, B 1, C 2);
+tuples!(A 0, B 1, C 2, D 3);
+tuples!(A 0, B 1, C 2, D 3, E 4);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+struct Gathered<P: Parts> {
+    cell: Cell<P::Output>,
+    parts: P,
+    remaining: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl<P: Parts> Gathered<P> {
+    fn start(parts: P) -> Task<P::Output> {
+        let count = parts.count();
+        let gathered = Arc::new(Self {
+            cell: Cell::running(),
+            parts,
+            remaining: AtomicUsize::new(count),
+            failed: AtomicBool::new(false),
+        });
+        if count == 0 {
+            let _ = gathered.cell.finish(Ok(gathered.parts.values()));
+        }
+        for index in 0..count {
+            let observer: Arc<dyn Observer> = gathered.clone();
+            gathered.parts.part(index).watch(Waiter::Observer(observer, index));
+        }
+        Task::new(gathered)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &dyn Part> {
+        (0..self.parts.count()).map(|index| self.parts.part(index))
+    }
+}
+
+impl<P: Parts> Observer for Gathered<P> {
+    fn finished(self: Arc<Self>, index: usize) {
+        let part = self.parts.part(index);
+        if part.has_failed() {
+            // The first failure is the one that counts; what it cancels fails too.
+            if !self.failed.swap(true, Ordering::AcqRel)
+                && let Some(error) = part.take_error()
+            {
+                let _ = self.cell.finish(Err(error));
+                self.each().for_each(Part::cancel);
+            }
+        } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let _ = self.cell.finish(Ok(self.parts.values()));
+        }
+    }
+}
+
+impl<P: Parts> Call<P::Output> for Gathered<P> {
+    fn cell(&self) -> &Cell<P::Output> {
+        &self.cell
+    }
+
+    fn name(&self) -> &'static str {
+        if self.parts.count() == 0 { "gather" } else { self.parts.part(0).name() }
+    }
+
+    fn help(self: Arc<Self>) {
+        self.each().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        let _ = self.cell.finish(Err(why));
+        self.each().for_each(Part::cancel);
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        self.each().any(Part::needs_this_thread)
+    }
+}

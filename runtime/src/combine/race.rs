@@ -1,0 +1,77 @@
+//! `race`: the first to finish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Part;
+use crate::cell::{Cell, Observer, Waiter};
+use crate::error::Error;
+use crate::task::{Call, Task};
+
+/// The first of the tasks to finish, with a value or a failure; the rest are cancelled.
+///
+/// Joining it does not run any of them on the joining thread, which has to be there for the
+/// fastest. Cancelling or dropping it cancels all.
+///
+/// # Panics
+/// If there are no tasks: nobody could ever win.
+///
+/// ```
+/// use trine::{concurrent, race};
+///
+/// #[concurrent(async)]
+/// async fn mirror(answers: bool) -> &'static str {
+///     if !answers {
+///         std::future::pending::<()>().await;
+///     }
+///     "from the one that answers"
+/// }
+/// assert_eq!(race([mirror(false), mirror(true)]).join()?, "from the one that answers");
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn race<T: Send + 'static>(tasks: impl IntoIterator<Item = Task<T>>) -> Task<T> {
+    let tasks: Vec<_> = tasks.into_iter().collect();
+    assert!(!tasks.is_empty(), "`race` needs at least one task");
+    let race = Arc::new(Race { cell: Cell::running(), tasks, won: AtomicBool::new(false) });
+    for (index, task) in race.tasks.iter().enumerate() {
+        let observer: Arc<dyn Observer> = race.clone();
+        task.watch(Waiter::Observer(observer, index));
+    }
+    Task::new(race)
+}
+
+struct Race<T> {
+    cell: Cell<T>,
+    tasks: Vec<Task<T>>,
+    won: AtomicBool,
+}
+
+impl<T: Send> Observer for Race<T> {
+    fn finished(self: Arc<Self>, index: usize) {
+        if !self.won.swap(true, Ordering::AcqRel)
+            && let Some(result) = self.tasks[index].try_take()
+        {
+            let _ = self.cell.finish(result);
+            self.tasks.iter().for_each(Task::cancel);
+        }
+    }
+}
+
+impl<T: Send> Call<T> for Race<T> {
+    fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    fn name(&self) -> &'static str {
+        self.tasks[0].name()
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        let _ = self.cell.finish(Err(why));
+        self.tasks.iter().for_each(Task::cancel);
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        self.tasks.iter().all(Part::needs_this_thread)
+    }
+}

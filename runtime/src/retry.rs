@@ -1,0 +1,264 @@
+//! `retries = N`: a task over the attempts of a call, in every mode.
+//!
+//! An engine runs one attempt; here is the one that starts the next. The attempts are ordinary
+//! tasks, so each has its own `timeout` and its own place under `limit`, and between them neither
+//! a thread nor a place is held.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::cell::{Cell, Observer, Waiter};
+use crate::error::{Error, ErrorKind};
+use crate::function::Function;
+use crate::panic;
+use crate::task::{Call, Task};
+use crate::timer::Alarm;
+
+/// The longest wait between two attempts.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
+
+/// Starts `start` with a clone of the arguments, again while it fails and retries are left.
+pub(crate) fn spawn<A, T, S>(
+    function: &'static Function,
+    arguments: A,
+    start: S,
+    failed: fn(&T) -> bool,
+) -> Task<T>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+    S: Fn(A) -> Task<T> + Send + Sync + 'static,
+{
+    let progress = Progress {
+        arguments: Some(arguments),
+        left: function.retry_limit(),
+        backoff: function.first_backoff(),
+        attempt: None,
+        pause: None,
+    };
+    let retrying = Arc::new(Retrying {
+        function,
+        cell: Cell::running(),
+        start,
+        failed,
+        progress: Mutex::new(progress),
+    });
+    retrying.attempt();
+    Task::new(retrying)
+}
+
+struct Retrying<A, T, S> {
+    function: &'static Function,
+    cell: Cell<T>,
+    start: S,
+    failed: fn(&T) -> bool,
+    progress: Mutex<Progress<A, T>>,
+}
+
+struct Progress<A, T> {
+    /// Gone with the last attempt, which takes them.
+    arguments: Option<A>,
+    left: u32,
+    backoff: Duration,
+    attempt: Option<Arc<Task<T>>>,
+    /// The wait for the next attempt; dropping it calls it off.
+    pause: Option<Alarm>,
+}
+
+impl<A, T, S> Retrying<A, T, S>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+    S: Fn(A) -> Task<T> + Send + Sync + 'static,
+{
+    fn progress(&self) -> MutexGuard<'_, Progress<A, T>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Option<Arc<Task<T>>> {
+        self.progress().attempt.clone()
+    }
+
+    /// Starts an attempt; and the next ones here, as long as they end at once and need no pause.
+    fn attempt(self: &Arc<Self>) {
+        loop {
+            let arguments = {
+                let mut progress = self.progress();
+                if progress.left == 0 {
+                    progress.arguments.take()
+                } else {
+                    progress.arguments.clone()
+                }
+            };
+            let Some(arguments) = arguments else { return };
+            if self.cell.is_finished() {
+                return;
+            }
+            let attempt = Arc::new((self.start)(arguments));
+            self.progress().attempt = Some(Arc::clone(&attempt));
+            // A cancel in between saw the attempt before and left this one to us.
+            if self.cell.is_finished() {
+                attempt.cancel();
+                return;
+            }
+            let observer: Arc<dyn Observer> = self.clone();
+            let waiter = Waiter::Observer(observer, 0);
+            if attempt.call().cell().register(waiter).is_ok() || !self.conclude() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the attempt that has ended; says whether the next one may start at once.
+    fn conclude(self: &Arc<Self>) -> bool {
+        let Some(result) = self.current().and_then(|attempt| attempt.try_take()) else {
+            return false;
+        };
+        if !self.should_retry(&result) {
+            if let Err(late) = self.cell.finish(result) {
+                panic::drop_quietly(late);
+            }
+            // Not with the handle, which may live on: they may hold a scope open.
+            let arguments = self.progress().arguments.take();
+            panic::drop_quietly(arguments);
+            return false;
+        }
+        panic::drop_quietly(result);
+        let mut progress = self.progress();
+        progress.left -= 1;
+        progress.attempt = None;
+        if progress.backoff.is_zero() {
+            return true;
+        }
+        let pause = jittered(progress.backoff);
+        progress.backoff = progress.backoff.saturating_mul(2).min(LONGEST_BACKOFF);
+        let next = Arc::downgrade(self);
+        progress.pause = Some(Alarm::after(pause, move || {
+            if let Some(next) = next.upgrade() {
+                next.attempt();
+            }
+        }));
+        false
+    }
+
+    fn should_retry(&self, result: &Result<T, Error>) -> bool {
+        let failed = match result {
+            Ok(value) => {
+                panic::catch(self.function.name(), || (self.failed)(value)).unwrap_or(false)
+            }
+            // Nobody wants it any more, or it would fail the same way.
+            Err(error) => !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Codec { .. }),
+        };
+        failed && self.progress().left > 0 && !self.cell.is_finished()
+    }
+}
+
+/// Between half of the wait and all of it, so that calls that failed together do not come back
+/// together.
+fn jittered(wait: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library's source of randomness; this is no place to depend on another.
+    let random = RandomState::new().hash_one(0) as u32;
+    wait / 2 + (wait / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+impl<A, T, S> Observer for Retrying<A, T, S>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+    S: Fn(A) -> Task<T> + Send + Sync + 'static,
+{
+    fn finished(self: Arc<Self>, _: usize) {
+        if self.conclude() {
+            self.attempt();
+        }
+    }
+}
+
+impl<A, T, S> Call<T> for Retrying<A, T, S>
+where
+    A: Clone + Send + 'static,
+    T: Send + 'static,
+    S: Fn(A) -> Task<T> + Send + Sync + 'static,
+{
+    fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    fn name(&self) -> &'static str {
+        self.function.name()
+    }
+
+    fn help(self: Arc<Self>) {
+        let mut helped: Option<Arc<Task<T>>> = None;
+        // The next attempt, when the one before ended here and needed no pause.
+        while let Some(attempt) = self.current()
+            && helped.as_ref().is_none_or(|helped| !Arc::ptr_eq(helped, &attempt))
+        {
+            attempt.help();
+            helped = Some(attempt);
+        }
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        let _ = self.cell.finish(Err(why));
+        let (attempt, pause, arguments) = {
+            let mut progress = self.progress();
+            (progress.attempt.clone(), progress.pause.take(), progress.arguments.take())
+        };
+        drop(pause);
+        panic::drop_quietly(arguments);
+        if let Some(attempt) = attempt {
+            attempt.cancel();
+        }
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        self.current()
+            .is_some_and(|attempt| !attempt.is_finished() && attempt.call().needs_this_thread())
+    }
+}
+
+/// What [`is_err!`](crate::is_err) looks at.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Outcome<'a, T>(pub &'a T);
+
+impl<T, E> Outcome<'_, Result<T, E>> {
+    /// For a `Result`: whether it is `Err`. Found before [`NoResult`]'s, being inherent.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_err(&self) -> bool {
+        self.0.is_err()
+    }
+}
+
+/// For every other type.
+#[doc(hidden)]
+pub trait NoResult {
+    #[doc(hidden)]
+    fn is_err(&self) -> bool {
+        false
+    }
+}
+
+impl<T> NoResult for Outcome<'_, T> {}
+
+/// Whether a value, given by reference, is a `Result` that is `Err`; false for any other type.
+///
+/// Functions with `retries` use it to see that a call failed, whatever their return type is called.
+/// In a function that is generic over its whole return type every value counts as a success.
+///
+/// ```
+/// assert!(trine::is_err!(&Err::<(), _>("no")));
+/// assert!(!trine::is_err!(&Ok::<_, ()>(1)));
+/// assert!(!trine::is_err!(&1));
+/// ```
+#[macro_export]
+macro_rules! is_err {
+    ($output:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::NoResult as _;
+        $crate::__private::Outcome($output).is_err()
+    }};
+}

@@ -1,0 +1,135 @@
+//! [`scope`]: calls that borrow, in every mode.
+//!
+//! A scoped call is an ordinary task without a lifetime, of a job that holds the borrowing
+//! arguments, beside a cell for its value. What makes the erased lifetime sound is one rule:
+//! whatever may touch a borrow, or drop a value that may, holds a [`Token`] of the scope and drops
+//! it last, and `scope` does not return before all tokens are gone, on every path. These are the
+//! job (`job`), and the step from the job's end to the handle (`call`). The handle itself needs
+//! none: it cannot outlive the scope, and if it is leaked, so is its value.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::abort;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use crate::wait;
+
+mod call;
+#[allow(unsafe_code, reason = "a job that borrows is sent to threads that outlive the borrow")]
+mod job;
+
+pub use call::ScopedTask;
+#[allow(unused_imports, reason = "each is used by some of the modes, which are features")]
+pub(crate) use call::{adopt, launch, launch_future, launch_retrying, launch_retrying_future};
+pub(crate) use job::{FutureJob, Job};
+
+/// The place in which calls may borrow; made by [`scope`].
+///
+/// `'scope` is the time in which its tasks may run, `'env` what they may borrow from, as in
+/// [`std::thread::Scope`].
+pub struct Scope<'scope, 'env: 'scope> {
+    running: Arc<Running>,
+    // Invariant, so that neither lifetime can be made shorter than the scope really is.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// The jobs of a scope that are not over.
+#[derive(Default)]
+struct Running {
+    count: AtomicUsize,
+    waiter: Mutex<Option<Waker>>,
+}
+
+/// Held by whatever may touch what the scope's calls borrow, and dropped last.
+struct Token(Arc<Running>);
+
+impl Scope<'_, '_> {
+    fn token(&self) -> Token {
+        self.running.count.fetch_add(1, Ordering::Relaxed);
+        Token(Arc::clone(&self.running))
+    }
+}
+
+impl Clone for Token {
+    fn clone(&self) -> Self {
+        self.0.count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        // Release, and Acquire in `wait`: all that the job did comes before the scope's end.
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let waiter = self.0.waiter.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waiter) = waiter {
+                waiter.wake();
+            }
+        }
+    }
+}
+
+impl Running {
+    fn wait(&self) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        wait::until(None, |waker| {
+            let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.count.load(Ordering::Acquire) == 0 {
+                return Poll::Ready(());
+            }
+            *waiter = Some(waker.clone());
+            Poll::Pending
+        });
+    }
+}
+
+/// Opens a scope, in which functions with the option `scoped` may be called with borrowed
+/// arguments.
+///
+/// Returns when the closure has and all calls made in it have ended. A call whose task is dropped
+/// unjoined is cancelled; in `threads` the scope still waits for the end of its body, which can look
+/// at [`trine::cancelled`](crate::cancelled).
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(threads, scoped)]
+/// fn count(text: &str, word: &str) -> usize {
+///     text.matches(word).count()
+/// }
+///
+/// let text = String::from("one word and one more");
+/// let n = trine::scope(|s| {
+///     let one = count(s, &text, "one");
+///     let more = count(s, &text, "more");
+///     Ok::<_, trine::Error>(one.join()? + more.join()?)
+/// })?;
+/// assert_eq!(n, 3);
+/// # Ok::<(), trine::Error>(())
+/// ```
+///
+/// # Panics
+/// When the closure does, after all its calls have ended.
+pub fn scope<'env, R>(enter: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
+    let scope = Scope { running: Arc::default(), scope: PhantomData, env: PhantomData };
+    let result = catch_unwind(AssertUnwindSafe(|| enter(&scope)));
+    // Nothing may unwind past running jobs. It does not; this is the seal on it.
+    if catch_unwind(AssertUnwindSafe(|| scope.running.wait())).is_err() {
+        abort();
+    }
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("running", &self.running.count.load(Ordering::Relaxed))
+            .finish()
+    }
+}

@@ -1,0 +1,381 @@
+//! [`ScopedTask`], and how a scoped call gets from its job to its handle.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::job::{FutureJob, Job, Jobs, erase_observer};
+use super::{Scope, Token};
+use crate::cell::{Cell, Observer, Waiter};
+use crate::error::Error;
+use crate::function::Function;
+use crate::task::{self, Call, Task};
+use crate::{panic, retry};
+
+/// A running, or queued, call inside a [`scope`](super::scope()), which may borrow.
+///
+/// The same handle as [`Task`](crate::Task), bound to its scope. Dropping it cancels the call;
+/// the scope waits for its end. To gather them, join them one by one: all have started, and a join
+/// runs what nobody has claimed.
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(threads, scoped)]
+/// fn total(numbers: &[u64]) -> u64 {
+///     numbers.iter().sum()
+/// }
+///
+/// let numbers: Vec<u64> = (0..100).collect();
+/// let sum = trine::scope(|s| {
+///     let parts: Vec<_> = numbers.chunks(25).map(|part| total(s, part)).collect();
+///     parts.into_iter().map(|part| part.join()).sum::<Result<u64, _>>()
+/// })?;
+/// assert_eq!(sum, 4950);
+/// # Ok::<(), trine::Error>(())
+/// ```
+#[must_use = "dropping a task cancels it: join or await it"]
+pub struct ScopedTask<'scope, T> {
+    call: Arc<dyn Call<T> + 'scope>,
+    scope: PhantomData<&'scope mut &'scope ()>,
+}
+
+impl<T> ScopedTask<'_, T> {
+    /// Waits for the task; as [`Task::join`].
+    ///
+    /// # Errors
+    /// As [`Task::join`].
+    ///
+    /// # Panics
+    /// As [`Task::join`].
+    pub fn join(self) -> Result<T, Error> {
+        if !self.is_finished() {
+            Arc::clone(&self.call).help();
+        }
+        match task::wait_for(&*self.call, None) {
+            Some(result) => result,
+            None => unreachable!("without a deadline it waits for the end"),
+        }
+    }
+
+    /// Waits that long at most, and else hands the task back; as [`Task::join_timeout`].
+    ///
+    /// # Errors
+    /// The task itself if it has not finished.
+    ///
+    /// # Panics
+    /// As [`Task::join`].
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
+        let deadline = Instant::now().checked_add(timeout);
+        task::wait_for(&*self.call, deadline).ok_or(self)
+    }
+
+    /// Whether the task has ended, with a value or an error.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.call.cell().is_finished()
+    }
+
+    /// Cancels the task, as hard as its mode can; as [`Task::cancel`].
+    pub fn cancel(&self) {
+        if !self.is_finished() {
+            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+        }
+    }
+}
+
+impl<T> Future for ScopedTask<'_, T> {
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        task::poll_result(&*self.call, context.waker())
+    }
+}
+
+impl<T> Drop for ScopedTask<'_, T> {
+    fn drop(&mut self) {
+        if self.call.cell().abandon() {
+            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+        }
+    }
+}
+
+impl<T> fmt::Debug for ScopedTask<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedTask")
+            .field("function", &self.call.name())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// The value on its way from a job to its handle.
+struct Landing<T> {
+    name: &'static str,
+    cell: Cell<T>,
+    /// What the last attempt returned; closed once the task has ended.
+    value: Mutex<Value<T>>,
+    /// The task, without a lifetime, that runs the job.
+    inner: OnceLock<Task<bool>>,
+}
+
+enum Value<T> {
+    Awaited,
+    Returned(T),
+    Closed,
+}
+
+impl<T: Send> Landing<T> {
+    fn new(function: &'static Function) -> Arc<Self> {
+        Arc::new(Self {
+            name: function.name(),
+            cell: Cell::running(),
+            value: Mutex::new(Value::Awaited),
+            inner: OnceLock::new(),
+        })
+    }
+
+    fn value(&self) -> MutexGuard<'_, Value<T>> {
+        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Called by the job, which holds a token: a value that comes too late is dropped here.
+    fn put(&self, value: T) {
+        let late = {
+            let mut slot = self.value();
+            match &*slot {
+                Value::Closed => Some(Value::Returned(value)),
+                _ => Some(std::mem::replace(&mut *slot, Value::Returned(value))),
+            }
+        };
+        panic::drop_quietly(late);
+    }
+
+    /// Joins the inner task with the handle's cell.
+    fn connect<'scope>(
+        self: Arc<Self>,
+        scope: &'scope Scope<'scope, '_>,
+        inner: Task<bool>,
+    ) -> ScopedTask<'scope, T>
+    where
+        T: 'scope,
+    {
+        let inner = self.inner.get_or_init(|| inner);
+        let observer = Arc::new(Lands { landing: Arc::clone(&self), _token: scope.token() });
+        let observer = erase_observer(observer);
+        if let Err(waiter) = inner.call().cell().register(Waiter::Observer(observer, 0)) {
+            waiter.tell();
+        }
+        ScopedTask { call: self, scope: PhantomData }
+    }
+}
+
+/// Told when the inner task has ended. The only one that moves a value into the handle's cell,
+/// where it is dropped if the handle has gone: it holds a token until that is done.
+struct Lands<T> {
+    // Dropped in this order: the token last.
+    landing: Arc<Landing<T>>,
+    _token: Token,
+}
+
+impl<T: Send> Observer for Lands<T> {
+    fn finished(self: Arc<Self>, _: usize) {
+        let value = std::mem::replace(&mut *self.landing.value(), Value::Closed);
+        let ended = self.landing.inner.get().and_then(Task::try_take);
+        let result = match (ended, value) {
+            (Some(Err(error)), value) => {
+                panic::drop_quietly(value);
+                Err(error)
+            }
+            (Some(Ok(_)), Value::Returned(value)) => Ok(value),
+            _ => Err(Error::cancelled(self.landing.name)),
+        };
+        if let Err(late) = self.landing.cell.finish(result) {
+            panic::drop_quietly(late);
+        }
+    }
+}
+
+impl<T: Send> Call<T> for Landing<T> {
+    fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn help(self: Arc<Self>) {
+        if let Some(inner) = self.inner.get() {
+            inner.help();
+        }
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        if let Some(inner) = self.inner.get() {
+            Arc::clone(inner.call()).cancel(why);
+        }
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        self.inner.get().is_some_and(|inner| inner.call().needs_this_thread())
+    }
+}
+
+/// Starts a body that may borrow: `start` is the engine's way to run a job.
+pub(crate) fn launch<'scope, T>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    body: impl FnOnce() -> T + Send + 'scope,
+    start: impl FnOnce(Job) -> Task<bool>,
+) -> ScopedTask<'scope, T>
+where
+    T: Send + 'scope,
+{
+    let landing = Landing::new(function);
+    let place = Arc::clone(&landing);
+    let run = move || {
+        place.put(body());
+        false
+    };
+    let inner = start(Job::new(run, scope.token()));
+    landing.connect(scope, inner)
+}
+
+/// The same for an async body.
+pub(crate) fn launch_future<'scope, T, F>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    body: impl FnOnce() -> F + Send + 'scope,
+    start: impl FnOnce(FutureJob) -> Task<bool>,
+) -> ScopedTask<'scope, T>
+where
+    T: Send + 'scope,
+    F: Future<Output = T> + Send + 'scope,
+{
+    let landing = Landing::new(function);
+    let job = future_job(&landing, scope.token(), body, |_| false);
+    let inner = start(job);
+    landing.connect(scope, inner)
+}
+
+fn future_job<'scope, T, F>(
+    landing: &Arc<Landing<T>>,
+    token: Token,
+    body: impl FnOnce() -> F + Send + 'scope,
+    failed: fn(&T) -> bool,
+) -> FutureJob
+where
+    T: Send + 'scope,
+    F: Future<Output = T> + Send + 'scope,
+{
+    let place = Arc::clone(landing);
+    let future = async move {
+        let value = body().await;
+        let has_failed = failed(&value);
+        place.put(value);
+        has_failed
+    };
+    FutureJob::new(future, token)
+}
+
+/// Starts a body that may borrow, again while it fails and retries are left.
+pub(crate) fn launch_retrying<'scope, A, T>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> T,
+    failed: fn(&T) -> bool,
+    start: impl Fn(Job) -> Task<bool> + Send + Sync + 'static,
+) -> ScopedTask<'scope, T>
+where
+    A: Clone + Send + 'scope,
+    T: Send + 'scope,
+{
+    let landing = Landing::new(function);
+    let place = Arc::clone(&landing);
+    let token = scope.token();
+    let make = move || {
+        let (arguments, place) = (arguments.clone(), Arc::clone(&place));
+        let run = move || {
+            let value = body(arguments);
+            let has_failed = failed(&value);
+            place.put(value);
+            has_failed
+        };
+        Job::new(run, token.clone())
+    };
+    let jobs = Jobs::new(make, scope.token());
+    let inner =
+        retry::spawn(function, jobs, move |jobs: Jobs<Job>| start(jobs.make()), |failed| *failed);
+    landing.connect(scope, inner)
+}
+
+/// The same for an async body.
+pub(crate) fn launch_retrying_future<'scope, A, T, F>(
+    scope: &'scope Scope<'scope, '_>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> F,
+    failed: fn(&T) -> bool,
+    start: impl Fn(FutureJob) -> Task<bool> + Send + Sync + 'static,
+) -> ScopedTask<'scope, T>
+where
+    A: Clone + Send + 'scope,
+    T: Send + 'scope,
+    F: Future<Output = T> + Send + 'scope,
+{
+    let landing = Landing::new(function);
+    let place = Arc::clone(&landing);
+    let token = scope.token();
+    let make = move || {
+        let arguments = arguments.clone();
+        future_job(&place, token.clone(), move || body(arguments), failed)
+    };
+    let jobs = Jobs::new(make, scope.token());
+    let start = move |jobs: Jobs<FutureJob>| start(jobs.make());
+    let inner = retry::spawn(function, jobs, start, |failed| *failed);
+    landing.connect(scope, inner)
+}
+
+/// Takes a task that borrows nothing into the scope.
+pub(crate) fn adopt<'scope, T: Send + 'static>(
+    scope: &'scope Scope<'scope, '_>,
+    task: Task<T>,
+) -> ScopedTask<'scope, T> {
+    let token = scope.token();
+    let task = task.map(move |value| {
+        drop(token);
+        value
+    });
+    ScopedTask { call: Arc::new(Adopted(task)), scope: PhantomData }
+}
+
+/// A task behind a scoped handle.
+struct Adopted<T>(Task<T>);
+
+impl<T: Send> Call<T> for Adopted<T> {
+    fn cell(&self) -> &Cell<T> {
+        self.0.call().cell()
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.call().name()
+    }
+
+    fn help(self: Arc<Self>) {
+        self.0.help();
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        Arc::clone(self.0.call()).cancel(why);
+    }
+
+    fn needs_this_thread(&self) -> bool {
+        self.0.call().needs_this_thread()
+    }
+}
