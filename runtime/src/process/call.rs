@@ -117,12 +117,12 @@ impl<T: DeserializeOwned + Send + 'static> Pending for ProcessCall<T> {
         }
         let name = self.job.function().name();
         let result = match reply.status {
-            status::DONE => panic::catch(name, || {
-                files::supply(reply.files, || wire::decode::<T>(reply.bytes))
-            })
-            .and_then(|decoded| {
-                decoded.map_err(|error| codec(name, &format!("its result: {error}")))
-            }),
+            status::DONE => {
+                panic::catch(name, || files::supply(reply.files, || wire::decode::<T>(reply.bytes)))
+                    .and_then(|decoded| {
+                        decoded.map_err(|error| codec(name, &format!("its result: {error}")))
+                    })
+            }
             status::PANICKED => Err(match wire::decode::<Panic>(reply.bytes) {
                 Ok(panic) => panic.into_error(name),
                 Err(error) => codec(name, &format!("its panic: {error}")),
@@ -211,4 +211,3 @@ impl<B: DeserializeOwned, T: Serialize> Types<B, T> {
 pub(super) fn worker_error(function: &'static str, message: impl Into<String>) -> Error {
     Error::new(function, ErrorKind::Worker { message: message.into() })
 }
-

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 
 use super::call::codec;
 use super::channel::Listener;
@@ -25,6 +25,8 @@ use crate::error::{Error, ErrorKind};
 const START_MAX: Duration = Duration::from_secs(10);
 /// From how many replies at a time on they are not waited for one by one.
 const MANY: usize = 8;
+/// How long the end of a process may take from the closing of its files on.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
 
 const WAKE: u64 = u64::MAX;
@@ -128,10 +130,7 @@ impl Dispatcher {
     }
 
     fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) {
-        let timeout = timeout.map(|timeout| Timespec {
-            tv_sec: timeout.as_secs().cast_signed(),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
+        let timeout = timeout.map(timespec);
         let space = rustix::buffer::spare_capacity(events);
         // An interruption brings no events; then there is another round.
         let _ = epoll::wait(&self.epoll, space, timeout.as_ref());
@@ -168,7 +167,7 @@ impl Dispatcher {
     /// Takes a worker's replies, or buries it. True if there were so many that it is better to
     /// come back soon than to be called.
     fn serve(&self, link: &Arc<Link>) -> bool {
-        if has_ended(link) {
+        if has_ended(link, Duration::ZERO) {
             self.bury(link);
             return false;
         }
@@ -177,10 +176,11 @@ impl Dispatcher {
         link.channel.listen(Listener::Looking);
         let open = read_socket(link, &mut inbox);
         let taken = harvest(link, &mut inbox);
-        if !open {
+        // A process that ends closes its files a moment before it is dead.
+        if !open && !has_ended(link, LAST_MOMENT) {
             link.condemn("its worker closed the socket to its parent".into());
         }
-        if link.is_doomed() {
+        if !open || link.is_doomed() {
             drop(inbox);
             self.bury(link);
             return false;
@@ -221,11 +221,15 @@ impl Dispatcher {
     }
 }
 
-fn has_ended(link: &Link) -> bool {
+/// Whether the process has ended, or does so within that time.
+fn has_ended(link: &Link, within: Duration) -> bool {
     let Some(pidfd) = &link.pidfd else { return false };
-    let mut ends = [rustix::event::PollFd::new(pidfd, rustix::event::PollFlags::IN)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut ends, Some(&now)).unwrap_or(0) > 0
+    let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
+    rustix::event::poll(&mut ends, Some(&timespec(within))).unwrap_or(0) > 0
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs().cast_signed(), tv_nsec: duration.subsec_nanos().into() }
 }
 
 fn never_served(signal: Option<i32>, code: Option<i32>) -> String {

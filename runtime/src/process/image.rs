@@ -76,7 +76,7 @@ pub(super) fn fingerprint() -> u64 {
     let mut print = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |value: usize| print = (print ^ value as u64).wrapping_mul(0x0100_0000_01b3);
     mix(startup::anchor().wrapping_sub(image.base));
-    for range in &image.code {
+    for range in image.code.iter().filter(|range| !range.is_empty()) {
         mix(range.start.wrapping_sub(image.base));
         mix(range.len());
     }

@@ -60,11 +60,8 @@ impl Link {
         let (control, theirs) = control::pair()?;
         let (lifeline_theirs, lifeline) = pipe()?;
         let token = token();
-        let hello = Hello {
-            token,
-            fingerprint: image::fingerprint(),
-            memory_limit: pool.memory_limit(),
-        };
+        let hello =
+            Hello { token, fingerprint: image::fingerprint(), memory_limit: pool.memory_limit() };
         let files = [channel.file(), lifeline_theirs.as_fd()];
         control::send(control.as_fd(), &hello.to_bytes(), &files, SendFlags::empty())?;
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());

@@ -1,31 +1,34 @@
 //! The encoded arguments of a call, on their way from its caller to a worker.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::files::{self, File};
 use super::memory::Segment;
 use super::output::{Finished, Output};
-use super::wire::{self, WireError};
+use super::wire::{self, Reader, WireError};
 
 const SMALL: usize = 54;
 /// How much of the scratch space a thread keeps.
 const SCRATCH_MAX: usize = 64 << 10;
 
-/// Encoded arguments, with the files that go along.
+/// Encoded arguments, with the files that go along. A clone shares them.
+#[derive(Clone)]
 pub(super) struct Message {
     pub(super) bytes: Bytes,
     pub(super) files: Vec<File>,
 }
 
 /// Where they lie.
+#[derive(Clone)]
 pub(super) enum Bytes {
     /// In place, as most arguments fit.
     Small(u8, [u8; SMALL]),
-    Heap(Box<[u8]>),
+    Heap(Arc<[u8]>),
     /// In shared memory, that long.
-    Segment(Lent, usize),
+    Segment(Arc<Lent>, usize),
 }
 
 /// A segment that goes back when it is dropped.
@@ -64,7 +67,9 @@ impl Message {
                 }
                 bytes
             }
-            Finished::Segment(segment, length) => Bytes::Segment(Lent(Some(segment)), length),
+            Finished::Segment(segment, length) => {
+                Bytes::Segment(Arc::new(Lent(Some(segment))), length)
+            }
             Finished::Given(_) => unreachable!("the output started on the heap"),
         };
         Ok(Self { bytes, files })
@@ -72,6 +77,16 @@ impl Message {
 }
 
 impl Bytes {
+    pub(super) fn reader(&self) -> Reader<'_> {
+        match self {
+            // SAFETY: the segment has that many bytes, which nobody writes while it is lent.
+            Self::Segment(lent, length) => unsafe {
+                Reader::from_raw(lent.segment().memory.start(), *length)
+            },
+            _ => Reader::new(self.private().unwrap_or_default()),
+        }
+    }
+
     pub(super) fn new(bytes: &[u8]) -> Self {
         if bytes.len() > SMALL {
             return Self::Heap(bytes.into());

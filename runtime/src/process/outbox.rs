@@ -137,12 +137,19 @@ impl Slot {
         let outside = is_large || !job.message.files.is_empty();
         self.large += usize::from(is_large);
         self.used = true;
-        let more = (alarm.is_some() || outside).then(|| {
-            Box::new(More { alarm, message: outside.then_some(job.message), is_large })
-        });
+        let more = (alarm.is_some() || outside)
+            .then(|| Box::new(More { alarm, message: outside.then_some(job.message), is_large }));
         let (invoke, body) = (job.invoke, job.body);
-        self.pending
-            .push_back(Entry { call: Some(call), place, start, end, invoke, body, returned, more });
+        self.pending.push_back(Entry {
+            call: Some(call),
+            place,
+            start,
+            end,
+            invoke,
+            body,
+            returned,
+            more,
+        });
     }
 
     /// Sends the files of a message, with one more; false if they do not get through now.

@@ -145,12 +145,6 @@ impl Output {
         room
     }
 
-    /// What was written.
-    pub(super) fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
-        // SAFETY: `length` bytes were written, and only through `&mut self`.
-        read(unsafe { std::slice::from_raw_parts(self.start, self.length) })
-    }
-
     pub(super) fn finish(mut self) -> Finished {
         let length = self.length;
         match std::mem::replace(&mut self.store, Store::Given) {

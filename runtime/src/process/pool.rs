@@ -117,8 +117,8 @@ impl Pool {
                 return;
             };
             if let Some(claimed) = Self::claim(waiting, chores) {
-                let clocked = claimed.call.function().time_allowed().is_some()
-                    && claimed.alarm.is_none();
+                let clocked =
+                    claimed.call.function().time_allowed().is_some() && claimed.alarm.is_none();
                 let call = clocked.then(|| Arc::clone(&claimed.call));
                 match state.slots[index].send(claimed) {
                     Ok(asleep) => {

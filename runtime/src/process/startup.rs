@@ -90,7 +90,8 @@ impl Ticket {
 
     /// Whether the parent is the one who wrote this; takes the socket that it left as stdin.
     fn check(self) -> io::Result<(Self, OwnedFd)> {
-        let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+        let parent =
+            rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
         if parent != Some(self.parent) {
             return Err(io::Error::other("its parent is not the one that started it"));
         }

@@ -285,8 +285,7 @@ impl Worker {
             }
             Finished::Segment(segment, length) => {
                 let (number, known) = (segment.number(), self.ours[segment.number()].is_some());
-                let outgoing =
-                    self.ours[number].get_or_insert(Outgoing { segment: None, sent: 0 });
+                let outgoing = self.ours[number].get_or_insert(Outgoing { segment: None, sent: 0 });
                 outgoing.sent = outgoing.sent.wrapping_add(1);
                 self.lent += 1;
                 let memory = &outgoing.segment.insert(segment).memory;

@@ -94,9 +94,8 @@ impl ParentEnd {
     pub(in super::super) fn withdraw(&self, start: u32, number: u64) -> bool {
         let at = self.requests().at(start);
         // SAFETY: as above; both sides treat this word as an atomic from when it is published.
-        let withdrawn = unsafe {
-            &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>()
-        };
+        let withdrawn =
+            unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
         withdrawn.store(1, Relaxed);
         // The worker announces what it is going to run and then looks at the word; we set the
         // word and then look at what it announced. One of us sees the other.

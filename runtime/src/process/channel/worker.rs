@@ -65,9 +65,8 @@ impl WorkerEnd {
         fence(SeqCst);
         let at = self.request_ring().at(start);
         // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
-        let withdrawn = unsafe {
-            &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>()
-        };
+        let withdrawn =
+            unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
         withdrawn.load(Relaxed) == 0
     }
 
