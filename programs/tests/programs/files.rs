@@ -1,10 +1,8 @@
 //! The programs that read files or nothing, each on small data.
 
-mod common;
-
 use std::fs;
 
-use common::{check_manners, folder, run};
+use crate::common::{check_manners, folder, run};
 use image::{Rgb, RgbImage};
 
 const THUMBNAILS: &str = env!("CARGO_BIN_EXE_thumbnails");

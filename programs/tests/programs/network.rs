@@ -1,10 +1,8 @@
 //! The programs that use the network, against a site on loopback.
 
-mod common;
-
 use std::net::TcpListener;
 
-use common::{Answer, Site, check_manners, run};
+use crate::common::{Answer, Site, check_manners, run};
 
 const LINKCHECK: &str = env!("CARGO_BIN_EXE_linkcheck");
 
