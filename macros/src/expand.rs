@@ -19,7 +19,7 @@
 use super::args::{Args, Mode};
 use super::check;
 use super::error::Errors;
-use super::function::{Function, visible};
+use super::function::{Function, hidden};
 use super::{body, conditional, recover, signature};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
@@ -56,8 +56,8 @@ pub(crate) fn concurrent(
 }
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
-    let span = visible(function.signature.ident.span());
-    let runtime = &args.runtime;
+    let span = hidden(function.signature.ident.span());
+    let runtime = args.runtime(span);
     let static_name = static_name(function, span);
     let name = function.name();
     let builders = &args.builders;
@@ -66,7 +66,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         let scope = signature::scope_name(span);
         quote!(#scope,)
     });
-    let arguments = body::arguments(function);
+    let arguments = body::arguments(args, function);
     let closure = body::closure(args, function);
     let failed = args.retries.then(|| {
         let output = function.output_or_unit();
@@ -85,7 +85,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
 
 /// The entry of the engine: the one place where the mode is looked at.
 fn spawn(args: &Args, span: Span) -> TokenStream {
-    let runtime = &args.runtime;
+    let runtime = args.runtime(span);
     let module = Ident::new(args.mode.module(), span);
     let entry = match (args.scoped.is_some(), args.retries) {
         (false, false) => "spawn",

@@ -12,11 +12,14 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let Function { visibility, signature, .. } = function;
     let (fn_token, name) = (&signature.fn_token, &signature.ident);
     let span = visible(name.span());
-    let runtime = &args.runtime;
+    let runtime = args.runtime(span);
+    // An error by then, and kept so that callers may go on writing `unsafe { … }`.
+    let safety = &signature.safety;
     let attributes =
         function.attributes.iter().filter_map(|attribute| outer_attribute(function, attribute));
     let receiver = function.receiver.as_ref().map(|receiver| {
-        let receiver = Receiver { mutability: None, ..receiver.clone() };
+        let self_token = hidden_self(receiver);
+        let receiver = Receiver { mutability: None, self_token, ..receiver.clone() };
         quote!(#receiver,)
     });
     let mut generics = signature.generics.clone();
@@ -35,7 +38,7 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let where_clause = &generics.where_clause;
     quote_spanned! {span=>
         #(#attributes)*
-        #visibility #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
         #where_clause
     }
 }
@@ -71,7 +74,7 @@ pub(crate) fn sibling(function: &Function) -> TokenStream {
 pub(crate) fn sibling_name(function: &Function) -> Ident {
     let name = function.name();
     let name = name.trim_start_matches('_');
-    format_ident!("__trine_{name}", span = visible(function.signature.ident.span()))
+    format_ident!("__trine_{name}", span = hidden(function.signature.ident.span()))
 }
 
 /// What the outer function calls the scope.
@@ -161,6 +164,11 @@ pub(crate) fn is_lint(attribute: &Attribute) -> bool {
     ["allow", "expect", "warn", "deny", "forbid"]
         .iter()
         .any(|level| attribute.path().is_ident(level))
+}
+
+/// `self` in the outer function, where the user's code never stands.
+pub(crate) fn hidden_self(receiver: &Receiver) -> syn::Token![self] {
+    syn::Token![self](hidden(receiver.self_token.span))
 }
 
 /// The type of `self` in the closure.
