@@ -147,7 +147,7 @@ impl ArgumentTuple<()> for () {
 
 /// One argument, read by way of [`Argument::receive`]: the tuple's own `Deserialize` would need a
 /// bound on what is received, and so a second error beside the one at the argument.
-struct Seed<A, R>(PhantomData<(A, R)>);
+pub(crate) struct Seed<A, R>(PhantomData<(A, R)>);
 
 impl<'de, A: Argument<R>, R> DeserializeSeed<'de> for Seed<A, R> {
     type Value = R;
