@@ -72,6 +72,12 @@ pub(crate) fn sibling(function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = sibling_name(function);
     let span = visible(function.signature.ident.span());
+    // A function that begins with a token of ours is nobody's to lint: what there is to say about
+    // the signature is said of the one that callers see. The body's lints look at the body.
+    signature.fn_token.span = visible(signature.fn_token.span);
+    if let Some(asyncness) = &mut signature.asyncness {
+        asyncness.span = visible(asyncness.span);
+    }
     let attributes = function.attributes.iter().filter_map(sibling_attribute);
     let body = function.body_or_empty();
     quote_spanned! {span=>
@@ -182,15 +188,34 @@ fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
     (attribute.path().is_ident("cfg") || is_lint(attribute)).then(|| attribute.to_token_stream())
 }
 
-/// `#[expect(…)]` has to stand where the lint fires, and only there: `dead_code` at the function
-/// that is called or not, all others at the body.
+/// Lints that look at a function from outside.
+const SIGNATURE_LINTS: [&str; 12] = [
+    "dead_code",
+    "missing_docs",
+    "elided_lifetimes_in_paths",
+    "single_use_lifetimes",
+    "unused_lifetimes",
+    "clippy::extra_unused_lifetimes",
+    "clippy::new_ret_no_self",
+    "clippy::should_implement_trait",
+    "clippy::too_many_arguments",
+    "clippy::type_complexity",
+    "clippy::wrong_self_convention",
+    "clippy::needless_arbitrary_self_type",
+];
+
+/// `#[expect(…)]` has to stand where the lint fires, and only there: at the function that callers
+/// see, or at the body.
 fn split_expect(attribute: &Attribute) -> Option<(Option<Attribute>, Option<Attribute>)> {
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
     let metas = attribute.parse_args_with(parser).ok()?;
     let (reason, lints): (Vec<Meta>, Vec<Meta>) =
         metas.into_iter().partition(|meta| meta.path().is_ident("reason"));
-    let (item, body): (Vec<Meta>, Vec<Meta>) =
-        lints.into_iter().partition(|lint| lint.path().is_ident("dead_code"));
+    let (item, body): (Vec<Meta>, Vec<Meta>) = lints.into_iter().partition(|lint| {
+        let name: Vec<String> =
+            lint.path().segments.iter().map(|segment| segment.ident.to_string()).collect();
+        SIGNATURE_LINTS.contains(&&*name.join("::"))
+    });
     let expect = |lints: Vec<Meta>| {
         (!lints.is_empty()).then(|| {
             let lints = lints.iter().chain(&reason);

@@ -62,9 +62,8 @@ fn drive(name: &str) -> ::trine::Task<usize> {
                     usize,
                 > {
                     return output;
-                } else {
-                    std::future::ready(name.len()).await
                 }
+                ({ std::future::ready(name.len()).await })
             })
         },
     )

@@ -74,9 +74,8 @@ fn drive(address: String) -> ::trine::Task<usize> {
                     usize,
                 > {
                     return output;
-                } else {
-                    std::future::ready(address.len()).await
                 }
+                ({ std::future::ready(address.len()).await })
             })
         },
     )
