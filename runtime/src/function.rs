@@ -1,5 +1,6 @@
 //! [`Function`]: what is known of a concurrent function, in one static per function.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::limit::Limiter;
@@ -24,6 +25,7 @@ pub struct Function {
     limiter: Limiter,
     memory: Option<u64>,
     fresh: bool,
+    habit: Habit,
 }
 
 impl Function {
@@ -38,6 +40,7 @@ impl Function {
             limiter: Limiter::none(),
             memory: None,
             fresh: false,
+            habit: Habit::unknown(),
         }
     }
 
@@ -135,5 +138,43 @@ impl Function {
 
     pub(crate) const fn wants_fresh_process(&self) -> bool {
         self.fresh
+    }
+
+    pub(crate) const fn habit(&self) -> &Habit {
+        &self.habit
+    }
+}
+
+/// What the threads engine has learned of a function: whether its calls mostly wait.
+///
+/// A score with some inertia, so that one odd call changes nothing. Only ever a hint: it decides
+/// who runs when, never whether.
+#[derive(Debug)]
+pub(crate) struct Habit(AtomicU8);
+
+#[allow(dead_code, reason = "asked by the threads engine, which is a feature")]
+impl Habit {
+    const BLOCKS: u8 = 3;
+    const MOST: u8 = 8;
+
+    const fn unknown() -> Self {
+        Self(AtomicU8::new(0))
+    }
+
+    /// Whether a call is expected to spend most of its time waiting.
+    pub(crate) fn blocks(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= Self::BLOCKS
+    }
+
+    /// A call was seen waiting. Two threads that note at once may count once: it is a hint.
+    pub(crate) fn note_waiting(&self) {
+        let score = self.0.load(Ordering::Relaxed);
+        self.0.store((score + 1).min(Self::MOST), Ordering::Relaxed);
+    }
+
+    /// A call was seen computing, which costs twice as much to get wrong.
+    pub(crate) fn note_computing(&self) {
+        let score = self.0.load(Ordering::Relaxed);
+        self.0.store(score.saturating_sub(2), Ordering::Relaxed);
     }
 }

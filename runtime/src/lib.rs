@@ -23,6 +23,9 @@ mod wait;
 #[cfg(feature = "async")]
 pub mod asynchronous;
 pub mod cross;
+#[cfg(feature = "process")]
+#[allow(unsafe_code, reason = "shared memory, and code found by its address")]
+pub mod process;
 #[cfg(feature = "threads")]
 pub mod threads;
 
@@ -34,6 +37,8 @@ pub use function::Function;
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use task::Task;
+#[cfg(feature = "threads")]
+pub use threads::join;
 pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
 

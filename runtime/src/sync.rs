@@ -3,18 +3,22 @@
 
 #[cfg(not(trine_loom))]
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 }
 
 #[cfg(trine_loom)]
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 }
 
 #[cfg(trine_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 #[cfg(trine_loom)]
+pub(crate) use loom::sync::{Condvar, Mutex};
+#[cfg(trine_loom)]
 pub(crate) use loom::thread::yield_now;
+#[cfg(not(trine_loom))]
+pub(crate) use std::sync::{Condvar, Mutex};
 #[cfg(not(trine_loom))]
 pub(crate) use std::thread::yield_now;
 

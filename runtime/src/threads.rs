@@ -1,4 +1,19 @@
-//! The engine of `#[concurrent(threads)]`: a pool of threads.
+//! The engine of `#[concurrent(threads)]`: a work-stealing pool, right for computing and waiting.
+//!
+//! There are as many *permits* as cores, and a worker runs only with one, so computing never
+//! oversubscribes the machine. A wait gives the permit to another worker: at once where the wait
+//! goes through this crate ([`blocking`](crate::blocking), `join`), a few milliseconds later where
+//! the monitor has to find it, and from the start where the function is known to wait mostly.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `seat` | what each thread shows to the others: its deque of tasks, its offered job |
+//! | `crew` | the permits, and who searches, sleeps and is woken |
+//! | `post` | what the monitor sees of a worker, and how it revokes a permit |
+//! | `pool`, `worker` | the one pool, and the life of its threads |
+//! | `monitor`, `probe`, `clock` | who waits unseen, as the kernel tells |
+//! | `join`, `latch` | fork-join on the stack |
+//! | `parker` | where a thread sleeps |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +28,25 @@ use crate::task::{Call, Task};
 use crate::timer::Alarm;
 use crate::{current, panic, retry, sequential};
 
+mod clock;
+mod crew;
+#[allow(unsafe_code, reason = "jobs on the stack, run by other threads while it stands")]
+mod join;
+mod latch;
+mod monitor;
+mod parker;
 mod pool;
+#[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
+mod post;
+mod probe;
+#[allow(
+    unsafe_code,
+    reason = "a list of seats that are never freed, and the owner's deque in each"
+)]
+mod seat;
+mod worker;
+
+pub use join::join;
 
 /// Starts `body` on the pool; what `#[concurrent(threads)]` expands to.
 ///
@@ -147,7 +180,15 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     }
 }
 
-impl<A: Send + 'static, T: Send + 'static> pool::Runnable for ThreadCall<A, T> {
+impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
+    fn is_queued(&self) -> bool {
+        self.cell().is_queued()
+    }
+
+    fn function(&self) -> &'static Function {
+        self.job.function()
+    }
+
     fn run(self: Arc<Self>) {
         ThreadCall::run(self);
     }
@@ -175,7 +216,10 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     fn help(self: Arc<Self>) {
         // Who joins a task with a deadline has to be free to leave.
         if self.job.function().time_allowed().is_none() {
-            self.run();
+            worker::attributed(self.job.function(), || self.run());
+            if let Some(seat) = seat::mine_if_any() {
+                seat.pop_shells();
+            }
         }
     }
 

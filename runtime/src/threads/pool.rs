@@ -1,67 +1,175 @@
-//! A fixed pool over one queue: the simplest that is right.
+//! The one pool of the program: its crew, its queues' front door, and what a worker does around a
+//! wait.
 
-use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use crossbeam_deque::{Injector, Steal};
-
+use super::crew::{Crew, Duty, Member, Summoned};
+use super::monitor::Monitor;
+use super::seat::{self, Item, Seat};
+use super::{join, worker};
 use crate::config;
 
-/// What the queue holds.
-pub(super) trait Runnable: Send + Sync {
-    fn run(self: Arc<Self>);
+/// More threads than this are never made: blocked tasks beyond it wait in the queue.
+const MOST_THREADS: usize = 512;
+
+impl Member for &'static Seat {
+    fn wake(self) {
+        self.parker.unpark();
+    }
 }
 
-struct Pool {
-    queue: Injector<Arc<dyn Runnable>>,
-    /// How many workers sleep.
-    idle: Mutex<usize>,
-    wake: Condvar,
+pub(super) struct Pool {
+    pub(super) crew: Crew<&'static Seat>,
+    pub(super) permits: usize,
+    pub(super) monitor: Monitor,
+    pub(super) patience: Patience,
 }
 
-static POOL: std::sync::LazyLock<Pool> = std::sync::LazyLock::new(|| Pool {
-    queue: Injector::new(),
-    idle: Mutex::new(0),
-    wake: Condvar::new(),
+static POOL: LazyLock<Pool> = LazyLock::new(|| {
+    let permits = config::threads();
+    Pool {
+        crew: Crew::new(permits, MOST_THREADS.max(permits)),
+        permits,
+        monitor: Monitor::new(),
+        patience: Patience::new(),
+    }
 });
 
-pub(super) fn push(call: Arc<dyn Runnable>) {
-    static START: Once = Once::new();
-    START.call_once(|| {
-        for _ in 0..config::threads() {
-            thread::Builder::new()
-                .name("trine-worker".to_owned())
-                .spawn(work)
-                .expect("trine could not start a thread of its pool");
+/// The pool, made when first needed; its threads are made when there is work for them.
+#[inline]
+pub(super) fn pool() -> &'static Pool {
+    &POOL
+}
+
+/// Queues a task.
+#[inline]
+pub(super) fn push(item: Item) {
+    seat::push(item);
+    pool().published();
+}
+
+impl Pool {
+    /// To be called after work was made visible.
+    #[inline]
+    pub(super) fn published(&'static self) {
+        match self.crew.published() {
+            Duty::Nothing => {}
+            Duty::Summon => self.summon(),
+            Duty::Watch => {
+                self.monitor.start(self);
+            }
         }
-    });
-    POOL.queue.push(call);
-    let idle = POOL.idle.lock().unwrap_or_else(PoisonError::into_inner);
-    if *idle > 0 {
-        POOL.wake.notify_one();
+    }
+
+    /// The same for work that lies there already.
+    pub(super) fn look_again(&'static self) {
+        if self.has_work() {
+            self.published();
+        }
+    }
+
+    #[cold]
+    fn summon(&'static self) {
+        if let Summoned::Nobody(threads) = self.crew.summon(start_worker) {
+            // At the limit, or the system makes no more threads. Those there are go on with the
+            // queue when they are done, and joiners run what they join.
+            debug_assert!(threads <= MOST_THREADS.max(self.permits));
+        }
+    }
+
+    /// Whether anything waits for a worker.
+    pub(super) fn has_work(&self) -> bool {
+        seat::any_queued() || join::any_offered()
+    }
+
+    /// Gives up a permit.
+    pub(super) fn release(&'static self) {
+        if self.crew.release() {
+            self.look_again();
+        }
+    }
+
+    /// Makes a permit beyond P for whoever has work.
+    pub(super) fn lend(&'static self) {
+        self.crew.lend();
+        self.look_again();
+    }
+
+    /// Takes a permit, waiting for it if need be, before any new task gets one.
+    pub(super) fn regain(&'static self, seat: &'static Seat) {
+        if self.crew.take_or_queue(seat) {
+            return;
+        }
+        // The permits' holders may wait themselves, for this very thread even.
+        if self.monitor.start(self) {
+            seat.parker.park();
+        } else if !seat.parker.park_timeout(super::monitor::PRESUMED_BLOCKED) {
+            // Nobody can look after them: go on without, rather than never.
+            if self.crew.leave_queue(seat) {
+                self.crew.borrow();
+            } else {
+                seat.parker.park();
+            }
+        }
     }
 }
 
-fn work() {
-    loop {
-        while let Some(call) = next() {
-            call.run();
-        }
-        let mut idle = POOL.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        *idle += 1;
-        while POOL.queue.is_empty() {
-            idle = POOL.wake.wait(idle).unwrap_or_else(PoisonError::into_inner);
-        }
-        *idle -= 1;
-    }
+fn start_worker() -> bool {
+    thread::Builder::new().name("trine-worker".to_owned()).spawn(worker::run).is_ok()
 }
 
-fn next() -> Option<Arc<dyn Runnable>> {
-    loop {
-        match POOL.queue.steal() {
-            Steal::Success(call) => return Some(call),
-            Steal::Empty => return None,
-            Steal::Retry => {}
+/// How long a worker that finds nothing keeps looking before it sleeps.
+///
+/// To be woken costs the caller a system call and the task a good part of 50 µs, so looking on
+/// pays when tasks follow each other closely, and is waste when they do not. Which it is, the
+/// recent past tells: a look that found something, or a sleep that was short, lengthens the next
+/// look; a vain one halves it.
+pub(super) struct Patience {
+    microseconds: AtomicU32,
+    /// One worker at a time looks on; the next to find nothing sleeps at once.
+    taken: AtomicBool,
+}
+
+/// Longer than a wake-up takes, so that a steady stream of tasks meets a worker that is awake.
+const MOST_PATIENCE: u32 = 64;
+
+impl Patience {
+    fn new() -> Self {
+        Self { microseconds: AtomicU32::new(0), taken: AtomicBool::new(false) }
+    }
+
+    /// For how long to look on; `None` if another worker does.
+    pub(super) fn take(&self) -> Option<u32> {
+        let microseconds = self.microseconds.load(Ordering::Relaxed);
+        let free = microseconds > 0 && !self.taken.swap(true, Ordering::Relaxed);
+        free.then_some(microseconds)
+    }
+
+    pub(super) fn give_back(&self, rewarded: bool) {
+        if rewarded {
+            self.lengthen()
+        } else {
+            self.shorten()
         }
+        self.taken.store(false, Ordering::Relaxed);
+    }
+
+    /// A sleep has ended after that many microseconds.
+    pub(super) fn slept(&self, microseconds: u128) {
+        if microseconds < u128::from(2 * MOST_PATIENCE) {
+            self.lengthen();
+        }
+    }
+
+    fn lengthen(&self) {
+        let now = self.microseconds.load(Ordering::Relaxed);
+        self.microseconds.store((now * 2).clamp(4, MOST_PATIENCE), Ordering::Relaxed);
+    }
+
+    fn shorten(&self) {
+        let now = self.microseconds.load(Ordering::Relaxed);
+        self.microseconds.store(now / 2, Ordering::Relaxed);
     }
 }

@@ -1,0 +1,330 @@
+//! Who may run, who looks for work, who sleeps: the queue-and-park protocol.
+//!
+//! There are P *permits*. A worker runs tasks, or looks for one, only with a permit. All that the
+//! hot path needs is one word:
+//!
+//! | field | meaning |
+//! | --- | --- |
+//! | available | permits that nobody holds; below zero while some were taken unasked |
+//! | searching | workers that look for work, wake-ups under way included |
+//! | returning | workers back from a wait that queue for a permit |
+//! | lent | permits beyond P, swallowed when next one is given back |
+//! | watched | the monitor is awake |
+//!
+//! No wake-up is lost, because two threads cannot both miss each other: whoever publishes work
+//! does so *before* it reads the word, and whoever stops searching changes the word *before* it
+//! looks at the queues a last time (with a sequentially consistent fence between, on both sides).
+//! Waking is a chain: a publisher wakes one worker if none is searching, and the last searcher
+//! that finds something wakes the next. So a burst of tasks costs its publisher one system call.
+//!
+//! The file names no queue and no thread, so that the loom models can run it as it is.
+
+use std::collections::VecDeque;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+
+const AVAILABLE: u64 = 1;
+const ZERO: u64 = 1 << 15;
+const SEARCHING: u64 = 1 << 16;
+const RETURNING: u64 = 1 << 32;
+const LENT: u64 = 1 << 48;
+const WATCHED: u64 = 1 << 63;
+const FIELD: u64 = 0xffff;
+
+/// More permits than this are never lent.
+const MOST_LENT: u64 = 1 << 10;
+
+/// One reading of the word.
+#[derive(Clone, Copy)]
+struct Reading(u64);
+
+impl Reading {
+    fn available(self) -> i64 {
+        (self.0 & FIELD) as i64 - ZERO as i64
+    }
+    fn searching(self) -> u64 {
+        self.0 / SEARCHING & FIELD
+    }
+    fn returning(self) -> u64 {
+        self.0 / RETURNING & FIELD
+    }
+    fn lent(self) -> u64 {
+        (self.0 & !WATCHED) / LENT
+    }
+    fn watched(self) -> bool {
+        self.0 & WATCHED != 0
+    }
+    /// With one permit given back.
+    fn given_back(self) -> u64 {
+        if self.lent() > 0 { self.0 - LENT } else { self.0 + AVAILABLE }
+    }
+}
+
+/// A worker, as the protocol sees it.
+pub(crate) trait Member: Copy + PartialEq {
+    /// Ends this member's sleep: it has been granted a permit.
+    fn wake(self);
+}
+
+/// What a thread that published work must do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// Somebody will find it.
+    Nothing,
+    /// A permit is free and nobody searches: [`Crew::summon`].
+    Summon,
+    /// All permits are out and nobody watches whether their holders run: wake the monitor.
+    Watch,
+}
+
+/// What became of a call for a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Summoned {
+    /// One is on its way, or was not needed any more.
+    Yes,
+    /// No thread sleeps and none could be made. That many exist.
+    Nobody(usize),
+}
+
+struct Roster<M> {
+    /// Workers asleep without a permit; the last to fall asleep is the first to be woken.
+    asleep: Vec<M>,
+    /// Workers back from a wait, first come first served.
+    returning: VecDeque<M>,
+    threads: usize,
+    limit: usize,
+}
+
+/// The permits and the workers that share them.
+pub(crate) struct Crew<M> {
+    word: AtomicU64,
+    roster: Mutex<Roster<M>>,
+}
+
+impl<M: Member> Crew<M> {
+    /// A crew of `permits` permits and at most `limit` threads, of which there are none yet.
+    pub(crate) fn new(permits: usize, limit: usize) -> Self {
+        let roster = Roster { asleep: Vec::new(), returning: VecDeque::new(), threads: 0, limit };
+        Crew { word: AtomicU64::new(ZERO + permits as u64), roster: Mutex::new(roster) }
+    }
+
+    /// To be called after work was made visible.
+    #[inline]
+    pub(crate) fn published(&self) -> Duty {
+        fence(Ordering::SeqCst);
+        let now = Reading(self.word.load(Ordering::Relaxed));
+        if now.searching() > 0 {
+            Duty::Nothing
+        } else if now.available() > 0 {
+            Duty::Summon
+        } else if now.watched() {
+            Duty::Nothing
+        } else {
+            Duty::Watch
+        }
+    }
+
+    /// Gives a free permit to a worker that sleeps, or to one that `start` makes. The worker
+    /// begins as a searcher.
+    pub(crate) fn summon(&self, start: impl FnOnce() -> bool) -> Summoned {
+        let taken = self.update(|now| {
+            let wanted = now.available() > 0 && now.searching() == 0;
+            wanted.then(|| now.0 - AVAILABLE + SEARCHING)
+        });
+        if !taken {
+            return Summoned::Yes;
+        }
+        let mut roster = self.lock();
+        if let Some(member) = roster.asleep.pop() {
+            drop(roster);
+            member.wake();
+            return Summoned::Yes;
+        }
+        if roster.threads < roster.limit {
+            roster.threads += 1;
+            drop(roster);
+            if start() {
+                return Summoned::Yes;
+            }
+            roster = self.lock();
+            roster.threads -= 1;
+            if let Some(member) = roster.asleep.pop() {
+                drop(roster);
+                member.wake();
+                return Summoned::Yes;
+            }
+        }
+        // Under the lock: a worker that falls asleep right now either was seen above, or will
+        // see that nobody searches.
+        let threads = roster.threads;
+        self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
+        let next = self.give_back(&mut roster);
+        drop(roster);
+        if let Some(member) = next {
+            member.wake();
+        }
+        Summoned::Nobody(threads)
+    }
+
+    /// A worker with a permit begins to look for work.
+    pub(crate) fn start_search(&self) {
+        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+    }
+
+    /// A searcher found something. Whether it was the last one searching: then it must look
+    /// whether there is more, and treat that as published by itself.
+    pub(crate) fn found(&self) -> bool {
+        let before = Reading(self.word.fetch_sub(SEARCHING, Ordering::SeqCst));
+        before.searching() == 1
+    }
+
+    /// A worker lies down; it must look at the queues once more before it sleeps, and treat what
+    /// it finds there as published by itself. `with_permit`: it was searching. Gives the number
+    /// of threads there are.
+    pub(crate) fn lie_down(&self, member: M, with_permit: bool) -> usize {
+        let mut roster = self.lock();
+        roster.asleep.push(member);
+        let threads = roster.threads;
+        if !with_permit {
+            return threads;
+        }
+        self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
+        let next = self.give_back(&mut roster);
+        drop(roster);
+        if let Some(member) = next {
+            member.wake();
+        }
+        threads
+    }
+
+    /// A sleeper that has slept long leaves for good, if it is still asleep and more than `keep`
+    /// threads exist.
+    pub(crate) fn retire(&self, member: M, keep: usize) -> bool {
+        let mut roster = self.lock();
+        let position = roster.asleep.iter().position(|&other| other == member);
+        let Some(position) = position.filter(|_| roster.threads > keep) else { return false };
+        roster.asleep.remove(position);
+        roster.threads -= 1;
+        true
+    }
+
+    /// Gives up a permit: to the first that returns from a wait, else to whoever takes it. True
+    /// if it went back: then queued work must be treated as published by the caller.
+    pub(crate) fn release(&self) -> bool {
+        let freed = self.update(|now| (now.returning() == 0).then(|| now.given_back()));
+        if freed {
+            return true;
+        }
+        let mut roster = self.lock();
+        let next = self.give_back(&mut roster);
+        drop(roster);
+        match next {
+            Some(member) => member.wake(),
+            None => return true,
+        }
+        false
+    }
+
+    /// Takes a permit if one is free.
+    pub(crate) fn try_take(&self) -> bool {
+        self.update(|now| (now.available() > 0).then(|| now.0 - AVAILABLE))
+    }
+
+    /// Takes a permit, or queues for one before all new work: then `false`, and `member` is woken
+    /// when it has been granted one.
+    pub(crate) fn take_or_queue(&self, member: M) -> bool {
+        if self.try_take() {
+            return true;
+        }
+        let mut roster = self.lock();
+        let mut taken = false;
+        self.update(|now| {
+            taken = now.available() > 0;
+            Some(if taken { now.0 - AVAILABLE } else { now.0 + RETURNING })
+        });
+        if !taken {
+            roster.returning.push_back(member);
+        }
+        taken
+    }
+
+    /// Takes a permit whether or not one is free. Who is between two tasks makes up for it.
+    pub(crate) fn borrow(&self) {
+        self.word.fetch_sub(AVAILABLE, Ordering::SeqCst);
+    }
+
+    /// Makes a permit beyond P.
+    pub(crate) fn lend(&self) {
+        self.update(|now| (now.lent() < MOST_LENT).then(|| now.0 + LENT + AVAILABLE));
+    }
+
+    /// Leaves the queue for permits. False if `member` has been granted one meanwhile.
+    pub(crate) fn leave_queue(&self, member: M) -> bool {
+        let mut roster = self.lock();
+        let position = roster.returning.iter().position(|&other| other == member);
+        let Some(position) = position else { return false };
+        roster.returning.remove(position);
+        self.word.fetch_sub(RETURNING, Ordering::SeqCst);
+        true
+    }
+
+    /// Whether a worker between two tasks should give up its permit: somebody has come back from
+    /// a wait, or more permits are out than there are.
+    #[inline]
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        let now = Reading(self.word.load(Ordering::Relaxed));
+        now.returning() > 0 || now.available() < 0 || now.lent() > 0
+    }
+
+    /// Whether a permit is free.
+    pub(crate) fn has_idle(&self) -> bool {
+        Reading(self.word.load(Ordering::SeqCst)).available() > 0
+    }
+
+    /// Whether somebody queues for a permit.
+    pub(crate) fn has_returning(&self) -> bool {
+        Reading(self.word.load(Ordering::SeqCst)).returning() > 0
+    }
+
+    /// Marks the monitor as awake. True if it was not: the caller wakes it.
+    pub(crate) fn watch(&self) -> bool {
+        !Reading(self.word.fetch_or(WATCHED, Ordering::SeqCst)).watched()
+    }
+
+    /// Marks the monitor as asleep; it looks once more whether it is needed before it sleeps.
+    pub(crate) fn unwatch(&self) {
+        self.word.fetch_and(!WATCHED, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Roster<M>> {
+        self.roster.lock().expect("nothing panics under the roster's lock")
+    }
+
+    /// Passes a permit on, under the lock: to the first that returns, if any.
+    fn give_back(&self, roster: &mut Roster<M>) -> Option<M> {
+        let next = roster.returning.pop_front();
+        match next {
+            Some(_) => {
+                self.word.fetch_sub(RETURNING, Ordering::SeqCst);
+            }
+            None => {
+                self.update(|now| Some(now.given_back()));
+            }
+        }
+        next
+    }
+
+    fn update(&self, mut change: impl FnMut(Reading) -> Option<u64>) -> bool {
+        let mut now = self.word.load(Ordering::SeqCst);
+        while let Some(next) = change(Reading(now)) {
+            let swapped = self.word.compare_exchange(now, next, Ordering::SeqCst, Ordering::SeqCst);
+            match swapped {
+                Ok(_) => return true,
+                Err(actual) => now = actual,
+            }
+        }
+        false
+    }
+}

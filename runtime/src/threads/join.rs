@@ -1,0 +1,469 @@
+//! Fork-join: [`join`] runs two closures, at the same time if a worker has nothing better to do.
+//!
+//! Most joins of a recursion are far too small to be shared, so a join must cost little more than
+//! two calls. Its second closure is a *job* that lies on the stack, in a list that only this
+//! thread touches: entering and leaving it are a few plain stores. One job per thread, the oldest
+//! and so the largest, is *offered*: its address is in the thread's [`Seat`], from where an idle
+//! worker takes it. When it has been taken, the next join offers the then oldest one. So there
+//! is always something to take from a thread that joins, and the price of sharing is paid once
+//! per job that is really taken.
+//!
+//! A thread that comes to the end of its first closure takes its job back; if that was taken by
+//! another, it helps: what that other thread offers is by construction part of the very job that
+//! is waited for, so a waiting thread never runs anything strange.
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::thread;
+
+use super::latch::Latch;
+use super::pool::pool;
+use super::seat::{self, Seat};
+use crate::{sequential, wait};
+
+/// The head of a job on some thread's stack.
+pub(super) struct Link {
+    /// The next older private job, or the list's end.
+    older: Cell<*const Link>,
+    /// The next younger one; only meaningful if there is one.
+    younger: Cell<*const Link>,
+    run: unsafe fn(*const Link),
+    /// Written when the job is offered.
+    shared: UnsafeCell<MaybeUninit<Shared>>,
+}
+
+struct Shared {
+    owner: &'static Seat,
+    thief: AtomicPtr<Seat>,
+    done: Latch,
+}
+
+/// A thread's private jobs.
+struct Fork {
+    /// The youngest; the list's end if there is none.
+    top: Cell<*const Link>,
+    end: Link,
+    /// Where the oldest is offered. [`NOWHERE`] as long as the thread has no seat, [`NEVER`] if
+    /// there is nobody to share with.
+    slot: Cell<&'static AtomicPtr<Link>>,
+    /// The outermost job of a thread outside the pool that holds a permit for its time.
+    lease: Cell<*const Link>,
+}
+
+/// Always empty: so that the first join offers its job, and gets a seat for that.
+static NOWHERE: AtomicPtr<Link> = AtomicPtr::new(ptr::null_mut());
+/// Always full.
+static NEVER: AtomicPtr<Link> = AtomicPtr::new(ptr::dangling_mut());
+
+thread_local! {
+    // Constant and without a destructor: reaching it is one instruction.
+    static FORK: Fork = const {
+        Fork {
+            top: Cell::new(ptr::null()),
+            end: Link::new(|_| unreachable!("the list's end is no job")),
+            slot: Cell::new(&NOWHERE),
+            lease: Cell::new(ptr::null()),
+        }
+    };
+}
+
+/// Runs two closures, if possible at the same time, and returns both results.
+///
+/// The first runs here; the second is taken by an idle worker of the pool, or else runs here
+/// afterwards. They may borrow, and may join in turn: a recursion costs little more than the plain
+/// calls, so there is no need to find the size below which sharing does not pay.
+///
+/// Called on a thread outside the pool it runs on that thread all the same, and shares with the
+/// pool. With [`sequential`](crate::sequential) both run here, in order.
+///
+/// # Panics
+/// When a closure does: the first one's panic goes on as it is, after the second has ended if it
+/// had begun; the second one's goes on here.
+///
+/// ```
+/// fn sum(numbers: &[u64]) -> u64 {
+///     if numbers.len() < 2 {
+///         return numbers.iter().sum();
+///     }
+///     let (left, right) = numbers.split_at(numbers.len() / 2);
+///     let (left, right) = trine::join(|| sum(left), || sum(right));
+///     left + right
+/// }
+/// assert_eq!(sum(&[1, 2, 3, 4, 5]), 15);
+/// ```
+#[inline]
+pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    let job = Job::<B, RB>::new(b);
+    FORK.with(|fork| {
+        if fork.is_offering() {
+            fork.push(&job.link)
+        } else {
+            fork.push_and_offer(&job.link)
+        }
+        let abandon = Abandon(&job);
+        let first = a();
+        mem::forget(abandon);
+        if fork.top.get() == &raw const job.link {
+            fork.pop(&job.link);
+            // SAFETY: the job was private to its end and is out of the list: nobody else has it.
+            (first, unsafe { job.take() }())
+        } else {
+            (first, job.settle())
+        }
+    })
+}
+
+/// Runs two to eight expressions, if possible at the same time, and gives all their values.
+///
+/// The expressions may borrow what is around; each is the body of a closure, so `return` and `?`
+/// stay inside of it. [`trine::join`](crate::join()) says what runs where.
+///
+/// ```
+/// let text = String::from("three words here");
+/// let (words, letters, first) = trine::join!(
+///     text.split(' ').count(),
+///     text.chars().filter(|c| c.is_alphabetic()).count(),
+///     text.chars().next(),
+/// );
+/// assert_eq!((words, letters, first), (3, 14, Some('t')));
+/// ```
+#[macro_export]
+macro_rules! join {
+    ($a:expr, $b:expr $(,)?) => {
+        $crate::join(|| $a, || $b)
+    };
+    ($a:expr, $b:expr, $c:expr $(,)?) => {{
+        let ((a, b), c) = $crate::join(|| $crate::join!($a, $b), || $c);
+        (a, b, c)
+    }};
+    ($a:expr, $b:expr, $c:expr, $d:expr $(,)?) => {{
+        let ((a, b), (c, d)) = $crate::join(|| $crate::join!($a, $b), || $crate::join!($c, $d));
+        (a, b, c, d)
+    }};
+    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr $(,)?) => {{
+        let ((a, b, c), (d, e)) =
+            $crate::join(|| $crate::join!($a, $b, $c), || $crate::join!($d, $e));
+        (a, b, c, d, e)
+    }};
+    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $f:expr $(,)?) => {{
+        let ((a, b, c), (d, e, f)) =
+            $crate::join(|| $crate::join!($a, $b, $c), || $crate::join!($d, $e, $f));
+        (a, b, c, d, e, f)
+    }};
+    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $f:expr, $g:expr $(,)?) => {{
+        let ((a, b, c, d), (e, f, g)) =
+            $crate::join(|| $crate::join!($a, $b, $c, $d), || $crate::join!($e, $f, $g));
+        (a, b, c, d, e, f, g)
+    }};
+    ($a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $f:expr, $g:expr, $h:expr $(,)?) => {{
+        let ((a, b, c, d), (e, f, g, h)) =
+            $crate::join(|| $crate::join!($a, $b, $c, $d), || $crate::join!($e, $f, $g, $h));
+        (a, b, c, d, e, f, g, h)
+    }};
+}
+
+impl Link {
+    const fn new(run: unsafe fn(*const Link)) -> Self {
+        Self {
+            older: Cell::new(ptr::null()),
+            younger: Cell::new(ptr::null()),
+            run,
+            shared: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// # Safety
+    /// The job was offered, and its owner has not left it.
+    unsafe fn shared(&self) -> &Shared {
+        // SAFETY: written before the job was offered, and only read since.
+        unsafe { (*self.shared.get()).assume_init_ref() }
+    }
+}
+
+impl Fork {
+    #[inline]
+    fn is_offering(&self) -> bool {
+        !self.slot.get().load(Ordering::Relaxed).is_null()
+    }
+
+    #[inline]
+    fn push(&self, link: &Link) {
+        let top = self.top.get();
+        link.older.set(top);
+        // SAFETY: `top` is the list's end, or a job in a frame below this one; `prepare` has run
+        // before the first push.
+        unsafe { (*top).younger.set(link) };
+        self.top.set(link);
+    }
+
+    /// Takes the youngest job out of the list, and offers another if none is.
+    #[inline]
+    fn pop(&self, link: &Link) {
+        self.top.set(link.older.get());
+        if !self.is_offering() {
+            self.offer();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_and_offer(&self, link: &Link) {
+        if self.top.get().is_null() {
+            self.prepare();
+        }
+        self.push(link);
+        self.offer();
+    }
+
+    #[cold]
+    fn prepare(&self) {
+        self.top.set(&raw const self.end);
+        self.slot.set(match seat::mine() {
+            Some(seat) if pool().permits > 1 => &seat.slot.0,
+            _ => &NEVER,
+        });
+    }
+
+    /// Offers the oldest private job to all.
+    #[cold]
+    #[inline(never)]
+    fn offer(&self) {
+        let end = &raw const self.end;
+        if self.top.get() == end || self.is_offering() || sequential::is_on() {
+            return;
+        }
+        let Some(owner) = seat::mine_if_any() else { return };
+        let oldest = self.end.younger.get();
+        // SAFETY: the list is not empty, so its end's neighbour is a job in a frame below; so is
+        // that one's neighbour, if it is not the youngest. Nobody else sees them yet.
+        unsafe {
+            if self.top.get() == oldest {
+                self.top.set(end);
+            } else {
+                let next = (*oldest).younger.get();
+                (*next).older.set(end);
+                self.end.younger.set(next);
+            }
+            let thief = AtomicPtr::new(ptr::null_mut());
+            (*(*oldest).shared.get()).write(Shared { owner, thief, done: Latch::new() });
+        }
+        let pool = pool();
+        if self.top.get() == end && !owner.post.is_worker() && self.lease.get().is_null() {
+            // This thread computes from now on: one worker less does.
+            if pool.crew.try_take() {
+                self.lease.set(oldest);
+            }
+        }
+        self.slot.get().store(oldest.cast_mut(), Ordering::Release);
+        pool.published();
+    }
+
+    /// Gives the permit back at the end of the job that it was taken for.
+    fn end_lease(&self, link: *const Link) {
+        if self.lease.get() == link {
+            self.lease.set(ptr::null());
+            pool().release();
+        }
+    }
+}
+
+/// No more offers from this thread: its seat is gone.
+pub(super) fn close() {
+    FORK.with(|fork| fork.slot.set(&NEVER));
+}
+
+/// Whether anything is offered.
+pub(super) fn any_offered() -> bool {
+    seat::all().any(|seat| !seat.slot.0.load(Ordering::Relaxed).is_null())
+}
+
+/// Takes a job that another thread offers, and has `run` run it. Whether there was one.
+pub(super) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
+    let Some(mine) = seat::mine_if_any() else { return false };
+    let Some(job) = seat::all().filter(|seat| *seat != mine).find_map(|seat| take_from(seat))
+    else {
+        return false;
+    };
+    run(&mut || {
+        // SAFETY: it was taken just now, by this thread alone.
+        unsafe { run_taken(job, mine) }
+    });
+    true
+}
+
+fn take_from(seat: &Seat) -> Option<*const Link> {
+    let slot = &seat.slot.0;
+    let link = slot.load(Ordering::Relaxed);
+    let taken = !link.is_null()
+        && slot
+            .compare_exchange(link, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
+    taken.then_some(link.cast_const())
+}
+
+/// # Safety
+/// This thread has taken the job out of its owner's slot, and runs it once.
+unsafe fn run_taken(job: *const Link, mine: &'static Seat) {
+    // SAFETY: the owner does not leave the job before its latch is set, which `run` does last.
+    unsafe {
+        (*job).shared().thief.store(ptr::from_ref(mine).cast_mut(), Ordering::Release);
+        ((*job).run)(job);
+    }
+}
+
+#[repr(C)]
+struct Job<B, RB> {
+    /// First, so that a pointer to it is one to the job.
+    link: Link,
+    closure: UnsafeCell<ManuallyDrop<B>>,
+    result: UnsafeCell<MaybeUninit<thread::Result<RB>>>,
+}
+
+impl<B, RB> Job<B, RB>
+where
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    #[inline]
+    fn new(closure: B) -> Self {
+        Self {
+            link: Link::new(Self::run),
+            closure: UnsafeCell::new(ManuallyDrop::new(closure)),
+            result: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// # Safety
+    /// Called once, by whoever has the job.
+    #[inline]
+    unsafe fn take(&self) -> B {
+        // SAFETY: by the contract the closure is still there, and nobody else reaches it.
+        unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
+    }
+
+    /// # Safety
+    /// `link` heads a job of this type that the caller has taken from its owner's slot.
+    unsafe fn run(link: *const Link) {
+        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
+        // the last that is touched; setting it may be the end of the frame.
+        unsafe {
+            let job = &*link.cast::<Self>();
+            let result = catch_unwind(AssertUnwindSafe(job.take()));
+            (*job.result.get()).write(result);
+            let shared = job.link.shared();
+            let owner = shared.owner;
+            if shared.done.set() {
+                owner.parker.unpark();
+            }
+        }
+    }
+
+    /// The second result, of a job that was offered: runs it, or waits for who has taken it.
+    #[cold]
+    #[inline(never)]
+    fn settle(&self) -> RB {
+        let _lease = EndLease(&raw const self.link);
+        if self.reclaim() {
+            // SAFETY: taken back before anybody else took it.
+            return unsafe { self.take() }();
+        }
+        self.wait();
+        // SAFETY: the latch says that the result was written, and this is the only reader.
+        match unsafe { (*self.result.get()).assume_init_read() } {
+            Ok(value) => value,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// Takes the offered job back, if nobody has taken it.
+    fn reclaim(&self) -> bool {
+        let link = (&raw const self.link).cast_mut();
+        FORK.with(|fork| {
+            let slot = fork.slot.get();
+            slot.load(Ordering::Relaxed) == link
+                && slot
+                    .compare_exchange(link, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+        })
+    }
+
+    /// Waits for the thread that has taken the job, and takes from it what it offers.
+    fn wait(&self) {
+        // SAFETY: the job was offered, and this frame is its owner's.
+        let Shared { owner, thief, done } = unsafe { self.link.shared() };
+        let mut rounds = 0;
+        while !done.is_set() {
+            // SAFETY: seats are never freed.
+            let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
+            // Checked after the look into the slot, and so as old: what was there is part of our
+            // job, since a worker is in one job at a time.
+            let offer = thief.filter(|thief| !thief.slot.0.load(Ordering::Acquire).is_null());
+            if let Some(part) = offer.filter(|_| !done.is_set()).and_then(take_from) {
+                // SAFETY: taken just now, by this thread alone.
+                unsafe { run_taken(part, owner) };
+                rounds = 0;
+                continue;
+            }
+            rounds += 1;
+            if rounds > ROUNDS {
+                if done.wait() {
+                    wait::blocking(|| owner.parker.park());
+                }
+                return;
+            }
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
+            if rounds % 4 == 0 {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// How often to look before sleeping: some microseconds, about the price of being woken.
+const ROUNDS: u32 = 64;
+
+struct EndLease(*const Link);
+
+impl Drop for EndLease {
+    fn drop(&mut self) {
+        FORK.with(|fork| fork.end_lease(self.0));
+    }
+}
+
+/// The first closure has panicked: nobody may be left with a job in this frame.
+struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(&'a Job<B, RB>);
+
+impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
+    #[cold]
+    fn drop(&mut self) {
+        let job = self.0;
+        let link = &raw const job.link;
+        let private = FORK.with(|fork| {
+            let private = fork.top.get() == link;
+            if private {
+                fork.top.set(job.link.older.get());
+            }
+            private
+        });
+        let _lease = EndLease(link);
+        if private || job.reclaim() {
+            // SAFETY: out of the list, or taken back: nobody else has it.
+            drop(unsafe { job.take() });
+        } else {
+            job.wait();
+            // SAFETY: the latch says that the result was written, and this is the only reader.
+            drop(unsafe { (*job.result.get()).assume_init_read() });
+        }
+    }
+}

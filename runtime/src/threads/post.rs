@@ -1,0 +1,99 @@
+//! What the monitor sees of a worker: whether it is inside a task with a permit, in which one, and
+//! of which function. And the step by which it takes the permit away.
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+
+use crate::function::Function;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Not inside a task, or inside of one without a permit that could be taken.
+const APART: u64 = 0;
+/// Inside a task, with a permit.
+const RUNNING: u64 = 1;
+/// Inside a task, and the monitor has taken the permit.
+const REVOKED: u64 = 2;
+const MODE: u64 = 0b11;
+/// Counts the tasks, so that the monitor never takes a permit for what it saw of an earlier one.
+const TASK: u64 = 1 << 2;
+
+/// A worker's public state.
+pub(crate) struct Post {
+    status: AtomicU64,
+    function: AtomicPtr<Function>,
+    is_worker: AtomicBool,
+    /// The kernel's id of the thread; 0 if it has none that can be asked for.
+    thread: AtomicU32,
+}
+
+impl Post {
+    pub(crate) fn new() -> Self {
+        Self {
+            status: AtomicU64::new(APART),
+            function: AtomicPtr::new(ptr::null_mut()),
+            is_worker: AtomicBool::new(false),
+            thread: AtomicU32::new(0),
+        }
+    }
+
+    /// The seat's thread is a worker from now on, with this id; or with `None` it is not.
+    pub(crate) fn set_worker(&self, thread: Option<u32>) {
+        self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
+        self.is_worker.store(thread.is_some(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_worker(&self) -> bool {
+        self.is_worker.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn thread(&self) -> u32 {
+        self.thread.load(Ordering::Relaxed)
+    }
+
+    /// The worker is in a call of this function now. Gives the one that it was in before.
+    pub(crate) fn enter(&self, function: *const Function) -> *const Function {
+        let outer = self.function.load(Ordering::Relaxed);
+        self.function.store(function.cast_mut(), Ordering::Relaxed);
+        outer
+    }
+
+    /// The function that the worker is in.
+    pub(crate) fn function(&self) -> Option<&'static Function> {
+        // SAFETY: `enter` is only ever given pointers that came from `&'static Function`, or null.
+        unsafe { self.function.load(Ordering::Relaxed).cast_const().as_ref() }
+    }
+
+    /// The worker begins, or goes on with, something that may block; it has a permit.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        // Only the worker leaves `APART`, so a plain store cannot overwrite anything.
+        let status = self.status.load(Ordering::Relaxed);
+        self.status.store((status & !MODE).wrapping_add(TASK) | RUNNING, Ordering::Release);
+    }
+
+    /// The worker has ended that, or will block where the pool knows of it. Whether it still has
+    /// its permit.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        // Only the worker writes the count: the new status is known but for the mode.
+        let status = self.status.load(Ordering::Relaxed) & !MODE;
+        self.status.swap(status | APART, Ordering::AcqRel) & MODE == RUNNING
+    }
+
+    /// What the worker is in, if it has a permit: a number that no other task will have.
+    pub(crate) fn running(&self) -> Option<u64> {
+        let status = self.status.load(Ordering::Acquire);
+        (status & MODE == RUNNING).then_some(status)
+    }
+
+    /// Whether the monitor has taken the permit.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.status.load(Ordering::Relaxed) & MODE == REVOKED
+    }
+
+    /// Takes the permit, if the worker is still in what [`running`](Self::running) said.
+    pub(crate) fn revoke(&self, seen: u64) -> bool {
+        let revoked = seen & !MODE | REVOKED;
+        self.status.compare_exchange(seen, revoked, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}

@@ -1,0 +1,227 @@
+//! A worker's life: find a task, run it, look on for a moment, sleep.
+
+use std::cell::Cell;
+use std::hint;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::pool::{Pool, pool};
+use super::seat::{self, Item, Seat};
+use super::{clock, join};
+use crate::function::Function;
+use crate::wait;
+
+/// A worker beyond the number of permits leaves after so long a sleep.
+const KEEP_SPARE: Duration = Duration::from_secs(10);
+
+/// Every so many tasks a worker takes the oldest it can find, so that nothing waits forever
+/// behind tasks that keep spawning more.
+const FAIR_EVERY: u32 = 61;
+
+thread_local! {
+    static WAITS: Waits = const { Waits { depth: Cell::new(0), owed: Cell::new(false) } };
+}
+
+/// A worker's waits that the pool knows of.
+struct Waits {
+    depth: Cell<u32>,
+    /// Whether the permit was there before the outermost one, and must be regained.
+    owed: Cell<bool>,
+}
+
+impl wait::Hook for Seat {
+    fn before_block(&self) {
+        WAITS.with(|waits| {
+            waits.depth.set(waits.depth.get() + 1);
+            if waits.depth.get() == 1 {
+                waits.owed.set(self.post.end());
+                if waits.owed.get() {
+                    pool().release();
+                }
+            }
+        });
+    }
+
+    fn after_block(&self) {
+        WAITS.with(|waits| {
+            waits.depth.set(waits.depth.get() - 1);
+            if waits.depth.get() == 0 && waits.owed.get() {
+                if let Some(seat) = seat::mine_if_any() {
+                    pool().regain(seat);
+                }
+                self.post.begin();
+            }
+        });
+    }
+}
+
+/// Runs something as a call of this function, for the monitor to see; on any thread.
+#[inline]
+pub(super) fn attributed<R>(function: &'static Function, run: impl FnOnce() -> R) -> R {
+    let Some(seat) = seat::mine_if_any().filter(|seat| seat.post.is_worker()) else {
+        return run();
+    };
+    let outer = seat.post.enter(function);
+    let result = run();
+    seat.post.enter(outer);
+    result
+}
+
+struct Worker {
+    pool: &'static Pool,
+    seat: &'static Seat,
+    has_permit: bool,
+    searching: bool,
+    tasks: u32,
+}
+
+/// What a thread of the pool runs. It begins as a searcher with a permit.
+pub(super) fn run() {
+    let Some(seat) = seat::mine() else { return };
+    seat.post.set_worker(Some(clock::thread_id()));
+    wait::set_hook(seat);
+    let mut worker = Worker { pool: pool(), seat, has_permit: true, searching: true, tasks: 0 };
+    loop {
+        let goes_on = worker.has_permit && (worker.turn() || worker.linger());
+        if !goes_on && !worker.sleep() {
+            seat.post.set_worker(None);
+            return;
+        }
+    }
+}
+
+impl Worker {
+    /// Does one thing that there is to do.
+    fn turn(&mut self) -> bool {
+        while let Some(item) = self.find() {
+            if item.is_queued() {
+                self.execute(item);
+                return true;
+            }
+            // A shell. Others' destructors may panic; that is no reason to end.
+            quietly(|| drop(item));
+        }
+        join::take_offer(|job| {
+            self.found();
+            self.seat.post.enter(std::ptr::null());
+            self.inside(job);
+        })
+    }
+
+    fn find(&mut self) -> Option<Item> {
+        self.tasks = self.tasks.wrapping_add(1);
+        if self.tasks % FAIR_EVERY == 0 {
+            return self.take_from_others().or_else(|| self.seat.pop_oldest());
+        }
+        self.seat.pop().or_else(|| self.take_from_others())
+    }
+
+    fn take_from_others(&self) -> Option<Item> {
+        seat::all()
+            .filter(|other| *other != self.seat)
+            .find_map(|other| self.seat.rob(other))
+            .or_else(|| self.seat.take_stray())
+    }
+
+    fn execute(&mut self, item: Item) {
+        let function = item.function();
+        self.seat.post.enter(function);
+        self.found();
+        if function.habit().blocks() {
+            self.lend(function, item);
+        } else {
+            self.inside(|| item.run());
+        }
+    }
+
+    /// Runs what may block without the pool's knowing.
+    fn inside(&mut self, run: impl FnOnce()) {
+        self.seat.post.begin();
+        quietly(run);
+        self.has_permit = self.seat.post.end();
+        if self.has_permit && self.pool.crew.is_overdrawn() {
+            self.has_permit = false;
+            self.pool.release();
+        }
+        self.want_permit();
+    }
+
+    /// Runs a call of a function that mostly waits: the permit goes to another at once.
+    fn lend(&mut self, function: &'static Function, item: Item) {
+        self.has_permit = false;
+        self.pool.release();
+        let started = clock::Span::start();
+        quietly(|| item.run());
+        match started.mostly_waited() {
+            true => function.habit().note_waiting(),
+            false => function.habit().note_computing(),
+        }
+        self.want_permit();
+    }
+
+    fn want_permit(&mut self) {
+        self.has_permit = self.has_permit || self.pool.crew.try_take();
+    }
+
+    fn found(&mut self) {
+        if self.searching {
+            self.searching = false;
+            if self.pool.crew.found() {
+                self.pool.look_again();
+            }
+        }
+    }
+
+    /// Keeps looking for a moment. Whether there may be something.
+    fn linger(&mut self) -> bool {
+        if !self.searching {
+            self.searching = true;
+            self.pool.crew.start_search();
+            return true;
+        }
+        let Some(patience) = self.pool.patience.take() else { return false };
+        let (start, at_most) = (Instant::now(), Duration::from_micros(patience.into()));
+        let rewarded = loop {
+            for _ in 0..16 {
+                hint::spin_loop();
+            }
+            if self.pool.has_work() {
+                break true;
+            }
+            if start.elapsed() >= at_most {
+                break false;
+            }
+            thread::yield_now();
+        };
+        self.pool.patience.give_back(rewarded);
+        rewarded
+    }
+
+    /// Sleeps until there is something to do. False if it is time to leave for good.
+    fn sleep(&mut self) -> bool {
+        let crew = &self.pool.crew;
+        let threads = crew.lie_down(self.seat, self.has_permit);
+        (self.has_permit, self.searching) = (false, false);
+        self.pool.look_again();
+        let lay_down = Instant::now();
+        if threads > self.pool.permits {
+            if !self.seat.parker.park_timeout(KEEP_SPARE) {
+                if crew.retire(self.seat, self.pool.permits) {
+                    return false;
+                }
+                self.seat.parker.park();
+            }
+        } else {
+            self.seat.parker.park();
+        }
+        self.pool.patience.slept(lay_down.elapsed().as_micros());
+        (self.has_permit, self.searching) = (true, true);
+        true
+    }
+}
+
+fn quietly(run: impl FnOnce()) {
+    // What panicked here was printed by the panic hook and has nobody to go to.
+    let _ = catch_unwind(AssertUnwindSafe(run));
+}
