@@ -16,16 +16,10 @@ use syn::{GenericParam, Type};
 const LONGEST_TUPLE: usize = 16;
 
 /// The arguments as the outer function has them, in a tuple.
-pub(crate) fn arguments(args: &Args, function: &Function) -> TokenStream {
+pub(crate) fn arguments(function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
-    let receiver = function.receiver.iter().map(|receiver| {
-        let value = hidden_self(receiver).into_token_stream();
-        lent(args, &receiver_type(args, receiver), value, span)
-    });
-    let names = function.parameters.iter().map(|parameter| {
-        let value = parameter.name.to_token_stream();
-        lent(args, &parameter.ty, value, span)
-    });
+    let receiver = function.receiver.iter().map(|this| hidden_self(this).into_token_stream());
+    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
     tuple(receiver.chain(names).collect(), span)
 }
 
@@ -281,15 +275,6 @@ fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
             tuple(chunks.collect(), span)
         }
     }
-}
-
-/// The argument as it crosses: what a process function borrows is marked to be encoded.
-fn lent(args: &Args, ty: &Type, value: TokenStream, span: Span) -> TokenStream {
-    if !is_sent_reference(args, ty) {
-        return value;
-    }
-    let runtime = args.runtime(span);
-    quote_spanned!(span=> #runtime::process::Borrowed(#value))
 }
 
 /// `&T` of a process function: the caller lends it, the worker owns it.

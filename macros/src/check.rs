@@ -3,7 +3,7 @@
 use super::args::{Args, Mode};
 use super::error::Errors;
 use super::function::Function;
-use super::lifetimes::borrows;
+use super::lifetimes::{borrows, has_impl};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{ReceiverKind, Safety, Signature, Type};
@@ -83,6 +83,13 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         let is_reference = matches!(ungrouped(ty), Type::Reference(_));
         if let Some(mutability) = borrows.iter().find_map(|borrow| borrow.mutable) {
             return mutable(mutability, errors);
+        }
+        if is_reference && has_impl(ty) {
+            errors.push(
+                ty.span(),
+                "which type the worker owns in place of this reference has to be written: use a \
+                 type parameter with these bounds for `impl Trait`",
+            );
         }
         // A reference at the top is encoded at the call; the worker owns what it refers to.
         let mut inside = borrows.iter().skip(usize::from(is_reference));

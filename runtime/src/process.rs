@@ -5,11 +5,14 @@ use serde::de::DeserializeOwned;
 
 use self::call::{Job, ProcessCall};
 use self::message::Message;
+use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
+
+pub use crate::cross::process::Owned;
 
 mod call;
 mod channel;
@@ -46,12 +49,12 @@ mod worker;
 /// ```
 pub fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    B: 'static,
+    T: Output + 'static,
 {
     match encode(function.name(), arguments) {
-        Ok(message) => launch(function, message, body),
+        Ok(message) => launch::<A, B, T>(function, message, body),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -76,15 +79,12 @@ pub fn spawn_retrying<A, B, T>(
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    B: 'static,
+    T: Output + 'static,
 {
     match encode(function.name(), arguments) {
-        Ok(message) => {
-            let start = move |message| launch(function, message, body);
-            retry::spawn(function, message, start, failed)
-        }
+        Ok(message) => repeat(function, message, body, failed, launch::<A, B, T>),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -109,9 +109,9 @@ pub fn spawn_scoped<'scope, A, B, T>(
     body: fn(B) -> T,
 ) -> ScopedTask<'scope, T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    B: 'static,
+    T: Output + 'static,
 {
     scope::adopt(scope, spawn(function, arguments, body))
 }
@@ -125,9 +125,9 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    B: 'static,
+    T: Output + 'static,
 {
     scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
 }
@@ -137,24 +137,42 @@ fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message,
         .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
 }
 
-fn launch<B, T>(function: &'static Function, message: Message, body: fn(B) -> T) -> Task<T>
+/// [`launch`] for arguments of some type, which only it has to know.
+type Launch<B, T> = fn(&'static Function, Message, fn(B) -> T) -> Task<T>;
+
+/// Launches again and again. Apart from `spawn_retrying`, whose `A` may borrow: an attempt made
+/// there would be thought to borrow as well.
+fn repeat<B: 'static, T: Output + 'static>(
+    function: &'static Function,
+    message: Message,
+    body: fn(B) -> T,
+    failed: fn(&T) -> bool,
+    launch: Launch<B, T>,
+) -> Task<T> {
+    retry::spawn(function, message, move |message| launch(function, message, body), failed)
+}
+
+fn launch<A, B, T>(function: &'static Function, message: Message, body: fn(B) -> T) -> Task<T>
 where
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    T: Output + 'static,
 {
     if sequential::is_on() {
-        return sequential::done(function.name(), round_trip(function.name(), &message, body));
+        return sequential::done(
+            function.name(),
+            round_trip::<A, B, T>(function.name(), &message, body),
+        );
     }
-    match locate(function.name(), message, body) {
+    match locate::<A, B, T>(function.name(), message, body) {
         Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
 
 /// Finds a body in the executable that a worker runs too.
-fn locate<B, T>(function: &'static str, message: Message, body: fn(B) -> T) -> Result<Job, Error>
+fn locate<A, B, T>(function: &'static str, message: Message, body: fn(B) -> T) -> Result<Job, Error>
 where
-    B: DeserializeOwned,
+    A: Arguments<B>,
     T: Serialize,
 {
     if forks::is_child() {
@@ -167,17 +185,21 @@ where
             call::worker_error(function, why)
         })
     };
-    let invoke = distance(call::Types::<B, T>::invoke())?;
+    let invoke = distance(call::Types::<A, B, T>::invoke())?;
     Ok(Job { message, invoke, body: distance(body as usize)? })
 }
 
 /// Runs a body here, with its arguments and its result decoded from what a worker would get.
-fn round_trip<B, T>(function: &'static str, message: &Message, body: fn(B) -> T) -> Result<T, Error>
+fn round_trip<A, B, T>(
+    function: &'static str,
+    message: &Message,
+    body: fn(B) -> T,
+) -> Result<T, Error>
 where
-    B: DeserializeOwned,
-    T: Serialize + DeserializeOwned,
+    A: Arguments<B>,
+    T: Output,
 {
-    let arguments = decode::<B>(function, "its arguments", message)?;
+    let arguments = A::received(decode(function, "its arguments", message)?);
     let result = panic::catch(function, || body(arguments))?;
     let message = panic::catch(function, || Message::encode(&result))?
         .map_err(|error| call::codec(function, &format!("its result: {error}")))?;

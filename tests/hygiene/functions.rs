@@ -293,3 +293,44 @@ pub fn nested(start: u32) -> ::concurrency::Task<u32> {
     }
     ::concurrency::Task::then(inner(start), |value| Local.double(value))
 }
+
+/// What a worker process owns in place of what it is lent.
+#[concurrent(process, crate = ::concurrency, memory = 2GiB)]
+pub fn lent(text: &str, numbers: &[u8], flag: &bool, _: u8, mut owned: String) -> usize {
+    owned.push_str(text);
+    if *flag { owned.len() + numbers.len() } else { 0 }
+}
+
+/// Generic in another process.
+#[concurrent(process, crate = ::concurrency)]
+pub fn sent<T>(
+    value: T,
+    more: impl Into<u8> + ::serde::Serialize + ::serde::de::DeserializeOwned + 'static,
+) -> T
+where
+    T: ::serde::Serialize + ::serde::de::DeserializeOwned + Send + 'static,
+{
+    let _: u8 = more.into();
+    value
+}
+
+/// Async in another process, and borrowed there.
+#[concurrent(process, scoped, crate = ::concurrency)]
+pub async fn driven_there(text: &str, _: &[u8]) -> usize {
+    ::std::future::ready(text.len()).await
+}
+
+/// Data with methods that run elsewhere.
+#[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize)]
+pub struct Grid {
+    /// Its cells.
+    pub cells: Vec<u64>,
+}
+
+impl Grid {
+    /// Encoded at the call.
+    #[concurrent(process, crate = ::concurrency)]
+    pub fn sum(&self, weights: &[u64]) -> u64 {
+        Iterator::sum(self.cells.iter().zip(weights).map(|(cell, weight)| cell * weight))
+    }
+}

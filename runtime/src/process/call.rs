@@ -16,6 +16,7 @@ use super::wire::{self, Reader, WireError};
 use super::worker::status;
 use super::{files, forks, harvest};
 use crate::cell::{Cell, Claim, JobCell};
+use crate::cross::process::Arguments;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
@@ -174,35 +175,35 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     }
 }
 
-/// What a worker calls: the bridge from bytes to the body's types and back. Every pair of types
+/// What a worker calls: the bridge from bytes to the body's types and back. Every choice of types
 /// has its own, found by its address like the body itself.
 ///
 /// # Safety
 /// `body` must be the address of a `fn(B) -> T`.
-pub(super) unsafe fn invoke<B, T>(
+pub(super) unsafe fn invoke<A, B, T>(
     body: usize,
     arguments: Reader<'_>,
     output: &mut Output,
 ) -> Result<(), WireError>
 where
-    B: DeserializeOwned,
+    A: Arguments<B>,
     T: Serialize,
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(B) -> T>(body) };
-    let arguments = wire::decode::<B>(arguments)
+    let arguments = wire::decode(arguments)
         .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    let value = body(arguments);
+    let value = body(A::received(arguments));
     forks::end_child();
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
 /// The types of a call, named once.
-pub(super) struct Types<B, T>(PhantomData<fn(B) -> T>);
+pub(super) struct Types<A, B, T>(PhantomData<fn(A, B) -> T>);
 
-impl<B: DeserializeOwned, T: Serialize> Types<B, T> {
+impl<A: Arguments<B>, B, T: Serialize> Types<A, B, T> {
     pub(super) fn invoke() -> usize {
-        invoke::<B, T> as unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>
+        invoke::<A, B, T> as unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>
             as usize
     }
 }
