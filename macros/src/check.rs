@@ -84,11 +84,11 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         if let Some(mutability) = borrows.iter().find_map(|borrow| borrow.mutable) {
             return mutable(mutability, errors);
         }
-        if is_reference && has_impl(ty) {
+        if is_reference && has_no_owned(ty) {
             errors.push(
                 ty.span(),
-                "which type the worker owns in place of this reference has to be written: use a \
-                 type parameter with these bounds for `impl Trait`",
+                "the worker owns a value in place of this reference, and its type has to be known: \
+                 use a type parameter with these bounds, or a type",
             );
         }
         // A reference at the top is encoded at the call; the worker owns what it refers to.
@@ -114,6 +114,15 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
                 own(ty)
             ),
         );
+    }
+}
+
+/// Whether what is referred to is `impl Trait` or `dyn Trait`.
+fn has_no_owned(ty: &Type) -> bool {
+    match ungrouped(ty) {
+        Type::Reference(reference) => has_no_owned(&reference.elem),
+        Type::TraitObject(_) => true,
+        ty => has_impl(ty),
     }
 }
 

@@ -4,29 +4,26 @@
 #![allow(unused_imports, reason = "the expansion no longer needs the attribute")]
 #![allow(clippy::all, reason = "clippy looks at the sources; expansions are not written by hand")]
 
+#[path = "../expand"]
 mod sources {
-    #[path = "../../expand/asynchronous.rs"]
     mod asynchronous;
-    #[path = "../../expand/methods.rs"]
     mod methods;
-    #[path = "../../expand/process.rs"]
     mod process;
-    #[path = "../../expand/scoped.rs"]
     mod scoped;
-    #[path = "../../expand/threads.rs"]
     mod threads;
 }
 
+#[path = "../expand"]
 #[rustfmt::skip]
 mod expansions {
-    #[path = "../../expand/asynchronous.expanded.rs"]
+    #[path = "asynchronous.expanded.rs"]
     mod asynchronous;
-    #[path = "../../expand/methods.expanded.rs"]
+    #[path = "methods.expanded.rs"]
     mod methods;
-    #[path = "../../expand/process.expanded.rs"]
+    #[path = "process.expanded.rs"]
     mod process;
-    #[path = "../../expand/scoped.expanded.rs"]
+    #[path = "scoped.expanded.rs"]
     mod scoped;
-    #[path = "../../expand/threads.expanded.rs"]
+    #[path = "threads.expanded.rs"]
     mod threads;
 }

@@ -7,4 +7,9 @@ fn lent(value: &impl std::fmt::Debug) {
     println!("{value:?}");
 }
 
+#[concurrent(process)]
+fn object(value: &dyn std::fmt::Debug) {
+    println!("{value:?}");
+}
+
 fn main() {}
