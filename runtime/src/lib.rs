@@ -23,6 +23,7 @@ mod wait;
 #[cfg(feature = "async")]
 pub mod asynchronous;
 pub mod cross;
+pub mod expansion;
 #[cfg(feature = "process")]
 #[allow(unsafe_code, reason = "shared memory, and code found by its address")]
 pub mod process;

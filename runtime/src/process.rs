@@ -13,7 +13,7 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
-pub use crate::cross::process::{Borrowed, Owned};
+pub use crate::cross::process::Owned;
 
 mod call;
 mod channel;
@@ -65,11 +65,9 @@ where
 /// The arguments are encoded once, so they need not be `Clone`.
 ///
 /// ```
-/// use trine::process::Borrowed;
-///
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
-/// let task = trine::process::spawn_retrying(&FUNCTION, (Borrowed("7"),), body, |output| {
+/// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, |output| {
 ///     trine::is_err!(output)
 /// });
 /// assert_eq!(task.join()?, Ok(7));
@@ -99,8 +97,6 @@ where
 /// the scope waits for it and cancels it as in the other modes.
 ///
 /// ```
-/// use trine::process::Borrowed;
-///
 /// static FUNCTION: trine::Function = trine::Function::new("length");
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {

@@ -236,3 +236,16 @@ fn every_kind_of_function_runs() {
     concurrency::scope(|scope| server.replace(scope, 4).join()).expect("no failure");
     assert_eq!(server.into_answer(None).join().expect("no failure"), 4);
 }
+
+/// What is lent is encoded at the call and owned there.
+#[test]
+fn a_worker_process_owns_what_it_is_lent() {
+    let owned = "ab".to_owned();
+    assert_eq!(functions::lent("cde", &[1, 2], &true, 0, owned).join().expect("no failure"), 7);
+    assert_eq!(functions::sent(Some(1.5), 2_u8).join().expect("no failure"), Some(1.5));
+    let grid = functions::Grid { cells: vec![1, 2, 3] };
+    assert_eq!(grid.sum(&[1, 10, 100]).join().expect("no failure"), 321);
+    let text = "borrowed".to_owned();
+    let length = concurrency::scope(|scope| functions::driven_there(scope, &text, &[]).join());
+    assert_eq!(length.expect("no failure"), 8);
+}

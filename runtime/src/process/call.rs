@@ -191,9 +191,9 @@ where
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(B) -> T>(body) };
-    let arguments = wire::decode_with(arguments, |reader| A::receive(reader))
+    let arguments = wire::decode(arguments)
         .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    let value = body(arguments);
+    let value = body(A::received(arguments));
     forks::end_child();
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
