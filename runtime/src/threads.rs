@@ -34,13 +34,18 @@ mod flags;
 #[allow(unsafe_code, reason = "jobs on the stack, run by other threads while it stands")]
 mod join;
 mod latch;
+#[cfg(all(test, trine_loom))]
+mod model;
 mod monitor;
 mod parker;
 mod pool;
 #[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
 mod post;
 mod probe;
-#[allow(unsafe_code, reason = "a list of seats that are never freed, and the owner's deque in each")]
+#[allow(
+    unsafe_code,
+    reason = "a list of seats that are never freed, and the owner's deque in each"
+)]
 mod seat;
 mod worker;
 

@@ -96,8 +96,7 @@ pub(crate) struct Crew<M> {
 impl<M: Member> Crew<M> {
     /// A crew of `permits` permits and at most `limit` threads, of which there are none yet.
     pub(crate) fn new(permits: usize, limit: usize) -> Self {
-        let roster =
-            Roster { asleep: Vec::new(), returning: VecDeque::new(), threads: 0, limit };
+        let roster = Roster { asleep: Vec::new(), returning: VecDeque::new(), threads: 0, limit };
         Crew { word: AtomicU64::new(ZERO + permits as u64), roster: Mutex::new(roster) }
     }
 
@@ -311,8 +310,7 @@ impl<M: Member> Crew<M> {
     fn update(&self, mut change: impl FnMut(Reading) -> Option<u64>) -> bool {
         let mut now = self.word.load(Ordering::SeqCst);
         while let Some(next) = change(Reading(now)) {
-            let swapped =
-                self.word.compare_exchange(now, next, Ordering::SeqCst, Ordering::SeqCst);
+            let swapped = self.word.compare_exchange(now, next, Ordering::SeqCst, Ordering::SeqCst);
             match swapped {
                 Ok(_) => return true,
                 Err(actual) => now = actual,

@@ -129,7 +129,11 @@ where
     let fork = FORK.with(ptr::from_ref);
     // SAFETY: a thread-local without a destructor lives as long as its thread.
     let fork = unsafe { &*fork };
-    if fork.is_offering() { fork.push(&job.link) } else { fork.push_and_offer(&job.link) }
+    if fork.is_offering() {
+        fork.push(&job.link)
+    } else {
+        fork.push_and_offer(&job.link)
+    }
     let abandon = Abandon(&job);
     let first = a();
     mem::forget(abandon);
@@ -300,7 +304,12 @@ impl Fork {
 
 /// No more offers from this thread: its seat is gone.
 pub(super) fn close() {
-    FORK.with(|fork| fork.slot.set(&NEVER));
+    FORK.with(|fork| {
+        if fork.top.get().is_null() {
+            fork.top.set(&raw const fork.end);
+        }
+        fork.slot.set(&NEVER);
+    });
 }
 
 /// Takes a job that another thread offers, and has `run` run it. Whether there was one.

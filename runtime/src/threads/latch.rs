@@ -27,8 +27,6 @@ impl Latch {
 
     /// Announces that the owner will sleep. False if it need not any more.
     pub(crate) fn wait(&self) -> bool {
-        self.0
-            .compare_exchange(OPEN, AWAITED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.0.compare_exchange(OPEN, AWAITED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }

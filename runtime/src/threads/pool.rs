@@ -150,7 +150,11 @@ impl Patience {
     }
 
     pub(super) fn give_back(&self, rewarded: bool) {
-        if rewarded { self.lengthen() } else { self.shorten() }
+        if rewarded {
+            self.lengthen()
+        } else {
+            self.shorten()
+        }
         self.taken.store(false, Ordering::Relaxed);
     }
 

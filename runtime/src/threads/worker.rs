@@ -81,8 +81,7 @@ pub(super) fn run() {
     let seat = seat::take_workers().expect("there are more seats than workers");
     seat.post.set_worker(Some(clock::thread_id()));
     wait::set_hook(seat);
-    let mut worker =
-        Worker { pool: pool(), seat, has_permit: true, searching: true, tasks: 0 };
+    let mut worker = Worker { pool: pool(), seat, has_permit: true, searching: true, tasks: 0 };
     loop {
         let goes_on = worker.has_permit && (worker.turn() || worker.linger());
         if !goes_on && !worker.sleep() {

@@ -43,6 +43,8 @@ pub fn one_per_millisecond() -> Row {
         .rounds(1)
         .contestant("trine threads", || one_per_ms(|| empty().detach()))
         .contestant("rayon", || one_per_ms(|| rayon::spawn(|| {})))
-        .contestant("tokio spawn_blocking", move || one_per_ms(|| drop(tokio.spawn_blocking(|| {}))))
+        .contestant("tokio spawn_blocking", move || {
+            one_per_ms(|| drop(tokio.spawn_blocking(|| {})))
+        })
         .goal(Goal::Cpu(1.0))
 }

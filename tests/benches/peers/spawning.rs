@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use crate::harness::{Goal, Row};
 use crate::blocking::tokio_runtime;
+use crate::harness::{Goal, Row};
 
 #[trine::concurrent(threads)]
 fn empty(number: usize) -> usize {

@@ -48,14 +48,14 @@ impl Table {
                 Goal::Time(peer, share) if peer == cost.name => {
                     (format!("≤ {share}"), ours.wall <= share * cost.wall)
                 }
-                Goal::Absolute(most) if is_ours => {
-                    (format!("≤ {}", time(most)), ours.wall <= most)
-                }
+                Goal::Absolute(most) if is_ours => (format!("≤ {}", time(most)), ours.wall <= most),
                 Goal::Cpu(share) if is_ours => {
                     let peers = outcome.costs[1..].iter().map(|cost| cost.cpu);
                     let least = peers.fold(f64::INFINITY, f64::min);
-                    (format!("CPU ≤ {share} × best: {}", ratio(ours.cpu / least)),
-                     ours.cpu <= share * least)
+                    (
+                        format!("CPU ≤ {share} × best: {}", ratio(ours.cpu / least)),
+                        ours.cpu <= share * least,
+                    )
                 }
                 _ => continue,
             };

@@ -80,9 +80,8 @@ fn is_asleep(stat: &[u8]) -> Option<bool> {
 
 fn first_number(schedstat: &[u8]) -> Duration {
     let digits = schedstat.iter().take_while(|byte| byte.is_ascii_digit());
-    let number = digits.fold(0u64, |number, digit| {
-        number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
-    });
+    let number = digits
+        .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
     Duration::from_nanos(number)
 }
 
