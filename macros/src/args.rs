@@ -3,9 +3,10 @@
 //! A mode comes first, then options in any order, each at most once. A mistake in one option does
 //! not hide the next: the rest of that option is skipped and reading goes on after the comma.
 use super::error::{Errors, similar};
+use super::function::visible;
 use super::quantity;
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Expr, Ident, Path, Result, Token};
@@ -61,8 +62,8 @@ pub(crate) struct Args {
     pub(crate) retries: bool,
     /// The calls on `Function::new(…)`: one const builder method for each option.
     pub(crate) builders: TokenStream,
-    /// `crate = …`: the path of the runtime crate.
-    pub(crate) runtime: TokenStream,
+    /// `crate = …`: the path of the runtime crate, when it is not `::trine`.
+    runtime: Option<Path>,
 }
 
 const OPTIONS: [&str; 8] =
@@ -81,7 +82,7 @@ impl Args {
             scoped: None,
             retries: false,
             builders: TokenStream::new(),
-            runtime: quote!(::trine),
+            runtime: None,
         };
         let reader = |input: ParseStream<'_>| {
             args.read(input, enabled, errors);
@@ -91,6 +92,14 @@ impl Args {
             errors.add(error);
         }
         args
+    }
+
+    /// The path of the runtime crate, for generated code at `span`.
+    pub(crate) fn runtime(&self, span: Span) -> TokenStream {
+        match &self.runtime {
+            Some(path) => path.to_token_stream(),
+            None => quote_spanned!(span=> ::trine),
+        }
     }
 
     fn read(&mut self, input: ParseStream<'_>, enabled: fn(Mode) -> bool, errors: &mut Errors) {
@@ -202,7 +211,7 @@ impl Args {
             if name == "scoped" {
                 self.scoped = Some(option.span());
             } else {
-                self.builders.extend(quote!(.#option()));
+                self.builders.extend(quote_spanned!(visible(option.span())=> .#option()));
             }
             return Ok(());
         }
@@ -225,7 +234,7 @@ impl Args {
         }
         if name == "crate" {
             let path = input.call(Path::parse_mod_style)?;
-            self.runtime = quote!(#path);
+            self.runtime = Some(path);
             return Ok(());
         }
         let value = Expr::parse(input)?;
@@ -236,7 +245,7 @@ impl Args {
             _ => quantity::duration(&value)?,
         };
         self.retries |= name == "retries";
-        self.builders.extend(quote!(.#option(#value)));
+        self.builders.extend(quote_spanned!(visible(option.span())=> .#option(#value)));
         Ok(())
     }
 }

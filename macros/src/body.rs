@@ -6,8 +6,8 @@
 //! inner closure, or, `async`, after one `let` for each. Both drop everything as a call would.
 use super::args::{Args, Mode};
 use super::check::ungrouped;
-use super::function::{Function, Parameter, hidden, visible};
-use super::signature::{receiver_type, sibling_name};
+use super::function::{Function, Parameter, hidden};
+use super::signature::{hidden_self, receiver_type, sibling_name};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
@@ -16,10 +16,17 @@ use syn::{GenericParam, Type};
 const LONGEST_TUPLE: usize = 16;
 
 /// The arguments as the outer function has them, in a tuple.
-pub(crate) fn arguments(function: &Function) -> TokenStream {
-    let receiver = function.receiver.iter().map(|receiver| receiver.self_token.to_token_stream());
-    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
-    tuple(receiver.chain(names).collect())
+pub(crate) fn arguments(args: &Args, function: &Function) -> TokenStream {
+    let span = hidden(function.signature.ident.span());
+    let receiver = function.receiver.iter().map(|receiver| {
+        let value = hidden_self(receiver).into_token_stream();
+        lent(args, &receiver_type(args, receiver), value, span)
+    });
+    let names = function.parameters.iter().map(|parameter| {
+        let value = parameter.name.to_token_stream();
+        lent(args, &parameter.ty, value, span)
+    });
+    tuple(receiver.chain(names).collect(), span)
 }
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, as it is for this kind of function in this mode.
@@ -32,7 +39,8 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     } else {
         body.plain()
     };
-    let (pattern, span) = (&body.pattern, body.span);
+    let span = body.result_span();
+    let pattern = &body.pattern;
     let types = body.types();
     let output = function.output.as_ref().filter(|_| args.mode != Mode::Async);
     match output {
@@ -51,7 +59,7 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn new(args: &'a Args, function: &'a Function) -> Self {
-        let span = visible(function.signature.ident.span());
+        let span = hidden(function.signature.ident.span());
         let mut body = Body { args, function, span, pattern: TokenStream::new() };
         let is_future = function.signature.asyncness.is_some() && function.receiver.is_none();
         body.pattern = if is_future && !function.parameters.is_empty() {
@@ -60,6 +68,16 @@ impl<'a> Body<'a> {
             body.names()
         };
         body
+    }
+
+    /// Located at the declared result: that is where the compiler should point when the result of
+    /// the closure is not what may come back. It points at an expression, the closure, so this is
+    /// where that begins and, for a future, where it ends.
+    fn result_span(&self) -> Span {
+        match &self.function.output {
+            Some(output) => hidden(syn::spanned::Spanned::span(output)),
+            None => self.span,
+        }
     }
 
     /// The body of a plain `fn`: the user's braces, or an inner closure with the user's parameters.
@@ -75,34 +93,38 @@ impl<'a> Body<'a> {
     }
 
     /// The body of an `async fn`. `async move` would move only what the body mentions, so the
-    /// arguments are bound again inside; and a `return` before the end is only coerced to the
-    /// declared type if that is known by then, so an edge that is never taken declares it.
+    /// arguments are bound again inside. The body's value, and that of each `return` in it, is only
+    /// coerced to the declared type where that is known by then, so a `return` that is never
+    /// reached declares it.
+    ///
+    /// The outer braces are of this crate's edition, 2024, whatever the user's is: temporaries in
+    /// the last expression of the body are gone before the arguments are. The label keeps rustc
+    /// from finding the inner ones superfluous.
     fn future(&self) -> TokenStream {
-        let span = self.span;
-        let bindings = if self.function.parameters.is_empty() {
-            TokenStream::new()
-        } else if self.is_simple() {
-            let (patterns, all) = (self.patterns(), self.all());
-            quote_spanned!(span=> let #patterns = #all;)
-        } else {
-            self.bindings()
+        let span = self.result_span();
+        let body = self.function.body_or_empty();
+        let bindings = match (self.function.parameters.is_empty(), self.is_simple()) {
+            (true, _) if self.function.output.is_none() => {
+                return self.driven(quote_spanned!(span=> async move #body));
+            }
+            (true, _) => TokenStream::new(),
+            (false, true) => {
+                let (patterns, all) = (self.patterns(), self.all());
+                quote_spanned!(span=> let #patterns = #all;)
+            }
+            (false, false) => self.bindings(),
         };
-        let edge = self.function.output.as_ref().map(|output| {
-            quote_spanned! {span=>
-                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<#output> {
+        let output = self.function.output_or_unit();
+        let option = quote_spanned!(span=> ::core::option::Option);
+        self.driven(quote_spanned! {span=>
+            async move {
+                #bindings
+                if let #option::Some(output) = #option::None::<#output> {
                     return output;
                 }
+                '_body: #body
             }
-        });
-        // The braces are of this crate's edition, 2024, whatever the user's is: temporaries in the
-        // last expression of the body are gone before the arguments are.
-        let body = self.function.body_or_empty();
-        let future = if bindings.is_empty() && edge.is_none() {
-            quote_spanned!(span=> async move #body)
-        } else {
-            quote_spanned!(span=> async move { #bindings #edge #body })
-        };
-        self.driven(future)
+        })
     }
 
     /// A method's body is in the sibling; `Self` and the generics are still in sight here.
@@ -127,7 +149,7 @@ impl<'a> Body<'a> {
 
     /// A future is what `async` wants; the other modes drive it to its end.
     fn driven(&self, future: TokenStream) -> TokenStream {
-        let runtime = &self.args.runtime;
+        let runtime = self.args.runtime(self.span);
         match self.args.mode {
             Mode::Async => future,
             _ => quote_spanned!(self.span=> { #runtime::block_on(#future) }),
@@ -145,7 +167,8 @@ impl<'a> Body<'a> {
 
     /// `(url, mut size)`, the user's patterns.
     fn patterns(&self) -> TokenStream {
-        tuple(self.function.parameters.iter().map(|p| p.written.pat.to_token_stream()).collect())
+        let patterns = self.function.parameters.iter().map(|p| p.written.pat.to_token_stream());
+        tuple(patterns.collect(), self.span)
     }
 
     /// The pattern of the closure: the user's where the body is right below it, else the names.
@@ -157,7 +180,7 @@ impl<'a> Body<'a> {
         let receiver =
             receiver.map(|receiver| self.this(receiver.self_token.span).into_token_stream());
         let names = self.function.parameters.iter().map(|p| p.name.to_token_stream());
-        tuple(receiver.chain(names).collect())
+        tuple(receiver.chain(names).collect(), self.span)
     }
 
     /// `: (PathBuf, u32)`.
@@ -169,7 +192,7 @@ impl<'a> Body<'a> {
         if types.is_empty() {
             return TokenStream::new();
         }
-        let types = tuple(types);
+        let types = tuple(types, self.span);
         quote_spanned!(self.span=> : #types)
     }
 
@@ -220,16 +243,15 @@ impl<'a> Body<'a> {
         values.collect()
     }
 
-    /// `&T` of a process function: the caller lends it, the worker owns it.
     fn is_sent_reference(&self, ty: &Type) -> bool {
-        self.args.mode == Mode::Process && matches!(ungrouped(ty), Type::Reference(_))
+        is_sent_reference(self.args, ty)
     }
 
     /// The type as the closure gets it.
     fn owned(&self, ty: &Type) -> TokenStream {
         match ungrouped(ty) {
             Type::Reference(reference) if self.args.mode == Mode::Process => {
-                let (runtime, borrowed) = (&self.args.runtime, &reference.elem);
+                let (runtime, borrowed) = (self.args.runtime(self.span), &reference.elem);
                 quote_spanned!(self.span=> #runtime::process::Owned<#borrowed>)
             }
             _ => inferred(ty),
@@ -246,12 +268,29 @@ impl<'a> Body<'a> {
 }
 
 /// `(a, b,)`, nested where it is too long.
-fn tuple(elements: Vec<TokenStream>) -> TokenStream {
+fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
     match elements.as_slice() {
-        [one] => quote!((#one,)),
-        few if few.len() <= LONGEST_TUPLE => quote!((#(#few),*)),
-        many => tuple(many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec())).collect()),
+        [one] => quote_spanned!(span=> (#one,)),
+        few if few.len() <= LONGEST_TUPLE => quote_spanned!(span=> (#(#few),*)),
+        many => {
+            let chunks = many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec(), span));
+            tuple(chunks.collect(), span)
+        }
     }
+}
+
+/// The argument as it crosses: what a process function borrows is marked to be encoded.
+fn lent(args: &Args, ty: &Type, value: TokenStream, span: Span) -> TokenStream {
+    if !is_sent_reference(args, ty) {
+        return value;
+    }
+    let runtime = args.runtime(span);
+    quote_spanned!(span=> #runtime::process::Borrowed(#value))
+}
+
+/// `&T` of a process function: the caller lends it, the worker owns it.
+fn is_sent_reference(args: &Args, ty: &Type) -> bool {
+    args.mode == Mode::Process && matches!(ungrouped(ty), Type::Reference(_))
 }
 
 /// `.3`, or `.1 .0` where the tuple of `count` elements is nested.

@@ -2,7 +2,7 @@
 //! with the parameter and without it, and `cfg` on the function chooses. Each keeps the attribute
 //! and is expanded in its turn, by which further conditions are met.
 use super::args::Args;
-use super::function::Function;
+use super::function::{Function, visible};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
@@ -48,7 +48,8 @@ fn variant(
     let mut inputs = signature.inputs.into_iter().collect();
     change(&mut inputs);
     signature.inputs = inputs.into_iter().collect();
-    let (runtime, body) = (&args.runtime, function.body_or_empty());
+    let span = visible(signature.ident.span());
+    let (runtime, body) = (args.runtime(span), function.body_or_empty());
     quote! {
         #[cfg(#predicate)]
         #[#runtime::concurrent(#arguments)]

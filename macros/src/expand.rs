@@ -19,9 +19,9 @@
 use super::args::{Args, Mode};
 use super::check;
 use super::error::Errors;
-use super::function::{Function, visible};
+use super::function::{Function, hidden};
 use super::{body, conditional, recover, signature};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 
 /// The whole macro: what `#[concurrent(ARGUMENTS)] ITEM` becomes.
@@ -56,8 +56,8 @@ pub(crate) fn concurrent(
 }
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
-    let span = visible(function.signature.ident.span());
-    let runtime = &args.runtime;
+    let span = hidden(function.signature.ident.span());
+    let runtime = args.runtime(span);
     let static_name = static_name(function, span);
     let name = function.name();
     let builders = &args.builders;
@@ -66,7 +66,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         let scope = signature::scope_name(span);
         quote!(#scope,)
     });
-    let arguments = body::arguments(function);
+    let arguments = body::arguments(args, function);
     let closure = body::closure(args, function);
     let failed = args.retries.then(|| {
         let output = function.output_or_unit();
@@ -74,18 +74,20 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     });
     let outer = signature::outer(args, function, &signature::named_parameters(function));
     let sibling = function.receiver.as_ref().map(|_| signature::sibling(function));
-    quote_spanned! {span=>
-        #outer {
-            static #static_name: #runtime::Function = #runtime::Function::new(#name) #builders;
-            #spawn(#scope &#static_name, #arguments, #closure #failed)
-        }
-        #sibling
-    }
+    let statements = quote_spanned! {span=>
+        static #static_name: #runtime::Function = #runtime::Function::new(#name) #builders;
+        #spawn(#scope &#static_name, #arguments, #closure #failed)
+    };
+    // The braces are the user's own, as is the end of the signature: rustc looks there to tell who
+    // wrote a function, and lints such as `dead_code` and `missing_docs` speak only to users.
+    let mut block = Group::new(Delimiter::Brace, statements);
+    block.set_span(function.body_or_empty().span());
+    quote!(#outer #block #sibling)
 }
 
 /// The entry of the engine: the one place where the mode is looked at.
 fn spawn(args: &Args, span: Span) -> TokenStream {
-    let runtime = &args.runtime;
+    let runtime = args.runtime(span);
     let module = Ident::new(args.mode.module(), span);
     let entry = match (args.scoped.is_some(), args.retries) {
         (false, false) => "spawn",

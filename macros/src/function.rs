@@ -52,7 +52,7 @@ impl Function {
         for input in &signature.inputs {
             match input {
                 FnArg::Receiver(written) => receiver = Some(written.clone()),
-                FnArg::Typed(written) => parameters.push(Parameter::new(written, parameters.len())),
+                FnArg::Typed(written) => parameters.push(Parameter::new(written, &parameters)),
             }
         }
         let (inner, body) = match body.map(split_inner_attributes) {
@@ -127,16 +127,22 @@ impl Function {
 }
 
 impl Parameter {
-    fn new(written: &PatType, index: usize) -> Self {
+    /// The names in the outer function are of the expansion alone, so that two that differ only by
+    /// the macro they come from would be one: the second is named by its place instead.
+    fn new(written: &PatType, earlier: &[Parameter]) -> Self {
         let ty = (*written.ty).clone();
-        match plain_name(&written.pat) {
-            Some(name) => Parameter { written: written.clone(), ty, name, is_plain: true },
-            None => {
-                let span = syn::spanned::Spanned::span(&written.pat);
-                let name = format_ident!("argument{index}", span = hidden(span));
-                Parameter { written: written.clone(), ty, name, is_plain: false }
+        let plain = plain_name(&written.pat);
+        let is_plain = plain.is_some();
+        let unique = |name: &Ident| earlier.iter().all(|parameter| parameter.name != *name);
+        let span = hidden(syn::spanned::Spanned::span(&written.pat));
+        let name = match plain.filter(unique) {
+            Some(mut name) => {
+                name.set_span(hidden(name.span()));
+                name
             }
-        }
+            None => format_ident!("argument{}", earlier.len(), span = span),
+        };
+        Parameter { written: written.clone(), ty, name, is_plain }
     }
 }
 
@@ -236,8 +242,11 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
     let word = input.cursor().ident().map(|(word, _)| word.to_string());
+    let is_constant = input.peek(Token![const]) && input.peek2(syn::Ident);
     let wrong = |(keyword, _): &&(&str, &str)| word.as_deref() == Some(keyword);
-    if let Some((_, what)) = WRONG_ITEMS.iter().find(wrong) {
+    let what =
+        if is_constant { Some(&("const", "a constant")) } else { WRONG_ITEMS.iter().find(wrong) };
+    if let Some((_, what)) = what {
         return Err(input.error(format!(
             "`concurrent` is for functions, and this is {what}: put it on each function that is \
              to run as a task"

@@ -1,6 +1,7 @@
 //! Durations and sizes as they are written in the attribute: `250ms`, `1.5s`, `512MiB`. rustc
 //! hands literals with unknown suffixes to an attribute as they are, so these need no quotes.
 //! Everything that is not a literal is taken as a const expression and left to the compiler.
+use super::function::visible;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Error, Expr, Lit, Result, UnOp};
@@ -39,9 +40,9 @@ pub(crate) fn duration(value: &Expr) -> Result<TokenStream> {
         n if n % 1_000 == 0 => ("from_micros", n / 1_000),
         n => ("from_nanos", n),
     };
-    let constructor = syn::Ident::new(constructor, crate_span(span));
+    let constructor = syn::Ident::new(constructor, visible(span));
     let count = unsuffixed(count, span);
-    Ok(quote_spanned!(crate_span(span)=> ::core::time::Duration::#constructor(#count)))
+    Ok(quote_spanned!(visible(span)=> ::core::time::Duration::#constructor(#count)))
 }
 
 /// The tokens of a number of bytes for `value`.
@@ -56,7 +57,7 @@ pub(crate) fn size(value: &Expr) -> Result<TokenStream> {
         Some(shift) => (unsuffixed(bytes >> shift, span), unsuffixed(shift, span)),
         None => return Ok(unsuffixed(bytes, span)),
     };
-    Ok(quote_spanned!(crate_span(span)=> #bytes << #shift))
+    Ok(quote_spanned!(visible(span)=> #bytes << #shift))
 }
 
 /// The tokens of a count of at least one for `value`.
@@ -146,13 +147,8 @@ fn scale(digits: &str, unit: u64) -> Option<u64> {
 
 fn unsuffixed(number: u64, span: Span) -> TokenStream {
     let mut literal = proc_macro2::Literal::u64_unsuffixed(number);
-    literal.set_span(crate_span(span));
+    literal.set_span(visible(span));
     quote!(#literal)
-}
-
-/// Located at the user's literal, resolved where the attribute stands.
-fn crate_span(span: Span) -> Span {
-    Span::call_site().located_at(span)
 }
 
 #[cfg(test)]

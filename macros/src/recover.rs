@@ -5,8 +5,8 @@ use super::args::Args;
 use super::function::{Function, visible};
 use super::signature;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
-use syn::{Safety, Type};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 
 /// The function, with a body that type-checks whatever was wrong.
 pub(crate) fn recover(args: &Args, function: &Function) -> TokenStream {
@@ -16,14 +16,20 @@ pub(crate) fn recover(args: &Args, function: &Function) -> TokenStream {
         .map(|parameter| {
             let mut written = parameter.written.clone();
             *written.ty = parameter.ty.clone();
+            if function.body.is_none() {
+                *written.pat = syn::parse_quote!(_);
+            }
             written.into_token_stream()
         })
         .collect();
     let outer = signature::outer(args, function, &parameters);
     let span = visible(function.signature.ident.span());
-    let (runtime, body) = (&args.runtime, function.body_or_empty());
-    if function.body.is_none() || !matches!(function.signature.safety, Safety::Default) {
-        return quote_spanned!(span=> #outer { ::core::panic!() });
+    let (runtime, body) = (args.runtime(span), function.body_or_empty());
+    if function.body.is_none() {
+        // A method without a body is one of a trait, where it may stay without.
+        let in_trait = function.receiver.is_some();
+        let end = if in_trait { quote!(;) } else { quote_spanned!(span=> { ::core::panic!() }) };
+        return quote!(#outer #end);
     }
     let task = if function.scope.is_some() {
         quote_spanned!(span=> #runtime::ScopedTask<'scope, T>)

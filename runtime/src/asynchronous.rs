@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::AbortHandle;
 
 use crate::cell::{Cell, Claim, JobCell};
+use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
@@ -35,11 +36,11 @@ use crate::{config, current, panic, retry, sequential};
 ///
 /// # Panics
 /// If there is no ambient runtime and trine's own cannot be started.
-pub fn spawn<A, T, F>(function: &'static Function, arguments: A, body: fn(A) -> F) -> Task<T>
+pub fn spawn<A, T, F>(function: &'static Function, arguments: A, body: fn(Same<A>) -> F) -> Task<T>
 where
-    A: Send + 'static,
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    A: Arguments + Itself<Itself = A> + 'static,
+    T: 'static,
+    F: Answer<Output = T> + Send + 'static,
 {
     spawn_on(ambient(), function, arguments, body)
 }
@@ -78,13 +79,13 @@ where
 pub fn spawn_retrying<A, T, F>(
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> F,
+    body: fn(Same<A>) -> F,
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Clone + Send + 'static,
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'static,
+    T: 'static,
+    F: Answer<Output = T> + Send + 'static,
 {
     let runtime = ambient();
     let start = move |arguments| spawn_on(runtime.clone(), function, arguments, body);
@@ -99,12 +100,12 @@ pub fn spawn_scoped<'scope, A, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> F,
+    body: fn(Same<A>) -> F,
 ) -> ScopedTask<'scope, T>
 where
-    A: Send + 'scope,
-    T: Send + 'scope,
-    F: Future<Output = T> + Send + 'scope,
+    A: Arguments + Itself<Itself = A> + 'scope,
+    T: 'scope,
+    F: Answer<Output = T> + Send + 'scope,
 {
     let start = |job: FutureJob| spawn_on(multi_thread(), function, job, |job| job);
     scope::launch_future(scope, function, move || body(arguments), start)
@@ -115,13 +116,13 @@ pub fn spawn_scoped_retrying<'scope, A, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> F,
+    body: fn(Same<A>) -> F,
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Clone + Send + 'scope,
-    T: Send + 'scope,
-    F: Future<Output = T> + Send + 'scope,
+    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'scope,
+    T: 'scope,
+    F: Answer<Output = T> + Send + 'scope,
 {
     let runtime = multi_thread();
     let start = move |job: FutureJob| spawn_on(runtime.clone(), function, job, |job| job);

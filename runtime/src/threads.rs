@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cell::{Cell, Claim, JobCell};
+use crate::cross::{Arguments, Itself, Output, RepeatableArguments, Same};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
@@ -59,7 +60,15 @@ pub use join::join;
 /// assert_eq!(task.join()?, 42);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn spawn<A, T>(function: &'static Function, arguments: A, body: fn(A) -> T) -> Task<T>
+pub fn spawn<A, T>(function: &'static Function, arguments: A, body: fn(Same<A>) -> T) -> Task<T>
+where
+    A: Arguments + Itself<Itself = A> + 'static,
+    T: Output + 'static,
+{
+    start(function, arguments, body)
+}
+
+fn start<A, T>(function: &'static Function, arguments: A, body: fn(A) -> T) -> Task<T>
 where
     A: Send + 'static,
     T: Send + 'static,
@@ -90,15 +99,15 @@ where
 pub fn spawn_retrying<A, T>(
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> T,
+    body: fn(Same<A>) -> T,
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Clone + Send + 'static,
-    T: Send + 'static,
+    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'static,
+    T: Output + 'static,
 {
-    let start = move |arguments| spawn(function, arguments, body);
-    retry::spawn(function, arguments, start, failed)
+    let attempt = move |arguments| start(function, arguments, body);
+    retry::spawn(function, arguments, attempt, failed)
 }
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.
@@ -117,13 +126,13 @@ pub fn spawn_scoped<'scope, A, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> T,
+    body: fn(Same<A>) -> T,
 ) -> ScopedTask<'scope, T>
 where
-    A: Send + 'scope,
-    T: Send + 'scope,
+    A: Arguments + Itself<Itself = A> + 'scope,
+    T: Output + 'scope,
 {
-    let start = |job| spawn(function, job, Job::run);
+    let start = |job| start(function, job, Job::run);
     scope::launch(scope, function, move || body(arguments), start)
 }
 
@@ -132,14 +141,14 @@ pub fn spawn_scoped_retrying<'scope, A, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(A) -> T,
+    body: fn(Same<A>) -> T,
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Clone + Send + 'scope,
-    T: Send + 'scope,
+    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'scope,
+    T: Output + 'scope,
 {
-    let start = move |job| spawn(function, job, Job::run);
+    let start = move |job| start(function, job, Job::run);
     scope::launch_retrying(scope, function, arguments, body, failed, start)
 }
 

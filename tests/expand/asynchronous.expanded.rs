@@ -1,0 +1,83 @@
+//! Async functions: all arguments are moved in, and `return` knows the declared type.
+use std::error::Error;
+use trine::concurrent;
+pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + Sync>>> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("fetch");
+    ::trine::asynchronous::spawn(
+        &FUNCTION,
+        (url,),
+        |arguments: (String,)| async move {
+            let (url,) = arguments;
+            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                Result<usize, Box<dyn Error + Send + Sync>>,
+            > {
+                return output;
+            } else {
+                let port: usize = url.parse()?;
+                Ok(port)
+            }
+        },
+    )
+}
+fn tick() -> ::trine::Task<()> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("tick");
+    ::trine::asynchronous::spawn(
+        &FUNCTION,
+        (),
+        |()| async move {
+            println!("tick");
+        },
+    )
+}
+fn wait(
+    left: u32,
+    argument1: String,
+    argument2: (String, String),
+) -> ::trine::Task<String> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("wait");
+    ::trine::asynchronous::spawn(
+        &FUNCTION,
+        (left, argument1, argument2),
+        |arguments: (u32, String, (String, String))| async move {
+            let mut left = arguments.0;
+            let argument1 = arguments.1;
+            let _ = argument1;
+            let argument2 = arguments.2;
+            let (_, name) = argument2;
+            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                String,
+            > {
+                return output;
+            } else {
+                left -= 1;
+                format!("{name}: {left}")
+            }
+        },
+    )
+}
+fn borrow<'scope, 'a>(
+    scope: &'scope ::trine::Scope<'scope, '_>,
+    text: &'a str,
+    word: &'scope str,
+) -> ::trine::ScopedTask<'scope, &'a str>
+where
+    'a: 'scope,
+{
+    static FUNCTION: ::trine::Function = ::trine::Function::new("borrow")
+        .timeout(::core::time::Duration::from_secs(120));
+    ::trine::asynchronous::spawn_scoped(
+        scope,
+        &FUNCTION,
+        (text, word),
+        |arguments: (&'a str, &'scope str)| async move {
+            let (text, word) = arguments;
+            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                &'a str,
+            > {
+                return output;
+            } else {
+                text.trim_matches(|letter| word.contains(letter))
+            }
+        },
+    )
+}

@@ -1,0 +1,88 @@
+//! Methods: the body goes to a hidden method beside, where `self` is what it was.
+use std::sync::Arc;
+use trine::concurrent;
+pub struct Server<T> {
+    answer: T,
+}
+impl<T: Clone + Send + Sync + 'static> Server<T> {
+    /// An associated function has the shape of a free one.
+    pub fn new(answer: T) -> ::trine::Task<Self> {
+        static FUNCTION: ::trine::Function = ::trine::Function::new("new");
+        ::trine::threads::spawn(
+            &FUNCTION,
+            (answer,),
+            |(answer,): (T,)| -> Self { Self { answer } },
+        )
+    }
+    pub fn handle(self: Arc<Self>, request: String) -> ::trine::Task<(T, String)> {
+        static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
+        ::trine::threads::spawn(
+            &FUNCTION,
+            (self, request),
+            |(this, request): (Arc<Self>, String)| -> (T, String) {
+                Self::__trine_handle(this, request)
+            },
+        )
+    }
+    #[doc(hidden)]
+    fn __trine_handle(self: Arc<Self>, mut request: String) -> (T, String) {
+        request.push('!');
+        (self.answer.clone(), request)
+    }
+    #[allow(clippy::needless_lifetimes, reason = "shown as it is")]
+    pub fn peek<'scope, 'a, 'b>(
+        &'a self,
+        scope: &'scope ::trine::Scope<'scope, '_>,
+        prefix: &'b str,
+    ) -> ::trine::ScopedTask<'scope, (&'a T, &'b str)>
+    where
+        'a: 'scope,
+        'b: 'scope,
+    {
+        static FUNCTION: ::trine::Function = ::trine::Function::new("peek");
+        ::trine::threads::spawn_scoped(
+            scope,
+            &FUNCTION,
+            (self, prefix),
+            |(this, prefix): (&'a Self, &'b str)| -> (&'a T, &'b str) {
+                Self::__trine_peek(this, prefix)
+            },
+        )
+    }
+    #[expect(clippy::needless_lifetimes, reason = "shown as it is")]
+    #[doc(hidden)]
+    fn __trine_peek<'a, 'b>(&'a self, prefix: &'b str) -> (&'a T, &'b str) {
+        (&self.answer, prefix)
+    }
+    pub fn convert<U: From<T> + Send + 'static>(self, other: T) -> ::trine::Task<U> {
+        static FUNCTION: ::trine::Function = ::trine::Function::new("convert");
+        ::trine::asynchronous::spawn(
+            &FUNCTION,
+            (self, other),
+            |(this, other): (Self, T)| Self::__trine_convert::<U>(this, other),
+        )
+    }
+    #[doc(hidden)]
+    async fn __trine_convert<U: From<T> + Send + 'static>(mut self, other: T) -> U {
+        self.answer = other;
+        self.answer.into()
+    }
+}
+fn outer(start: u32) -> ::trine::Task<u32> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("outer");
+    ::trine::threads::spawn(
+        &FUNCTION,
+        (start,),
+        |(start,): (u32,)| -> u32 {
+            fn inner(value: u32) -> ::trine::Task<u32> {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("inner");
+                ::trine::threads::spawn(
+                    &FUNCTION,
+                    (value,),
+                    |(value,): (u32,)| -> u32 { value + 1 },
+                )
+            }
+            inner(start).join().unwrap_or_default()
+        },
+    )
+}

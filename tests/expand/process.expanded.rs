@@ -1,0 +1,91 @@
+//! Functions in worker processes: one word differs from threads, and references are lent.
+use std::path::Path;
+use trine::concurrent;
+pub fn parse(text: String, radix: u32) -> ::trine::Task<Option<u32>> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("parse");
+    ::trine::process::spawn(
+        &FUNCTION,
+        (text, radix),
+        |(text, radix): (String, u32)| -> Option<u32> {
+            u32::from_str_radix(&text, radix).ok()
+        },
+    )
+}
+fn search(folder: &Path, words: &[String], limit: usize) -> ::trine::Task<usize> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("search");
+    ::trine::process::spawn(
+        &FUNCTION,
+        (::trine::process::Borrowed(folder), ::trine::process::Borrowed(words), limit),
+        |
+            (
+                folder,
+                words,
+                limit,
+            ): (::trine::process::Owned<Path>, ::trine::process::Owned<[String]>, usize),
+        | -> usize {
+            (|folder: &Path, words: &[String], limit: usize| -> usize {
+                words
+                    .iter()
+                    .filter(|word| folder.join(word).exists())
+                    .take(limit)
+                    .count()
+            })(&folder, &words, limit)
+        },
+    )
+}
+fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("render")
+        .memory(512 << 20)
+        .fresh()
+        .retries(2);
+    ::trine::process::spawn_retrying(
+        &FUNCTION,
+        (::trine::process::Borrowed(page),),
+        |(page,): (::trine::process::Owned<str>,)| -> Result<usize, String> {
+            (|page: &str| -> Result<usize, String> {
+                if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
+            })(&page)
+        },
+        |output: &Result<usize, String>| ::trine::is_err!(output),
+    )
+}
+fn drive(name: &str) -> ::trine::Task<usize> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("drive");
+    ::trine::process::spawn(
+        &FUNCTION,
+        (::trine::process::Borrowed(name),),
+        |arguments: (::trine::process::Owned<str>,)| -> usize {
+            ::trine::block_on(async move {
+                let argument0 = arguments.0;
+                let name: &str = &argument0;
+                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                    usize,
+                > {
+                    return output;
+                } else {
+                    std::future::ready(name.len()).await
+                }
+            })
+        },
+    )
+}
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Grid {
+    cells: Vec<u8>,
+}
+impl Grid {
+    pub fn sum(&self, weight: u64) -> ::trine::Task<u64> {
+        static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
+        ::trine::process::spawn(
+            &FUNCTION,
+            (::trine::process::Borrowed(self), weight),
+            |(this, weight): (::trine::process::Owned<Self>, u64)| -> u64 {
+                Self::__trine_sum(&this, weight)
+            },
+        )
+    }
+    #[doc(hidden)]
+    fn __trine_sum(&self, weight: u64) -> u64 {
+        self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
+    }
+}

@@ -1,0 +1,36 @@
+//! Functions in worker processes: one word differs from threads, and references are lent.
+use std::path::Path;
+
+use trine::concurrent;
+
+#[concurrent(process)]
+pub fn parse(text: String, radix: u32) -> Option<u32> {
+    u32::from_str_radix(&text, radix).ok()
+}
+
+#[concurrent(process)]
+fn search(folder: &Path, words: &[String], limit: usize) -> usize {
+    words.iter().filter(|word| folder.join(word).exists()).take(limit).count()
+}
+
+#[concurrent(process, memory = 512MiB, fresh, retries = 2)]
+fn render(page: &str) -> Result<usize, String> {
+    if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
+}
+
+#[concurrent(process)]
+async fn drive(name: &str) -> usize {
+    std::future::ready(name.len()).await
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Grid {
+    cells: Vec<u8>,
+}
+
+impl Grid {
+    #[concurrent(process)]
+    pub fn sum(&self, weight: u64) -> u64 {
+        self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
+    }
+}

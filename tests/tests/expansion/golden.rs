@@ -1,0 +1,188 @@
+//! What the functions of `tests/expand/` and `examples/` become, written next to each of them as
+//! `NAME.expanded.rs`, so that a change of the expansion is seen by everyone who reviews it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, File, ImplItem, Item, Stmt};
+
+const RENEW: &str = "renew with: TRINE_UPDATE=1 cargo test -p trine-tests --test expansion";
+
+#[test]
+fn every_expansion_is_as_written_down() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let update = std::env::var_os("TRINE_UPDATE").is_some();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for source in sources(&workspace) {
+        seen += 1;
+        let golden = source.with_extension("expanded.rs");
+        let expanded = expand_file(&source);
+        if update {
+            fs::write(&golden, &expanded).expect("the golden file can be written");
+        } else if fs::read_to_string(&golden).ok().as_deref() != Some(&*expanded) {
+            wrong.push(golden);
+        }
+    }
+    assert!(seen > 0, "there are files to expand");
+    assert!(wrong.is_empty(), "not what the macro makes now: {wrong:#?}\n{RENEW}");
+}
+
+/// A golden file whose source is gone says nothing.
+#[test]
+fn every_golden_file_has_a_source() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["tests/expand", "examples"] {
+        for file in rust_files(&workspace.join(folder)) {
+            if is_golden(&file) {
+                let source = file.with_extension("").with_extension("rs");
+                assert!(source.exists(), "{} has no source", file.display());
+            }
+        }
+    }
+}
+
+/// The files with concurrent functions in them.
+fn sources(workspace: &Path) -> Vec<PathBuf> {
+    let mut files = rust_files(&workspace.join("tests/expand"));
+    files.extend(rust_files(&workspace.join("examples")));
+    files.retain(|file| !is_golden(file) && read(file).contains("#[concurrent("));
+    files
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder can be read");
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("an entry can be read").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.sort();
+    files
+}
+
+fn is_golden(file: &Path) -> bool {
+    file.to_string_lossy().ends_with(".expanded.rs")
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("the source can be read")
+}
+
+fn expand_file(source: &Path) -> String {
+    let mut file = syn::parse_file(&read(source)).expect("the source parses");
+    Expander.visit_file_mut(&mut file);
+    prettyplease::unparse(&file)
+}
+
+/// Puts the expansion in the place of each concurrent function, wherever items can stand.
+struct Expander;
+
+impl VisitMut for Expander {
+    fn visit_file_mut(&mut self, file: &mut File) {
+        expand_items(&mut file.items);
+        visit_mut::visit_file_mut(self, file);
+    }
+
+    fn visit_item_mod_mut(&mut self, module: &mut syn::ItemMod) {
+        if let Some((_, items)) = &mut module.content {
+            expand_items(items);
+        }
+        visit_mut::visit_item_mod_mut(self, module);
+    }
+
+    fn visit_item_impl_mut(&mut self, block: &mut syn::ItemImpl) {
+        block.items = std::mem::take(&mut block.items)
+            .into_iter()
+            .flat_map(|item| match item {
+                ImplItem::Fn(function) if find(&function.attrs).is_some() => {
+                    parsed::<Members>(expansion(function.attrs.clone(), &function)).0
+                }
+                item => vec![item],
+            })
+            .collect();
+        visit_mut::visit_item_impl_mut(self, block);
+    }
+
+    fn visit_block_mut(&mut self, block: &mut syn::Block) {
+        block.stmts = std::mem::take(&mut block.stmts)
+            .into_iter()
+            .flat_map(|statement| match statement {
+                Stmt::Item(item) => {
+                    let mut items = vec![item];
+                    expand_items(&mut items);
+                    items.into_iter().map(Stmt::Item).collect()
+                }
+                statement => vec![statement],
+            })
+            .collect();
+        visit_mut::visit_block_mut(self, block);
+    }
+}
+
+/// The items of an impl block without the block.
+struct Members(Vec<ImplItem>);
+
+impl syn::parse::Parse for Members {
+    fn parse(input: syn::parse::ParseStream<'_>) -> syn::Result<Self> {
+        let mut items = Vec::new();
+        while !input.is_empty() {
+            items.push(input.parse()?);
+        }
+        Ok(Members(items))
+    }
+}
+
+fn expand_items(items: &mut Vec<Item>) {
+    *items = std::mem::take(items)
+        .into_iter()
+        .flat_map(|item| match item {
+            Item::Fn(function) if find(&function.attrs).is_some() => {
+                let mut items = parsed::<File>(expansion(function.attrs.clone(), &function)).items;
+                // A parameter's `cfg` leaves the attribute on each variant of the function.
+                expand_items(&mut items);
+                items
+            }
+            item => vec![item],
+        })
+        .collect();
+}
+
+fn find(attributes: &[Attribute]) -> Option<usize> {
+    attributes.iter().position(|attribute| {
+        attribute.path().segments.last().is_some_and(|segment| segment.ident == "concurrent")
+    })
+}
+
+/// The expansion of `function`, whose attributes these are.
+fn expansion(attributes: Vec<Attribute>, function: &(impl ToTokens + Clone)) -> TokenStream {
+    let position = find(&attributes).expect("it is concurrent");
+    let arguments = match &attributes[position].meta {
+        syn::Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    crate::expand(arguments, without(&attributes[position], function))
+}
+
+/// The item without that attribute.
+fn without(attribute: &Attribute, function: &impl ToTokens) -> TokenStream {
+    let unwanted: Vec<String> =
+        attribute.to_token_stream().into_iter().map(|token| token.to_string()).collect();
+    let tokens: Vec<_> = function.to_token_stream().into_iter().collect();
+    let text: Vec<String> = tokens.iter().map(ToString::to_string).collect();
+    let start = text.windows(unwanted.len()).position(|window| window == unwanted);
+    let start = start.expect("the attribute is among the tokens");
+    let kept = tokens.iter().enumerate();
+    kept.filter(|(index, _)| !(start..start + unwanted.len()).contains(index))
+        .map(|(_, token)| token.clone())
+        .collect()
+}
+
+fn parsed<T: syn::parse::Parse>(tokens: TokenStream) -> T {
+    let text = tokens.to_string();
+    match syn::parse2(tokens) {
+        Ok(items) => items,
+        Err(error) => panic!("the expansion is no item: {error}\n{text}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! An option is one of eight.
+
+use trine::concurrent;
+
+#[concurrent(threads, timout = 5s)]
+fn near() {}
+
+#[concurrent(threads, colour = 5)]
+fn far() {}
+
+#[concurrent(threads, 5)]
+fn number() {}
+
+fn main() {}
