@@ -6,11 +6,12 @@ use crate::common::{check_manners, folder, run};
 use image::{Rgb, RgbImage};
 
 const THUMBNAILS: &str = env!("CARGO_BIN_EXE_thumbnails");
+const SORT: &str = env!("CARGO_BIN_EXE_sort");
 const SWEEP: &str = env!("CARGO_BIN_EXE_sweep");
 
 #[test]
 fn manners() {
-    [THUMBNAILS, SWEEP].into_iter().for_each(check_manners);
+    [THUMBNAILS, SORT, SWEEP].into_iter().for_each(check_manners);
 }
 
 #[test]
@@ -80,4 +81,34 @@ fn sweep_says_which_line_is_wrong() {
     let ran = run(SWEEP, &[&file.to_string_lossy()]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("broken.csv: line 42: "), "{ran:?}");
+}
+
+#[test]
+fn sort_sorts_the_lines_of_a_file() {
+    let folder = folder("sort");
+    // Many equal lines, and enough of them for every way to cut and share.
+    let lines: Vec<String> =
+        (0..60_000_u64).map(|n| format!("line {}", n * 7919 % 20_011)).collect();
+    let (file, out) = (folder.join("lines"), folder.join("sorted"));
+    fs::write(&file, lines.join("\n")).expect("saved");
+
+    let ran = run(SORT, &["--out", &out.to_string_lossy(), &file.to_string_lossy()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("60000 items\n"), "{ran:?}");
+    let mut expected = lines;
+    expected.sort();
+    assert_eq!(fs::read_to_string(&out).expect("written"), expected.join("\n") + "\n");
+}
+
+#[test]
+fn sort_sorts_numbers() {
+    for numbers in ["0", "1", "65", "100000"] {
+        let ran = run(SORT, &["--numbers", numbers]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for way in ["trine::join!", "trine::scope", "rayon::join", "rayon par_sort"] {
+            assert!(ran.out.contains(way), "{ran:?}");
+        }
+    }
+    let both = run(SORT, &["--numbers", "5", "file"]);
+    assert_eq!(both.code, 2, "{both:?}");
 }
