@@ -93,9 +93,13 @@ impl<'a> Body<'a> {
     }
 
     /// The body of an `async fn`. `async move` would move only what the body mentions, so the
-    /// arguments are bound again inside. A `return` is only coerced to the declared type where that
-    /// is known by then, so an edge that is never taken declares it; the body in the other branch
-    /// ends, its last temporaries included, before the arguments do.
+    /// arguments are bound again inside. The body's value, and that of each `return` in it, is only
+    /// coerced to the declared type where that is known by then, so a `return` that is never
+    /// reached declares it.
+    ///
+    /// The outer braces are of this crate's edition, 2024, whatever the user's is: temporaries in
+    /// the last expression of the body are gone before the arguments are. The label keeps rustc
+    /// from finding the inner ones superfluous.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
@@ -111,11 +115,14 @@ impl<'a> Body<'a> {
             (false, false) => self.bindings(),
         };
         let output = self.function.output_or_unit();
-        let none = quote_spanned!(span=> ::core::option::Option::None::<#output>);
+        let option = quote_spanned!(span=> ::core::option::Option);
         self.driven(quote_spanned! {span=>
             async move {
                 #bindings
-                if let ::core::option::Option::Some(output) = #none { return output; } else #body
+                if let #option::Some(output) = #option::None::<#output> {
+                    return output;
+                }
+                '_body: #body
             }
         })
     }

@@ -21,7 +21,7 @@ use super::check;
 use super::error::Errors;
 use super::function::{Function, hidden};
 use super::{body, conditional, recover, signature};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 
 /// The whole macro: what `#[concurrent(ARGUMENTS)] ITEM` becomes.
@@ -74,13 +74,15 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     });
     let outer = signature::outer(args, function, &signature::named_parameters(function));
     let sibling = function.receiver.as_ref().map(|_| signature::sibling(function));
-    quote_spanned! {span=>
-        #outer {
-            static #static_name: #runtime::Function = #runtime::Function::new(#name) #builders;
-            #spawn(#scope &#static_name, #arguments, #closure #failed)
-        }
-        #sibling
-    }
+    let statements = quote_spanned! {span=>
+        static #static_name: #runtime::Function = #runtime::Function::new(#name) #builders;
+        #spawn(#scope &#static_name, #arguments, #closure #failed)
+    };
+    // The braces are the user's own, as is the end of the signature: rustc looks there to tell who
+    // wrote a function, and lints such as `dead_code` and `missing_docs` speak only to users.
+    let mut block = Group::new(Delimiter::Brace, statements);
+    block.set_span(function.body_or_empty().span());
+    quote!(#outer #block #sibling)
 }
 
 /// The entry of the engine: the one place where the mode is looked at.

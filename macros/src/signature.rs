@@ -4,7 +4,10 @@ use super::function::{Function, hidden, visible};
 use super::lifetimes::{Borrow, name_elided};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Attribute, Generics, Lifetime, Receiver, ReceiverKind, Type};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Generics, Lifetime, Meta, MetaList, Receiver, ReceiverKind, ReturnType, Token, Type,
+};
 
 /// Everything before the braces: the user's signature with `Task` around its result and, with
 /// `scoped`, the scope in front of its parameters.
@@ -24,22 +27,33 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     });
     let mut generics = signature.generics.clone();
     let output = function.output_or_unit();
+    let end = end(function);
     let (scope, task) = match &function.scope {
         Some(lifetime) => {
-            bind_scope(&mut generics, function, lifetime);
+            bind_scope(&mut generics, function, lifetime, end);
             let scope = scope_name(span);
             (
                 quote_spanned!(span=> #scope: &#lifetime #runtime::Scope<#lifetime, '_>,),
-                quote_spanned!(span=> #runtime::ScopedTask<#lifetime, #output>),
+                quote_spanned!(span=> #runtime::ScopedTask<#lifetime, #output),
             )
         }
-        None => (TokenStream::new(), quote_spanned!(span=> #runtime::Task<#output>)),
+        None => (TokenStream::new(), quote_spanned!(span=> #runtime::Task<#output)),
     };
+    let close = Token![>](end);
     let where_clause = &generics.where_clause;
     quote_spanned! {span=>
         #(#attributes)*
-        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task #close
         #where_clause
+    }
+}
+
+/// Where the signature ends, at a token of the user's.
+fn end(function: &Function) -> Span {
+    let signature = &function.signature;
+    match &signature.output {
+        ReturnType::Default => signature.paren_token.span.close(),
+        ReturnType::Type(arrow, _) => arrow.spans[1],
     }
 }
 
@@ -58,10 +72,7 @@ pub(crate) fn sibling(function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = sibling_name(function);
     let span = visible(function.signature.ident.span());
-    let attributes = function
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg") || is_lint(attribute));
+    let attributes = function.attributes.iter().filter_map(sibling_attribute);
     let body = function.body_or_empty();
     quote_spanned! {span=>
         #(#attributes)*
@@ -115,7 +126,7 @@ pub(crate) fn name_lifetimes(function: &mut Function) {
 }
 
 /// Declares the lifetime of the scope, and that everything borrowed lives as long.
-fn bind_scope(generics: &mut Generics, function: &Function, scope: &Lifetime) {
+fn bind_scope(generics: &mut Generics, function: &Function, scope: &Lifetime, end: Span) {
     let mut longer: Vec<Lifetime> = Vec::new();
     for lifetime in function.borrows().iter().filter_map(Borrow::named) {
         if lifetime.ident != scope.ident && !longer.contains(lifetime) {
@@ -128,6 +139,7 @@ fn bind_scope(generics: &mut Generics, function: &Function, scope: &Lifetime) {
         for lifetime in longer {
             predicates.push(syn::parse_quote!(#lifetime: #scope));
         }
+        predicates.push_punct(Token![,](end));
     }
 }
 
@@ -144,31 +156,58 @@ fn mentions_lifetime(tokens: TokenStream, name: &str) -> bool {
 /// The attribute as the outer function bears it.
 fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenStream> {
     // `Task` is `#[must_use]` itself; only a message of one's own adds to that.
-    if attribute.path().is_ident("must_use") && matches!(attribute.meta, syn::Meta::Path(_)) {
+    if attribute.path().is_ident("must_use") && matches!(attribute.meta, Meta::Path(_)) {
         return None;
     }
-    // With the body in a method of its own, the lint that is expected fires there, not here.
-    if function.receiver.is_some()
-        && attribute.path().is_ident("expect")
-        && let syn::Meta::List(list) = &attribute.meta
-    {
-        let lints = &list.tokens;
-        let span = visible(list.path.get_ident()?.span());
-        return Some(quote_spanned!(span=> #[allow(#lints)]));
+    if function.receiver.is_some() && attribute.path().is_ident("expect") {
+        let (item, body) = split_expect(attribute)?;
+        let body = body.map(|mut body| {
+            body.meta = match body.meta {
+                Meta::List(list) => Meta::List(MetaList { path: syn::parse_quote!(allow), ..list }),
+                meta => meta,
+            };
+            body
+        });
+        return Some(quote!(#item #body));
     }
     Some(attribute.to_token_stream())
 }
 
-/// `allow`, `expect`, `warn`, `deny`, `forbid`.
-pub(crate) fn is_lint(attribute: &Attribute) -> bool {
-    ["allow", "expect", "warn", "deny", "forbid"]
-        .iter()
-        .any(|level| attribute.path().is_ident(level))
+/// The attribute as the method with the body bears it: what decides about lints in there, and
+/// whether there is a method at all.
+fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
+    if attribute.path().is_ident("expect") {
+        return split_expect(attribute)?.1.map(ToTokens::into_token_stream);
+    }
+    (attribute.path().is_ident("cfg") || is_lint(attribute)).then(|| attribute.to_token_stream())
+}
+
+/// `#[expect(…)]` has to stand where the lint fires, and only there: `dead_code` at the function
+/// that is called or not, all others at the body.
+fn split_expect(attribute: &Attribute) -> Option<(Option<Attribute>, Option<Attribute>)> {
+    let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let metas = attribute.parse_args_with(parser).ok()?;
+    let (reason, lints): (Vec<Meta>, Vec<Meta>) =
+        metas.into_iter().partition(|meta| meta.path().is_ident("reason"));
+    let (item, body): (Vec<Meta>, Vec<Meta>) =
+        lints.into_iter().partition(|lint| lint.path().is_ident("dead_code"));
+    let expect = |lints: Vec<Meta>| {
+        (!lints.is_empty()).then(|| {
+            let lints = lints.iter().chain(&reason);
+            syn::parse_quote!(#[expect(#(#lints),*)])
+        })
+    };
+    Some((expect(item), expect(body)))
+}
+
+/// `allow`, `warn`, `deny`, `forbid`.
+fn is_lint(attribute: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid"].iter().any(|level| attribute.path().is_ident(level))
 }
 
 /// `self` in the outer function, where the user's code never stands.
-pub(crate) fn hidden_self(receiver: &Receiver) -> syn::Token![self] {
-    syn::Token![self](hidden(receiver.self_token.span))
+pub(crate) fn hidden_self(receiver: &Receiver) -> Token![self] {
+    Token![self](hidden(receiver.self_token.span))
 }
 
 /// The type of `self` in the closure.

@@ -23,6 +23,9 @@ mod wait;
 #[cfg(feature = "async")]
 pub mod asynchronous;
 pub mod cross;
+#[cfg(feature = "process")]
+#[allow(unsafe_code, reason = "shared memory, and code found by its address")]
+pub mod process;
 #[cfg(feature = "threads")]
 pub mod threads;
 

@@ -1,0 +1,57 @@
+//! Files that travel with a value: what [`Shared`](super::Shared) leaves here while it is encoded
+//! goes along with the message, and is here again while it is decoded.
+
+use std::cell::RefCell;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A file on its way.
+pub(super) type File = Arc<OwnedFd>;
+
+thread_local! {
+    static LEAVING: RefCell<Option<Vec<File>>> = const { RefCell::new(None) };
+    static ARRIVED: RefCell<Option<Vec<Option<OwnedFd>>>> = const { RefCell::new(None) };
+}
+
+/// Runs an encoder; returns also the files that its values attached.
+pub(super) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<File>) {
+    struct Restore(Option<Option<Vec<File>>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(outer) = self.0.take() {
+                LEAVING.set(outer);
+            }
+        }
+    }
+    // A `Serialize` may call a process task of its own.
+    let mut restore = Restore(Some(LEAVING.replace(Some(Vec::new()))));
+    let result = encode();
+    let outer = restore.0.take().flatten();
+    (result, LEAVING.replace(outer).unwrap_or_default())
+}
+
+/// Runs a decoder, whose values may take these files.
+pub(super) fn supply<R>(files: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Vec<Option<OwnedFd>>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ARRIVED.set(self.0.take());
+        }
+    }
+    let _restore = Restore(ARRIVED.replace(Some(files.into_iter().map(Some).collect())));
+    decode()
+}
+
+/// Attaches a file to the value that is being encoded; `None` outside of that.
+pub(super) fn attach(file: File) -> Option<u32> {
+    LEAVING.with_borrow_mut(|leaving| {
+        let leaving = leaving.as_mut()?;
+        leaving.push(file);
+        u32::try_from(leaving.len() - 1).ok()
+    })
+}
+
+/// Takes an attached file, once; `None` if there is no such file.
+pub(super) fn take(index: u32) -> Option<OwnedFd> {
+    ARRIVED.with_borrow_mut(|arrived| arrived.as_mut()?.get_mut(index as usize)?.take())
+}

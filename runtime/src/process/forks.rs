@@ -1,0 +1,32 @@
+//! Children that fork from a process of the engine without exec: they must not act in its name.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn in_child() {
+    IS_CHILD.store(true, Ordering::Relaxed);
+}
+
+/// Begins to watch.
+pub(super) fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the handler stores to an atomic and does nothing else.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
+
+/// Whether this process was forked from one that watches.
+pub(super) fn is_child() -> bool {
+    IS_CHILD.load(Ordering::Relaxed)
+}
+
+/// Where a body returns in a child that it forked, the child ends: its parent serves.
+pub(super) fn end_child() {
+    if is_child() {
+        // SAFETY: ends the process without the handlers of the parent it was copied from.
+        unsafe { libc::_exit(0) }
+    }
+}

@@ -1,0 +1,84 @@
+//! The executable that this process is, and places in its code.
+//!
+//! A worker runs the same executable at another address, so a function goes to it as the distance
+//! from an anchor, which is the constructor of [`startup`](super::startup). Both sides hold the
+//! result against the executable's own code: what lies in a library that was loaded is refused by
+//! the parent, and a distance that leads out of the code is refused by the worker.
+
+use std::ffi::c_void;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::startup;
+
+/// The code of the main executable.
+#[derive(Debug, Default)]
+struct Image {
+    code: [Range<usize>; 4],
+    /// Where the image was loaded.
+    base: usize,
+}
+
+fn image() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let mut image = Image::default();
+        // SAFETY: the callback gets back the pointer to `image`, which outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(look_at_first), (&raw mut image).cast()) };
+        image
+    })
+}
+
+/// Notes the code of the first object, which is the main executable.
+unsafe extern "C" fn look_at_first(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    image: *mut c_void,
+) -> i32 {
+    // SAFETY: `dl_iterate_phdr` passes a valid record, with `dlpi_phnum` program headers, and the
+    // pointer that `image()` gave it.
+    let (info, image) = unsafe { (&*info, &mut *image.cast::<Image>()) };
+    image.base = info.dlpi_addr as usize;
+    let mut free = image.code.iter_mut();
+    for index in 0..usize::from(info.dlpi_phnum) {
+        // SAFETY: as above.
+        let header = unsafe { &*info.dlpi_phdr.add(index) };
+        if header.p_type == libc::PT_LOAD
+            && header.p_flags & libc::PF_X != 0
+            && let Some(slot) = free.next()
+        {
+            let start = image.base.wrapping_add(header.p_vaddr as usize);
+            *slot = start..start.wrapping_add(header.p_memsz as usize);
+        }
+    }
+    1
+}
+
+/// Whether the address lies in the code of the main executable.
+pub(super) fn is_code(address: usize) -> bool {
+    image().code.iter().any(|range| range.contains(&address))
+}
+
+/// The distance of a function from the anchor, if it lies in the main executable.
+pub(super) fn distance(function: usize) -> Option<i64> {
+    is_code(function).then(|| function.wrapping_sub(startup::anchor()) as i64)
+}
+
+/// The function at that distance, if there is code.
+pub(super) fn function(distance: i64) -> Option<usize> {
+    let address = startup::anchor().wrapping_add(distance as usize);
+    is_code(address).then_some(address)
+}
+
+/// What is the same in two processes only if they run the same executable, nearly always.
+pub(super) fn fingerprint() -> u64 {
+    let image = image();
+    let mut print = 0xcbf2_9ce4_8422_2325_u64;
+    let mut mix = |value: usize| print = (print ^ value as u64).wrapping_mul(0x0100_0000_01b3);
+    mix(startup::anchor().wrapping_sub(image.base));
+    for range in image.code.iter().filter(|range| !range.is_empty()) {
+        mix(range.start.wrapping_sub(image.base));
+        mix(range.len());
+    }
+    print
+}

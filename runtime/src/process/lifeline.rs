@@ -1,0 +1,59 @@
+//! What ends a worker with its parent, however that dies.
+//!
+//! The worker holds one end of a pipe of which the parent holds the other and into which nobody
+//! writes. The kernel is asked to signal the end of the other side, with SIGKILL, to the worker's
+//! whole process group: so worker and grandchildren go in the very moment in which the kernel
+//! closes the parent's files, without a thread, a handler or a look at a clock. (`PR_SET_PDEATHSIG`
+//! would not do: it follows the parent's thread, and spares grandchildren.)
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::{io, mem, thread};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, Signal};
+
+// Not in `libc` for every target it has it on.
+const F_SETSIG: i32 = 10;
+
+/// Ties this process group's life to the other end, for good.
+pub(super) fn hold(lifeline: OwnedFd) -> io::Result<()> {
+    let me = rustix::process::getpid();
+    if rustix::process::getpgrp() != me {
+        rustix::process::setpgid(None, None)?;
+    }
+    if !signalled_by_kernel(&lifeline, me) {
+        return watch(lifeline);
+    }
+    // The parent may have gone before anybody asked for the signal.
+    let mut ends = [PollFd::new(&lifeline, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if rustix::event::poll(&mut ends, Some(&now)).unwrap_or(0) > 0 {
+        end_group();
+    }
+    mem::forget(lifeline);
+    Ok(())
+}
+
+fn signalled_by_kernel(lifeline: &OwnedFd, me: Pid) -> bool {
+    let file = lifeline.as_raw_fd();
+    // SAFETY: settings of a file that is ours.
+    unsafe {
+        libc::fcntl(file, libc::F_SETOWN, -me.as_raw_nonzero().get()) == 0
+            && libc::fcntl(file, F_SETSIG, libc::SIGKILL) == 0
+            && libc::fcntl(file, libc::F_SETFL, libc::O_ASYNC) == 0
+    }
+}
+
+/// Where the kernel would not do it, a thread does.
+fn watch(lifeline: OwnedFd) -> io::Result<()> {
+    let watcher = thread::Builder::new().name("trine-lifeline".into());
+    watcher.stack_size(64 << 10).spawn(move || {
+        while rustix::io::read(&lifeline, &mut [0; 1]) == Err(rustix::io::Errno::INTR) {}
+        end_group();
+    })?;
+    Ok(())
+}
+
+fn end_group() {
+    let _ = rustix::process::kill_current_process_group(Signal::KILL);
+}

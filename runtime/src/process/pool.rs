@@ -1,0 +1,395 @@
+//! The pool: which calls wait, which workers there are, and who gets what.
+//!
+//! One lock, held for a few dozen instructions and never while other people's code runs; what
+//! has to be done outside of it is gathered in [`Chores`]. A call waits in the queue, claimable,
+//! until a worker has room for it. Workers are started as calls find all others busy, up to the
+//! number configured, and then kept. A worker that has nothing to do gets half of what lies
+//! unstarted with the busiest one, so a long call holds up nobody for long.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::call::{NUMBER, Pending, sent, worker_error};
+use super::dispatcher;
+use super::link::Link;
+use super::outbox::{Claimed, Entry, Slot};
+use super::{forks, startup};
+use crate::config;
+use crate::function::Function;
+
+/// How often a call is sent again that no worker lived to run.
+const RETURNS_MAX: u32 = 5;
+
+/// The workers for one kind of function.
+pub(super) struct Pool {
+    memory: Option<u64>,
+    /// Each worker gets one call.
+    fresh: bool,
+    workers_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Waiting>,
+    slots: Vec<Slot>,
+    /// Workers that are about to have a slot.
+    starting: usize,
+    /// The last one could not be started: those that are there must do, until one ends.
+    no_more: bool,
+}
+
+enum Waiting {
+    Queued(Arc<dyn Pending>),
+    /// It was with a worker already, or nearly.
+    Claimed(Box<Claimed>),
+}
+
+/// What is to be done without the lock.
+#[derive(Default)]
+pub(super) struct Chores {
+    wake: Vec<Arc<Link>>,
+    rouse: Vec<Arc<Link>>,
+    kill: Vec<Arc<Link>>,
+    start: bool,
+    started: Vec<(Arc<dyn Pending>, u64)>,
+    failed: Vec<(Claimed, String)>,
+    dropped: Vec<Claimed>,
+}
+
+/// The pool for a function.
+pub(super) fn pool_of(function: &Function) -> &'static Pool {
+    static PLAIN: OnceLock<Pool> = OnceLock::new();
+    let (memory, fresh) = (function.memory_allowed(), function.wants_fresh_process());
+    if memory.is_none() && !fresh {
+        return PLAIN.get_or_init(|| Pool::new(None, false));
+    }
+    static OTHERS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
+    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = others.iter().find(|pool| pool.memory == memory && pool.fresh == fresh) {
+        return pool;
+    }
+    // There are as many as there are limits in the program's text.
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh)));
+    others.push(pool);
+    pool
+}
+
+impl Pool {
+    fn new(memory: Option<u64>, fresh: bool) -> Self {
+        forks::watch();
+        // The cores are taken by the workers beside this one, unless somebody says otherwise.
+        let nested = startup::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
+        let workers_max = if nested { 1 } else { config::processes() };
+        Self { memory, fresh, workers_max, state: Mutex::default() }
+    }
+
+    /// In bytes; 0 for none.
+    pub(super) fn memory_limit(&self) -> u64 {
+        self.memory.unwrap_or(0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a call in.
+    pub(super) fn submit(&'static self, call: Arc<dyn Pending>) {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        state.queue.push_back(Waiting::Queued(call));
+        self.hand_out(&mut state, &mut chores);
+        drop(state);
+        self.run(chores);
+    }
+
+    /// Hands out what waits to those that have room.
+    fn hand_out(&self, state: &mut State, chores: &mut Chores) {
+        while let Some(next) = state.queue.front() {
+            let wants_idle = match next {
+                Waiting::Queued(call) => call.function().time_allowed().is_some(),
+                Waiting::Claimed(claimed) => claimed.call.function().time_allowed().is_some(),
+            };
+            let Some(index) = self.choose(state, wants_idle, chores) else {
+                return;
+            };
+            let Some(waiting) = state.queue.pop_front() else {
+                return;
+            };
+            if let Some(claimed) = Self::claim(waiting, chores) {
+                let clocked =
+                    claimed.call.function().time_allowed().is_some() && claimed.alarm.is_none();
+                let call = clocked.then(|| Arc::clone(&claimed.call));
+                match state.slots[index].send(claimed) {
+                    Ok(asleep) => {
+                        let slot = &state.slots[index];
+                        if asleep {
+                            chores.wake.push(Arc::clone(&slot.link));
+                        }
+                        if let Some(call) = call {
+                            let number = slot.first + slot.pending.len() as u64 - 1;
+                            chores.started.push((call, number));
+                        }
+                    }
+                    Err(claimed) => {
+                        state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(waiting: Waiting, chores: &mut Chores) -> Option<Claimed> {
+        match waiting {
+            Waiting::Queued(call) => {
+                let claim = call.claim()?;
+                let (job, place) = (claim.job, claim.place);
+                Some(Claimed { call, job, place, alarm: None, returned: 0 })
+            }
+            Waiting::Claimed(claimed) if claimed.call.is_finished() => {
+                chores.dropped.push(*claimed);
+                None
+            }
+            Waiting::Claimed(claimed) => Some(*claimed),
+        }
+    }
+
+    /// The worker for the next call: an idle one, else the one with the least to do; and whether
+    /// there ought to be more.
+    fn choose(&self, state: &State, wants_idle: bool, chores: &mut Chores) -> Option<usize> {
+        let mut best = None;
+        for (index, slot) in state.slots.iter().enumerate() {
+            if slot.link.is_doomed() || self.fresh && slot.used {
+                continue;
+            }
+            let load = slot.pending.len();
+            if load == 0 {
+                return Some(index);
+            }
+            if !wants_idle && !self.fresh && slot.has_room() && best.is_none_or(|(_, b)| load < b) {
+                best = Some((index, load));
+            }
+        }
+        chores.start |= self.wants_more(state);
+        best.map(|(index, _)| index)
+    }
+
+    fn wants_more(&self, state: &State) -> bool {
+        let there = state.slots.len() + state.starting;
+        there < self.workers_max && (there == 0 || !state.no_more)
+    }
+
+    /// Does what was put off.
+    fn run(&'static self, mut chores: Chores) {
+        for link in chores.wake.drain(..) {
+            link.channel.wake_worker();
+        }
+        for link in chores.rouse.drain(..) {
+            link.rouse();
+        }
+        for link in chores.kill.drain(..) {
+            link.kill();
+        }
+        for (call, number) in chores.started.drain(..) {
+            self.start_clock(call, number);
+        }
+        for (claimed, why) in chores.failed.drain(..) {
+            let error = worker_error(claimed.call.function().name(), why);
+            claimed.call.fail(error);
+        }
+        drop(chores.dropped);
+        if chores.start {
+            self.ask_for_worker();
+        }
+    }
+
+    /// Sets the deadline of a call that has just gone to an idle worker.
+    fn start_clock(&self, call: Arc<dyn Pending>, number: u64) {
+        let key_and_number = call.sent().load(std::sync::atomic::Ordering::Acquire);
+        let alarm = Arc::clone(&call).start_clock();
+        let mut state = self.lock();
+        let entry = state.slots.iter_mut().find_map(|slot| {
+            (sent(slot.link.key, number) == key_and_number).then(|| slot.entry(number)).flatten()
+        });
+        // If it is not there it has ended, and the alarm is dropped, without the lock.
+        let left = match entry {
+            Some(entry) => entry.set_alarm(alarm),
+            None => alarm,
+        };
+        drop(state);
+        drop(left);
+    }
+
+    /// Starts a worker: right here if there is none, or else beside.
+    fn ask_for_worker(&'static self) {
+        let mut state = self.lock();
+        if !self.wants_more(&state) {
+            return;
+        }
+        state.starting += 1;
+        let first = state.slots.is_empty() && state.starting == 1;
+        drop(state);
+        if first {
+            self.start_worker();
+        } else {
+            dispatcher::start_worker(self);
+        }
+    }
+
+    /// Starts a worker that was counted as `starting`.
+    pub(super) fn start_worker(&'static self) {
+        let started = startup::may_spawn().and_then(|()| {
+            let link = Arc::new(Link::start(self).map_err(|error| error.to_string())?);
+            dispatcher::watch(&link).map_err(|error| error.to_string()).map(|()| link)
+        });
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        state.starting -= 1;
+        match started {
+            Ok(link) => {
+                state.slots.push(Slot::new(link));
+                self.hand_out(&mut state, &mut chores);
+                // What it could take from others.
+                self.share(&mut state, &mut chores);
+            }
+            Err(why) => {
+                state.no_more = true;
+                Self::fail_all(&mut state, &mut chores, &why);
+            }
+        }
+        drop(state);
+        self.run(chores);
+    }
+
+    /// Without a worker, and without one to come, nothing that waits would ever run.
+    fn fail_all(state: &mut State, chores: &mut Chores, why: &str) {
+        if state.slots.is_empty() && state.starting == 0 {
+            while let Some(waiting) = state.queue.pop_front() {
+                if let Some(claimed) = Self::claim(waiting, chores) {
+                    chores.failed.push((claimed, why.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// The worker that a call was sent to.
+    pub(super) fn link_of(&self, place: u64) -> Option<Arc<Link>> {
+        let state = self.lock();
+        let slot = state.slots.iter().find(|slot| u64::from(slot.link.key) == place >> 40)?;
+        Some(Arc::clone(&slot.link))
+    }
+
+    /// Takes the entries that these replies answer, and hands out again. `None` if a reply is
+    /// for another call than the one whose turn it is.
+    pub(super) fn answered(
+        &'static self,
+        link: &Link,
+        numbers: impl Iterator<Item = u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Option<()> {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        let slot = state.slots.iter_mut().find(|slot| slot.link.key == link.key)?;
+        for number in numbers {
+            entries.push(slot.answered(number)?);
+        }
+        let idle = slot.pending.is_empty();
+        if self.fresh && idle {
+            slot.link.doom();
+            chores.kill.push(Arc::clone(&slot.link));
+        } else if !state.queue.is_empty() {
+            self.hand_out(&mut state, &mut chores);
+        } else if idle {
+            self.share(&mut state, &mut chores);
+        }
+        drop(state);
+        self.run(chores);
+        Some(())
+    }
+
+    /// Gives an idle worker half of what lies unstarted with the busiest one.
+    fn share(&self, state: &mut State, chores: &mut Chores) {
+        if self.fresh || !state.slots.iter().any(|slot| slot.pending.is_empty()) {
+            return;
+        }
+        let Some(busiest) = state.slots.iter_mut().max_by_key(|slot| slot.pending.len()) else {
+            return;
+        };
+        let taken = busiest.withdraw_after(busiest.first, busiest.pending.len() / 2);
+        if !taken.is_empty() {
+            chores.rouse.push(Arc::clone(&busiest.link));
+            for claimed in taken {
+                state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+            }
+            self.hand_out(state, chores);
+        }
+    }
+
+    /// Puts back a call that its worker skipped though nobody wanted that any more.
+    pub(super) fn resubmit(&'static self, claimed: Claimed) {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+        self.hand_out(&mut state, &mut chores);
+        drop(state);
+        self.run(chores);
+    }
+
+    /// Ends a call that was claimed: takes it back, or kills the worker that runs it.
+    pub(super) fn recall(&'static self, place: u64, finish: impl FnOnce()) {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        let slots = &mut state.slots;
+        if let Some(slot) = slots.iter_mut().find(|slot| u64::from(slot.link.key) == place >> 40) {
+            let first = slot.first;
+            let number = first + (place.wrapping_sub(first) & NUMBER);
+            let runs = |slot: &Slot| slot.link.channel.running() == number * 2 + 1;
+            if slot.entry(number).is_some() && !slot.withdraw(number) && runs(slot) {
+                // First what is behind it, or the kill could hit a call that has just begun.
+                let behind = slot.withdraw_after(number, usize::MAX);
+                if runs(slot) {
+                    slot.link.doom();
+                    chores.kill.push(Arc::clone(&slot.link));
+                }
+                for claimed in behind {
+                    state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+                }
+            }
+        }
+        drop(state);
+        finish();
+        self.run(chores);
+        // What was behind it, when the kill is on its way.
+        let mut chores = Chores::default();
+        self.hand_out(&mut self.lock(), &mut chores);
+        self.run(chores);
+    }
+
+    /// Takes a dead worker out of the books: its unanswered calls, the first of which is blamed
+    /// if it ran; the others go back to the queue. `started` says whether it ever served.
+    pub(super) fn bury(&'static self, link: &Arc<Link>, ran: bool, why: &str) -> Option<Entry> {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        let index = state.slots.iter().position(|slot| slot.link.key == link.key)?;
+        let mut entries = state.slots.remove(index).into_pending();
+        let blamed = if ran { entries.next() } else { None };
+        let served = link.channel.is_ready();
+        state.no_more = !served;
+        let back: Vec<_> = entries.filter_map(|mut entry| entry.reclaim(link)).collect();
+        for claimed in back.into_iter().rev() {
+            if (served || !state.slots.is_empty()) && claimed.returned < RETURNS_MAX {
+                state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+            } else {
+                chores.failed.push((claimed, why.to_owned()));
+            }
+        }
+        if !served {
+            Self::fail_all(&mut state, &mut chores, why);
+        }
+        self.hand_out(&mut state, &mut chores);
+        drop(state);
+        self.run(chores);
+        blamed
+    }
+}

@@ -1,0 +1,119 @@
+//! What a worker tells of its end: panics, and allocations over its memory limit.
+
+use std::cell::{Cell, RefCell};
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::{backtrace, panic, ptr};
+
+use rustix::process::{Resource, Rlimit};
+use serde::{Deserialize, Serialize};
+
+use super::channel::WorkerEnd;
+use super::output::{Finished, Output};
+use super::wire::{self, Reader};
+use crate::error::{Error, message_of};
+
+/// A panic, on its way to the parent.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Panic {
+    pub(super) message: String,
+    pub(super) location: Option<String>,
+    pub(super) backtrace: Option<String>,
+}
+
+impl Panic {
+    pub(super) fn into_error(self, function: &'static str) -> Error {
+        Error::panicked(function, Box::new(self.message), self.location)
+            .with_backtrace(self.backtrace)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        wire::decode(Reader::new(bytes)).ok()
+    }
+}
+
+thread_local! {
+    /// Whether this thread is in a body.
+    static IN_BODY: Cell<bool> = const { Cell::new(false) };
+    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// The channel, for those that have no other way to it: hooks and handlers.
+static CHANNEL: OnceLock<&'static WorkerEnd> = OnceLock::new();
+
+/// Has panics of bodies noted before the hook that is there prints them.
+pub(super) fn note_panics(channel: &'static WorkerEnd) {
+    let _ = CHANNEL.set(channel);
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if IN_BODY.get() {
+            note(channel, info);
+        }
+        previous(info);
+    }));
+}
+
+fn note(channel: &WorkerEnd, info: &PanicHookInfo<'_>) {
+    let backtrace = backtrace::Backtrace::capture();
+    let noted = Panic {
+        message: info.payload_as_str().unwrap_or("Box<dyn Any>").to_owned(),
+        location: info.location().map(ToString::to_string),
+        backtrace: (backtrace.status() == backtrace::BacktraceStatus::Captured)
+            .then(|| backtrace.to_string()),
+    };
+    if cfg!(panic = "abort") || cannot_unwind(&noted.message) {
+        let mut output = Output::in_vector(Vec::new());
+        if wire::encode(&noted, &mut output).is_ok()
+            && let Finished::Heap(bytes) = output.finish()
+        {
+            channel.leave_report(&bytes);
+        }
+    }
+    LAST.set(Some(noted));
+}
+
+/// The panics after which the standard library aborts.
+fn cannot_unwind(message: &str) -> bool {
+    message.starts_with("panic in a function that cannot unwind")
+        || message.starts_with("panic in a destructor during cleanup")
+}
+
+/// Runs a body; its panic comes back as it was noted.
+pub(super) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
+    IN_BODY.set(true);
+    // What the body broke is in this process, whose next call may find it, as with any thread.
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(body));
+    IN_BODY.set(false);
+    result.map_err(|payload| {
+        let noted = LAST.take().unwrap_or_default();
+        Panic { message: message_of(&*payload), ..noted }
+    })
+}
+
+/// Where an abort for want of memory is noted.
+static OVER_LIMIT: AtomicPtr<WorkerEnd> = AtomicPtr::new(ptr::null_mut());
+
+/// Bounds what this process may allocate.
+pub(super) fn limit_memory(channel: &'static WorkerEnd, bytes: u64) {
+    let hard = rustix::process::getrlimit(Resource::Data).maximum;
+    let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
+    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    let _ = rustix::process::setrlimit(Resource::Data, limit);
+    OVER_LIMIT.store(ptr::from_ref(channel).cast_mut(), Ordering::Release);
+    // SAFETY: the handler does only what a signal handler may.
+    unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
+}
+
+/// A failed allocation ends in an abort right after the system said ENOMEM.
+extern "C" fn on_abort(_signal: i32) {
+    // SAFETY: the thread's errno is always there, and `abort` has not touched it.
+    let error = unsafe { *libc::__errno_location() };
+    let channel = OVER_LIMIT.load(Ordering::Acquire);
+    if error == libc::ENOMEM && !channel.is_null() {
+        // SAFETY: the channel lives as long as the process.
+        unsafe { &*channel }.set_over_limit();
+    }
+    // SAFETY: back to the default; `abort` raises the signal again when this returns.
+    unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
+}

@@ -1,0 +1,238 @@
+//! What a call of a concurrent function does is what a plain call does, in every edition: the
+//! arguments are dropped after the body and in the same order, whether it mentions them or not.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use concurrency::{Task, concurrent};
+use functions_under_every_lint as functions;
+
+/// Says when it is dropped.
+#[derive(Clone)]
+struct Noisy(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Noisy {
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    fn again(&self, name: &'static str) -> Self {
+        Noisy(name, Arc::clone(&self.1))
+    }
+}
+
+impl Drop for Noisy {
+    fn drop(&mut self) {
+        self.1.lock().expect("no poison").push(self.0);
+    }
+}
+
+type Log = Arc<Mutex<Vec<&'static str>>>;
+
+fn log() -> (Log, impl Fn(&'static str) -> Noisy) {
+    let log = Log::default();
+    let copy = Arc::clone(&log);
+    (log, move |name| Noisy(name, Arc::clone(&copy)))
+}
+
+fn taken(log: &Log) -> Vec<&'static str> {
+    std::mem::take(&mut log.lock().expect("no poison"))
+}
+
+/// Writes the same function plainly, on threads and async, and compares the order of drops.
+macro_rules! same_drops {
+    ($test:ident: fn($($pattern:pat => $type:ty = $value:expr),*) -> $output:ty $body:block) => {
+        #[test]
+        fn $test() {
+            fn plain($($pattern: $type),*) -> $output $body
+
+            #[concurrent(threads, crate = concurrency)]
+            fn threads($($pattern: $type),*) -> $output $body
+
+            #[concurrent(threads, crate = concurrency)]
+            async fn driven($($pattern: $type),*) -> $output $body
+
+            #[concurrent(async, crate = concurrency)]
+            async fn asynchronous($($pattern: $type),*) -> $output $body
+
+            struct Method(Noisy);
+            impl Method {
+                fn plain(self, $($pattern: $type),*) -> $output $body
+
+                #[concurrent(threads, crate = concurrency)]
+                fn threads(self, $($pattern: $type),*) -> $output $body
+
+                #[concurrent(async, crate = concurrency)]
+                async fn asynchronous(self, $($pattern: $type),*) -> $output $body
+            }
+
+            let (log, new) = log();
+            let _ = plain($($value(&new)),*);
+            let expected = taken(&log);
+            assert!(!expected.is_empty(), "something is dropped");
+            let _ = threads($($value(&new)),*).join().expect("no failure");
+            assert_eq!(taken(&log), expected, "threads");
+            let _ = driven($($value(&new)),*).join().expect("no failure");
+            assert_eq!(taken(&log), expected, "an async fn on threads");
+            let _ = asynchronous($($value(&new)),*).join().expect("no failure");
+            assert_eq!(taken(&log), expected, "async");
+
+            let _ = Method(new("self")).plain($($value(&new)),*);
+            let expected = taken(&log);
+            let _ = Method(new("self")).threads($($value(&new)),*).join().expect("no failure");
+            assert_eq!(taken(&log), expected, "a method on threads");
+            let _ = Method(new("self")).asynchronous($($value(&new)),*).join().expect("no failure");
+            assert_eq!(taken(&log), expected, "an async method");
+        }
+    };
+}
+
+/// A value, made where the log is known.
+macro_rules! noisy {
+    ($name:literal) => {
+        |new: &dyn Fn(&'static str) -> Noisy| new($name)
+    };
+    ($first:literal, $second:literal) => {
+        |new: &dyn Fn(&'static str) -> Noisy| (new($first), new($second))
+    };
+}
+
+same_drops!(names: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b")) -> usize {
+    a.length() + b.length()
+});
+
+same_drops!(unused: fn(_a => Noisy = noisy!("a"), _b => Noisy = noisy!("b")) -> usize { 1 });
+
+same_drops!(underscore: fn(_ => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _ => Noisy = noisy!("c")) -> usize {
+    b.length()
+});
+
+same_drops!(remainder: fn(
+    (x, _) => (Noisy, Noisy) = noisy!("x", "remainder of x"),
+    b => Noisy = noisy!("b"),
+    (_, y) => (Noisy, Noisy) = noisy!("remainder of y", "y")
+) -> usize {
+    x.length() + y.length() + b.length()
+});
+
+same_drops!(moved: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _c => Noisy = noisy!("c")) -> usize {
+    drop(b);
+    let local = a.again("local");
+    local.length()
+});
+
+same_drops!(returned: fn(a => Noisy = noisy!("a"), (b, _) => (Noisy, Noisy) = noisy!("b", "c")) -> Result<u8, usize> {
+    let _local = a.again("local");
+    if b.length() == 1 {
+        return Err(a.length());
+    }
+    Ok(1)
+});
+
+// The guard in the last expression is a temporary: before 2024 it lives as long as the block's
+// value is being made, and in every edition less long than the arguments.
+same_drops!(tail_temporary: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b")) -> usize {
+    let local = a.again("local");
+    let _ = &local;
+    b.again("temporary").length() + a.length()
+});
+
+#[concurrent(threads, crate = concurrency)]
+fn locked(value: Arc<Mutex<u32>>, other: Mutex<u32>) -> u32 {
+    *value.lock().expect("no poison") + *other.lock().expect("no poison")
+}
+
+#[concurrent(async, crate = concurrency)]
+async fn locked_async(value: Arc<Mutex<u32>>, (other, _): (Mutex<u32>, u8)) -> u32 {
+    *value.lock().expect("no poison") + *other.lock().expect("no poison")
+}
+
+/// A tail expression may borrow an argument.
+#[test]
+fn the_last_expression_borrows_an_argument() {
+    let value = Arc::new(Mutex::new(1));
+    assert_eq!(locked(Arc::clone(&value), Mutex::new(2)).join().expect("no failure"), 3);
+    assert_eq!(locked_async(value, (Mutex::new(3), 0)).join().expect("no failure"), 4);
+}
+
+type Shape = Box<dyn Fn(u32) -> u32 + Send>;
+
+#[concurrent(threads, crate = concurrency)]
+fn unsized_early(early: bool) -> Shape {
+    if early {
+        return Box::new(|value| value + 1);
+    }
+    Box::new(|value| value * 10)
+}
+
+#[concurrent(async, crate = concurrency)]
+async fn unsized_early_async(early: bool) -> Shape {
+    if early {
+        return Box::new(|value| value + 1);
+    }
+    Box::new(|value| value * 10)
+}
+
+struct Maker;
+
+impl Maker {
+    #[concurrent(async, crate = concurrency)]
+    async fn unsized_early(self, early: bool) -> Shape {
+        if early {
+            return Box::new(|value| value + 1);
+        }
+        Box::new(|value| value * 10)
+    }
+}
+
+/// The declared type is known to every `return`.
+#[test]
+fn an_early_return_is_coerced() {
+    let call = |task: Task<Shape>| task.join().expect("no failure")(5);
+    assert_eq!([call(unsized_early(true)), call(unsized_early(false))], [6, 50]);
+    assert_eq!([call(unsized_early_async(true)), call(unsized_early_async(false))], [6, 50]);
+    assert_eq!([call(Maker.unsized_early(true)), call(Maker.unsized_early(false))], [6, 50]);
+}
+
+#[concurrent(threads, crate = concurrency)]
+fn not_send_inside(count: u32) -> u32 {
+    let shared = Rc::new(RefCell::new(count));
+    *shared.borrow_mut() += 1;
+    let value = *shared.borrow();
+    value
+}
+
+/// Only what crosses has to be `Send`.
+#[test]
+fn the_body_may_use_what_cannot_cross() {
+    assert_eq!(not_send_inside(1).join().expect("no failure"), 2);
+}
+
+/// The functions of the library are not only compiled.
+#[test]
+fn every_kind_of_function_runs() {
+    assert_eq!(functions::plain("abc".to_owned(), 1).join().expect("no failure"), 4);
+    assert_eq!(functions::own_static(1, 2, 3, 4, 5).join().expect("no failure"), 22);
+    assert_eq!(functions::made(1, 10).join().expect("no failure"), 21);
+    assert_eq!(functions::nested(4).join().expect("no failure"), 10);
+    assert_eq!(functions::r#match(8).join().expect("no failure"), 8);
+    assert_eq!(functions::driven(8).join().expect("no failure"), 8);
+    let ones = functions::many(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+    assert_eq!(ones.join().expect("no failure"), 18);
+    let all = functions::generic(["a".to_owned()], "b").join().expect("no failure");
+    assert_eq!(all, ["a", "b"]);
+    let mut server = functions::Server::new(3).join().expect("no failure");
+    let least = 1;
+    let texts = ["a".to_owned(), "bc".to_owned()];
+    concurrency::scope(|scope| {
+        let longest = functions::longest(scope, &texts, "none", &least).join()?;
+        assert_eq!(longest, "bc");
+        assert_eq!(functions::first(scope, "xyz", "").join()?, Some('x'));
+        assert_eq!(server.peek(scope, "four").join()?, (&3, 4));
+        Ok::<_, concurrency::Error>(())
+    })
+    .expect("no failure");
+    concurrency::scope(|scope| server.replace(scope, 4).join()).expect("no failure");
+    assert_eq!(server.into_answer(None).join().expect("no failure"), 4);
+}

@@ -1,0 +1,230 @@
+//! What the options and the settings do at run time, beyond the contract of all modes.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Barrier, mpsc};
+
+use trine::{ErrorKind, TaskIterator, concurrent, gather, race};
+
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[concurrent(threads, limit = 3)]
+fn limited(_: usize) {
+    let running = RUNNING.fetch_add(1, SeqCst) + 1;
+    MOST.fetch_max(running, SeqCst);
+    std::thread::yield_now();
+    RUNNING.fetch_sub(1, SeqCst);
+}
+
+#[test]
+fn a_limit_holds_over_all_callers() {
+    std::thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| gather((0..500).map(limited)).join().unwrap());
+        }
+    });
+    assert!(MOST.load(SeqCst) <= 3, "{} ran at once", MOST.load(SeqCst));
+}
+
+#[concurrent(threads, limit = 3)]
+fn meet(barrier: &'static Barrier) {
+    barrier.wait();
+}
+
+#[test]
+fn a_limit_lets_as_many_run_as_it_says() {
+    static BARRIER: Barrier = Barrier::new(3);
+    // Three that can end only together: a limit that let fewer in would hang here.
+    gather((0..3).map(|_| meet(&BARRIER))).join().unwrap();
+}
+
+#[concurrent(threads, limit = 1)]
+fn in_line(number: u32, order: mpsc::Sender<u32>, release: Option<mpsc::Receiver<()>>) {
+    if let Some(release) = release {
+        let _ = release.recv();
+    }
+    order.send(number).unwrap();
+}
+
+#[test]
+fn a_limit_is_first_come_first_served() {
+    let (order, ordered) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let first = in_line(0, order.clone(), Some(released));
+    let rest: Vec<_> = (1..50).map(|number| in_line(number, order.clone(), None)).collect();
+    drop((release, order));
+    gather(rest).join().unwrap();
+    first.join().unwrap();
+    assert_eq!(ordered.iter().collect::<Vec<_>>(), Vec::from_iter(0..50));
+}
+
+#[concurrent(threads, limit = 2)]
+fn panics_under_a_limit(_: usize) {
+    panic!("and gives its place back");
+}
+
+#[test]
+fn a_panic_gives_its_place_back() {
+    for error in (0..20).map(|number| panics_under_a_limit(number).join().unwrap_err()) {
+        assert!(error.is_panic());
+    }
+}
+
+static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
+
+#[concurrent(threads, retries = 3)]
+fn never_succeeds() -> Result<(), String> {
+    Err(format!("attempt {}", ATTEMPTS.fetch_add(1, SeqCst)))
+}
+
+#[test]
+fn after_the_last_retry_the_failure_is_the_value() {
+    assert_eq!(never_succeeds().join().unwrap(), Err("attempt 3".to_owned()));
+    assert_eq!(ATTEMPTS.load(SeqCst), 4);
+}
+
+#[concurrent(threads, retries = 1_000_000, backoff = 1h)]
+fn patient(attempts: mpsc::Sender<()>) -> Result<(), String> {
+    attempts.send(()).unwrap();
+    Err("not yet".to_owned())
+}
+
+#[test]
+fn a_cancel_between_two_attempts_is_the_end() {
+    let (attempts, attempted) = mpsc::channel();
+    let task = patient(attempts);
+    attempted.recv().unwrap();
+    task.cancel();
+    assert!(task.join().unwrap_err().is_cancelled());
+    // The arguments are gone with it, and the wait of an hour.
+    assert!(attempted.recv().is_err());
+}
+
+#[concurrent(threads)]
+fn unit() {}
+
+#[test]
+fn zero_is_refused_and_nothing_hangs() {
+    let message = |payload: Box<dyn std::any::Any + Send>| match payload.downcast::<&str>() {
+        Ok(message) => (*message).to_owned(),
+        Err(payload) => *payload.downcast::<String>().unwrap(),
+    };
+    let tasks = || (0..3).map(|_| unit());
+    let refused = std::panic::catch_unwind(|| drop(tasks().buffered(0)));
+    assert!(message(refused.unwrap_err()).contains("give it at least 1"));
+    let refused = std::panic::catch_unwind(|| drop(tasks().buffer_unordered(0)));
+    assert!(message(refused.unwrap_err()).contains("give it at least 1"));
+    let refused = std::panic::catch_unwind(|| drop(race::<()>([])));
+    assert!(message(refused.unwrap_err()).contains("at least one task"));
+    assert_eq!(gather(Vec::<trine::Task<()>>::new()).join().unwrap(), []);
+}
+
+#[concurrent(threads)]
+fn wait(gate: mpsc::Receiver<()>) {
+    let _ = gate.recv();
+}
+
+#[test]
+fn buffered_starts_no_more_than_its_window() {
+    let mut gates = Vec::new();
+    {
+        let calls = (0..100).map(|_| {
+            let (gate, gated) = mpsc::channel();
+            gates.push(gate);
+            if gates.len() == 3 {
+                // The window is full: one that started more would wait for nothing here.
+                gates[0].send(()).unwrap();
+            }
+            wait(gated)
+        });
+        calls.buffer_unordered(3).next().unwrap().unwrap();
+    }
+    assert_eq!(gates.len(), 3);
+}
+
+#[test]
+fn a_panic_can_be_resumed_with_its_payload() {
+    #[concurrent(threads)]
+    fn odd() {
+        std::panic::panic_any(7_u8);
+    }
+    let error = odd().join().unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::Panicked { message, .. } if message == "Box<dyn Any>"
+    ));
+    let payload = std::panic::catch_unwind(|| error.resume_unwind()).unwrap_err();
+    assert_eq!(*payload.downcast::<u8>().unwrap(), 7);
+}
+
+#[concurrent(threads)]
+fn thread_name() -> Option<String> {
+    std::thread::current().name().map(str::to_owned)
+}
+
+#[concurrent(async)]
+async fn async_thread_name() -> Option<String> {
+    std::thread::current().name().map(str::to_owned)
+}
+
+#[test]
+fn sequential_runs_inline_and_in_order() {
+    let here = std::thread::current().name().map(str::to_owned);
+    trine::sequential(|| {
+        let task = thread_name();
+        assert!(task.is_finished());
+        assert_eq!(task.join().unwrap(), here);
+        let task = async_thread_name();
+        assert!(task.is_finished());
+        assert_eq!(task.join().unwrap(), here);
+        let task = panics_under_a_limit(0);
+        assert!(task.join().unwrap_err().is_panic());
+    });
+}
+
+/// Runs one ignored test of this file in a process of its own, with these variables.
+fn alone(test: &str, variables: &[(&str, &str)]) -> std::process::Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_environment_sets_the_pools() {
+    let output = alone("in_the_environment", &[("TRINE_SEQUENTIAL", "1")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = alone("uses_the_pool", &[("TRINE_THREADS", "none")]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("TRINE_THREADS must be a whole number of at least 1"), "{told}");
+}
+
+#[test]
+#[ignore = "run by `the_environment_sets_the_pools` in a process of its own"]
+fn in_the_environment() {
+    assert!(thread_name().is_finished());
+}
+
+#[test]
+#[ignore = "run by `the_environment_sets_the_pools` in a process of its own"]
+fn uses_the_pool() {
+    unit().join().unwrap();
+}
+
+#[test]
+fn settings_come_once_and_first() {
+    let output = alone("sets_the_pools", &[("TRINE_THREADS", "7")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by `settings_come_once_and_first` in a process of its own"]
+fn sets_the_pools() {
+    assert!(trine::Config::new().threads(0).apply().is_err());
+    trine::Config::new().threads(1).apply().unwrap();
+    unit().join().unwrap();
+    let error = trine::Config::new().threads(2).apply().unwrap_err();
+    assert!(error.to_string().contains("before the first task"), "{error}");
+}
