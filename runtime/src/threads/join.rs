@@ -129,7 +129,11 @@ where
     let fork = FORK.with(ptr::from_ref);
     // SAFETY: a thread-local without a destructor lives as long as its thread.
     let fork = unsafe { &*fork };
-    if fork.is_offering() { fork.push(&job.link) } else { fork.push_and_offer(&job.link) }
+    if fork.is_offering() {
+        fork.push(&job.link)
+    } else {
+        fork.push_and_offer(&job.link)
+    }
     let abandon = Abandon(&job);
     let first = a();
     mem::forget(abandon);

@@ -12,8 +12,8 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::ptr;
-use std::sync::{Arc, LazyLock, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
@@ -124,8 +124,8 @@ fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
     VACATE.try_with(|_| ()).ok()?;
     let seat = places.find_map(|index| {
         let seat = SEATS[index].get_or_init(|| Seat::new(index));
-        let won = !seat.occupied.load(Ordering::Relaxed)
-            && !seat.occupied.swap(true, Ordering::AcqRel);
+        let won =
+            !seat.occupied.load(Ordering::Relaxed) && !seat.occupied.swap(true, Ordering::AcqRel);
         won.then_some(seat)
     });
     SEAT.set(seat);
