@@ -13,6 +13,7 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
+pub use self::shared::Shared;
 pub use crate::cross::process::Owned;
 
 mod call;
@@ -32,6 +33,7 @@ mod outbox;
 mod output;
 mod pool;
 mod report;
+mod shared;
 mod spin;
 mod startup;
 mod wire;
