@@ -3,8 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::call::{Job, ProcessCall};
+use self::call::{Code, Job, ProcessCall};
 use self::message::Message;
+<<<<<<< HEAD
+=======
+use self::wire::WireError;
+>>>>>>> main
 use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
@@ -12,7 +16,11 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
+<<<<<<< HEAD
 pub use crate::cross::process::Owned;
+=======
+pub use crate::cross::process::{Borrowed, Owned};
+>>>>>>> main
 
 mod call;
 mod channel;
@@ -50,11 +58,19 @@ mod worker;
 pub fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
     A: Arguments<B>,
+<<<<<<< HEAD
     B: 'static,
+=======
+>>>>>>> main
     T: Output + 'static,
 {
+    let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
+<<<<<<< HEAD
         Ok(message) => launch::<A, B, T>(function, message, body),
+=======
+        Ok(message) => launch(function, message, code),
+>>>>>>> main
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -64,9 +80,11 @@ where
 /// The arguments are encoded once, so they need not be `Clone`.
 ///
 /// ```
+/// use trine::process::Borrowed;
+///
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
-/// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, |output| {
+/// let task = trine::process::spawn_retrying(&FUNCTION, (Borrowed("7"),), body, |output| {
 ///     trine::is_err!(output)
 /// });
 /// assert_eq!(task.join()?, Ok(7));
@@ -80,11 +98,22 @@ pub fn spawn_retrying<A, B, T>(
 ) -> Task<T>
 where
     A: Arguments<B>,
+<<<<<<< HEAD
     B: 'static,
+=======
+>>>>>>> main
     T: Output + 'static,
 {
+    let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
+<<<<<<< HEAD
         Ok(message) => repeat(function, message, body, failed, launch::<A, B, T>),
+=======
+        Ok(message) => {
+            let attempt = move |message| launch(function, message, code);
+            retry::spawn(function, message, attempt, failed)
+        }
+>>>>>>> main
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -93,11 +122,13 @@ where
 /// the scope waits for it and cancels it as in the other modes.
 ///
 /// ```
+/// use trine::process::Borrowed;
+///
 /// static FUNCTION: trine::Function = trine::Function::new("length");
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
 ///     let body = |(text,): (String,)| text.len();
-///     trine::process::spawn_scoped(s, &FUNCTION, (&text,), body).join()
+///     trine::process::spawn_scoped(s, &FUNCTION, (Borrowed(&*text),), body).join()
 /// })?;
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())
@@ -110,7 +141,10 @@ pub fn spawn_scoped<'scope, A, B, T>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments<B>,
+<<<<<<< HEAD
     B: 'static,
+=======
+>>>>>>> main
     T: Output + 'static,
 {
     scope::adopt(scope, spawn(function, arguments, body))
@@ -126,7 +160,10 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments<B>,
+<<<<<<< HEAD
     B: 'static,
+=======
+>>>>>>> main
     T: Output + 'static,
 {
     scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
@@ -137,6 +174,7 @@ fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message,
         .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
 }
 
+<<<<<<< HEAD
 /// [`launch`] for arguments of some type, which only it has to know.
 type Launch<B, T> = fn(&'static Function, Message, fn(B) -> T) -> Task<T>;
 
@@ -164,17 +202,32 @@ where
         );
     }
     match locate::<A, B, T>(function.name(), message, body) {
+=======
+fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    if sequential::is_on() {
+        return sequential::done(function.name(), round_trip(function.name(), &message, code));
+    }
+    match locate(function.name(), message, code) {
+>>>>>>> main
         Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
 
+<<<<<<< HEAD
 /// Finds a body in the executable that a worker runs too.
 fn locate<A, B, T>(function: &'static str, message: Message, body: fn(B) -> T) -> Result<Job, Error>
 where
     A: Arguments<B>,
     T: Serialize,
 {
+=======
+/// Finds the code in the executable that a worker runs too.
+fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
+>>>>>>> main
     if forks::is_child() {
         let why = "this process was forked from one whose workers it cannot use";
         return Err(call::worker_error(function, why));
@@ -185,6 +238,7 @@ where
             call::worker_error(function, why)
         })
     };
+<<<<<<< HEAD
     let invoke = distance(call::Types::<A, B, T>::invoke())?;
     Ok(Job { message, invoke, body: distance(body as usize)? })
 }
@@ -215,4 +269,24 @@ fn decode<T: DeserializeOwned>(
     let files = files.map_err(|error| call::codec(function, &format!("{what}: {error}")))?;
     panic::catch(function, || files::supply(files, || wire::decode(message.bytes.reader())))?
         .map_err(|error| call::codec(function, &format!("{what}: {error}")))
+=======
+    Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
+}
+
+/// Runs a body here, from the bytes and to the bytes that a worker would see.
+fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
+where
+    T: DeserializeOwned,
+{
+    let codec = |error: WireError| call::codec(function, &error.to_string());
+    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
+    let files = supplied(&message.files)?;
+    let result = panic::catch(function, || {
+        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
+    });
+    let result = result?.map_err(codec)?;
+    let files = supplied(&result.files)?;
+    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
+        .map_err(codec)
+>>>>>>> main
 }

@@ -8,6 +8,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `seat` | what each thread shows to the others: its deque of tasks, its offered job |
+//! | `flags` | at which seats there may be something to take |
 //! | `crew` | the permits, and who searches, sleeps and is woken |
 //! | `post` | what the monitor sees of a worker, and how it revokes a permit |
 //! | `pool`, `worker` | the one pool, and the life of its threads |
@@ -30,6 +31,7 @@ use crate::{current, panic, retry, sequential};
 
 mod clock;
 mod crew;
+mod flags;
 #[allow(unsafe_code, reason = "jobs on the stack, run by other threads while it stands")]
 mod join;
 mod latch;

@@ -14,8 +14,8 @@ use crate::task::{Call, Task};
 /// gives a tuple, an array or a `Vec`. The first failure cancels the rest and is what it joins as.
 /// To have every result, failures too, join the tasks one by one.
 ///
-/// Joining it runs what has not started on the joining thread, in order. Cancelling or dropping it
-/// cancels all its tasks.
+/// Joining it runs what has not started on the joining thread, the last first. Cancelling or
+/// dropping it cancels all its tasks.
 ///
 /// ```
 /// use trine::{concurrent, gather};
@@ -194,7 +194,7 @@ impl<P: Parts> Gathered<P> {
         Task::new(gathered)
     }
 
-    fn each(&self) -> impl Iterator<Item = &dyn Part> {
+    fn each(&self) -> impl DoubleEndedIterator<Item = &dyn Part> {
         (0..self.parts.count()).map(|index| self.parts.part(index))
     }
 }
@@ -226,7 +226,8 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
     }
 
     fn help(self: Arc<Self>) {
-        self.each().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
+        // From the end: whoever else works on these tasks comes from the start.
+        self.each().rev().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
     }
 
     fn cancel(self: Arc<Self>, why: Error) {

@@ -78,15 +78,6 @@ pub(crate) enum Duty {
     Watch,
 }
 
-/// What became of a call for a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Summoned {
-    /// One is on its way, or was not needed any more.
-    Yes,
-    /// No thread sleeps and none could be made. That many exist.
-    Nobody(usize),
-}
-
 struct Roster<M> {
     /// Workers asleep without a permit; the last to fall asleep is the first to be woken.
     asleep: Vec<M>,
@@ -109,10 +100,10 @@ impl<M: Member> Crew<M> {
         Crew { word: AtomicU64::new(ZERO + permits as u64), roster: Mutex::new(roster) }
     }
 
-    /// To be called after work was made visible.
+    /// To be called after work was made visible, and after a sequentially consistent fence that
+    /// follows that.
     #[inline]
     pub(crate) fn published(&self) -> Duty {
-        fence(Ordering::SeqCst);
         let now = Reading(self.word.load(Ordering::Relaxed));
         if now.searching() > 0 {
             Duty::Nothing
@@ -126,45 +117,44 @@ impl<M: Member> Crew<M> {
     }
 
     /// Gives a free permit to a worker that sleeps, or to one that `start` makes. The worker
-    /// begins as a searcher.
-    pub(crate) fn summon(&self, start: impl FnOnce() -> bool) -> Summoned {
+    /// begins as a searcher. False if there is none, and none could be made.
+    pub(crate) fn summon(&self, start: impl FnOnce() -> bool) -> bool {
         let taken = self.update(|now| {
             let wanted = now.available() > 0 && now.searching() == 0;
             wanted.then(|| now.0 - AVAILABLE + SEARCHING)
         });
         if !taken {
-            return Summoned::Yes;
+            return true;
         }
         let mut roster = self.lock();
         if let Some(member) = roster.asleep.pop() {
             drop(roster);
             member.wake();
-            return Summoned::Yes;
+            return true;
         }
         if roster.threads < roster.limit {
             roster.threads += 1;
             drop(roster);
             if start() {
-                return Summoned::Yes;
+                return true;
             }
             roster = self.lock();
             roster.threads -= 1;
             if let Some(member) = roster.asleep.pop() {
                 drop(roster);
                 member.wake();
-                return Summoned::Yes;
+                return true;
             }
         }
         // Under the lock: a worker that falls asleep right now either was seen above, or will
         // see that nobody searches.
-        let threads = roster.threads;
         self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
         let next = self.give_back(&mut roster);
         drop(roster);
         if let Some(member) = next {
             member.wake();
         }
-        Summoned::Nobody(threads)
+        false
     }
 
     /// A worker with a permit begins to look for work.
@@ -176,6 +166,7 @@ impl<M: Member> Crew<M> {
     /// whether there is more, and treat that as published by itself.
     pub(crate) fn found(&self) -> bool {
         let before = Reading(self.word.fetch_sub(SEARCHING, Ordering::SeqCst));
+        fence(Ordering::SeqCst);
         before.searching() == 1
     }
 
@@ -186,15 +177,16 @@ impl<M: Member> Crew<M> {
         let mut roster = self.lock();
         roster.asleep.push(member);
         let threads = roster.threads;
-        if !with_permit {
-            return threads;
+        let mut next = None;
+        if with_permit {
+            self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
+            next = self.give_back(&mut roster);
         }
-        self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
-        let next = self.give_back(&mut roster);
         drop(roster);
         if let Some(member) = next {
             member.wake();
         }
+        fence(Ordering::SeqCst);
         threads
     }
 
@@ -213,17 +205,15 @@ impl<M: Member> Crew<M> {
     /// if it went back: then queued work must be treated as published by the caller.
     pub(crate) fn release(&self) -> bool {
         let freed = self.update(|now| (now.returning() == 0).then(|| now.given_back()));
+        fence(Ordering::SeqCst);
         if freed {
             return true;
         }
         let mut roster = self.lock();
         let next = self.give_back(&mut roster);
         drop(roster);
-        match next {
-            Some(member) => member.wake(),
-            None => return true,
-        }
-        false
+        fence(Ordering::SeqCst);
+        next.inspect(|member| member.wake()).is_none()
     }
 
     /// Takes a permit if one is free.
@@ -257,6 +247,7 @@ impl<M: Member> Crew<M> {
     /// Makes a permit beyond P.
     pub(crate) fn lend(&self) {
         self.update(|now| (now.lent() < MOST_LENT).then(|| now.0 + LENT + AVAILABLE));
+        fence(Ordering::SeqCst);
     }
 
     /// Leaves the queue for permits. False if `member` has been granted one meanwhile.

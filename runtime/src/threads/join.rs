@@ -27,9 +27,9 @@ use crate::{sequential, wait};
 /// The head of a job on some thread's stack.
 pub(super) struct Link {
     /// The next older private job, or the list's end.
-    older: Cell<*const Link>,
+    older: Neighbour,
     /// The next younger one; only meaningful if there is one.
-    younger: Cell<*const Link>,
+    younger: Neighbour,
     run: unsafe fn(*const Link),
     /// Written when the job is offered.
     shared: UnsafeCell<MaybeUninit<Shared>>,
@@ -39,6 +39,29 @@ struct Shared {
     owner: &'static Seat,
     thief: AtomicPtr<Seat>,
     done: Latch,
+}
+
+/// A pointer in the list. Unset at first, since even two needless stores are a good part of what
+/// a join costs.
+struct Neighbour(Cell<MaybeUninit<*const Link>>);
+
+impl Neighbour {
+    const fn unset() -> Self {
+        Self(Cell::new(MaybeUninit::uninit()))
+    }
+
+    #[inline]
+    fn set(&self, link: *const Link) {
+        self.0.set(MaybeUninit::new(link));
+    }
+
+    /// # Safety
+    /// It was set.
+    #[inline]
+    unsafe fn get(&self) -> *const Link {
+        // SAFETY: the contract.
+        unsafe { self.0.get().assume_init() }
+    }
 }
 
 /// A thread's private jobs.
@@ -103,23 +126,24 @@ where
     RB: Send,
 {
     let job = Job::<B, RB>::new(b);
-    FORK.with(|fork| {
-        if fork.is_offering() {
-            fork.push(&job.link)
-        } else {
-            fork.push_and_offer(&job.link)
-        }
-        let abandon = Abandon(&job);
-        let first = a();
-        mem::forget(abandon);
-        if fork.top.get() == &raw const job.link {
-            fork.pop(&job.link);
-            // SAFETY: the job was private to its end and is out of the list: nobody else has it.
-            (first, unsafe { job.take() }())
-        } else {
-            (first, job.settle())
-        }
-    })
+    let fork = FORK.with(ptr::from_ref);
+    // SAFETY: a thread-local without a destructor lives as long as its thread.
+    let fork = unsafe { &*fork };
+    if fork.is_offering() {
+        fork.push(&job.link)
+    } else {
+        fork.push_and_offer(&job.link)
+    }
+    let abandon = Abandon(&job);
+    let first = a();
+    mem::forget(abandon);
+    if fork.top.get() == &raw const job.link {
+        fork.pop(&job.link);
+        // SAFETY: the job was private to its end and is out of the list: nobody else has it.
+        (first, unsafe { job.take() }())
+    } else {
+        (first, job.settle())
+    }
 }
 
 /// Runs two to eight expressions, if possible at the same time, and gives all their values.
@@ -174,8 +198,8 @@ macro_rules! join {
 impl Link {
     const fn new(run: unsafe fn(*const Link)) -> Self {
         Self {
-            older: Cell::new(ptr::null()),
-            younger: Cell::new(ptr::null()),
+            older: Neighbour::unset(),
+            younger: Neighbour::unset(),
             run,
             shared: UnsafeCell::new(MaybeUninit::uninit()),
         }
@@ -208,7 +232,8 @@ impl Fork {
     /// Takes the youngest job out of the list, and offers another if none is.
     #[inline]
     fn pop(&self, link: &Link) {
-        self.top.set(link.older.get());
+        // SAFETY: set when the job was put into the list.
+        self.top.set(unsafe { link.older.get() });
         if !self.is_offering() {
             self.offer();
         }
@@ -242,10 +267,10 @@ impl Fork {
             return;
         }
         let Some(owner) = seat::mine_if_any() else { return };
-        let oldest = self.end.younger.get();
         // SAFETY: the list is not empty, so its end's neighbour is a job in a frame below; so is
         // that one's neighbour, if it is not the youngest. Nobody else sees them yet.
-        unsafe {
+        let oldest = unsafe {
+            let oldest = self.end.younger.get();
             if self.top.get() == oldest {
                 self.top.set(end);
             } else {
@@ -255,7 +280,8 @@ impl Fork {
             }
             let thief = AtomicPtr::new(ptr::null_mut());
             (*(*oldest).shared.get()).write(Shared { owner, thief, done: Latch::new() });
-        }
+            oldest
+        };
         let pool = pool();
         if self.top.get() == end && !owner.post.is_worker() && self.lease.get().is_null() {
             // This thread computes from now on: one worker less does.
@@ -263,7 +289,7 @@ impl Fork {
                 self.lease.set(oldest);
             }
         }
-        self.slot.get().store(oldest.cast_mut(), Ordering::Release);
+        owner.offer(oldest);
         pool.published();
     }
 
@@ -281,18 +307,10 @@ pub(super) fn close() {
     FORK.with(|fork| fork.slot.set(&NEVER));
 }
 
-/// Whether anything is offered.
-pub(super) fn any_offered() -> bool {
-    seat::all().any(|seat| !seat.slot.0.load(Ordering::Relaxed).is_null())
-}
-
 /// Takes a job that another thread offers, and has `run` run it. Whether there was one.
 pub(super) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
     let Some(mine) = seat::mine_if_any() else { return false };
-    let Some(job) = seat::all().filter(|seat| *seat != mine).find_map(|seat| take_from(seat))
-    else {
-        return false;
-    };
+    let Some(job) = mine.take_offer(take_from) else { return false };
     run(&mut || {
         // SAFETY: it was taken just now, by this thread alone.
         unsafe { run_taken(job, mine) }
@@ -452,7 +470,8 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
         let private = FORK.with(|fork| {
             let private = fork.top.get() == link;
             if private {
-                fork.top.set(job.link.older.get());
+                // SAFETY: set when the job was put into the list.
+                fork.top.set(unsafe { job.link.older.get() });
             }
             private
         });

@@ -112,9 +112,9 @@ impl Watch {
 
     /// Looks at all holders of permits. Whether to look again soon.
     fn tick(&mut self) -> bool {
-        let revoked = seat::all().filter(|seat| seat.post.is_revoked()).count();
+        let revoked = seat::workers().filter(|seat| seat.post.is_revoked()).count();
         let (mut holders, mut asleep, mut blocked) = (0, 0, 0);
-        for seat in seat::all() {
+        for seat in seat::workers() {
             let Some(task) = seat.post.running() else { continue };
             let look = match &mut self.probe {
                 Probe::Kernel(files) => files.read(seat.post.thread()),

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use super::crew::{Crew, Duty, Member, Summoned};
+use super::crew::{Crew, Duty, Member};
 use super::monitor::Monitor;
 use super::seat::{self, Item, Seat};
-use super::{join, worker};
+use super::worker;
 use crate::config;
 
 /// More threads than this are never made: blocked tasks beyond it wait in the queue.
@@ -28,14 +28,18 @@ pub(super) struct Pool {
 }
 
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
-    let permits = config::threads();
+    let permits = config::threads().min(seat::SEATS_OF_A_KIND);
     Pool {
-        crew: Crew::new(permits, MOST_THREADS.max(permits)),
+        crew: Crew::new(permits, most_threads(permits)),
         permits,
         monitor: Monitor::new(),
         patience: Patience::new(),
     }
 });
+
+fn most_threads(permits: usize) -> usize {
+    MOST_THREADS.max(permits).min(seat::SEATS_OF_A_KIND)
+}
 
 /// The pool, made when first needed; its threads are made when there is work for them.
 #[inline]
@@ -51,7 +55,7 @@ pub(super) fn push(item: Item) {
 }
 
 impl Pool {
-    /// To be called after work was made visible.
+    /// To be called after work was made visible, and a sequentially consistent fence.
     #[inline]
     pub(super) fn published(&'static self) {
         match self.crew.published() {
@@ -72,16 +76,14 @@ impl Pool {
 
     #[cold]
     fn summon(&'static self) {
-        if let Summoned::Nobody(threads) = self.crew.summon(start_worker) {
-            // At the limit, or the system makes no more threads. Those there are go on with the
-            // queue when they are done, and joiners run what they join.
-            debug_assert!(threads <= MOST_THREADS.max(self.permits));
-        }
+        // If there is nobody, at the limit or since the system makes no more threads, those there
+        // are go on with the queue when they are done, and joiners run what they join.
+        let _ = self.crew.summon(start_worker);
     }
 
     /// Whether anything waits for a worker.
     pub(super) fn has_work(&self) -> bool {
-        seat::any_queued() || join::any_offered()
+        seat::any_laden()
     }
 
     /// Gives up a permit.

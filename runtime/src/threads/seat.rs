@@ -10,14 +10,16 @@
 //! never more of them than there were threads at once.
 
 use std::cell::{Cell, UnsafeCell};
+use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
 use crate::function::Function;
 
+use super::flags::Flags;
 use super::join::Link;
 use super::parker::Parker;
 use super::post::Post;
@@ -50,20 +52,32 @@ pub(crate) struct Seat {
     pub(super) parker: Parker,
     /// What the monitor sees of a pool worker.
     pub(super) post: Post,
+    index: usize,
     stealer: Stealer<Item>,
     /// The owner's end. Touched by the thread that occupies the seat, nobody else.
     deque: UnsafeCell<Deque<Item>>,
     sweep_at: Cell<usize>,
+    next_victim: Cell<usize>,
     occupied: AtomicBool,
-    next: Option<&'static Seat>,
 }
 
-// SAFETY: `deque` and `sweep_at` are reached only through `Seat::deque` and `Seat::push`, on the
+// SAFETY: `deque` and the cells are reached only by the methods of the owner's end, on the
 // thread that occupies the seat; `occupied` passes them from one thread to the next with acquire
 // and release. All else is `Sync` by itself.
 unsafe impl Sync for Seat {}
 
-static SEATS: AtomicPtr<Seat> = AtomicPtr::new(ptr::null_mut());
+/// Seats for threads outside the pool, and as many for workers. A thread that finds none is served
+/// without: its tasks go to a shared queue, and its joins are plain calls.
+pub(super) const SEATS_OF_A_KIND: usize = 1024;
+const WORDS: usize = 2 * SEATS_OF_A_KIND / 64;
+
+static SEATS: [OnceLock<Seat>; 2 * SEATS_OF_A_KIND] =
+    [const { OnceLock::new() }; 2 * SEATS_OF_A_KIND];
+/// At which seats there may be something to take.
+#[cfg(not(trine_loom))]
+static FLAGS: Flags<WORDS> = Flags::new();
+#[cfg(trine_loom)]
+static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 /// Tasks of threads that are past having a seat.
 static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
 
@@ -97,54 +111,64 @@ pub(super) fn mine_if_any() -> Option<&'static Seat> {
 
 #[cold]
 fn take_seat() -> Option<&'static Seat> {
+    occupy(0..SEATS_OF_A_KIND)
+}
+
+/// The seat of a thread that becomes a worker.
+pub(super) fn take_workers() -> Option<&'static Seat> {
+    occupy(SEATS_OF_A_KIND..2 * SEATS_OF_A_KIND)
+}
+
+fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
     // Refused while the thread's locals are being destroyed: nobody would vacate the seat.
     VACATE.try_with(|_| ()).ok()?;
-    let seat = all().find(|seat| seat.occupy()).unwrap_or_else(add_seat);
-    SEAT.set(Some(seat));
-    Some(seat)
+    let seat = places.find_map(|index| {
+        let seat = SEATS[index].get_or_init(|| Seat::new(index));
+        let won =
+            !seat.occupied.load(Ordering::Relaxed) && !seat.occupied.swap(true, Ordering::AcqRel);
+        won.then_some(seat)
+    });
+    SEAT.set(seat);
+    seat
 }
 
-fn add_seat() -> &'static Seat {
-    let deque = Deque::new_lifo();
-    let mut head = SEATS.load(Ordering::Acquire);
-    let seat = Box::leak(Box::new(Seat {
-        slot: Padded(AtomicPtr::new(ptr::null_mut())),
-        parker: Parker::new(),
-        post: Post::new(),
-        stealer: deque.stealer(),
-        deque: UnsafeCell::new(deque),
-        sweep_at: Cell::new(SWEEP_FROM),
-        occupied: AtomicBool::new(true),
-        next: None,
-    }));
-    loop {
-        // SAFETY: what the head points to was leaked below, by this thread or another.
-        seat.next = unsafe { head.cast_const().as_ref() };
-        match SEATS.compare_exchange(head, seat, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return seat,
-            Err(now) => head = now,
-        }
-    }
+/// All seats of workers, occupied or not.
+pub(super) fn workers() -> impl Iterator<Item = &'static Seat> {
+    SEATS[SEATS_OF_A_KIND..].iter().map_while(OnceLock::get)
 }
 
-/// All seats there are, occupied or not.
-pub(super) fn all() -> impl Iterator<Item = &'static Seat> {
-    // SAFETY: seats are leaked before they are published here.
-    let head = unsafe { SEATS.load(Ordering::Acquire).cast_const().as_ref() };
-    std::iter::successors(head, |seat| seat.next)
+/// The seats at which there may be something to take.
+fn laden() -> impl Iterator<Item = &'static Seat> {
+    FLAGS.raised().filter_map(|index| SEATS[index].get())
 }
 
 /// Whether any queue holds a task.
 pub(super) fn any_queued() -> bool {
-    all().any(|seat| !seat.stealer.is_empty()) || !STRAYS.is_empty()
+    laden().any(|seat| !seat.stealer.is_empty()) || has_strays()
 }
 
-/// Queues a task, on the calling thread's own deque if it can have one.
+/// Whether there is anything to take, a task or a job.
+pub(super) fn any_laden() -> bool {
+    laden().any(Seat::is_laden) || has_strays()
+}
+
+fn has_strays() -> bool {
+    LazyLock::get(&STRAYS).is_some_and(|strays| !strays.is_empty())
+}
+
+/// Queues a task, on the calling thread's own deque if it can have one. To be followed by
+/// [`Crew::published`](super::crew::Crew::published).
 #[inline]
 pub(super) fn push(item: Item) {
     match mine() {
-        Some(seat) => seat.push(item),
-        None => STRAYS.push(item),
+        Some(seat) => {
+            seat.push(item);
+            FLAGS.raise(seat.index);
+        }
+        None => {
+            STRAYS.push(item);
+            fence(Ordering::SeqCst);
+        }
     }
 }
 
@@ -155,8 +179,34 @@ impl PartialEq for Seat {
 }
 
 impl Seat {
-    fn occupy(&self) -> bool {
-        !self.occupied.load(Ordering::Relaxed) && !self.occupied.swap(true, Ordering::AcqRel)
+    fn new(index: usize) -> Self {
+        let deque = Deque::new_lifo();
+        Self {
+            slot: Padded(AtomicPtr::new(ptr::null_mut())),
+            parker: Parker::new(),
+            post: Post::new(),
+            index,
+            stealer: deque.stealer(),
+            deque: UnsafeCell::new(deque),
+            sweep_at: Cell::new(SWEEP_FROM),
+            next_victim: Cell::new(0),
+            occupied: AtomicBool::new(false),
+        }
+    }
+
+    /// Shows a job to all. To be followed by [`Crew::published`](super::crew::Crew::published).
+    pub(super) fn offer(&self, job: *const Link) {
+        self.slot.0.store(job.cast_mut(), Ordering::Release);
+        FLAGS.raise(self.index);
+    }
+
+    fn has_anything(&self) -> bool {
+        !self.stealer.is_empty() || !self.slot.0.load(Ordering::Acquire).is_null()
+    }
+
+    /// Whether there is anything to take here; if not, lowers the flag that said so.
+    fn is_laden(&self) -> bool {
+        self.has_anything() || FLAGS.lower(self.index, || self.has_anything())
     }
 
     /// The owner's end of the deque.
@@ -216,17 +266,35 @@ impl Seat {
         retry(|| self.stealer.steal())
     }
 
-    /// Moves some of the oldest tasks of `victim` here and takes the first.
-    pub(super) fn rob(&self, victim: &Seat) -> Option<Item> {
-        if victim.stealer.is_empty() {
-            return None;
+    /// Takes the oldest task of another thread, and moves some more of its oldest here.
+    pub(super) fn take_from_others(&self) -> Option<Item> {
+        // Goes round, so that nobody's tasks wait for the end of another's.
+        let from = self.next_victim.get();
+        let later = laden().filter(|victim| victim.index >= from);
+        let earlier = laden().filter(|victim| victim.index < from);
+        let robbed = later.chain(earlier).filter(|victim| *victim != self).find_map(|victim| {
+            if victim.stealer.is_empty() && !victim.is_laden() {
+                return None;
+            }
+            self.next_victim.set(victim.index + 1);
+            retry(|| victim.stealer.steal_batch_and_pop(self.deque()))
+        });
+        let robbed = robbed.or_else(|| self.take_stray());
+        // What came along lies here now, for others to take.
+        if robbed.is_some() && !self.deque().is_empty() {
+            FLAGS.raise(self.index);
         }
-        retry(|| victim.stealer.steal_batch_and_pop(self.deque()))
+        robbed
+    }
+
+    /// Takes the job that another thread offers, by whatever way `take` does.
+    pub(super) fn take_offer<R>(&self, take: impl FnMut(&Self) -> Option<R>) -> Option<R> {
+        laden().filter(|other| *other != self).find_map(take)
     }
 
     /// The same from the tasks that have no seat.
-    pub(super) fn take_stray(&self) -> Option<Item> {
-        if STRAYS.is_empty() {
+    fn take_stray(&self) -> Option<Item> {
+        if !has_strays() {
             return None;
         }
         retry(|| STRAYS.steal_batch_and_pop(self.deque()))

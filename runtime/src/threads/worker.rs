@@ -78,7 +78,7 @@ struct Worker {
 
 /// What a thread of the pool runs. It begins as a searcher with a permit.
 pub(super) fn run() {
-    let Some(seat) = seat::mine() else { return };
+    let seat = seat::take_workers().expect("there are more seats than workers");
     seat.post.set_worker(Some(clock::thread_id()));
     wait::set_hook(seat);
     let mut worker = Worker { pool: pool(), seat, has_permit: true, searching: true, tasks: 0 };
@@ -112,16 +112,9 @@ impl Worker {
     fn find(&mut self) -> Option<Item> {
         self.tasks = self.tasks.wrapping_add(1);
         if self.tasks % FAIR_EVERY == 0 {
-            return self.take_from_others().or_else(|| self.seat.pop_oldest());
+            return self.seat.take_from_others().or_else(|| self.seat.pop_oldest());
         }
-        self.seat.pop().or_else(|| self.take_from_others())
-    }
-
-    fn take_from_others(&self) -> Option<Item> {
-        seat::all()
-            .filter(|other| *other != self.seat)
-            .find_map(|other| self.seat.rob(other))
-            .or_else(|| self.seat.take_stray())
+        self.seat.pop().or_else(|| self.seat.take_from_others())
     }
 
     fn execute(&mut self, item: Item) {

@@ -7,6 +7,7 @@
 
 use super::decode::Reader;
 use super::{Output, WireError};
+use crate::cross::process::{Borrowed, Seed};
 use std::any::TypeId;
 use std::marker::PhantomData;
 
@@ -43,6 +44,11 @@ pub(super) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
                 slice(unsafe { *pointer.cast::<&[$number]>() }, output);
                 return true;
             }
+            if id == TypeId::of::<Borrowed<'static, [$number]>>() {
+                // SAFETY: `T` is some `Borrowed<[$number]>`, used only while `value` is borrowed.
+                slice(unsafe { &*pointer.cast::<Borrowed<'_, [$number]>>() }.0, output);
+                return true;
+            }
         )* };
     }
     numbers!(each);
@@ -64,7 +70,10 @@ pub(super) fn decode<S, V>(reader: &mut Reader<'_>) -> Option<Result<V, WireErro
     let id = typeid::of::<S>();
     macro_rules! each {
         ($($number:ty)*) => { $(
-            if id == TypeId::of::<PhantomData<Vec<$number>>>() {
+            if id == TypeId::of::<PhantomData<Vec<$number>>>()
+                || id == TypeId::of::<Seed<Vec<$number>, Vec<$number>>>()
+                || id == TypeId::of::<Seed<Borrowed<'static, [$number]>, Vec<$number>>>()
+            {
                 // The plain seed of a type yields that type: `V` is `Vec<$number>`.
                 return Some(reader.numbers::<$number>().map(same::<Vec<$number>, V>));
             }

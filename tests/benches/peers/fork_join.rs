@@ -1,0 +1,105 @@
+//! Row 1: fork-join.
+
+use crate::harness::{Goal, Row};
+
+const N: u32 = 30;
+
+/// How many joins `fib(n)` makes.
+fn joins(n: u32) -> u64 {
+    if n < 2 { 0 } else { 1 + joins(n - 1) + joins(n - 2) }
+}
+
+fn with_trine(n: u32) -> u64 {
+    if n < 2 {
+        return n.into();
+    }
+    let (a, b) = trine::join(|| with_trine(n - 1), || with_trine(n - 2));
+    a + b
+}
+
+fn with_rayon(n: u32) -> u64 {
+    if n < 2 {
+        return n.into();
+    }
+    let (a, b) = rayon::join(|| with_rayon(n - 1), || with_rayon(n - 2));
+    a + b
+}
+
+fn with_chili(n: u32, scope: &mut chili::Scope<'_>) -> u64 {
+    if n < 2 {
+        return n.into();
+    }
+    let (a, b) = scope.join(|s| with_chili(n - 1, s), |s| with_chili(n - 2, s));
+    a + b
+}
+
+fn plain(n: u32) -> u64 {
+    if n < 2 { n.into() } else { plain(n - 1) + plain(n - 2) }
+}
+
+fn check(fib: u64) {
+    assert_eq!(std::hint::black_box(fib), 832_040);
+}
+
+pub fn fib() -> Row {
+    let n = || std::hint::black_box(N);
+    Row::new("1", "fork-join", "`join` over fib(30), per join")
+        .operations(joins(N))
+        .rounds(101)
+        .contestant("trine::join", move || check(with_trine(n())))
+        .contestant("chili", move || check(with_chili(n(), &mut chili::Scope::global())))
+        .contestant("rayon::join", move || check(with_rayon(n())))
+        .contestant("plain recursion", move || check(plain(n())))
+        .goal(Goal::Time("chili", 1.1))
+        .goal(Goal::Time("rayon::join", 0.5))
+}
+
+/// Deep on one side, with the work on the other: a list, not a tree.
+const DEPTH: u32 = 10_000;
+
+fn work(seed: u32) -> u64 {
+    (0..500u64).fold(seed.into(), |sum, x| std::hint::black_box(sum ^ x).rotate_left(5))
+}
+
+fn list_trine(n: u32) -> u64 {
+    if n == 0 {
+        return 0;
+    }
+    let (a, b) = trine::join(|| list_trine(n - 1), || work(n));
+    a ^ b
+}
+
+fn list_rayon(n: u32) -> u64 {
+    if n == 0 {
+        return 0;
+    }
+    let (a, b) = rayon::join(|| list_rayon(n - 1), || work(n));
+    a ^ b
+}
+
+fn list_chili(n: u32, scope: &mut chili::Scope<'_>) -> u64 {
+    if n == 0 {
+        return 0;
+    }
+    let (a, b) = scope.join(|s| list_chili(n - 1, s), |_| work(n));
+    a ^ b
+}
+
+fn list_plain(n: u32) -> u64 {
+    if n == 0 { 0 } else { list_plain(n - 1) ^ work(n) }
+}
+
+pub fn unbalanced() -> Row {
+    Row::new("1u", "unbalanced", "`join` down a list of 10,000, per join")
+        .operations(DEPTH.into())
+        .rounds(51)
+        .contestant("trine::join", || drop(std::hint::black_box(list_trine(DEPTH))))
+        .contestant("chili", || {
+            drop(std::hint::black_box(list_chili(DEPTH, &mut chili::Scope::global())));
+        })
+        .contestant("rayon::join", || {
+            drop(std::hint::black_box(list_rayon(DEPTH)));
+        })
+        .contestant("plain recursion", || drop(std::hint::black_box(list_plain(DEPTH))))
+        .goal(Goal::Time("chili", 1.1))
+}

@@ -1,0 +1,230 @@
+//! Runs the contestants of a row in turn and keeps what it cost each.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Counts what is allocated, by all contestants alike.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static COUNTING: AtomicBool = AtomicBool::new(false);
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if COUNTING.load(Ordering::Relaxed) {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: as our caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as our caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One workload, and who does it.
+pub struct Row {
+    number: &'static str,
+    name: &'static str,
+    workload: &'static str,
+    operations: u64,
+    rounds: usize,
+    contestants: Vec<Contestant>,
+    goals: Vec<Goal>,
+    missing: Vec<&'static str>,
+}
+
+struct Contestant {
+    name: &'static str,
+    run: Box<dyn FnMut() -> Option<Duration>>,
+}
+
+/// What trine, the first contestant, is to reach.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    /// At most that share of this peer's wall time.
+    Time(&'static str, f64),
+    /// At most that many seconds of wall time per operation.
+    Absolute(f64),
+    /// At most that share of the CPU time of the peer that takes least.
+    Cpu(f64),
+}
+
+/// What a contestant needed, per operation.
+#[derive(Clone)]
+pub struct Cost {
+    pub name: &'static str,
+    pub wall: f64,
+    pub cpu: f64,
+    pub switches: f64,
+    pub allocations: f64,
+    pub threads: usize,
+}
+
+/// A row that has run.
+pub struct Outcome {
+    pub number: &'static str,
+    pub workload: &'static str,
+    pub costs: Vec<Cost>,
+    pub goals: Vec<Goal>,
+    pub missing: Vec<&'static str>,
+}
+
+impl Row {
+    pub fn new(number: &'static str, name: &'static str, workload: &'static str) -> Self {
+        let (contestants, goals, missing) = Default::default();
+        Self { number, name, workload, operations: 1, rounds: 9, contestants, goals, missing }
+    }
+
+    /// How many operations one run is; figures are per operation.
+    pub fn operations(mut self, operations: u64) -> Self {
+        self.operations = operations;
+        self
+    }
+
+    pub fn rounds(mut self, rounds: usize) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    /// Adds a contestant; trine comes first.
+    pub fn contestant(mut self, name: &'static str, mut run: impl FnMut() + 'static) -> Self {
+        let run = Box::new(move || {
+            run();
+            None
+        });
+        self.contestants.push(Contestant { name, run });
+        self
+    }
+
+    /// Adds one that measures itself: a child process, say, that prints the time it needed.
+    #[allow(dead_code)]
+    pub fn self_timed(
+        mut self,
+        name: &'static str,
+        mut run: impl FnMut() -> Duration + 'static,
+    ) -> Self {
+        self.contestants.push(Contestant { name, run: Box::new(move || Some(run())) });
+        self
+    }
+
+    /// Notes a peer that is not on this machine.
+    #[allow(dead_code)]
+    pub fn missing(mut self, name: &'static str) -> Self {
+        self.missing.push(name);
+        self
+    }
+
+    pub fn goal(mut self, goal: Goal) -> Self {
+        self.goals.push(goal);
+        self
+    }
+
+    pub fn is_called(&self, name: &str) -> bool {
+        self.number == name || self.name.contains(name)
+    }
+
+    /// Runs all contestants in turn, a round to warm up first, and takes the medians.
+    pub fn run(mut self) -> Outcome {
+        eprintln!("{:>3} {} …", self.number, self.workload);
+        let mut threads = Vec::new();
+        for contestant in &mut self.contestants {
+            threads.push(peak_threads(|| drop((contestant.run)())));
+        }
+        let mut samples = vec![Vec::new(); self.contestants.len()];
+        for _ in 0..self.rounds {
+            for (contestant, samples) in self.contestants.iter_mut().zip(&mut samples) {
+                samples.push(measure(&mut contestant.run, self.operations));
+                // Others' threads look on for a moment after their work; that is their cost, not
+                // the next one's.
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let contestants = self.contestants.iter().zip(samples).zip(threads);
+        let costs = contestants
+            .map(|((contestant, samples), threads)| median(contestant.name, &samples, threads))
+            .collect();
+        let Self { number, workload, goals, missing, .. } = self;
+        Outcome { number, workload, costs, goals, missing }
+    }
+}
+
+/// Wall, CPU, switches and allocations of one run, per operation.
+fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 4] {
+    let (cpu, switches) = (cpu_time(), involuntary_switches());
+    ALLOCATIONS.store(0, Ordering::Relaxed);
+    COUNTING.store(true, Ordering::Relaxed);
+    let start = Instant::now();
+    let own = run();
+    let wall = own.unwrap_or_else(|| start.elapsed());
+    COUNTING.store(false, Ordering::Relaxed);
+    let cpu = cpu_time() - cpu;
+    // Threads that have ended meanwhile took their count with them.
+    let switches = involuntary_switches().saturating_sub(switches);
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+    [wall.as_secs_f64(), cpu.as_secs_f64(), switches as f64, allocations as f64]
+        .map(|cost| cost / operations as f64)
+}
+
+fn median(name: &'static str, samples: &[[f64; 4]], threads: usize) -> Cost {
+    let [wall, cpu, switches, allocations] = std::array::from_fn(|column| {
+        let mut column: Vec<f64> = samples.iter().map(|sample| sample[column]).collect();
+        column.sort_by(f64::total_cmp);
+        column[column.len() / 2]
+    });
+    Cost { name, wall, cpu, switches, allocations, threads }
+}
+
+/// The CPU time of this process and of its children that have ended.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let own = Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32);
+    own
+}
+
+fn status(pid: &str, key: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(key));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+/// How often threads of this process, those that live, were taken off a core.
+fn involuntary_switches() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks
+        .map(|task| {
+            let thread = task.file_name().into_string().unwrap_or_default();
+            status(&format!("self/task/{thread}"), "nonvoluntary_ctxt_switches")
+        })
+        .sum()
+}
+
+/// The most threads that this process had while `run` ran, beyond those before.
+fn peak_threads(run: impl FnOnce()) -> usize {
+    let (peak, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let count = || status("self", "Threads") as usize;
+    let before = count();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                peak.fetch_max(count(), Ordering::Relaxed);
+                thread::sleep(Duration::from_micros(500));
+            }
+        });
+        run();
+        done.store(true, Ordering::Relaxed);
+    });
+    // One of them looked on.
+    peak.into_inner().saturating_sub(before + 1)
+}
