@@ -5,10 +5,7 @@ use serde::de::DeserializeOwned;
 
 use self::call::{Code, Job, ProcessCall};
 use self::message::Message;
-<<<<<<< HEAD
-=======
 use self::wire::WireError;
->>>>>>> main
 use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
@@ -16,11 +13,7 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
-<<<<<<< HEAD
 pub use crate::cross::process::Owned;
-=======
-pub use crate::cross::process::{Borrowed, Owned};
->>>>>>> main
 
 mod call;
 mod channel;
@@ -58,19 +51,11 @@ mod worker;
 pub fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
     A: Arguments<B>,
-<<<<<<< HEAD
-    B: 'static,
-=======
->>>>>>> main
     T: Output + 'static,
 {
     let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
-<<<<<<< HEAD
-        Ok(message) => launch::<A, B, T>(function, message, body),
-=======
         Ok(message) => launch(function, message, code),
->>>>>>> main
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -80,11 +65,9 @@ where
 /// The arguments are encoded once, so they need not be `Clone`.
 ///
 /// ```
-/// use trine::process::Borrowed;
-///
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
-/// let task = trine::process::spawn_retrying(&FUNCTION, (Borrowed("7"),), body, |output| {
+/// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, |output| {
 ///     trine::is_err!(output)
 /// });
 /// assert_eq!(task.join()?, Ok(7));
@@ -98,22 +81,14 @@ pub fn spawn_retrying<A, B, T>(
 ) -> Task<T>
 where
     A: Arguments<B>,
-<<<<<<< HEAD
-    B: 'static,
-=======
->>>>>>> main
     T: Output + 'static,
 {
     let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
-<<<<<<< HEAD
-        Ok(message) => repeat(function, message, body, failed, launch::<A, B, T>),
-=======
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);
             retry::spawn(function, message, attempt, failed)
         }
->>>>>>> main
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -122,13 +97,11 @@ where
 /// the scope waits for it and cancels it as in the other modes.
 ///
 /// ```
-/// use trine::process::Borrowed;
-///
 /// static FUNCTION: trine::Function = trine::Function::new("length");
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
 ///     let body = |(text,): (String,)| text.len();
-///     trine::process::spawn_scoped(s, &FUNCTION, (Borrowed(&*text),), body).join()
+///     trine::process::spawn_scoped(s, &FUNCTION, (&*text,), body).join()
 /// })?;
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())
@@ -141,10 +114,6 @@ pub fn spawn_scoped<'scope, A, B, T>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments<B>,
-<<<<<<< HEAD
-    B: 'static,
-=======
->>>>>>> main
     T: Output + 'static,
 {
     scope::adopt(scope, spawn(function, arguments, body))
@@ -160,10 +129,6 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments<B>,
-<<<<<<< HEAD
-    B: 'static,
-=======
->>>>>>> main
     T: Output + 'static,
 {
     scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
@@ -174,35 +139,6 @@ fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message,
         .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
 }
 
-<<<<<<< HEAD
-/// [`launch`] for arguments of some type, which only it has to know.
-type Launch<B, T> = fn(&'static Function, Message, fn(B) -> T) -> Task<T>;
-
-/// Launches again and again. Apart from `spawn_retrying`, whose `A` may borrow: an attempt made
-/// there would be thought to borrow as well.
-fn repeat<B: 'static, T: Output + 'static>(
-    function: &'static Function,
-    message: Message,
-    body: fn(B) -> T,
-    failed: fn(&T) -> bool,
-    launch: Launch<B, T>,
-) -> Task<T> {
-    retry::spawn(function, message, move |message| launch(function, message, body), failed)
-}
-
-fn launch<A, B, T>(function: &'static Function, message: Message, body: fn(B) -> T) -> Task<T>
-where
-    A: Arguments<B>,
-    T: Output + 'static,
-{
-    if sequential::is_on() {
-        return sequential::done(
-            function.name(),
-            round_trip::<A, B, T>(function.name(), &message, body),
-        );
-    }
-    match locate::<A, B, T>(function.name(), message, body) {
-=======
 fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
 where
     T: DeserializeOwned + Send + 'static,
@@ -211,23 +147,13 @@ where
         return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
     match locate(function.name(), message, code) {
->>>>>>> main
         Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
 
-<<<<<<< HEAD
-/// Finds a body in the executable that a worker runs too.
-fn locate<A, B, T>(function: &'static str, message: Message, body: fn(B) -> T) -> Result<Job, Error>
-where
-    A: Arguments<B>,
-    T: Serialize,
-{
-=======
 /// Finds the code in the executable that a worker runs too.
 fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
->>>>>>> main
     if forks::is_child() {
         let why = "this process was forked from one whose workers it cannot use";
         return Err(call::worker_error(function, why));
@@ -238,38 +164,6 @@ fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<
             call::worker_error(function, why)
         })
     };
-<<<<<<< HEAD
-    let invoke = distance(call::Types::<A, B, T>::invoke())?;
-    Ok(Job { message, invoke, body: distance(body as usize)? })
-}
-
-/// Runs a body here, with its arguments and its result decoded from what a worker would get.
-fn round_trip<A, B, T>(
-    function: &'static str,
-    message: &Message,
-    body: fn(B) -> T,
-) -> Result<T, Error>
-where
-    A: Arguments<B>,
-    T: Output,
-{
-    let arguments = A::received(decode(function, "its arguments", message)?);
-    let result = panic::catch(function, || body(arguments))?;
-    let message = panic::catch(function, || Message::encode(&result))?
-        .map_err(|error| call::codec(function, &format!("its result: {error}")))?;
-    decode(function, "its result", &message)
-}
-
-fn decode<T: DeserializeOwned>(
-    function: &'static str,
-    what: &str,
-    message: &Message,
-) -> Result<T, Error> {
-    let files = message.files.iter().map(|file| file.try_clone()).collect::<Result<_, _>>();
-    let files = files.map_err(|error| call::codec(function, &format!("{what}: {error}")))?;
-    panic::catch(function, || files::supply(files, || wire::decode(message.bytes.reader())))?
-        .map_err(|error| call::codec(function, &format!("{what}: {error}")))
-=======
     Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
 }
 
@@ -288,5 +182,4 @@ where
     let files = supplied(&result.files)?;
     panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
         .map_err(codec)
->>>>>>> main
 }

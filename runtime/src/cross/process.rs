@@ -153,23 +153,6 @@ impl ArgumentTuple<()> for () {
     fn tuple((): ()) {}
 }
 
-<<<<<<< HEAD
-=======
-/// One argument, read by way of [`Argument::receive`]: the tuple's own `Deserialize` would need a
-/// bound on what is received, and so a second error beside the one at the argument.
-pub(crate) struct Seed<A, R>(PhantomData<(A, R)>);
-
-impl<'de, A: Argument<R>, R> DeserializeSeed<'de> for Seed<A, R> {
-    type Value = R;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<R, D::Error> {
-        A::receive(deserializer)
-    }
-}
-
-struct TupleVisitor<A, R>(PhantomData<(A, R)>);
-
->>>>>>> main
 macro_rules! tuples {
     ($($sent:ident $received:ident $value:ident)*) => {
         impl<$($sent: Argument<$received>, $received),*> ArgumentTuple<($($received,)*)>

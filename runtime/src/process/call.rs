@@ -175,21 +175,12 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     }
 }
 
-<<<<<<< HEAD
-/// What a worker calls: the bridge from bytes to the body's types and back. Every choice of types
-/// has its own, found by its address like the body itself.
-///
-/// # Safety
-/// `body` must be the address of a `fn(B) -> T`.
-pub(super) unsafe fn invoke<A, B, T>(
-=======
 /// What a worker calls: the bridge from bytes to the body's types and back. Every combination of
 /// types has its own, found by its address like the body itself.
 ///
 /// # Safety
 /// `body` must be the address of a `fn(B) -> T`.
 unsafe fn invoke<A, B, T>(
->>>>>>> main
     body: usize,
     arguments: Reader<'_>,
     output: &mut Output,
@@ -200,26 +191,13 @@ where
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(B) -> T>(body) };
-<<<<<<< HEAD
     let arguments = wire::decode(arguments)
-=======
-    let arguments = wire::decode_with(arguments, |reader| A::receive(reader))
->>>>>>> main
         .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
     let value = body(A::received(arguments));
     forks::end_child();
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
-<<<<<<< HEAD
-/// The types of a call, named once.
-pub(super) struct Types<A, B, T>(PhantomData<fn(A, B) -> T>);
-
-impl<A: Arguments<B>, B, T: Serialize> Types<A, B, T> {
-    pub(super) fn invoke() -> usize {
-        invoke::<A, B, T> as unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>
-            as usize
-=======
 /// A function's code, whatever its arguments are.
 pub(super) struct Code<T> {
     pub(super) invoke: Invoke,
@@ -230,7 +208,6 @@ pub(super) struct Code<T> {
 impl<T: Serialize> Code<T> {
     pub(super) fn new<A: Arguments<B>, B>(body: fn(B) -> T) -> Self {
         Self { invoke: invoke::<A, B, T>, body: body as usize, result: PhantomData }
->>>>>>> main
     }
 }
 

@@ -17,7 +17,7 @@ mod encode;
 
 use std::fmt;
 
-pub(super) use decode::{Reader, decode, decode_with};
+pub(super) use decode::{Reader, decode};
 pub(super) use encode::{Output, encode};
 
 /// Why a value could not be encoded or decoded.

@@ -7,7 +7,6 @@
 
 use super::decode::Reader;
 use super::{Output, WireError};
-use crate::cross::process::{Borrowed, Seed};
 use std::any::TypeId;
 use std::marker::PhantomData;
 
@@ -70,10 +69,7 @@ pub(super) fn decode<S, V>(reader: &mut Reader<'_>) -> Option<Result<V, WireErro
     let id = typeid::of::<S>();
     macro_rules! each {
         ($($number:ty)*) => { $(
-            if id == TypeId::of::<PhantomData<Vec<$number>>>()
-                || id == TypeId::of::<Seed<Vec<$number>, Vec<$number>>>()
-                || id == TypeId::of::<Seed<Borrowed<'static, [$number]>, Vec<$number>>>()
-            {
+            if id == TypeId::of::<PhantomData<Vec<$number>>>() {
                 // The plain seed of a type yields that type: `V` is `Vec<$number>`.
                 return Some(reader.numbers::<$number>().map(same::<Vec<$number>, V>));
             }
