@@ -46,16 +46,38 @@ fn count_words(files: &[PathBuf]) -> Counts {
     counts
 }
 
-// The same again: one word says where it runs.
+// Three times the same: one word says where it runs.
 
 #[concurrent(threads)]
 fn on_threads(files: Vec<PathBuf>) -> Counts {
     count_words(&files)
 }
 
+#[concurrent(process)]
+fn in_processes(files: Vec<PathBuf>) -> Counts {
+    count_words(&files)
+}
+
 #[concurrent(async)]
 async fn as_async(files: Vec<PathBuf>) -> Counts {
     count_words(&files)
+}
+
+// What a process can survive in its tasks, and a thread cannot.
+
+/// Stands for a bug in a C library.
+#[concurrent(process)]
+fn segfaults() -> u8 {
+    // SAFETY: none at all, nothing is at address 1. This has to crash, and it is the point that
+    // it takes a worker process with it and nobody else.
+    unsafe { std::ptr::without_provenance::<u8>(1).read_volatile() }
+}
+
+#[concurrent(process, timeout = 300ms)]
+fn never_ends() {
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 fn main() -> ExitCode {
@@ -102,12 +124,26 @@ fn tour(folder: &Path, files: Vec<(PathBuf, u64)>) -> Result<(), trine::Error> {
     println!("\n{:<14}{:>12}{:>12}{:>10}", "wall time", "first", "then", "faster");
     let in_sequence = measure(&answer, || Ok(count_in_sequence(&batches)))?;
     print_row("in sequence", &in_sequence, &in_sequence);
-    let modes = [("threads", on_threads as fn(Vec<PathBuf>) -> Task<Counts>), ("async", as_async)];
+    let modes = [
+        ("threads", on_threads as fn(Vec<PathBuf>) -> Task<Counts>),
+        ("process", in_processes),
+        ("async", as_async),
+    ];
     for (mode, start) in modes {
         let times = measure(&answer, || count_all(&batches, start))?;
         print_row(mode, &times, &in_sequence);
     }
     println!("\nThe answers agree.");
+
+    println!("\nNow once more in processes, beside a task that crashes and one that hangs:");
+    let failing = [segfaults().map(drop), never_ends()];
+    let counts = count_all(&batches, in_processes)?;
+    for task in failing {
+        let error = task.join().expect_err("it cannot end well");
+        println!("  {error}");
+    }
+    assert_eq!(counts, answer, "the failures did harm");
+    println!("  the other {} tasks counted on, to the same answer", batches.len());
     Ok(())
 }
 

@@ -20,6 +20,8 @@ mod task;
 mod timer;
 mod wait;
 
+pub mod guide;
+
 #[cfg(feature = "async")]
 pub mod asynchronous;
 pub mod cross;

@@ -35,6 +35,8 @@ mod flags;
 #[allow(unsafe_code, reason = "jobs on the stack, run by other threads while it stands")]
 mod join;
 mod latch;
+#[cfg(all(test, trine_loom))]
+mod model;
 mod monitor;
 mod parker;
 mod pool;
@@ -157,9 +159,9 @@ struct ThreadCall<A, T> {
 
 impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     /// Runs the body on this thread, if nobody else does.
-    fn run(self: Arc<Self>) {
+    fn run(self: Arc<Self>) -> bool {
         let Some(Claim { job: arguments, place: _place }) = self.job.claim() else {
-            return;
+            return false;
         };
         let function = self.job.function();
         let _alarm = function.time_allowed().map(|allowed| self.deadline(allowed));
@@ -169,6 +171,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         if let Err(late) = cell.finish(result) {
             panic::drop_quietly(late);
         }
+        true
     }
 
     fn deadline(self: &Arc<Self>, allowed: Duration) -> Alarm {
@@ -218,9 +221,10 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     fn help(self: Arc<Self>) {
         // Who joins a task with a deadline has to be free to leave.
         if self.job.function().time_allowed().is_none() {
-            worker::attributed(self.job.function(), || self.run());
-            if let Some(seat) = seat::mine_if_any() {
-                seat.pop_shells();
+            let call = Arc::as_ptr(&self);
+            let ran = worker::attributed(self.job.function(), || self.run());
+            if let Some(seat) = seat::mine_if_any().filter(|_| ran) {
+                seat.take_back(call);
             }
         }
     }

@@ -5,10 +5,11 @@ use std::net::TcpListener;
 use crate::common::{Answer, Site, check_manners, run};
 
 const LINKCHECK: &str = env!("CARGO_BIN_EXE_linkcheck");
+const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");
 
 #[test]
 fn manners() {
-    check_manners(LINKCHECK);
+    [LINKCHECK, PIPELINE].into_iter().for_each(check_manners);
     let nonsense = run(LINKCHECK, &["not a url"]);
     assert_eq!(nonsense.code, 2);
     assert!(nonsense.err.contains("`not a url` is no URL"), "{nonsense:?}");
@@ -64,4 +65,22 @@ fn linkcheck_reads_a_sitemap() {
     ]);
     let ran = run(LINKCHECK, &[&format!("{}/sitemap.xml", site.address)]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "2 links, 0 broken\n"), "{ran:?}");
+}
+
+#[test]
+fn pipeline_indexes_what_it_can_get() {
+    let site = Site::start(&[
+        ("/pears", Answer::Page("<h1>Pears</h1><p class=fruit>Pears and plums</p>")),
+        ("/plums", Answer::After(1, "<p>Plums</p><p>and more</p>")),
+    ]);
+    let urls = ["pears", "plums", "nothing"].map(|page| format!("{}/{page}", site.address));
+    let [pears, plums, nothing] = &urls;
+
+    let ran = run(PIPELINE, &[pears, plums, nothing]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out, "     2  and\n     2  plums\n     1  more\n     1  pears\n");
+    assert!(ran.err.contains(nothing.as_str()) && ran.err.contains("404"), "{ran:?}");
+
+    let found = run(PIPELINE, &["--find", "PLUMS", pears, plums]);
+    assert_eq!((found.code, found.out), (0, format!("{pears}\n{plums}\n")));
 }

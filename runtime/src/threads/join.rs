@@ -304,7 +304,12 @@ impl Fork {
 
 /// No more offers from this thread: its seat is gone.
 pub(super) fn close() {
-    FORK.with(|fork| fork.slot.set(&NEVER));
+    FORK.with(|fork| {
+        if fork.top.get().is_null() {
+            fork.top.set(&raw const fork.end);
+        }
+        fork.slot.set(&NEVER);
+    });
 }
 
 /// Takes a job that another thread offers, and has `run` run it. Whether there was one.

@@ -12,7 +12,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
@@ -57,6 +57,10 @@ pub(crate) struct Seat {
     /// The owner's end. Touched by the thread that occupies the seat, nobody else.
     deque: UnsafeCell<Deque<Item>>,
     sweep_at: Cell<usize>,
+    /// What [`BURIED`] was at the last sweep.
+    swept: Cell<usize>,
+    /// About how many shells lie between the tasks here.
+    buried: Cell<usize>,
     next_victim: Cell<usize>,
     occupied: AtomicBool,
 }
@@ -80,6 +84,9 @@ static FLAGS: Flags<WORDS> = Flags::new();
 static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 /// Tasks of threads that are past having a seat.
 static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+
+/// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
+static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static SEAT: Cell<Option<&'static Seat>> = const { Cell::new(None) };
@@ -189,6 +196,8 @@ impl Seat {
             stealer: deque.stealer(),
             deque: UnsafeCell::new(deque),
             sweep_at: Cell::new(SWEEP_FROM),
+            swept: Cell::new(0),
+            buried: Cell::new(0),
             next_victim: Cell::new(0),
             occupied: AtomicBool::new(false),
         }
@@ -226,22 +235,51 @@ impl Seat {
         deque.push(item);
     }
 
-    /// Drops the shells of tasks that were claimed elsewhere. Done whenever the deque has doubled
-    /// since the last time, so that it costs a constant amount per task, and the shells never
-    /// outnumber the tasks for long.
+    /// Drops the shells among one's tasks, if there can be many.
     #[cold]
     fn sweep(&self) {
+        let buried = BURIED.load(Ordering::Relaxed);
         let deque = self.deque();
+        if buried.wrapping_sub(self.swept.replace(buried)) < SWEEP_FROM {
+            // A burst of tasks that nobody has claimed yet.
+            self.sweep_at.set(2 * deque.len());
+            return;
+        }
         let (mut live, mut shells) = (Vec::new(), Vec::new());
         while let Some(item) = deque.pop() {
             if item.is_queued() { live.push(item) } else { shells.push(item) }
         }
-        self.sweep_at.set(SWEEP_FROM.max(2 * live.len()));
+        // Not before there are twice as many again: so it costs a constant amount per task.
+        self.sweep_at.set(2 * SWEEP_FROM.max(live.len()));
         for item in live.into_iter().rev() {
             deque.push(item);
         }
         // Only now: the last handle of a task may run its result's destructor.
         drop(shells);
+    }
+
+    /// Takes the shell of a task that was claimed just now back off the end of one's own deque,
+    /// with others that lie there.
+    #[inline]
+    pub(super) fn take_back<T>(&self, claimed: *const T) {
+        let mut found = false;
+        while let Some(item) = self.deque().pop() {
+            if Arc::as_ptr(&item).addr() == claimed.addr() {
+                found = true;
+                if self.buried.get() == 0 {
+                    break;
+                }
+            } else if item.is_queued() {
+                self.deque().push(item);
+                break;
+            } else {
+                self.buried.set(self.buried.get().saturating_sub(1));
+            }
+        }
+        if !found {
+            self.buried.set(self.buried.get() + 1);
+            BURIED.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Takes the newest task of one's own deque.
@@ -308,5 +346,66 @@ fn retry(mut steal: impl FnMut() -> Steal<Item>) -> Option<Item> {
             Steal::Empty => return None,
             Steal::Retry => std::hint::spin_loop(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static FUNCTION: Function = Function::new("tested");
+
+    struct Task(AtomicBool);
+
+    impl Runnable for Task {
+        fn is_queued(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+        fn function(&self) -> &'static Function {
+            &FUNCTION
+        }
+        fn run(self: Arc<Self>) {}
+    }
+
+    fn task() -> Arc<Task> {
+        Arc::new(Task(AtomicBool::new(true)))
+    }
+
+    fn claim(seat: &Seat, task: &Arc<Task>) {
+        task.0.store(false, Ordering::Relaxed);
+        seat.take_back(Arc::as_ptr(task));
+    }
+
+    // On deques that no worker knows of, since their flags are not raised.
+
+    #[test]
+    fn joins_in_turn_leave_nothing_behind() {
+        let seat = mine().unwrap();
+        for _ in 0..3 {
+            let tasks = [(); 5].map(|()| task());
+            tasks.iter().for_each(|task| seat.push(task.clone()));
+            // The last first, the first last: whatever the order.
+            [4, 0, 2, 3, 1].iter().for_each(|&index| claim(seat, &tasks[index]));
+            assert!(tasks.iter().all(|task| Arc::strong_count(task) == 1));
+        }
+        assert!(seat.pop().is_none());
+    }
+
+    #[test]
+    fn shells_never_outnumber_the_tasks_for_long() {
+        let seat = mine().unwrap();
+        // The last of them stays, and hides the others' shells.
+        let mut most = 0;
+        for _ in 0..100_000 {
+            let (claimed, kept) = (task(), Arc::new(Task(AtomicBool::new(true))));
+            seat.push(claimed.clone());
+            seat.push(kept.clone());
+            claim(seat, &claimed);
+            kept.0.store(false, Ordering::Relaxed);
+            seat.buried.set(0);
+            most = most.max(seat.deque().len());
+        }
+        while seat.pop().is_some() {}
+        assert!(most <= 8 * SWEEP_FROM, "{most} entries for a task");
     }
 }

@@ -43,11 +43,6 @@ pub(super) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
                 slice(unsafe { *pointer.cast::<&[$number]>() }, output);
                 return true;
             }
-            if id == TypeId::of::<Borrowed<'static, [$number]>>() {
-                // SAFETY: `T` is some `Borrowed<[$number]>`, used only while `value` is borrowed.
-                slice(unsafe { &*pointer.cast::<Borrowed<'_, [$number]>>() }.0, output);
-                return true;
-            }
         )* };
     }
     numbers!(each);

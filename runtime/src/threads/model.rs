@@ -1,0 +1,314 @@
+//! The engine's protocols under loom, which runs every interleaving:
+//! `RUSTFLAGS="--cfg trine_loom" cargo test -p trine --lib --release model`.
+
+use std::ptr;
+use std::sync::Arc;
+
+use loom::model::Builder;
+
+use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+use loom::thread;
+
+use super::crew::{Crew, Duty, Member};
+use super::flags::Flags;
+use super::latch::Latch;
+use super::parker::Parker;
+use super::post::Post;
+
+/// Every interleaving with at most that many preemptions, which is where such errors show.
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+#[derive(Clone, Copy)]
+struct Sleeper(&'static Parker);
+
+impl Sleeper {
+    fn new() -> Self {
+        // Leaked, as seats are.
+        Self(Box::leak(Box::new(Parker::new())))
+    }
+}
+
+impl PartialEq for Sleeper {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl Member for Sleeper {
+    fn wake(self) {
+        self.0.unpark();
+    }
+}
+
+/// A pool with a counter for a queue.
+struct Pool {
+    crew: Crew<Sleeper>,
+    queued: AtomicUsize,
+    /// How many tasks are still to be run: the worker that runs the last ends the model.
+    remaining: AtomicUsize,
+    running: AtomicUsize,
+    permits: usize,
+    workers: [Sleeper; 2],
+    started: AtomicUsize,
+    /// How many threads the system makes.
+    startable: usize,
+}
+
+impl Pool {
+    fn new(permits: usize, limit: usize, startable: usize, tasks: usize) -> Arc<Self> {
+        Arc::new(Self {
+            crew: Crew::new(permits, limit),
+            queued: AtomicUsize::new(0),
+            remaining: AtomicUsize::new(tasks),
+            running: AtomicUsize::new(0),
+            permits,
+            workers: [Sleeper::new(), Sleeper::new()],
+            started: AtomicUsize::new(0),
+            startable,
+        })
+    }
+
+    fn push(self: &Arc<Self>) {
+        self.queued.fetch_add(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        self.published();
+    }
+
+    fn published(self: &Arc<Self>) {
+        if self.crew.published() == Duty::Summon {
+            self.crew.summon(|| {
+                let pool = Arc::clone(self);
+                let number = self.started.load(Ordering::Relaxed);
+                if number == self.startable {
+                    return false;
+                }
+                self.started.store(number + 1, Ordering::Relaxed);
+                thread::spawn(move || pool.work(pool.workers[number]));
+                true
+            });
+        }
+    }
+
+    fn look_again(self: &Arc<Self>) {
+        if self.queued.load(Ordering::Acquire) > 0 {
+            self.published();
+        }
+    }
+
+    fn take(&self) -> bool {
+        let mut queued = self.queued.load(Ordering::Acquire);
+        while queued > 0 {
+            let taken = self.queued.compare_exchange(
+                queued,
+                queued - 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match taken {
+                Ok(_) => return true,
+                Err(now) => queued = now,
+            }
+        }
+        false
+    }
+
+    /// A worker's life, without the waits that only save time.
+    fn work(self: &Arc<Self>, me: Sleeper) {
+        let mut searching = true;
+        loop {
+            if self.take() {
+                if searching && self.crew.found() {
+                    self.look_again();
+                }
+                searching = false;
+                if self.run() {
+                    return;
+                }
+            } else if !searching {
+                self.crew.start_search();
+                searching = true;
+            } else {
+                self.crew.lie_down(me, true);
+                self.look_again();
+                me.0.park();
+                if self.remaining.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs a task. Whether it was the last: then everybody is sent home.
+    fn run(&self) -> bool {
+        assert!(self.running.fetch_add(1, Ordering::AcqRel) < self.permits, "oversubscribed");
+        self.running.fetch_sub(1, Ordering::AcqRel);
+        let last = self.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            self.workers.iter().for_each(|worker| worker.wake());
+        }
+        last
+    }
+}
+
+// In all of these a lost wake-up leaves a thread asleep, which loom reports as a deadlock.
+
+#[test]
+fn no_wake_up_is_lost_to_a_worker_that_falls_asleep() {
+    check(5, || {
+        let pool = Pool::new(1, 1, 1, 2);
+        pool.push();
+        pool.push();
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_between_two_publishers() {
+    check(4, || {
+        let pool = Pool::new(1, 1, 1, 2);
+        let other = Arc::clone(&pool);
+        let publisher = thread::spawn(move || other.push());
+        pool.push();
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_between_two_workers() {
+    check(4, || {
+        let pool = Pool::new(2, 2, 2, 2);
+        pool.push();
+        pool.push();
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_where_threads_are_short() {
+    check(4, || {
+        // Two permits, but a single thread can be had.
+        let pool = Pool::new(2, 1, 1, 2);
+        pool.push();
+        pool.push();
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_where_the_system_makes_no_more_threads() {
+    check(4, || {
+        let pool = Pool::new(2, 2, 1, 2);
+        pool.push();
+        pool.push();
+    });
+}
+
+#[test]
+fn a_permit_is_regained_after_a_wait() {
+    check(4, || {
+        let crew = Arc::new(Crew::<Sleeper>::new(1, 2));
+        let running = Arc::new(AtomicUsize::new(0));
+        let threads = [(); 2].map(|()| {
+            let (crew, running) = (Arc::clone(&crew), Arc::clone(&running));
+            thread::spawn(move || {
+                let me = Sleeper::new();
+                if !crew.take_or_queue(me) {
+                    me.0.park();
+                }
+                assert_eq!(running.fetch_add(1, Ordering::AcqRel), 0, "one permit, two holders");
+                running.fetch_sub(1, Ordering::AcqRel);
+                crew.release();
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(crew.try_take(), "the permit is gone");
+        assert!(!crew.try_take(), "there are two permits");
+    });
+}
+
+#[test]
+fn who_leaves_the_queue_takes_no_permit_with_him() {
+    check(5, || {
+        let crew = Arc::new(Crew::<Sleeper>::new(1, 2));
+        assert!(crew.try_take());
+        let me = Sleeper::new();
+        assert!(!crew.take_or_queue(me));
+        let other = Arc::clone(&crew);
+        let holder = thread::spawn(move || {
+            other.release();
+        });
+        if !crew.leave_queue(me) {
+            me.0.park();
+            crew.release();
+        }
+        holder.join().unwrap();
+        assert!(crew.try_take(), "the permit is gone");
+        assert!(!crew.try_take(), "there are two permits");
+    });
+}
+
+#[test]
+fn a_permit_is_revoked_or_kept_never_both() {
+    check(5, || {
+        let (post, crew) = (Arc::new(Post::new()), Arc::new(Crew::<Sleeper>::new(1, 2)));
+        assert!(crew.try_take());
+        post.begin();
+        let (its_post, its_crew) = (Arc::clone(&post), Arc::clone(&crew));
+        let monitor = thread::spawn(move || {
+            if let Some(task) = its_post.running()
+                && its_post.revoke(task)
+            {
+                its_crew.release();
+            }
+        });
+        if post.end() {
+            // A second task, which the monitor has not seen asleep.
+            post.begin();
+            if post.end() {
+                crew.release();
+            }
+        }
+        monitor.join().unwrap();
+        assert!(crew.try_take(), "the permit is gone");
+        assert!(!crew.try_take(), "there are two permits");
+    });
+}
+
+#[test]
+fn the_owner_of_a_job_always_wakes() {
+    check(5, || {
+        let (latch, owner) = (Arc::new(Latch::new()), Sleeper::new());
+        let its_latch = Arc::clone(&latch);
+        let thief = thread::spawn(move || {
+            if its_latch.set() {
+                owner.0.unpark();
+            }
+        });
+        if latch.wait() {
+            owner.0.park();
+        }
+        assert!(latch.is_set());
+        thief.join().unwrap();
+    });
+}
+
+#[test]
+fn a_flag_is_never_down_while_there_is_something() {
+    check(5, || {
+        let flags = Arc::new(Flags::<1>::new());
+        let queued = Arc::new(AtomicUsize::new(0));
+        flags.raise(7);
+        let (its_flags, its_queue) = (Arc::clone(&flags), Arc::clone(&queued));
+        let owner = thread::spawn(move || {
+            its_queue.store(1, Ordering::Release);
+            its_flags.raise(7);
+        });
+        let is_empty = |queued: &AtomicUsize| queued.load(Ordering::Acquire) == 0;
+        if is_empty(&queued) {
+            flags.lower(7, || !is_empty(&queued));
+        }
+        owner.join().unwrap();
+        assert!(flags.raised().eq([7]), "the owner's work is hidden");
+    });
+}
