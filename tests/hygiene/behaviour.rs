@@ -104,7 +104,11 @@ same_drops!(names: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b")) -> usi
 
 same_drops!(unused: fn(_a => Noisy = noisy!("a"), _b => Noisy = noisy!("b")) -> usize { 1 });
 
-same_drops!(underscore: fn(_ => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _ => Noisy = noisy!("c")) -> usize {
+same_drops!(underscore: fn(
+    _ => Noisy = noisy!("a"),
+    b => Noisy = noisy!("b"),
+    _ => Noisy = noisy!("c")
+) -> usize {
     b.length()
 });
 
@@ -116,13 +120,20 @@ same_drops!(remainder: fn(
     x.length() + y.length() + b.length()
 });
 
-same_drops!(moved: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _c => Noisy = noisy!("c")) -> usize {
+same_drops!(moved: fn(
+    a => Noisy = noisy!("a"),
+    b => Noisy = noisy!("b"),
+    _c => Noisy = noisy!("c")
+) -> usize {
     drop(b);
     let local = a.again("local");
     local.length()
 });
 
-same_drops!(returned: fn(a => Noisy = noisy!("a"), (b, _) => (Noisy, Noisy) = noisy!("b", "c")) -> Result<u8, usize> {
+same_drops!(returned: fn(
+    a => Noisy = noisy!("a"),
+    (b, _) => (Noisy, Noisy) = noisy!("b", "c")
+) -> Result<u8, usize> {
     let _local = a.again("local");
     if b.length() == 1 {
         return Err(a.length());
