@@ -56,6 +56,7 @@ macro_rules! same_drops {
             #[concurrent(async, crate = concurrency)]
             async fn asynchronous($($pattern: $type),*) -> $output $body
 
+            #[expect(dead_code, reason = "it is there to be dropped")]
             struct Method(Noisy);
             impl Method {
                 fn plain(self, $($pattern: $type),*) -> $output $body
