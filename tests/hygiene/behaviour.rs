@@ -211,8 +211,7 @@ fn an_early_return_is_coerced() {
 fn not_send_inside(count: u32) -> u32 {
     let shared = Rc::new(RefCell::new(count));
     *shared.borrow_mut() += 1;
-    let value = *shared.borrow();
-    value
+    shared.take()
 }
 
 /// Only what crosses has to be `Send`.
