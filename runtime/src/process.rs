@@ -103,7 +103,7 @@ where
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
 ///     let body = |(text,): (String,)| text.len();
-///     trine::process::spawn_scoped(s, &FUNCTION, (Borrowed(&*text),), body).join()
+///     trine::process::spawn_scoped(s, &FUNCTION, (&*text,), body).join()
 /// })?;
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())
