@@ -46,6 +46,9 @@ pub(super) struct Entry {
     more: Option<Box<More>>,
 }
 
+/// What is left of a call that was taken back for good.
+pub(super) type GivenUp = (Option<Arc<dyn Pending>>, Place, Option<Alarm>);
+
 /// What few calls have.
 pub(super) struct More {
     alarm: Option<Alarm>,
@@ -225,7 +228,10 @@ impl Slot {
         let mut taken = Vec::new();
         let link = Arc::clone(&self.link);
         let after = number.saturating_sub(self.first) as usize + 1;
-        for index in (after..self.pending.len()).rev().take(count) {
+        for index in (after..self.pending.len()).rev() {
+            if taken.len() == count {
+                break;
+            }
             let number = self.first + index as u64;
             let entry = &mut self.pending[index];
             if entry.call.is_none() {
@@ -237,6 +243,11 @@ impl Slot {
             taken.extend(entry.reclaim(&link));
         }
         taken
+    }
+
+    /// How many calls lie behind the one whose turn it is, without those that were taken back.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.iter().skip(1).filter(|entry| entry.call.is_some()).count()
     }
 
     /// Everything that was not answered, when the worker is dead.
@@ -252,6 +263,13 @@ impl Entry {
             .more
             .get_or_insert_with(|| Box::new(More { alarm: None, message: None, is_large: false }));
         std::mem::replace(&mut more.alarm, alarm)
+    }
+
+    /// Lets go of a call that was taken back and will not be sent again. What is returned is to be
+    /// dropped without the pool's lock: it may run other people's code.
+    pub(super) fn give_up(&mut self) -> GivenUp {
+        let alarm = self.more.as_mut().and_then(|more| more.alarm.take());
+        (self.call.take(), std::mem::replace(&mut self.place, Place(None)), alarm)
     }
 
     /// Makes it what it was before it was sent. Its files stay with what was sent; they are

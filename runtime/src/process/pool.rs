@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::call::{NUMBER, Pending, sent, worker_error};
 use super::dispatcher;
 use super::link::Link;
-use super::outbox::{Claimed, Entry, Slot};
+use super::outbox::{Claimed, Entry, GivenUp, Slot};
 use super::{forks, startup};
 use crate::config;
 use crate::function::Function;
@@ -55,6 +55,7 @@ pub(super) struct Chores {
     started: Vec<(Arc<dyn Pending>, u64)>,
     failed: Vec<(Claimed, String)>,
     dropped: Vec<Claimed>,
+    given_up: Vec<GivenUp>,
 }
 
 /// The pool for a function.
@@ -203,6 +204,7 @@ impl Pool {
             claimed.call.fail(error);
         }
         drop(chores.dropped);
+        drop(chores.given_up);
         if chores.start {
             self.ask_for_worker();
         }
@@ -323,20 +325,22 @@ impl Pool {
         let mut alive = state.slots.iter_mut().filter(|slot| !slot.link.is_doomed());
         let Some(mut busiest) = alive.next() else { return };
         let mut idle = busiest.pending.is_empty();
+        let mut waiting = busiest.waiting();
         for slot in alive {
             idle |= slot.pending.is_empty();
-            if slot.pending.len() > busiest.pending.len() {
-                busiest = slot;
+            let behind = slot.waiting();
+            if behind > waiting {
+                (busiest, waiting) = (slot, behind);
             }
         }
-        if busiest.pending.len() < 2 {
+        if waiting == 0 {
             return;
         }
         if !idle {
             chores.start |= more;
             return;
         }
-        let taken = busiest.withdraw_after(busiest.first, busiest.pending.len() / 2);
+        let taken = busiest.withdraw_after(busiest.first, waiting.div_ceil(2));
         if !taken.is_empty() {
             chores.rouse.push(Arc::clone(&busiest.link));
             for claimed in taken {
@@ -365,7 +369,10 @@ impl Pool {
             let first = slot.first;
             let number = first + (place.wrapping_sub(first) & NUMBER);
             let runs = |slot: &Slot| slot.link.channel.running() == number * 2 + 1;
-            if slot.entry(number).is_some() && !slot.withdraw(number) && runs(slot) {
+            if slot.withdraw(number) {
+                // Its answer is still to come; for the books nobody waits there any more.
+                chores.given_up.extend(slot.entry(number).map(Entry::give_up));
+            } else if slot.entry(number).is_some() && runs(slot) {
                 // First what is behind it, or the kill could hit a call that has just begun.
                 let behind = slot.withdraw_after(number, usize::MAX);
                 if runs(slot) {

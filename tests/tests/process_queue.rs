@@ -1,0 +1,42 @@
+//! What waits behind a long call in a worker goes to another one that is free.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+
+use trine::concurrent;
+
+#[concurrent(process)]
+fn held(port: u16) -> u16 {
+    let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _ = gate.read(&mut [0]);
+    port
+}
+
+#[concurrent(process)]
+fn value() -> u32 {
+    7
+}
+
+#[test]
+fn a_call_between_a_long_one_and_a_cancelled_one_is_not_left_behind() {
+    trine::Config::new().processes(2).apply().unwrap();
+    for _ in 0..20 {
+        let gates = [0, 1].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let long = gates.each_ref().map(|gate| held(gate.local_addr().unwrap().port()));
+        let [first, second] = gates.each_ref().map(|gate| gate.accept().unwrap().0);
+        // Both workers are busy, so these lie behind the long calls.
+        let mut waiting: Vec<_> = (0..2).map(|_| value()).collect();
+        let cancelled: Vec<_> = (0..6).map(|_| value()).collect();
+        drop(cancelled);
+        // One worker comes free, the other never does before all of these have run.
+        drop(first);
+        for value in waiting.drain(..) {
+            // Awaited, since a join would lend a hand.
+            assert_eq!(trine::block_on(value).unwrap(), 7);
+        }
+        drop(second);
+        for task in long {
+            task.join().unwrap();
+        }
+    }
+}
