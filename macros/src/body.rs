@@ -92,8 +92,8 @@ impl<'a> Body<'a> {
     /// reached declares it.
     ///
     /// The outer braces are of this crate's edition, 2024, whatever the user's is: temporaries in
-    /// the last expression of the body are gone before the arguments are. The parentheses keep rustc
-    /// from finding the inner braces superfluous.
+    /// the last expression of the body are gone before the arguments are. The parentheses keep
+    /// rustc from finding the inner braces superfluous.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
@@ -203,7 +203,10 @@ impl<'a> Body<'a> {
             if self.is_sent_reference(ty) {
                 let ty = unnamed_reference(ty);
                 let value = Ident::new(&format!("argument{index}"), hidden(span));
-                return quote_spanned!(span=> let #value = #all #place; #(#attributes)* let #pattern: #ty = &#value;);
+                return quote_spanned! {span=>
+                    let #value = #all #place;
+                    #(#attributes)* let #pattern: #ty = &#value;
+                };
             }
             if name.to_string().starts_with('_') {
                 // A binding that clippy does not take for one without effect: it may drop last.

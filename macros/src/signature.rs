@@ -41,7 +41,8 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let where_clause = &generics.where_clause;
     quote_spanned! {span=>
         #(#attributes)*
-        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task #close
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*)
+        -> #task #close
         #where_clause
     }
 }

@@ -169,9 +169,12 @@
 //!     text: &'scope str,
 //! ) -> ::trine::ScopedTask<'scope, usize> {
 //!     static FUNCTION: ::trine::Function = ::trine::Function::new("count");
-//!     ::trine::threads::spawn_scoped(scope, &FUNCTION, (text,), |(text,): (&'scope str,)| -> usize {
-//!         text.len()
-//!     })
+//!     ::trine::threads::spawn_scoped(
+//!         scope,
+//!         &FUNCTION,
+//!         (text,),
+//!         |(text,): (&'scope str,)| -> usize { text.len() },
+//!     )
 //! }
 //! # let text = String::from("four");
 //! # assert_eq!(trine::scope(|scope| count(scope, &text).join())?, 4);

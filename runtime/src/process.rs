@@ -13,6 +13,7 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
+pub use self::shared::Shared;
 pub use crate::cross::process::Owned;
 
 mod call;
@@ -32,6 +33,7 @@ mod outbox;
 mod output;
 mod pool;
 mod report;
+mod shared;
 mod spin;
 mod startup;
 mod wire;
@@ -101,7 +103,7 @@ where
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
 ///     let body = |(text,): (String,)| text.len();
-///     trine::process::spawn_scoped(s, &FUNCTION, (Borrowed(&*text),), body).join()
+///     trine::process::spawn_scoped(s, &FUNCTION, (&*text,), body).join()
 /// })?;
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())

@@ -262,7 +262,10 @@ pub fn r#match(r#type: u32) -> u32 {
 
 /// Makes functions, with names of the caller's and of its own.
 macro_rules! functions {
-    ($($(#[$attribute:meta])* $visibility:vis $name:ident($own:ident: $type:ty) -> $output:ty $body:block)*) => {$(
+    ($(
+        $(#[$attribute:meta])*
+        $visibility:vis $name:ident($own:ident: $type:ty) -> $output:ty $body:block
+    )*) => {$(
         $(#[$attribute])*
         #[concurrent(threads, crate = ::concurrency)]
         $visibility fn $name(value: u32, $own: $type) -> $output {

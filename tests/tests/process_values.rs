@@ -1,6 +1,7 @@
 //! What crosses to worker processes: large values, borrowed ones, what fails to.
 
 use serde::{Deserialize, Serialize};
+use trine::process::Shared;
 use trine::{Error, ErrorKind, concurrent, gather};
 
 #[concurrent(process)]
@@ -125,4 +126,35 @@ fn fragile() -> Fragile {
 #[test]
 fn a_panic_while_a_result_is_decoded_stays_in_its_task() {
     assert!(fragile().join().err().is_some_and(|error| error.is_panic()));
+}
+
+#[concurrent(process)]
+fn sum_of(numbers: Shared<[u64]>, others: &Shared<[u64]>) -> (u64, Shared<[u64]>) {
+    (numbers.iter().chain(others.iter()).sum(), others.clone())
+}
+
+#[concurrent(threads)]
+fn sum_in_thread(numbers: Shared<[u64]>) -> u64 {
+    numbers.iter().sum()
+}
+
+#[test]
+fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
+    let numbers: Shared<[u64]> = (0..100_000).collect();
+    let few = Shared::new(&[1_u64, 2]).unwrap();
+    let none = Shared::<[u64]>::from(vec![]);
+    for _ in 0..50 {
+        let (sum, back) = sum_of(numbers.clone(), &few).join()?;
+        assert_eq!((sum, back), (4_999_950_003, few.clone()));
+    }
+    assert_eq!(sum_of(none.clone(), &none).join()?, (0, none));
+    assert_eq!(sum_in_thread(numbers).join()?, 4_999_950_000);
+    Ok(())
+}
+
+#[test]
+fn a_shared_slice_crosses_as_nothing_else() {
+    let shared = Shared::new(&[1_u8]).unwrap();
+    assert!(serde_json::to_string(&shared).unwrap_err().to_string().contains("process task"));
+    assert!(serde_json::from_str::<Shared<[u8]>>("[0,1]").is_err());
 }

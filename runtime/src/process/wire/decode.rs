@@ -17,19 +17,11 @@ pub(in super::super) struct Reader<'a> {
 }
 
 /// Decodes a `T` that fills `reader` to its end.
-pub(in super::super) fn decode<T>(reader: Reader<'_>) -> Result<T, WireError>
+pub(in super::super) fn decode<T>(mut reader: Reader<'_>) -> Result<T, WireError>
 where
     T: DeserializeOwned,
 {
-    decode_with(reader, |reader| get(PhantomData::<T>, reader))
-}
-
-/// Decodes what fills `reader` to its end in the way given.
-pub(in super::super) fn decode_with<'a, T>(
-    mut reader: Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, WireError>,
-) -> Result<T, WireError> {
-    let value = read(&mut reader)?;
+    let value = get(PhantomData::<T>, &mut reader)?;
     match reader.left {
         0 => Ok(value),
         left => Err(WireError::new(format!("{left} bytes left over"))),
