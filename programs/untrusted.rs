@@ -23,7 +23,7 @@ group, and the text of `main` is the document. The report says of each file what
 ok, refused, crashed, hung or too big.";
 
 /// Parses a file and counts the words of its document.
-#[concurrent(process, timeout = 2s, memory = 256MiB)]
+#[concurrent(process, timeout = 2s, memory = 64MiB)]
 fn parse(file: PathBuf) -> Result<usize, String> {
     let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
     let mut definitions = HashMap::new();

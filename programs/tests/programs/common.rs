@@ -24,6 +24,8 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Ran {
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
+    // A worker at its memory limit would spend its time on a backtrace.
+    command.env("RUST_BACKTRACE", "0");
     let output = command.output().expect("the program starts");
     Ran {
         code: output.status.code().expect("the program exits by itself"),
