@@ -85,6 +85,9 @@ static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 /// Tasks of threads that are past having a seat.
 static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
 
+/// Calls of functions that mostly wait, for workers that need no permit for them.
+static PATIENT: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+
 /// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
@@ -160,7 +163,20 @@ pub(super) fn any_laden() -> bool {
 }
 
 fn has_strays() -> bool {
-    LazyLock::get(&STRAYS).is_some_and(|strays| !strays.is_empty())
+    let has_any = |queue: &Injector<Item>| !queue.is_empty();
+    LazyLock::get(&STRAYS).is_some_and(has_any) || LazyLock::get(&PATIENT).is_some_and(has_any)
+}
+
+/// Queues a call that will mostly wait. To be followed by
+/// [`Crew::dispatch`](super::crew::Crew::dispatch).
+pub(super) fn push_patient(item: Item) {
+    PATIENT.push(item);
+    fence(Ordering::SeqCst);
+}
+
+/// Takes the oldest of the calls that will mostly wait.
+pub(super) fn take_patient() -> Option<Item> {
+    retry(|| PATIENT.steal())
 }
 
 /// Queues a task, on the calling thread's own deque if it can have one. To be followed by
@@ -287,18 +303,6 @@ impl Seat {
         self.deque().pop()
     }
 
-    /// Takes back what lies claimed at the end of one's own deque: mostly the shell of the task
-    /// that was joined just now.
-    #[inline]
-    pub(super) fn pop_shells(&self) {
-        while let Some(item) = self.deque().pop() {
-            if item.is_queued() {
-                self.deque().push(item);
-                break;
-            }
-        }
-    }
-
     /// Takes the oldest task of one's own deque.
     pub(super) fn pop_oldest(&self) -> Option<Item> {
         retry(|| self.stealer.steal())
@@ -330,12 +334,12 @@ impl Seat {
         laden().filter(|other| *other != self).find_map(take)
     }
 
-    /// The same from the tasks that have no seat.
+    /// The same from the tasks that lie at no seat.
     fn take_stray(&self) -> Option<Item> {
         if !has_strays() {
             return None;
         }
-        retry(|| STRAYS.steal_batch_and_pop(self.deque()))
+        retry(|| STRAYS.steal_batch_and_pop(self.deque())).or_else(take_patient)
     }
 }
 
