@@ -168,7 +168,8 @@ impl Row {
 
 /// Wall, CPU, switches and allocations of one run, per operation.
 fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 4] {
-    let (cpu, switches) = (cpu_time(), involuntary_switches());
+    let switches = involuntary_switches();
+    let cpu = cpu_time();
     ALLOCATIONS.store(0, Ordering::Relaxed);
     COUNTING.store(true, Ordering::Relaxed);
     let start = Instant::now();
