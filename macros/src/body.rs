@@ -16,16 +16,10 @@ use syn::{GenericParam, Type};
 const LONGEST_TUPLE: usize = 16;
 
 /// The arguments as the outer function has them, in a tuple.
-pub(crate) fn arguments(args: &Args, function: &Function) -> TokenStream {
+pub(crate) fn arguments(function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
-    let receiver = function.receiver.iter().map(|receiver| {
-        let value = hidden_self(receiver).into_token_stream();
-        lent(args, &receiver_type(args, receiver), value, span)
-    });
-    let names = function.parameters.iter().map(|parameter| {
-        let value = parameter.name.to_token_stream();
-        lent(args, &parameter.ty, value, span)
-    });
+    let receiver = function.receiver.iter().map(|this| hidden_self(this).into_token_stream());
+    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
     tuple(receiver.chain(names).collect(), span)
 }
 
@@ -98,8 +92,8 @@ impl<'a> Body<'a> {
     /// reached declares it.
     ///
     /// The outer braces are of this crate's edition, 2024, whatever the user's is: temporaries in
-    /// the last expression of the body are gone before the arguments are. The label keeps rustc
-    /// from finding the inner ones superfluous.
+    /// the last expression of the body are gone before the arguments are. The parentheses keep
+    /// rustc from finding the inner braces superfluous.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
@@ -122,7 +116,7 @@ impl<'a> Body<'a> {
                 if let #option::Some(output) = #option::None::<#output> {
                     return output;
                 }
-                '_body: #body
+                (#body)
             }
         })
     }
@@ -209,7 +203,14 @@ impl<'a> Body<'a> {
             if self.is_sent_reference(ty) {
                 let ty = unnamed_reference(ty);
                 let value = Ident::new(&format!("argument{index}"), hidden(span));
-                return quote_spanned!(span=> let #value = #all #place; #(#attributes)* let #pattern: #ty = &#value;);
+                return quote_spanned! {span=>
+                    let #value = #all #place;
+                    #(#attributes)* let #pattern: #ty = &#value;
+                };
+            }
+            if name.to_string().starts_with('_') {
+                // A binding that clippy does not take for one without effect: it may drop last.
+                return quote_spanned!(span=> #(#attributes)* let (#pattern,) = (#all #place,););
             }
             if parameter.is_plain {
                 return quote_spanned!(span=> #(#attributes)* let #pattern = #all #place;);
@@ -277,15 +278,6 @@ fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
             tuple(chunks.collect(), span)
         }
     }
-}
-
-/// The argument as it crosses: what a process function borrows is marked to be encoded.
-fn lent(args: &Args, ty: &Type, value: TokenStream, span: Span) -> TokenStream {
-    if !is_sent_reference(args, ty) {
-        return value;
-    }
-    let runtime = args.runtime(span);
-    quote_spanned!(span=> #runtime::process::Borrowed(#value))
 }
 
 /// `&T` of a process function: the caller lends it, the worker owns it.

@@ -3,7 +3,7 @@
 use super::args::{Args, Mode};
 use super::error::Errors;
 use super::function::Function;
-use super::lifetimes::borrows;
+use super::lifetimes::{borrows, has_impl};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{ReceiverKind, Safety, Signature, Type};
@@ -84,6 +84,13 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         if let Some(mutability) = borrows.iter().find_map(|borrow| borrow.mutable) {
             return mutable(mutability, errors);
         }
+        if is_reference && has_no_owned(ty) {
+            errors.push(
+                ty.span(),
+                "the worker owns a value in place of this reference, and its type has to be known: \
+                 use a type parameter with these bounds, or a type",
+            );
+        }
         // A reference at the top is encoded at the call; the worker owns what it refers to.
         let mut inside = borrows.iter().skip(usize::from(is_reference));
         if let Some(borrow) = inside.find(|borrow| !borrow.is_static()) {
@@ -107,6 +114,15 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
                 own(ty)
             ),
         );
+    }
+}
+
+/// Whether what is referred to is `impl Trait` or `dyn Trait`.
+fn has_no_owned(ty: &Type) -> bool {
+    match ungrouped(ty) {
+        Type::Reference(reference) => has_no_owned(&reference.elem),
+        Type::TraitObject(_) => true,
+        ty => has_impl(ty),
     }
 }
 

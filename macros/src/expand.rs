@@ -66,7 +66,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         let scope = signature::scope_name(span);
         quote!(#scope,)
     });
-    let arguments = body::arguments(args, function);
+    let arguments = body::arguments(function);
     let closure = body::closure(args, function);
     let failed = args.retries.then(|| {
         let output = function.output_or_unit();

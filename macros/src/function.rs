@@ -217,8 +217,11 @@ fn as_braces(token: &TokenTree) -> Option<Group> {
 fn split_inner_attributes(body: Group) -> (Vec<Attribute>, Group) {
     let stream = body.stream();
     let mut start = stream.clone().into_iter();
-    let has = |token: Option<TokenTree>, expected: char| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == expected);
-    if !(has(start.next(), '#') && has(start.next(), '!')) {
+    let mut next_is = |expected| match start.next() {
+        Some(TokenTree::Punct(punct)) => punct.as_char() == expected,
+        _ => false,
+    };
+    if !(next_is('#') && next_is('!')) {
         return (Vec::new(), body);
     }
     let split = |input: ParseStream<'_>| {

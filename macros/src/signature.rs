@@ -5,9 +5,7 @@ use super::lifetimes::{Borrow, name_elided};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{
-    Attribute, Generics, Lifetime, Meta, MetaList, Receiver, ReceiverKind, ReturnType, Token, Type,
-};
+use syn::{Attribute, Generics, Lifetime, Meta, Receiver, ReceiverKind, ReturnType, Token, Type};
 
 /// Everything before the braces: the user's signature with `Task` around its result and, with
 /// `scoped`, the scope in front of its parameters.
@@ -43,7 +41,8 @@ pub(crate) fn outer(args: &Args, function: &Function, parameters: &[TokenStream]
     let where_clause = &generics.where_clause;
     quote_spanned! {span=>
         #(#attributes)*
-        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*) -> #task #close
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*)
+        -> #task #close
         #where_clause
     }
 }
@@ -72,6 +71,12 @@ pub(crate) fn sibling(function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = sibling_name(function);
     let span = visible(function.signature.ident.span());
+    // A function that begins with a token of ours is nobody's to lint: what there is to say about
+    // the signature is said of the one that callers see. The body's lints look at the body.
+    signature.fn_token.span = visible(signature.fn_token.span);
+    if let Some(asyncness) = &mut signature.asyncness {
+        asyncness.span = visible(asyncness.span);
+    }
     let attributes = function.attributes.iter().filter_map(sibling_attribute);
     let body = function.body_or_empty();
     quote_spanned! {span=>
@@ -160,15 +165,9 @@ fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenSt
         return None;
     }
     if function.receiver.is_some() && attribute.path().is_ident("expect") {
-        let (item, body) = split_expect(attribute)?;
-        let body = body.map(|mut body| {
-            body.meta = match body.meta {
-                Meta::List(list) => Meta::List(MetaList { path: syn::parse_quote!(allow), ..list }),
-                meta => meta,
-            };
-            body
-        });
-        return Some(quote!(#item #body));
+        let [seen, body] = split_expect(attribute)?;
+        let body = body.map(allowed);
+        return Some(quote!(#seen #body));
     }
     Some(attribute.to_token_stream())
 }
@@ -177,27 +176,56 @@ fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenSt
 /// whether there is a method at all.
 fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
     if attribute.path().is_ident("expect") {
-        return split_expect(attribute)?.1.map(ToTokens::into_token_stream);
+        let [seen, body] = split_expect(attribute)?;
+        let seen = seen.map(allowed);
+        return Some(quote!(#seen #body));
     }
     (attribute.path().is_ident("cfg") || is_lint(attribute)).then(|| attribute.to_token_stream())
 }
 
-/// `#[expect(…)]` has to stand where the lint fires, and only there: `dead_code` at the function
-/// that is called or not, all others at the body.
-fn split_expect(attribute: &Attribute) -> Option<(Option<Attribute>, Option<Attribute>)> {
+/// What is expected of one of the two functions is allowed in the other.
+fn allowed(mut expect: Attribute) -> Attribute {
+    if let Meta::List(list) = &mut expect.meta {
+        list.path = syn::parse_quote!(allow);
+    }
+    expect
+}
+
+/// Lints that look at a function from outside.
+const SIGNATURE_LINTS: [&str; 12] = [
+    "dead_code",
+    "missing_docs",
+    "elided_lifetimes_in_paths",
+    "single_use_lifetimes",
+    "unused_lifetimes",
+    "clippy::extra_unused_lifetimes",
+    "clippy::new_ret_no_self",
+    "clippy::should_implement_trait",
+    "clippy::too_many_arguments",
+    "clippy::type_complexity",
+    "clippy::wrong_self_convention",
+    "clippy::needless_arbitrary_self_type",
+];
+
+/// `#[expect(…)]` has to stand where the lint fires, and only there: at the function that callers
+/// see, or at the body.
+fn split_expect(attribute: &Attribute) -> Option<[Option<Attribute>; 2]> {
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
     let metas = attribute.parse_args_with(parser).ok()?;
     let (reason, lints): (Vec<Meta>, Vec<Meta>) =
         metas.into_iter().partition(|meta| meta.path().is_ident("reason"));
-    let (item, body): (Vec<Meta>, Vec<Meta>) =
-        lints.into_iter().partition(|lint| lint.path().is_ident("dead_code"));
+    let (seen, body): (Vec<Meta>, Vec<Meta>) = lints.into_iter().partition(|lint| {
+        let name: Vec<String> =
+            lint.path().segments.iter().map(|segment| segment.ident.to_string()).collect();
+        SIGNATURE_LINTS.contains(&&*name.join("::"))
+    });
     let expect = |lints: Vec<Meta>| {
         (!lints.is_empty()).then(|| {
             let lints = lints.iter().chain(&reason);
             syn::parse_quote!(#[expect(#(#lints),*)])
         })
     };
-    Some((expect(item), expect(body)))
+    Some([expect(seen), expect(body)])
 }
 
 /// `allow`, `warn`, `deny`, `forbid`.

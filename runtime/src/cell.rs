@@ -191,7 +191,7 @@ impl<T> Cell<T> {
             return None;
         }
         self.output.with_mut(|output| {
-            // SAFETY: `FINISHED` says that the output was written, and only one caller sets `TAKEN`.
+            // SAFETY: `FINISHED` says that the output was written; only one caller sets `TAKEN`.
             unsafe { (*output).take() }
         })
     }

@@ -6,8 +6,8 @@ use std::{fmt, thread};
 
 /// Sets the pools before their first use.
 ///
-/// What is not set here comes from the environment (`TRINE_THREADS`, `TRINE_PROCESSES`), and else is
-/// the number of cores this process may use.
+/// What is not set here comes from the environment (`TRINE_THREADS`, `TRINE_PROCESSES`), and else
+/// is the number of cores this process may use.
 ///
 /// ```
 /// trine::Config::new().threads(4).processes(2).apply()?;

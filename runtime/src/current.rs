@@ -13,8 +13,8 @@ thread_local! {
 ///
 /// A body on a thread cannot be stopped from outside. One that runs long looks here from time to
 /// time and returns early; its deadline (`timeout`) turns this true as well. In `async` it is true
-/// from the cancel to the next await, where the task ends. In a worker process it stays false: there
-/// a cancel kills. Outside of any task it is false.
+/// from the cancel to the next await, where the task ends. In a worker process it stays false:
+/// there a cancel kills. Outside of any task it is false.
 ///
 /// ```
 /// use trine::concurrent;

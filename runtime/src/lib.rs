@@ -20,9 +20,12 @@ mod task;
 mod timer;
 mod wait;
 
+pub mod guide;
+
 #[cfg(feature = "async")]
 pub mod asynchronous;
 pub mod cross;
+pub mod expansion;
 #[cfg(feature = "process")]
 #[allow(unsafe_code, reason = "shared memory, and code found by its address")]
 pub mod process;

@@ -3,13 +3,18 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::call::{Job, ProcessCall};
+use self::call::{Code, Job, ProcessCall};
 use self::message::Message;
+use self::wire::WireError;
+use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
+
+pub use self::shared::Shared;
+pub use crate::cross::process::Owned;
 
 mod call;
 mod channel;
@@ -28,6 +33,7 @@ mod outbox;
 mod output;
 mod pool;
 mod report;
+mod shared;
 mod spin;
 mod startup;
 mod wire;
@@ -46,12 +52,12 @@ mod worker;
 /// ```
 pub fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    T: Output + 'static,
 {
+    let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
-        Ok(message) => launch(function, message, body),
+        Ok(message) => launch(function, message, code),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
@@ -76,14 +82,14 @@ pub fn spawn_retrying<A, B, T>(
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    T: Output + 'static,
 {
+    let code = Code::new::<A, B>(body);
     match encode(function.name(), arguments) {
         Ok(message) => {
-            let start = move |message| launch(function, message, body);
-            retry::spawn(function, message, start, failed)
+            let attempt = move |message| launch(function, message, code);
+            retry::spawn(function, message, attempt, failed)
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }
@@ -97,7 +103,7 @@ where
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
 ///     let body = |(text,): (String,)| text.len();
-///     trine::process::spawn_scoped(s, &FUNCTION, (&text,), body).join()
+///     trine::process::spawn_scoped(s, &FUNCTION, (&*text,), body).join()
 /// })?;
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())
@@ -109,9 +115,8 @@ pub fn spawn_scoped<'scope, A, B, T>(
     body: fn(B) -> T,
 ) -> ScopedTask<'scope, T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    T: Output + 'static,
 {
     scope::adopt(scope, spawn(function, arguments, body))
 }
@@ -125,9 +130,8 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Serialize,
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    A: Arguments<B>,
+    T: Output + 'static,
 {
     scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
 }
@@ -137,26 +141,21 @@ fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message,
         .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
 }
 
-fn launch<B, T>(function: &'static Function, message: Message, body: fn(B) -> T) -> Task<T>
+fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
 where
-    B: DeserializeOwned + 'static,
-    T: Serialize + DeserializeOwned + Send + 'static,
+    T: DeserializeOwned + Send + 'static,
 {
     if sequential::is_on() {
-        return sequential::done(function.name(), round_trip(function.name(), &message, body));
+        return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
-    match locate(function.name(), message, body) {
+    match locate(function.name(), message, code) {
         Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
 
-/// Finds a body in the executable that a worker runs too.
-fn locate<B, T>(function: &'static str, message: Message, body: fn(B) -> T) -> Result<Job, Error>
-where
-    B: DeserializeOwned,
-    T: Serialize,
-{
+/// Finds the code in the executable that a worker runs too.
+fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
     if forks::is_child() {
         let why = "this process was forked from one whose workers it cannot use";
         return Err(call::worker_error(function, why));
@@ -167,30 +166,22 @@ where
             call::worker_error(function, why)
         })
     };
-    let invoke = distance(call::Types::<B, T>::invoke())?;
-    Ok(Job { message, invoke, body: distance(body as usize)? })
+    Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
 }
 
-/// Runs a body here, with its arguments and its result decoded from what a worker would get.
-fn round_trip<B, T>(function: &'static str, message: &Message, body: fn(B) -> T) -> Result<T, Error>
+/// Runs a body here, from the bytes and to the bytes that a worker would see.
+fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
 where
-    B: DeserializeOwned,
-    T: Serialize + DeserializeOwned,
+    T: DeserializeOwned,
 {
-    let arguments = decode::<B>(function, "its arguments", message)?;
-    let result = panic::catch(function, || body(arguments))?;
-    let message = panic::catch(function, || Message::encode(&result))?
-        .map_err(|error| call::codec(function, &format!("its result: {error}")))?;
-    decode(function, "its result", &message)
-}
-
-fn decode<T: DeserializeOwned>(
-    function: &'static str,
-    what: &str,
-    message: &Message,
-) -> Result<T, Error> {
-    let files = message.files.iter().map(|file| file.try_clone()).collect::<Result<_, _>>();
-    let files = files.map_err(|error| call::codec(function, &format!("{what}: {error}")))?;
-    panic::catch(function, || files::supply(files, || wire::decode(message.bytes.reader())))?
-        .map_err(|error| call::codec(function, &format!("{what}: {error}")))
+    let codec = |error: WireError| call::codec(function, &error.to_string());
+    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
+    let files = supplied(&message.files)?;
+    let result = panic::catch(function, || {
+        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
+    });
+    let result = result?.map_err(codec)?;
+    let files = supplied(&result.files)?;
+    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
+        .map_err(codec)
 }

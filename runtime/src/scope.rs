@@ -93,8 +93,8 @@ impl Running {
 /// arguments.
 ///
 /// Returns when the closure has and all calls made in it have ended. A call whose task is dropped
-/// unjoined is cancelled; in `threads` the scope still waits for the end of its body, which can look
-/// at [`trine::cancelled`](crate::cancelled).
+/// unjoined is cancelled; in `threads` the scope still waits for the end of its body, which can
+/// look at [`trine::cancelled`](crate::cancelled).
 ///
 /// ```
 /// use trine::concurrent;

@@ -12,10 +12,11 @@ pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + 
                 Result<usize, Box<dyn Error + Send + Sync>>,
             > {
                 return output;
-            } else {
+            }
+            ({
                 let port: usize = url.parse()?;
                 Ok(port)
-            }
+            })
         },
     )
 }
@@ -48,10 +49,11 @@ fn wait(
                 String,
             > {
                 return output;
-            } else {
+            }
+            ({
                 left -= 1;
                 format!("{name}: {left}")
-            }
+            })
         },
     )
 }
@@ -75,9 +77,8 @@ where
                 &'a str,
             > {
                 return output;
-            } else {
-                text.trim_matches(|letter| word.contains(letter))
             }
+            ({ text.trim_matches(|letter| word.contains(letter)) })
         },
     )
 }

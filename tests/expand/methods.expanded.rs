@@ -29,7 +29,6 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         request.push('!');
         (self.answer.clone(), request)
     }
-    #[allow(clippy::needless_lifetimes, reason = "shown as it is")]
     pub fn peek<'scope, 'a, 'b>(
         &'a self,
         scope: &'scope ::trine::Scope<'scope, '_>,
@@ -49,7 +48,6 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
             },
         )
     }
-    #[expect(clippy::needless_lifetimes, reason = "shown as it is")]
     #[doc(hidden)]
     fn __trine_peek<'a, 'b>(&'a self, prefix: &'b str) -> (&'a T, &'b str) {
         (&self.answer, prefix)

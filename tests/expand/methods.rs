@@ -21,7 +21,6 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
     }
 
     #[concurrent(threads, scoped)]
-    #[expect(clippy::needless_lifetimes, reason = "shown as it is")]
     pub fn peek<'a, 'b>(&'a self, prefix: &'b str) -> (&'a T, &'b str) {
         (&self.answer, prefix)
     }

@@ -15,7 +15,7 @@ fn search(folder: &Path, words: &[String], limit: usize) -> ::trine::Task<usize>
     static FUNCTION: ::trine::Function = ::trine::Function::new("search");
     ::trine::process::spawn(
         &FUNCTION,
-        (::trine::process::Borrowed(folder), ::trine::process::Borrowed(words), limit),
+        (folder, words, limit),
         |
             (
                 folder,
@@ -40,7 +40,7 @@ fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
         .retries(2);
     ::trine::process::spawn_retrying(
         &FUNCTION,
-        (::trine::process::Borrowed(page),),
+        (page,),
         |(page,): (::trine::process::Owned<str>,)| -> Result<usize, String> {
             (|page: &str| -> Result<usize, String> {
                 if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
@@ -53,7 +53,7 @@ fn drive(name: &str) -> ::trine::Task<usize> {
     static FUNCTION: ::trine::Function = ::trine::Function::new("drive");
     ::trine::process::spawn(
         &FUNCTION,
-        (::trine::process::Borrowed(name),),
+        (name,),
         |arguments: (::trine::process::Owned<str>,)| -> usize {
             ::trine::block_on(async move {
                 let argument0 = arguments.0;
@@ -62,9 +62,8 @@ fn drive(name: &str) -> ::trine::Task<usize> {
                     usize,
                 > {
                     return output;
-                } else {
-                    std::future::ready(name.len()).await
                 }
+                ({ std::future::ready(name.len()).await })
             })
         },
     )
@@ -78,7 +77,7 @@ impl Grid {
         static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
         ::trine::process::spawn(
             &FUNCTION,
-            (::trine::process::Borrowed(self), weight),
+            (self, weight),
             |(this, weight): (::trine::process::Owned<Self>, u64)| -> u64 {
                 Self::__trine_sum(&this, weight)
             },

@@ -7,7 +7,11 @@ pub fn count(text: &str, word: &str) -> usize {
 }
 
 #[concurrent(threads, scoped)]
-fn longest<'a>(texts: &'a [String], shown: &(dyn Fn(&str) -> usize + Sync), unused: u8) -> Option<&'a str> {
+fn longest<'a>(
+    texts: &'a [String],
+    shown: &(dyn Fn(&str) -> usize + Sync),
+    unused: u8,
+) -> Option<&'a str> {
     let _ = unused;
     texts.iter().map(String::as_str).max_by_key(|text| shown(text))
 }

@@ -63,7 +63,7 @@ fn fetch(url: String) -> ::trine::Task<Result<String, String>> {
 const PATIENCE: Duration = Duration::from_secs(2);
 fn drive(address: String) -> ::trine::Task<usize> {
     static FUNCTION: ::trine::Function = ::trine::Function::new("drive")
-        .timeout(PATIENCE * 2);
+        .timeout(PATIENCE.saturating_mul(2));
     ::trine::threads::spawn(
         &FUNCTION,
         (address,),
@@ -74,9 +74,8 @@ fn drive(address: String) -> ::trine::Task<usize> {
                     usize,
                 > {
                     return output;
-                } else {
-                    std::future::ready(address.len()).await
                 }
+                ({ std::future::ready(address.len()).await })
             })
         },
     )

@@ -35,13 +35,16 @@ fn fetch(url: String) -> Result<String, String> {
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-#[concurrent(threads, timeout = PATIENCE * 2)]
+#[concurrent(threads, timeout = PATIENCE.saturating_mul(2))]
 async fn drive(address: String) -> usize {
     std::future::ready(address.len()).await
 }
 
 #[concurrent(threads)]
-fn largest<T: Ord + Send + 'static, const N: usize>(values: [T; N], extra: impl Into<T> + Send + 'static) -> Option<T> {
+fn largest<T: Ord + Send + 'static, const N: usize>(
+    values: [T; N],
+    extra: impl Into<T> + Send + 'static,
+) -> Option<T> {
     values.into_iter().chain([extra.into()]).max()
 }
 

@@ -56,6 +56,7 @@ macro_rules! same_drops {
             #[concurrent(async, crate = concurrency)]
             async fn asynchronous($($pattern: $type),*) -> $output $body
 
+            #[expect(dead_code, reason = "it is there to be dropped")]
             struct Method(Noisy);
             impl Method {
                 fn plain(self, $($pattern: $type),*) -> $output $body
@@ -104,7 +105,11 @@ same_drops!(names: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b")) -> usi
 
 same_drops!(unused: fn(_a => Noisy = noisy!("a"), _b => Noisy = noisy!("b")) -> usize { 1 });
 
-same_drops!(underscore: fn(_ => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _ => Noisy = noisy!("c")) -> usize {
+same_drops!(underscore: fn(
+    _ => Noisy = noisy!("a"),
+    b => Noisy = noisy!("b"),
+    _ => Noisy = noisy!("c")
+) -> usize {
     b.length()
 });
 
@@ -116,13 +121,20 @@ same_drops!(remainder: fn(
     x.length() + y.length() + b.length()
 });
 
-same_drops!(moved: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b"), _c => Noisy = noisy!("c")) -> usize {
+same_drops!(moved: fn(
+    a => Noisy = noisy!("a"),
+    b => Noisy = noisy!("b"),
+    _c => Noisy = noisy!("c")
+) -> usize {
     drop(b);
     let local = a.again("local");
     local.length()
 });
 
-same_drops!(returned: fn(a => Noisy = noisy!("a"), (b, _) => (Noisy, Noisy) = noisy!("b", "c")) -> Result<u8, usize> {
+same_drops!(returned: fn(
+    a => Noisy = noisy!("a"),
+    (b, _) => (Noisy, Noisy) = noisy!("b", "c")
+) -> Result<u8, usize> {
     let _local = a.again("local");
     if b.length() == 1 {
         return Err(a.length());
@@ -199,8 +211,7 @@ fn an_early_return_is_coerced() {
 fn not_send_inside(count: u32) -> u32 {
     let shared = Rc::new(RefCell::new(count));
     *shared.borrow_mut() += 1;
-    let value = *shared.borrow();
-    value
+    shared.take()
 }
 
 /// Only what crosses has to be `Send`.
@@ -235,4 +246,17 @@ fn every_kind_of_function_runs() {
     .expect("no failure");
     concurrency::scope(|scope| server.replace(scope, 4).join()).expect("no failure");
     assert_eq!(server.into_answer(None).join().expect("no failure"), 4);
+}
+
+/// What is lent is encoded at the call and owned there.
+#[test]
+fn a_worker_process_owns_what_it_is_lent() {
+    let owned = "ab".to_owned();
+    assert_eq!(functions::lent("cde", &[1, 2], &true, 0, owned).join().expect("no failure"), 7);
+    assert_eq!(functions::sent(Some(1.5), 2_u8).join().expect("no failure"), Some(1.5));
+    let grid = functions::Grid { cells: vec![1, 2, 3] };
+    assert_eq!(grid.sum(&[1, 10, 100]).join().expect("no failure"), 321);
+    let text = "borrowed".to_owned();
+    let length = concurrency::scope(|scope| functions::driven_there(scope, &text, &[]).join());
+    assert_eq!(length.expect("no failure"), 8);
 }

@@ -26,9 +26,9 @@
     unused_results,
     variant_size_differences
 )]
-#![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo_common_metadata)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 #![deny(clippy::allow_attributes, clippy::missing_docs_in_private_items)]
-#![deny(clippy::absolute_paths, clippy::shadow_unrelated, clippy::unwrap_used)]
+#![deny(clippy::same_name_method, clippy::shadow_unrelated, clippy::unwrap_used)]
 #![no_implicit_prelude]
 
 use ::concurrency::concurrent;
@@ -44,10 +44,10 @@ use ::std::sync::Arc;
 use ::std::vec::Vec;
 
 /// Names of the expansion and of the prelude that mean something else here.
-#[expect(dead_code, reason = "here to be mistaken for another")]
+#[expect(dead_code, unreachable_pub, reason = "here to be mistaken for another")]
 mod trine {
     /// Not the runtime's.
-    pub(crate) struct Function;
+    pub struct Function;
 }
 
 /// A static of the user's by the name of the expansion's.
@@ -114,20 +114,14 @@ pub async fn early(text: String) -> Result<Box<dyn ::std::fmt::Debug + Send>, St
 /// No result.
 #[concurrent(async, crate = ::concurrency)]
 pub async fn tick(count: u32) {
-    ::std::future::ready(drop(count)).await;
+    let _count = ::std::future::ready(count).await;
 }
-
-/// For `tick`.
-const fn drop(_: u32) {}
 
 /// Generic, with bounds in all places.
 #[concurrent(threads, crate = ::concurrency)]
-pub fn generic<T: Send + 'static, const N: usize>(
-    values: [T; N],
-    more: impl Into<T> + Send + 'static,
-) -> Vec<T>
+pub fn generic<T, const N: usize>(values: [T; N], more: impl Into<T> + Send + 'static) -> Vec<T>
 where
-    T: Clone,
+    T: Clone + Send + 'static,
 {
     let mut all = Vec::from(values);
     all.push(more.into());
@@ -167,7 +161,7 @@ pub async fn driven(value: u32) -> u32 {
 
 /// More parameters than a tuple has.
 #[concurrent(threads, crate = ::concurrency)]
-#[expect(clippy::too_many_arguments, clippy::many_single_char_names, reason = "that is the case")]
+#[expect(clippy::too_many_arguments, reason = "that is the case")]
 pub fn many(
     a: u8,
     b: u8,
@@ -242,6 +236,14 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         self.answer = answer;
     }
 
+    /// A lint that is of the signature, and one that is of the body.
+    #[concurrent(threads, crate = ::concurrency)]
+    #[expect(clippy::too_many_arguments, clippy::let_and_return, reason = "to see them")]
+    pub fn last(self, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, other: T) -> T {
+        let same = other;
+        same
+    }
+
     /// Private, and not used: that is one warning, and expected.
     #[concurrent(threads, crate = ::concurrency)]
     #[expect(dead_code, reason = "private and not called")]
@@ -260,7 +262,10 @@ pub fn r#match(r#type: u32) -> u32 {
 
 /// Makes functions, with names of the caller's and of its own.
 macro_rules! functions {
-    ($($(#[$attribute:meta])* $visibility:vis $name:ident($own:ident: $type:ty) -> $output:ty $body:block)*) => {$(
+    ($(
+        $(#[$attribute:meta])*
+        $visibility:vis $name:ident($own:ident: $type:ty) -> $output:ty $body:block
+    )*) => {$(
         $(#[$attribute])*
         #[concurrent(threads, crate = ::concurrency)]
         $visibility fn $name(value: u32, $own: $type) -> $output {
@@ -276,7 +281,6 @@ functions! {
 }
 
 /// Functions in a function.
-#[must_use]
 pub fn nested(start: u32) -> ::concurrency::Task<u32> {
     #[concurrent(threads, crate = ::concurrency)]
     fn inner(value: u32) -> u32 {
@@ -291,4 +295,45 @@ pub fn nested(start: u32) -> ::concurrency::Task<u32> {
         }
     }
     ::concurrency::Task::then(inner(start), |value| Local.double(value))
+}
+
+/// What a worker process owns in place of what it is lent.
+#[concurrent(process, crate = ::concurrency, memory = 2GiB)]
+pub fn lent(text: &str, numbers: &[u8], flag: &bool, _: u8, mut owned: String) -> usize {
+    owned.push_str(text);
+    if *flag { owned.len() + numbers.len() } else { 0 }
+}
+
+/// Generic in another process.
+#[concurrent(process, crate = ::concurrency)]
+pub fn sent<T>(
+    value: T,
+    more: impl Into<u8> + ::serde::Serialize + ::serde::de::DeserializeOwned + 'static,
+) -> T
+where
+    T: ::serde::Serialize + ::serde::de::DeserializeOwned + Send + 'static,
+{
+    let _: u8 = more.into();
+    value
+}
+
+/// Async in another process, and borrowed there.
+#[concurrent(process, scoped, crate = ::concurrency)]
+pub async fn driven_there(text: &str, _: &[u8]) -> usize {
+    ::std::future::ready(text.len()).await
+}
+
+/// Data with methods that run elsewhere.
+#[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize)]
+pub struct Grid {
+    /// Its cells.
+    pub cells: Vec<u64>,
+}
+
+impl Grid {
+    /// Encoded at the call.
+    #[concurrent(process, crate = ::concurrency)]
+    pub fn sum(&self, weights: &[u64]) -> u64 {
+        Iterator::sum(self.cells.iter().zip(weights).map(|(cell, weight)| cell * weight))
+    }
 }

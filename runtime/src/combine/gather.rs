@@ -14,8 +14,8 @@ use crate::task::{Call, Task};
 /// gives a tuple, an array or a `Vec`. The first failure cancels the rest and is what it joins as.
 /// To have every result, failures too, join the tasks one by one.
 ///
-/// Joining it runs what has not started on the joining thread, the last first. Cancelling or dropping it
-/// cancels all its tasks.
+/// Joining it runs what has not started on the joining thread, the last first. Cancelling or
+/// dropping it cancels all its tasks.
 ///
 /// ```
 /// use trine::{concurrent, gather};

@@ -13,9 +13,10 @@ use super::output::Output;
 use super::pool::Pool;
 use super::report::Panic;
 use super::wire::{self, Reader, WireError};
-use super::worker::status;
+use super::worker::{Invoke, status};
 use super::{files, forks, harvest};
 use crate::cell::{Cell, Claim, JobCell};
+use crate::cross::process::Arguments;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
@@ -174,38 +175,57 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     }
 }
 
-/// What a worker calls: the bridge from bytes to the body's types and back. Every pair of types
-/// has its own, found by its address like the body itself.
+/// What a worker calls: the bridge from bytes to the body's types and back. Every combination of
+/// types has its own, found by its address like the body itself.
 ///
 /// # Safety
 /// `body` must be the address of a `fn(B) -> T`.
-pub(super) unsafe fn invoke<B, T>(
+unsafe fn invoke<A, B, T>(
     body: usize,
     arguments: Reader<'_>,
     output: &mut Output,
 ) -> Result<(), WireError>
 where
-    B: DeserializeOwned,
+    A: Arguments<B>,
     T: Serialize,
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(B) -> T>(body) };
-    let arguments = wire::decode::<B>(arguments)
+    let arguments = wire::decode(arguments)
         .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    let value = body(arguments);
+    let value = body(A::received(arguments));
     forks::end_child();
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
-/// The types of a call, named once.
-pub(super) struct Types<B, T>(PhantomData<fn(B) -> T>);
+/// A function's code, whatever its arguments are.
+pub(super) struct Code<T> {
+    pub(super) invoke: Invoke,
+    pub(super) body: usize,
+    result: PhantomData<fn() -> T>,
+}
 
-impl<B: DeserializeOwned, T: Serialize> Types<B, T> {
-    pub(super) fn invoke() -> usize {
-        invoke::<B, T> as unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>
-            as usize
+impl<T: Serialize> Code<T> {
+    pub(super) fn new<A: Arguments<B>, B>(body: fn(B) -> T) -> Self {
+        Self { invoke: invoke::<A, B, T>, body: body as usize, result: PhantomData }
     }
 }
+
+impl<T> Code<T> {
+    /// Runs the body here.
+    pub(super) fn run(&self, message: &Message, output: &mut Output) -> Result<(), WireError> {
+        // SAFETY: `invoke` and `body` were made from the same types in `new`.
+        unsafe { (self.invoke)(self.body, message.bytes.reader(), output) }
+    }
+}
+
+impl<T> Clone for Code<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Code<T> {}
 
 /// Fails a call that was never submitted.
 pub(super) fn worker_error(function: &'static str, message: impl Into<String>) -> Error {

@@ -113,13 +113,19 @@ impl Dispatcher {
                 thread::sleep(NAP);
                 self.wait(&mut events, Some(Duration::ZERO));
             }
-            let mut links = std::mem::take(&mut busy);
+            let mut links: Vec<_> = busy.drain(..).map(|link| (link, false)).collect();
             for event in &events {
-                let found = self.find(event.data.u64());
-                links.extend(found.filter(|link| !links.iter().any(|l| l.key == link.key)));
+                let flags = event.flags;
+                let hung_up = flags.contains(EventFlags::HUP);
+                // What is not found any more was buried.
+                let Some(link) = self.find(event.data.u64()) else { continue };
+                match links.iter_mut().find(|(known, _)| known.key == link.key) {
+                    Some((_, known)) => *known |= hung_up,
+                    None => links.push((link, hung_up)),
+                }
             }
-            for link in links {
-                if self.serve(&link) {
+            for (link, hung_up) in links {
+                if self.serve(&link, hung_up) {
                     busy.push(link);
                 }
             }
@@ -166,21 +172,22 @@ impl Dispatcher {
 
     /// Takes a worker's replies, or buries it. True if there were so many that it is better to
     /// come back soon than to be called.
-    fn serve(&self, link: &Arc<Link>) -> bool {
-        if has_ended(link, Duration::ZERO) {
+    fn serve(&self, link: &Arc<Link>, hung_up: bool) -> bool {
+        // A process that ends closes its files a moment before it is dead.
+        let ended = has_ended(link, if hung_up { LAST_MOMENT } else { Duration::ZERO });
+        if hung_up && !ended {
+            link.condemn("its worker closed the socket to its parent".into());
+        }
+        if hung_up || ended || link.is_doomed() {
             self.bury(link);
             return false;
         }
         // A joining thread is at it, and leaves the worker as it should be.
         let Some(mut inbox) = link.try_inbox() else { return false };
         link.channel.listen(Listener::Looking);
-        let open = read_socket(link, &mut inbox);
+        read_socket(link, &mut inbox);
         let taken = harvest(link, &mut inbox);
-        // A process that ends closes its files a moment before it is dead.
-        if !open && !has_ended(link, LAST_MOMENT) {
-            link.condemn("its worker closed the socket to its parent".into());
-        }
-        if !open || link.is_doomed() {
+        if link.is_doomed() {
             drop(inbox);
             self.bury(link);
             return false;

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::wire::WireError;
+
 /// A file on its way.
 pub(super) type File = Arc<OwnedFd>;
 
@@ -40,6 +42,12 @@ pub(super) fn supply<R>(files: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(ARRIVED.replace(Some(files.into_iter().map(Some).collect())));
     decode()
+}
+
+/// The same files once more, as if they had arrived.
+pub(super) fn duplicate(files: &[File]) -> Result<Vec<OwnedFd>, WireError> {
+    let copies = files.iter().map(|file| file.try_clone()).collect::<Result<_, _>>();
+    copies.map_err(|error| WireError::new(error.to_string()))
 }
 
 /// Attaches a file to the value that is being encoded; `None` outside of that.

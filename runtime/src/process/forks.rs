@@ -4,6 +4,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
+static IS_WORKER: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn in_child() {
     IS_CHILD.store(true, Ordering::Relaxed);
@@ -18,6 +19,12 @@ pub(super) fn watch() {
     });
 }
 
+/// This process serves calls.
+pub(super) fn watch_worker() {
+    watch();
+    IS_WORKER.store(true, Ordering::Relaxed);
+}
+
 /// Whether this process was forked from one that watches.
 pub(super) fn is_child() -> bool {
     IS_CHILD.load(Ordering::Relaxed)
@@ -25,7 +32,7 @@ pub(super) fn is_child() -> bool {
 
 /// Where a body returns in a child that it forked, the child ends: its parent serves.
 pub(super) fn end_child() {
-    if is_child() {
+    if is_child() && IS_WORKER.load(Ordering::Relaxed) {
         // SAFETY: ends the process without the handlers of the parent it was copied from.
         unsafe { libc::_exit(0) }
     }

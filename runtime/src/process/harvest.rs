@@ -210,14 +210,13 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<OwnedFd>,
     Ok(inbox.files.drain(..count).collect())
 }
 
-/// Reads what is on the socket; false if the other end is closed.
-pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) -> bool {
-    loop {
-        match control::receive(link.control.as_fd(), RecvFlags::DONTWAIT) {
-            Ok(Packet::Files(files)) => inbox.files.extend(files),
-            Ok(Packet::Bell) => {}
-            Ok(Packet::End) => return false,
-            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+/// Reads what is on the socket.
+pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
+    while let Ok(packet) = control::receive(link.control.as_fd(), RecvFlags::DONTWAIT) {
+        match packet {
+            Packet::Files(files) => inbox.files.extend(files),
+            Packet::Bell => {}
+            Packet::End => return,
         }
     }
 }

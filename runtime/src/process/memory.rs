@@ -62,10 +62,6 @@ impl Mapping {
         self.start
     }
 
-    pub(super) fn length(&self) -> usize {
-        self.length
-    }
-
     fn grow(&mut self, length: usize) -> io::Result<()> {
         // SAFETY: this is the whole mapping, and who borrowed `self` mutably knows that it moves.
         let start = unsafe {
@@ -129,6 +125,11 @@ impl Memory {
 
     pub(super) fn length(&self) -> usize {
         self.mapping.length
+    }
+
+    /// The file alone: nothing is mapped any more.
+    pub(super) fn into_file(self) -> OwnedFd {
+        self.file
     }
 
     /// Makes it at least `length` bytes long; it may move.

@@ -55,9 +55,16 @@ thread_local! {
 impl Message {
     /// Encodes a call's arguments.
     pub(super) fn encode<A: Serialize>(arguments: &A) -> Result<Self, WireError> {
+        Self::encoded_by(|output| wire::encode(arguments, output))
+    }
+
+    /// What somebody writes.
+    pub(super) fn encoded_by(
+        encode: impl FnOnce(&mut Output) -> Result<(), WireError>,
+    ) -> Result<Self, WireError> {
         let scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         let mut output = Output::in_vector(scratch);
-        let (encoded, files) = files::collect(|| wire::encode(arguments, &mut output));
+        let (encoded, files) = files::collect(|| encode(&mut output));
         encoded?;
         let bytes = match output.finish() {
             Finished::Heap(vector) => {

@@ -175,9 +175,13 @@ impl Pool {
         best.map(|(index, _)| index)
     }
 
+    /// Whether there may be another worker. One that is about to end is none.
     fn wants_more(&self, state: &State) -> bool {
-        let there = state.slots.len() + state.starting;
-        there < self.workers_max && (there == 0 || !state.no_more)
+        let alive = state.slots.iter().filter(|slot| !slot.link.is_doomed()).count();
+        let there = alive + state.starting;
+        there < self.workers_max
+            && (there == 0 || !state.no_more)
+            && (!self.fresh || state.starting < state.queue.len())
     }
 
     /// Does what was put off.
@@ -228,7 +232,8 @@ impl Pool {
             return;
         }
         state.starting += 1;
-        let first = state.slots.is_empty() && state.starting == 1;
+        let nobody = state.slots.iter().all(|slot| slot.link.is_doomed());
+        let first = nobody && state.starting == 1;
         drop(state);
         if first {
             self.start_worker();
@@ -308,14 +313,29 @@ impl Pool {
         Some(())
     }
 
-    /// Gives an idle worker half of what lies unstarted with the busiest one.
+    /// Gives an idle worker half of what lies unstarted with the busiest one; asks for a worker
+    /// if none is idle and there may be more.
     fn share(&self, state: &mut State, chores: &mut Chores) {
-        if self.fresh || !state.slots.iter().any(|slot| slot.pending.is_empty()) {
+        if self.fresh {
             return;
         }
-        let Some(busiest) = state.slots.iter_mut().max_by_key(|slot| slot.pending.len()) else {
+        let more = self.wants_more(state);
+        let mut alive = state.slots.iter_mut().filter(|slot| !slot.link.is_doomed());
+        let Some(mut busiest) = alive.next() else { return };
+        let mut idle = busiest.pending.is_empty();
+        for slot in alive {
+            idle |= slot.pending.is_empty();
+            if slot.pending.len() > busiest.pending.len() {
+                busiest = slot;
+            }
+        }
+        if busiest.pending.len() < 2 {
             return;
-        };
+        }
+        if !idle {
+            chores.start |= more;
+            return;
+        }
         let taken = busiest.withdraw_after(busiest.first, busiest.pending.len() / 2);
         if !taken.is_empty() {
             chores.rouse.push(Arc::clone(&busiest.link));
@@ -388,6 +408,8 @@ impl Pool {
             Self::fail_all(&mut state, &mut chores, why);
         }
         self.hand_out(&mut state, &mut chores);
+        // What lay with the others while this one still counted.
+        self.share(&mut state, &mut chores);
         drop(state);
         self.run(chores);
         blamed

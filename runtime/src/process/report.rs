@@ -1,6 +1,7 @@
 //! What a worker tells of its end: panics, and allocations over its memory limit.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -105,15 +106,43 @@ pub(super) fn limit_memory(channel: &'static WorkerEnd, bytes: u64) {
     unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
 }
 
-/// A failed allocation ends in an abort right after the system said ENOMEM.
+/// A failed allocation ends in an abort: of `handle_alloc_error` in Rust, which lies on the stack
+/// then, or elsewhere right after the system said ENOMEM.
 extern "C" fn on_abort(_signal: i32) {
     // SAFETY: the thread's errno is always there, and `abort` has not touched it.
     let error = unsafe { *libc::__errno_location() };
     let channel = OVER_LIMIT.load(Ordering::Acquire);
-    if error == libc::ENOMEM && !channel.is_null() {
+    if !channel.is_null() && (error == libc::ENOMEM || is_in_alloc_error()) {
         // SAFETY: the channel lives as long as the process.
         unsafe { &*channel }.set_over_limit();
     }
     // SAFETY: back to the default; `abort` raises the signal again when this returns.
     unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
+}
+
+// Of the unwinder that the standard library links.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        look: extern "C" fn(*mut c_void, *mut bool) -> i32,
+        found: *mut bool,
+    ) -> i32;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    fn _Unwind_FindEnclosingFunction(address: usize) -> usize;
+}
+
+fn is_in_alloc_error() -> bool {
+    extern "C" fn look(context: *mut c_void, found: *mut bool) -> i32 {
+        let handler: fn(std::alloc::Layout) -> ! = std::alloc::handle_alloc_error;
+        // SAFETY: the unwinder passes its context, and the pointer that it was given. A return
+        // address may lie behind its function's last instruction; the one before it does not.
+        unsafe {
+            let address = _Unwind_GetIP(context).wrapping_sub(1);
+            *found |= _Unwind_FindEnclosingFunction(address) == handler as usize;
+        }
+        0
+    }
+    let mut found = false;
+    // SAFETY: the callback gets back the pointer to `found`, which outlives the call.
+    unsafe { _Unwind_Backtrace(look, &raw mut found) };
+    found
 }

@@ -72,7 +72,7 @@ struct Arrived {
 impl Worker {
     pub(super) fn new(channel: WorkerEnd, control: OwnedFd, memory_limit: u64) -> Self {
         let channel: &'static WorkerEnd = Box::leak(Box::new(channel));
-        forks::watch();
+        forks::watch_worker();
         report::note_panics(channel);
         if memory_limit > 0 {
             report::limit_memory(channel, memory_limit);

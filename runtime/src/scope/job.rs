@@ -97,8 +97,8 @@ impl<J> Clone for Jobs<J> {
     }
 }
 
-/// An observer for the slot of a task without a lifetime. The observer must hold a token and drop it
-/// last.
+/// An observer for the slot of a task without a lifetime. The observer must hold a token and drop
+/// it last.
 pub(super) fn erase_observer<'a>(observer: Arc<dyn Observer + 'a>) -> Arc<dyn Observer> {
     // SAFETY: only the lifetime changes. The one observer there is (`Lands`) drops its token after
     // everything else it owns, so `scope` has not returned while it can still be told or dropped.

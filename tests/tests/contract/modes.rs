@@ -23,7 +23,7 @@ pub struct Mode {
     pub retried: fn(u16) -> Task<Result<u32, String>>,
 }
 
-pub const MODES: &[Mode] = &[threads::MODE, asynchronous::MODE];
+pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 macro_rules! blocking_mode {
     ($module:ident, $mode:ident, $crashes:expr) => {
@@ -119,6 +119,7 @@ macro_rules! blocking_mode {
 }
 
 blocking_mode!(threads, threads, None);
+blocking_mode!(process, process, Some(crashes));
 
 mod asynchronous {
     use tokio::io::AsyncReadExt;

@@ -1,0 +1,32 @@
+//! Two async tasks, gathered.
+//!
+//! The same in Python:
+//!
+//! ```python
+//! import asyncio
+//!
+//! async def task():
+//!     print("the task runs")
+//!
+//! async def main():
+//!     await asyncio.gather(task(), task())
+//!
+//! asyncio.run(main())
+//! ```
+//!
+//! There is no runtime to set up: a program that has none, as this one, gets trine's.
+use trine::{concurrent, gather};
+fn task() -> ::trine::Task<()> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("task");
+    ::trine::asynchronous::spawn(
+        &FUNCTION,
+        (),
+        |()| async move {
+            println!("the task runs");
+        },
+    )
+}
+fn main() -> Result<(), trine::Error> {
+    gather([task(), task()]).join()?;
+    Ok(())
+}

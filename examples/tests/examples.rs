@@ -1,0 +1,82 @@
+//! Every example, run as a reader would, with its output checked.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The program that cargo built of an example; `cargo test -p trine-examples` builds them all.
+fn example(name: &str) -> Command {
+    let mut path: PathBuf = std::env::current_exe().expect("this test has a path");
+    path.pop();
+    path.pop();
+    path.push("examples");
+    path.push(name);
+    assert!(path.exists(), "{} is not built: run `cargo test -p trine-examples`", path.display());
+    Command::new(path)
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("the example starts")
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn the_three_of_the_tutorial() {
+    for name in ["threads", "process", "asynchronous"] {
+        let output = run(&mut example(name));
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert_eq!(text(output.stdout), "the task runs\nthe task runs\n", "{name}");
+    }
+}
+
+#[test]
+fn the_tour_of_a_small_folder() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tour");
+    let below = folder.join("below");
+    let skipped = folder.join("target");
+    let _ = std::fs::remove_dir_all(&folder);
+    for new in [&below, &skipped] {
+        std::fs::create_dir_all(new).expect("a folder");
+    }
+    let write = |path: PathBuf, bytes: &[u8]| std::fs::write(path, bytes).expect("written");
+    write(folder.join("one.txt"), "Pear, plum; pear!".as_bytes());
+    write(below.join("two.txt"), "PEAR and Öl".as_bytes());
+    write(folder.join("binary"), &[0xff, 0xfe, 0]);
+    write(skipped.join("built.txt"), b"pear");
+    write(folder.join(".hidden"), b"pear");
+
+    let output = run(example("tour").arg(&folder));
+    assert!(output.status.success(), "{output:?}");
+    let report = text(output.stdout);
+    for line in [
+        "6 words, 4 different, in 2 texts; 1 other files",
+        "       3  pear",
+        "       1  plum",
+        "The answers agree.",
+        "  task `segfaults` crashed: killed by SIGSEGV",
+        "  task `never_ends` timed out after 300ms",
+    ] {
+        assert!(report.lines().any(|found| found == line), "no line `{line}` in:\n{report}");
+    }
+    for row in ["in sequence  ", "threads  ", "process  ", "async  "] {
+        assert!(report.lines().any(|found| found.starts_with(row)), "no row {row} in:\n{report}");
+    }
+    assert!(!report.contains("Öl") && report.contains("to the same answer"), "{report}");
+}
+
+#[test]
+fn the_tour_says_what_is_wrong() {
+    for (arguments, message) in [
+        (&["/no/such/folder"][..], "tour: cannot read `/no/such/folder`: "),
+        (&["--fast"], "tour: unknown option `--fast`"),
+        (&["a", "b"], "tour: one folder at most"),
+    ] {
+        let output = run(example("tour").args(arguments));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(text(output.stderr).starts_with(message), "{message}");
+    }
+    let help = run(example("tour").arg("--help"));
+    assert!(help.status.success() && text(help.stdout).contains("Usage: tour"));
+}

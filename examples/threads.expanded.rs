@@ -1,0 +1,34 @@
+//! Two tasks on threads: both started, both joined.
+//!
+//! The same in Python:
+//!
+//! ```python
+//! from threading import Thread
+//!
+//! def task():
+//!     print("the task runs")
+//!
+//! first = Thread(target=task)
+//! second = Thread(target=task)
+//! first.start()
+//! second.start()
+//! first.join()
+//! second.join()
+//! ```
+use trine::concurrent;
+fn task() -> ::trine::Task<()> {
+    static FUNCTION: ::trine::Function = ::trine::Function::new("task");
+    ::trine::threads::spawn(
+        &FUNCTION,
+        (),
+        |()| {
+            println!("the task runs");
+        },
+    )
+}
+fn main() -> Result<(), trine::Error> {
+    let first = task();
+    let second = task();
+    first.join()?;
+    second.join()
+}

@@ -1,0 +1,97 @@
+//! Many files that nobody trusts, through a parser that nobody trusts either, in processes.
+//!
+//! The parser below is a template language with the three classic holes: it recurses as deep as
+//! the input says, it substitutes as long as the input says, and it grows as large as the input
+//! says. A thread could survive none of them. Here each is a row of the report.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use trine::{ErrorKind, TaskIterator, concurrent};
+use trine_programs::{BadUsage, Failure, progress};
+
+const USAGE: &str = "\
+untrusted: parse files that may crash the parser, hang it or eat all memory
+
+Usage: untrusted FILE...
+
+A file is a template: lines of `name = text`. `$name` stands for the text of that name, `[…]` is a
+group, and the text of `main` is the document. The report says of each file what became of it:
+ok, refused, crashed, hung or too big.";
+
+/// Parses a file and counts the words of its document.
+#[concurrent(process, timeout = 2s, memory = 256MiB)]
+fn parse(file: PathBuf) -> Result<usize, String> {
+    let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+    let mut definitions = HashMap::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, value) = line.split_once('=').ok_or_else(|| format!("no `=` in `{line}`"))?;
+        definitions.insert(name.trim(), value.trim());
+    }
+    let mut document = definitions.get("main").ok_or("there is no `main`")?.to_string();
+    // Two holes: `a = $a` never ends, and `a = $b $b`, `b = $c $c`, … doubles with every line.
+    while let Some(dollar) = document.find('$') {
+        let rest = &document[dollar + 1..];
+        let length = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        let name = rest[..length].to_owned();
+        let value = definitions.get(name.as_str()).ok_or_else(|| format!("what is `${name}`?"))?;
+        document = document.replace(&format!("${name}"), value);
+    }
+    group(&mut document.chars()).ok_or_else(|| "a group without its end".to_owned())?;
+    Ok(document.split_whitespace().count())
+}
+
+/// Reads up to the end of the group; the depth is that of the groups in it.
+fn group(text: &mut std::str::Chars<'_>) -> Option<usize> {
+    let mut deepest = 0;
+    while let Some(c) = text.next() {
+        match c {
+            // And the third hole: a call for every bracket.
+            '[' => deepest = deepest.max(group(text)? + 1),
+            ']' => return Some(deepest),
+            _ => {}
+        }
+    }
+    Some(deepest)
+}
+
+fn main() -> ExitCode {
+    trine_programs::run(USAGE, run)
+}
+
+fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(value) => files.push(PathBuf::from(value)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if files.is_empty() {
+        return Err(BadUsage::because("which files?"));
+    }
+    let width = files.iter().map(|file| file.as_os_str().len()).max().unwrap_or_default();
+    let results = files.iter().cloned().map(parse).buffered(16);
+    for (file, result) in files.iter().zip(progress(files.len()).wrap_iter(results)) {
+        let (verdict, detail) = match result {
+            Ok(Ok(words)) => ("ok", format!("{words} words")),
+            Ok(Err(refusal)) => ("refused", refusal),
+            Err(error) => (verdict(error.kind()), error.to_string()),
+        };
+        println!("{:width$}  {verdict:8}  {detail}", file.display());
+    }
+    Ok(())
+}
+
+fn verdict(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Crashed { .. } => "crashed",
+        ErrorKind::TimedOut { .. } => "hung",
+        ErrorKind::MemoryLimit => "too big",
+        ErrorKind::Panicked { .. } => "panicked",
+        _ => "failed",
+    }
+}

@@ -1,0 +1,185 @@
+//! What `#[concurrent]` writes, to be read.
+//!
+//! `cargo expand` shows it: one static with the function's name and options, one call that starts
+//! the body, and the body, token for token. All that the expansion names is public and documented
+//! here, and the examples on this page are compiled and run.
+//!
+//! # A function
+//!
+//! ```
+//! # use std::{io, path::PathBuf};
+//! use trine::concurrent;
+//!
+//! #[concurrent(threads, limit = 4)]
+//! fn length(path: PathBuf, mut spare: u64) -> io::Result<u64> {
+//!     spare += std::fs::metadata(path)?.len();
+//!     Ok(spare)
+//! }
+//! # assert!(length("Cargo.toml".into(), 1).join()?.is_ok());
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! becomes
+//!
+//! ```
+//! # use std::{io, path::PathBuf};
+//! fn length(path: PathBuf, spare: u64) -> ::trine::Task<io::Result<u64>> {
+//!     static FUNCTION: ::trine::Function = ::trine::Function::new("length").limit(4);
+//!     ::trine::threads::spawn(
+//!         &FUNCTION,
+//!         (path, spare),
+//!         |(path, mut spare): (PathBuf, u64)| -> io::Result<u64> {
+//!             spare += std::fs::metadata(path)?.len();
+//!             Ok(spare)
+//!         },
+//!     )
+//! }
+//! # assert!(length("Cargo.toml".into(), 1).join()?.is_ok());
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! The closure captures nothing, so it is a plain `fn` pointer; since it is no `fn` item, generics
+//! and `Self` are still in sight. All arguments travel in one tuple, those that the body never
+//! mentions too, and are dropped after the body, in the order of a call. `return` and `?` leave
+//! the closure, which is to say the body.
+//!
+//! `process` differs by the word in the path. What is borrowed there (`&str`, `&[T]`, `&T`) is
+//! encoded at the call; the closure gets what the worker owns in its place
+//! ([`process::Owned`](crate::cross::process::Owned)) and lends it to the body:
+//!
+//! ```
+//! # #[cfg(feature = "process")] {
+//! fn words(text: &str) -> ::trine::Task<usize> {
+//!     static FUNCTION: ::trine::Function = ::trine::Function::new("words");
+//!     ::trine::process::spawn(
+//!         &FUNCTION,
+//!         (text,),
+//!         |(text,): (::trine::process::Owned<str>,)| -> usize {
+//!             (|text: &str| -> usize { text.split_whitespace().count() })(&text)
+//!         },
+//!     )
+//! }
+//! # assert_eq!(words("a b").join()?, 2);
+//! # }
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! The inner closure has the parameters as they were written. It is there wherever they cannot
+//! stand in the tuple's pattern: `_`, a pattern that leaves a rest, a parameter with attributes.
+//!
+//! # An async function
+//!
+//! ```
+//! use trine::concurrent;
+//!
+//! #[concurrent(async)]
+//! async fn port(url: String) -> Result<u16, std::num::ParseIntError> {
+//!     let port = url.parse()?;
+//!     Ok(port)
+//! }
+//! # assert_eq!(port("80".into()).join()?, Ok(80));
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! becomes
+//!
+//! ```
+//! fn port(url: String) -> ::trine::Task<Result<u16, std::num::ParseIntError>> {
+//!     static FUNCTION: ::trine::Function = ::trine::Function::new("port");
+//!     ::trine::asynchronous::spawn(&FUNCTION, (url,), |arguments: (String,)| async move {
+//!         let (url,) = arguments;
+//!         if let ::core::option::Option::Some(output) =
+//!             ::core::option::Option::None::<Result<u16, std::num::ParseIntError>>
+//!         {
+//!             return output;
+//!         }
+//!         ({
+//!             let port = url.parse()?;
+//!             Ok(port)
+//!         })
+//!     })
+//! }
+//! # assert_eq!(port("80".into()).join()?, Ok(80));
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! An `async` block moves only what it mentions, so the arguments are bound again inside. It has
+//! no place for a result type either: the `return` that is never reached tells the compiler what
+//! every other one has to be, so that `?` and coercions work as in an `async fn`. With `threads`
+//! or `process` the block goes to [`block_on`](crate::block_on).
+//!
+//! # A method
+//!
+//! ```
+//! use std::sync::Arc;
+//! use trine::concurrent;
+//!
+//! struct Server;
+//!
+//! impl Server {
+//!     #[concurrent(threads)]
+//!     fn handle(self: Arc<Self>, request: String) -> usize {
+//!         request.len()
+//!     }
+//! }
+//! # assert_eq!(Arc::new(Server).handle("four".into()).join()?, 4);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! becomes
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! struct Server;
+//!
+//! impl Server {
+//!     fn handle(self: Arc<Self>, request: String) -> ::trine::Task<usize> {
+//!         static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
+//!         ::trine::threads::spawn(
+//!             &FUNCTION,
+//!             (self, request),
+//!             |(this, request): (Arc<Self>, String)| -> usize {
+//!                 Self::__trine_handle(this, request)
+//!             },
+//!         )
+//!     }
+//!     #[doc(hidden)]
+//!     fn __trine_handle(self: Arc<Self>, request: String) -> usize {
+//!         request.len()
+//!     }
+//! }
+//! # assert_eq!(Arc::new(Server).handle("four".into()).join()?, 4);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! No closure has a `self`, so the body stays in a method. That is also why a method of a trait
+//! cannot be concurrent: there is no room beside it.
+//!
+//! # What options add
+//!
+//! Most are calls on [`Function::new`](crate::Function::new). `retries` adds what counts as
+//! failed, `|output: &T| ::trine::is_err!(output)`, and calls `spawn_retrying`. `scoped` adds the
+//! scope as the first argument, calls `spawn_scoped`, and gives the lifetimes that were left out
+//! the scope's:
+//!
+//! ```
+//! fn count<'scope>(
+//!     scope: &'scope ::trine::Scope<'scope, '_>,
+//!     text: &'scope str,
+//! ) -> ::trine::ScopedTask<'scope, usize> {
+//!     static FUNCTION: ::trine::Function = ::trine::Function::new("count");
+//!     ::trine::threads::spawn_scoped(
+//!         scope,
+//!         &FUNCTION,
+//!         (text,),
+//!         |(text,): (&'scope str,)| -> usize { text.len() },
+//!     )
+//! }
+//! # let text = String::from("four");
+//! # assert_eq!(trine::scope(|scope| count(scope, &text).join())?, 4);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! A parameter under `#[cfg]` makes two functions, one with it and one without, each under a `cfg`
+//! of its own.

@@ -1,0 +1,45 @@
+//! The guide: which mode, where you come from, what happens when things go wrong.
+//!
+//! Each page stands alone, and each of its examples is compiled and run with the crate's tests.
+//!
+//! * [`choosing`]: which mode a function belongs in.
+//! * [`from_python`]: threading, multiprocessing, asyncio, concurrent.futures and pebble, beside
+//!   trine.
+//! * [`from_rust`]: rayon, tokio and `std::thread`, beside trine.
+//! * [`structured`]: whose task it is, and when it has ended.
+//! * [`errors`]: the two layers of a result, and what each failure means.
+//! * [`borrowing`]: arguments and results that are not owned.
+//! * [`testing`]: tests of code that uses trine.
+//! * [`debugging`]: running in sequence, reading expansions, tracing.
+//! * [`performance`]: when a task is too small, and what to do about it.
+//! * [`ending`]: what each mode does on drop, cancel and exit.
+
+#[doc = include_str!("../docs/choosing.md")]
+pub mod choosing {}
+
+#[doc = include_str!("../docs/from_python.md")]
+pub mod from_python {}
+
+#[doc = include_str!("../docs/from_rust.md")]
+pub mod from_rust {}
+
+#[doc = include_str!("../docs/structured.md")]
+pub mod structured {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../docs/borrowing.md")]
+pub mod borrowing {}
+
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("../docs/debugging.md")]
+pub mod debugging {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("../docs/ending.md")]
+pub mod ending {}

@@ -1,0 +1,29 @@
+//! The sources in `expand/` and what they expand to are both programs: the golden files show what
+//! is compiled, not something like it.
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "shown, not called")]
+#![allow(unused_imports, reason = "the expansion no longer needs the attribute")]
+#![allow(clippy::all, reason = "clippy looks at the sources; expansions are not written by hand")]
+
+#[path = "../expand"]
+mod sources {
+    mod asynchronous;
+    mod methods;
+    mod process;
+    mod scoped;
+    mod threads;
+}
+
+#[path = "../expand"]
+#[rustfmt::skip]
+mod expansions {
+    #[path = "asynchronous.expanded.rs"]
+    mod asynchronous;
+    #[path = "methods.expanded.rs"]
+    mod methods;
+    #[path = "process.expanded.rs"]
+    mod process;
+    #[path = "scoped.expanded.rs"]
+    mod scoped;
+    #[path = "threads.expanded.rs"]
+    mod threads;
+}

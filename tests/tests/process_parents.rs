@@ -1,0 +1,367 @@
+//! Parents: how they end, what they leave behind, and what keeps a worker from starting.
+//!
+//! No test harness: this program plays the parents too, so each can be killed, and shows on the
+//! way that a program with a `main` of its own needs nothing for its workers.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use trine::{ErrorKind, concurrent, gather};
+
+#[concurrent(process)]
+fn double(number: u32) -> u32 {
+    number * 2
+}
+
+#[concurrent(process)]
+fn forever() {
+    loop {
+        thread::park();
+    }
+}
+
+/// Leaves a child behind, and tells both.
+#[concurrent(process)]
+fn forever_with_a_child() {
+    let child = Command::new("sleep").arg("1000").spawn().unwrap();
+    println!("{} {}", std::process::id(), child.id());
+    loop {
+        thread::park();
+    }
+}
+
+#[concurrent(process)]
+fn what_is_there() -> (String, Vec<String>, Vec<String>) {
+    let mut input = String::new();
+    std::io::stdin().read_to_string(&mut input).unwrap();
+    let files = fs::read_dir("/proc/self/fd").unwrap();
+    let names = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let variables = std::env::vars().map(|(name, _)| name).filter(|n| n.starts_with("TRINE"));
+    (input, names.collect(), variables.collect())
+}
+
+#[concurrent(process)]
+fn forks_and_returns_twice() -> u32 {
+    // SAFETY: a worker has one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 { 1 } else { 2 }
+}
+
+#[concurrent(process)]
+fn closes_all_files() {
+    for file in 0..1000 {
+        // SAFETY: that they belong to others is what is tried here.
+        unsafe { libc::close(file) };
+    }
+    loop {
+        thread::park();
+    }
+}
+
+#[concurrent(process)]
+fn writes_garbage() -> u32 {
+    let garbage: Vec<u8> = (0..4096_u32).map(|n| (n * 31) as u8).collect();
+    std::io::stdout().write_all(&garbage).unwrap();
+    3
+}
+
+#[concurrent(process)]
+fn prints_without_a_newline() {
+    print!("to the end");
+}
+
+#[concurrent(process)]
+fn spawned_by_a_constructor() -> usize {
+    CONSTRUCTED.load(Ordering::Relaxed)
+}
+
+static CONSTRUCTED: AtomicUsize = AtomicUsize::new(0);
+
+/// A registry's constructor; wherever the linker puts it, a worker must have run it.
+#[used]
+// SAFETY: the loader calls it as such a function.
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = {
+    extern "C" fn construct() {
+        CONSTRUCTED.fetch_add(1, Ordering::Relaxed);
+    }
+    construct
+};
+
+/// Runs before the runtime's constructor and spoils what it looks for: then a worker runs `main`.
+#[used]
+// SAFETY: as above.
+#[unsafe(link_section = ".init_array.00001")]
+static SPOILER: extern "C" fn() = {
+    extern "C" fn spoil() {
+        // SAFETY: no other thread is there before `main`.
+        unsafe {
+            if !libc::getenv(c"SPOIL".as_ptr()).is_null() {
+                let name = c"TRINE_WORKER".as_ptr();
+                if !libc::getenv(name).is_null() {
+                    libc::setenv(name, c"spoiled".as_ptr(), 1);
+                }
+            }
+        }
+    }
+    spoil
+};
+
+fn main() {
+    let Some(part) = std::env::args().nth(1).filter(|part| PARTS.iter().any(|(n, _)| n == part))
+    else {
+        return check_all();
+    };
+    let (_, play) = PARTS.iter().find(|(name, _)| *name == part).unwrap();
+    play();
+}
+
+const PARTS: &[(&str, fn())] = &[
+    ("serves", serves),
+    ("waits", waits),
+    ("waits-in-thread", waits_in_thread),
+    ("calls", calls),
+    // What a worker is started with: here it gets as far as `main`, which calls again.
+    ("trine-worker", calls),
+    ("few-files", few_files),
+    ("prints", prints),
+];
+
+const CHECKS: &[(&str, fn())] = &[
+    ("a main of its own needs nothing", serves_plainly),
+    ("a killed parent leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGKILL)),
+    ("the thread that called may be gone", || {
+        killed_parent_leaves_nobody("waits-in-thread", libc::SIGKILL);
+    }),
+    ("ctrl-c leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGINT)),
+    ("without its constructor a program bombs nobody", no_constructor_no_bomb),
+    ("a worker that cannot start is an error", cannot_start),
+    ("the executable may be deleted", deleted_executable),
+    ("what is inherited", inherited),
+    ("a body that forks", || assert_eq!(forks_and_returns_twice().join().unwrap(), 2)),
+    ("a body that closes all files", closed_files),
+    ("garbage on stdout", || assert_eq!(writes_garbage().join().unwrap(), 3)),
+    ("all constructors run", || assert_eq!(spawned_by_a_constructor().join().unwrap(), 1)),
+    ("output is there when the call is over", output_is_there),
+    ("replaced workers leave nothing", replaced_workers_leave_nothing),
+    ("a forked child is refused", forked_child_is_refused),
+];
+
+fn check_all() {
+    let wanted = std::env::args().nth(1).filter(|wanted| !wanted.starts_with('-'));
+    if std::env::args().any(|argument| argument == "--list") {
+        // As nextest asks for.
+        if !std::env::args().any(|argument| argument == "--ignored") {
+            CHECKS.iter().for_each(|(name, _)| println!("{}: test", name.replace(' ', "_")));
+        }
+        return;
+    }
+    for (name, check) in CHECKS {
+        let name = name.replace(' ', "_");
+        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted)) {
+            check();
+            println!("test {name} ... ok");
+        }
+    }
+}
+
+/// This program in one of its parts.
+fn part(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg(name).stdout(Stdio::piped());
+    command
+}
+
+fn output_of(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn serves() {
+    let all = gather((0..100).map(double)).join().unwrap();
+    println!("{}", all.iter().sum::<u32>());
+}
+
+fn serves_plainly() {
+    assert_eq!(output_of(part("serves")), "9900\n");
+}
+
+fn waits() {
+    let _other = forever();
+    let _ = forever_with_a_child().join();
+}
+
+fn waits_in_thread() {
+    let task = thread::spawn(forever_with_a_child).join().unwrap();
+    let _other = thread::spawn(forever).join().unwrap();
+    let _ = task.join();
+}
+
+fn killed_parent_leaves_nobody(name: &str, signal: i32) {
+    let mut parent = part(name).process_group(0).spawn().unwrap();
+    let ids = read_line(&mut parent);
+    let ids: Vec<i32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
+    assert!(ids.len() == 2 && ids.iter().all(|&id| is_alive(id)), "{ids:?}");
+    // To the group, as a terminal does; workers are in groups of their own.
+    // SAFETY: a signal to a group that we made.
+    unsafe { libc::kill(-(parent.id().cast_signed()), signal) };
+    assert_eq!(parent.wait().unwrap().signal(), Some(signal));
+    // The pipe ends when nobody holds it any more: worker and grandchild have it as stdout.
+    parent.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
+    for id in ids {
+        wait_until(|| !is_alive(id));
+    }
+}
+
+fn read_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
+/// Whether there is such a process that is not dead and waiting to be noticed.
+fn is_alive(id: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to pass");
+        thread::yield_now();
+    }
+}
+
+fn calls() {
+    println!("{}", double(1).join().unwrap_err());
+}
+
+fn no_constructor_no_bomb() {
+    let mut command = part("calls");
+    command.env("SPOIL", "1");
+    let said = output_of(command);
+    // The worker was this program again, which ran this part again, was refused, and ended.
+    assert!(said.contains("was started as a worker, but"), "{said}");
+    assert!(said.contains("exited with code 0 as it started"), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+fn few_files() {
+    let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
+    // SAFETY: a valid limit.
+    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    for _ in 0..3 {
+        let error = double(1).join().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
+    }
+    println!("{}", double(1).join().unwrap_err());
+}
+
+fn cannot_start() {
+    let said = output_of(part("few-files"));
+    assert!(said.contains("could not start: ") && said.contains("open files"), "{said}");
+}
+
+fn deleted_executable() {
+    let copy = std::env::temp_dir().join(format!("trine-copy-{}", std::process::id()));
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let mut child = Command::new(&copy)
+        .arg("prints")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    fs::remove_file(&copy).unwrap();
+    fs::write(&copy, "rebuilt").unwrap();
+    writeln!(child.stdin.take().unwrap(), "go").unwrap();
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    fs::remove_file(&copy).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(said, "to the end");
+}
+
+/// Waits to be told, and then has a worker print.
+fn prints() {
+    let _ = std::io::stdin().read_line(&mut String::new());
+    prints_without_a_newline().join().unwrap();
+}
+
+fn output_is_there() {
+    let mut command = part("prints");
+    command.stdin(Stdio::null());
+    assert_eq!(output_of(command), "to the end");
+}
+
+fn inherited() {
+    let held = fs::File::open("/proc/self/status").unwrap();
+    let (input, files, variables) = what_is_there().join().unwrap();
+    drop(held);
+    assert_eq!(input, "");
+    assert!(files.iter().all(|name| !name.contains("/proc/self/status")), "{files:?}");
+    assert!(files.iter().any(|name| name == "/dev/null"), "{files:?}");
+    assert!(variables.iter().all(|name| name != "TRINE_WORKER"), "{variables:?}");
+}
+
+fn closed_files() {
+    let error = closes_all_files().join().unwrap_err();
+    assert!(error.to_string().contains("closed the socket to its parent"), "{error}");
+    assert_eq!(double(2).join().unwrap(), 4);
+}
+
+fn replaced_workers_leave_nothing() {
+    let count: usize = std::env::var("TRINE_REPLACED").map_or(200, |count| count.parse().unwrap());
+    let files = || fs::read_dir("/proc/self/fd").unwrap().count();
+    forever().cancel();
+    let before = files();
+    for number in 0..count {
+        let task = forever();
+        if number % 2 == 0 {
+            // So that it is sent, and runs as likely as not.
+            assert_eq!(double(1).join().unwrap(), 2);
+        }
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+    }
+    assert_eq!(double(2).join().unwrap(), 4);
+    // The pool keeps up to as many workers as there are cores.
+    let most = before + 4 * thread::available_parallelism().unwrap().get();
+    wait_until(|| files() <= most);
+    wait_until(|| zombies() == 0);
+}
+
+fn zombies() -> usize {
+    let me = std::process::id().to_string();
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok());
+    let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            let mut rest = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            rest.next() == Some("Z") && rest.next() == Some(&me)
+        })
+        .count()
+}
+
+fn forked_child_is_refused() {
+    assert_eq!(double(2).join().unwrap(), 4);
+    // SAFETY: the child calls what is safe there: this program's other threads hold no lock
+    // that it needs for long.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = double(2).join().is_err_and(|error| error.to_string().contains("forked"));
+        // SAFETY: ends the child without the parent's handlers.
+        unsafe { libc::_exit(i32::from(!refused)) }
+    }
+    let mut status = 0;
+    // SAFETY: waits for our own child.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(libc::WEXITSTATUS(status), 0);
+}

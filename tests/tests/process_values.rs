@@ -1,0 +1,160 @@
+//! What crosses to worker processes: large values, borrowed ones, what fails to.
+
+use serde::{Deserialize, Serialize};
+use trine::process::Shared;
+use trine::{Error, ErrorKind, concurrent, gather};
+
+#[concurrent(process)]
+fn reversed(mut numbers: Vec<f64>) -> Vec<f64> {
+    numbers.reverse();
+    numbers
+}
+
+#[concurrent(process)]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+#[concurrent(process)]
+fn filled(length: usize) -> Vec<u8> {
+    vec![7; length]
+}
+
+#[test]
+fn values_of_every_size_cross_both_ways() -> Result<(), Error> {
+    // Around the edges of what goes through the ring, and of what a segment holds.
+    for length in [0, 1, 6, 7, 100, 4094, 4095, 4096, 4097, 40_000, 131_072, 1 << 20, 3 << 20] {
+        let numbers: Vec<f64> = (0..length).map(f64::from).collect();
+        let back: Vec<f64> = numbers.iter().rev().copied().collect();
+        assert!(reversed(numbers).join()? == back, "{length}");
+    }
+    Ok(())
+}
+
+#[test]
+fn many_large_values_in_flight() -> Result<(), Error> {
+    let text = "x".repeat(200_000);
+    let lengths = gather((0..100).map(|n| length(&text[n..]))).join()?;
+    assert!(lengths.into_iter().eq((0..100).map(|n| 200_000 - n)));
+    let filled = gather((0..50).map(|n| filled(n * 10_000))).join()?;
+    assert!(filled.iter().map(Vec::len).eq((0..50).map(|n| n * 10_000)));
+    Ok(())
+}
+
+/// Several copies of a gibibyte: for machines that have them.
+#[test]
+#[ignore = "needs 6 GiB of memory"]
+fn a_gibibyte_crosses_both_ways() -> Result<(), Error> {
+    assert_eq!(length(&"x".repeat(1 << 30)).join()?, 1 << 30);
+    assert_eq!(filled(1 << 30).join()?.len(), 1 << 30);
+    let after = resident();
+    assert!(after < 200 << 20, "{after} bytes are still there");
+    Ok(())
+}
+
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Image {
+    size: (u32, u32),
+    pixels: Vec<u8>,
+    name: String,
+}
+
+#[concurrent(process)]
+fn negative(image: &Image) -> Image {
+    Image { pixels: image.pixels.iter().map(|pixel| 255 - pixel).collect(), ..image.clone() }
+}
+
+#[test]
+fn a_borrowed_struct_crosses() -> Result<(), Error> {
+    let image = Image { size: (2, 2), pixels: vec![0, 1, 2, 3], name: "a".into() };
+    assert_eq!(negative(&image).join()?.pixels, [255, 254, 253, 252]);
+    Ok(())
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Number(u32),
+    Text(String),
+}
+
+#[concurrent(process)]
+fn loosen(number: u32) -> Loose {
+    if number > 0 { Loose::Number(number) } else { Loose::Text(String::new()) }
+}
+
+#[concurrent(process)]
+fn take_loose(_value: Loose) {}
+
+#[test]
+fn what_cannot_cross_is_an_error_that_says_where() {
+    let codec = |error: Error| match error.kind() {
+        ErrorKind::Codec { message } => message.clone(),
+        _ => panic!("{error}"),
+    };
+    let message = codec(loosen(1).join().unwrap_err());
+    assert!(message.starts_with("its result: ") && message.contains("untagged"), "{message}");
+    let message = codec(take_loose(Loose::Number(1)).join().unwrap_err());
+    assert!(message.starts_with("its arguments: ") && message.contains("untagged"), "{message}");
+}
+
+struct Fragile;
+
+impl Serialize for Fragile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Fragile {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("it broke on the way")
+    }
+}
+
+#[concurrent(process)]
+fn fragile() -> Fragile {
+    Fragile
+}
+
+#[test]
+fn a_panic_while_a_result_is_decoded_stays_in_its_task() {
+    assert!(fragile().join().err().is_some_and(|error| error.is_panic()));
+}
+
+#[concurrent(process)]
+fn sum_of(numbers: Shared<[u64]>, others: &Shared<[u64]>) -> (u64, Shared<[u64]>) {
+    (numbers.iter().chain(others.iter()).sum(), others.clone())
+}
+
+#[concurrent(threads)]
+fn sum_in_thread(numbers: Shared<[u64]>) -> u64 {
+    numbers.iter().sum()
+}
+
+#[test]
+fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
+    let numbers: Shared<[u64]> = (0..100_000).collect();
+    let few = Shared::new(&[1_u64, 2]).unwrap();
+    let none = Shared::<[u64]>::from(vec![]);
+    for _ in 0..50 {
+        let (sum, back) = sum_of(numbers.clone(), &few).join()?;
+        assert_eq!((sum, back), (4_999_950_003, few.clone()));
+    }
+    assert_eq!(sum_of(none.clone(), &none).join()?, (0, none));
+    assert_eq!(sum_in_thread(numbers).join()?, 4_999_950_000);
+    Ok(())
+}
+
+#[test]
+fn a_shared_slice_crosses_as_nothing_else() {
+    let shared = Shared::new(&[1_u8]).unwrap();
+    assert!(serde_json::to_string(&shared).unwrap_err().to_string().contains("process task"));
+    assert!(serde_json::from_str::<Shared<[u8]>>("[0,1]").is_err());
+}
