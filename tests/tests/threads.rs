@@ -236,6 +236,41 @@ fn no_panic_costs_the_pool_a_thread() {
     gather(tasks).join().unwrap();
 }
 
+/// In a child, since the limit holds for the whole process.
+#[cfg(target_os = "linux")]
+#[test]
+fn tasks_end_where_no_thread_can_be_made() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    const CHILD: &str = "TRINE_TEST_WITHOUT_THREADS";
+    if std::env::var_os(CHILD).is_none() {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "tasks_end_where_no_thread_can_be_made"]).env(CHILD, "1");
+        let child = child.output().unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
+    let kibibytes: u64 = size.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let old = getrlimit(Resource::As);
+    // A mebibyte more than there is: too little for a thread's stack.
+    let tight = Rlimit { current: Some((kibibytes + 1024) * 1024), ..old };
+    setrlimit(Resource::As, tight).unwrap();
+    assert!(thread::Builder::new().spawn(|| ()).is_err());
+    assert_eq!(fib(12).join().unwrap(), 144);
+    assert_eq!(gather((0..100).map(leaf)).join().unwrap(), (1..=100).collect::<Vec<_>>());
+    let (sender, receiver) = mpsc::channel();
+    send(sender.clone(), 1).detach();
+    setrlimit(Resource::As, old).unwrap();
+    // The first spawn that can makes a worker, for what waits too.
+    send(sender, 2).detach();
+    let mut received = [receiver.recv().unwrap(), receiver.recv().unwrap()];
+    received.sort_unstable();
+    assert_eq!(received, [1, 2]);
+}
+
 // Threads outside the pool.
 
 #[test]

@@ -44,10 +44,10 @@ impl Reading {
         (self.0 & FIELD) as i64 - ZERO as i64
     }
     fn searching(self) -> u64 {
-        self.0 / SEARCHING & FIELD
+        (self.0 / SEARCHING) & FIELD
     }
     fn returning(self) -> u64 {
-        self.0 / RETURNING & FIELD
+        (self.0 / RETURNING) & FIELD
     }
     fn lent(self) -> u64 {
         (self.0 & !WATCHED) / LENT
@@ -117,10 +117,11 @@ impl<M: Member> Crew<M> {
     }
 
     /// Gives a free permit to a worker that sleeps, or to one that `start` makes. The worker
-    /// begins as a searcher. False if there is none, and none could be made.
-    pub(crate) fn summon(&self, start: impl FnOnce() -> bool) -> bool {
+    /// begins as a searcher. False if there is none, and none could be made. `eager`: also if
+    /// somebody searches already, for there is known to be more than he will do.
+    pub(crate) fn summon(&self, eager: bool, start: impl FnOnce() -> bool) -> bool {
         let taken = self.update(|now| {
-            let wanted = now.available() > 0 && now.searching() == 0;
+            let wanted = now.available() > 0 && (eager || now.searching() == 0);
             wanted.then(|| now.0 - AVAILABLE + SEARCHING)
         });
         if !taken {
@@ -155,6 +156,28 @@ impl<M: Member> Crew<M> {
             member.wake();
         }
         false
+    }
+
+    /// Wakes a sleeper without a permit, for something that needs none, or makes a worker for it.
+    /// `tell` is called before the sleeper wakes. False if there is neither.
+    pub(crate) fn dispatch(&self, tell: impl FnOnce(M), start: impl FnOnce() -> bool) -> bool {
+        let mut roster = self.lock();
+        if let Some(member) = roster.asleep.pop() {
+            drop(roster);
+            tell(member);
+            member.wake();
+            return true;
+        }
+        if roster.threads == roster.limit {
+            return false;
+        }
+        roster.threads += 1;
+        drop(roster);
+        let started = start();
+        if !started {
+            self.lock().threads -= 1;
+        }
+        started
     }
 
     /// A worker with a permit begins to look for work.

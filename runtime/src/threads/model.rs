@@ -80,7 +80,7 @@ impl Pool {
 
     fn published(self: &Arc<Self>) {
         if self.crew.published() == Duty::Summon {
-            self.crew.summon(|| {
+            self.crew.summon(false, || {
                 let pool = Arc::clone(self);
                 let number = self.started.load(Ordering::Relaxed);
                 if number == self.startable {

@@ -50,8 +50,12 @@ pub(super) fn pool() -> &'static Pool {
 /// Queues a task.
 #[inline]
 pub(super) fn push(item: Item) {
-    seat::push(item);
-    pool().published();
+    if item.function().habit().blocks() {
+        pool().dispatch(item);
+    } else {
+        seat::push(item);
+        pool().published();
+    }
 }
 
 impl Pool {
@@ -74,11 +78,22 @@ impl Pool {
         }
     }
 
+    /// Has a worker run a call that will mostly wait: at once, as it needs no permit, and beside
+    /// all that computes.
+    #[cold]
+    fn dispatch(&'static self, item: Item) {
+        seat::push_patient(item);
+        let tell = |seat: &'static Seat| seat.post.send_on_errand();
+        if !self.crew.dispatch(tell, || start_worker(worker::run_errand)) {
+            self.published();
+        }
+    }
+
     #[cold]
     fn summon(&'static self) {
         // If there is nobody, at the limit or since the system makes no more threads, those there
         // are go on with the queue when they are done, and joiners run what they join.
-        let _ = self.crew.summon(start_worker);
+        let _ = self.crew.summon(false, || start_worker(worker::run));
     }
 
     /// Whether anything waits for a worker.
@@ -90,6 +105,14 @@ impl Pool {
     pub(super) fn release(&'static self) {
         if self.crew.release() {
             self.look_again();
+        }
+    }
+
+    /// Gives up a permit for something that waits, and is likely one of many: the next worker need
+    /// not wait until this one's successor has found its task.
+    pub(super) fn pass_on(&'static self) {
+        if self.crew.release() && self.has_work() {
+            let _ = self.crew.summon(true, || start_worker(worker::run));
         }
     }
 
@@ -118,8 +141,8 @@ impl Pool {
     }
 }
 
-fn start_worker() -> bool {
-    thread::Builder::new().name("trine-worker".to_owned()).spawn(worker::run).is_ok()
+fn start_worker(run: fn()) -> bool {
+    thread::Builder::new().name("trine-worker".to_owned()).spawn(run).is_ok()
 }
 
 /// How long a worker that finds nothing keeps looking before it sleeps.

@@ -22,6 +22,8 @@ pub(crate) struct Post {
     status: AtomicU64,
     function: AtomicPtr<Function>,
     is_worker: AtomicBool,
+    /// The worker is woken for calls that need no permit.
+    has_errand: AtomicBool,
     /// The kernel's id of the thread; 0 if it has none that can be asked for.
     thread: AtomicU32,
 }
@@ -32,6 +34,7 @@ impl Post {
             status: AtomicU64::new(APART),
             function: AtomicPtr::new(ptr::null_mut()),
             is_worker: AtomicBool::new(false),
+            has_errand: AtomicBool::new(false),
             thread: AtomicU32::new(0),
         }
     }
@@ -40,6 +43,16 @@ impl Post {
     pub(crate) fn set_worker(&self, thread: Option<u32>) {
         self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
         self.is_worker.store(thread.is_some(), Ordering::Relaxed);
+    }
+
+    /// Tells the worker, before it is woken, that it gets no permit and needs none.
+    pub(crate) fn send_on_errand(&self) {
+        self.has_errand.store(true, Ordering::Release);
+    }
+
+    /// Whether that is why it was woken.
+    pub(crate) fn take_errand(&self) -> bool {
+        self.has_errand.load(Ordering::Acquire) && self.has_errand.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn is_worker(&self) -> bool {

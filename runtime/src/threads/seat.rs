@@ -24,6 +24,9 @@ use super::join::Link;
 use super::parker::Parker;
 use super::post::Post;
 
+#[cfg(test)]
+mod tests;
+
 /// A queued task.
 pub(crate) trait Runnable: Send + Sync {
     /// Whether the job is still there: nobody has claimed it.
@@ -84,6 +87,9 @@ static FLAGS: Flags<WORDS> = Flags::new();
 static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 /// Tasks of threads that are past having a seat.
 static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+
+/// Calls of functions that mostly wait, for workers that need no permit for them.
+static PATIENT: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
 
 /// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
@@ -160,7 +166,20 @@ pub(super) fn any_laden() -> bool {
 }
 
 fn has_strays() -> bool {
-    LazyLock::get(&STRAYS).is_some_and(|strays| !strays.is_empty())
+    let has_any = |queue: &Injector<Item>| !queue.is_empty();
+    LazyLock::get(&STRAYS).is_some_and(has_any) || LazyLock::get(&PATIENT).is_some_and(has_any)
+}
+
+/// Queues a call that will mostly wait. To be followed by
+/// [`Crew::dispatch`](super::crew::Crew::dispatch).
+pub(super) fn push_patient(item: Item) {
+    PATIENT.push(item);
+    fence(Ordering::SeqCst);
+}
+
+/// Takes the oldest of the calls that will mostly wait.
+pub(super) fn take_patient() -> Option<Item> {
+    retry(|| PATIENT.steal())
 }
 
 /// Queues a task, on the calling thread's own deque if it can have one. To be followed by
@@ -287,18 +306,6 @@ impl Seat {
         self.deque().pop()
     }
 
-    /// Takes back what lies claimed at the end of one's own deque: mostly the shell of the task
-    /// that was joined just now.
-    #[inline]
-    pub(super) fn pop_shells(&self) {
-        while let Some(item) = self.deque().pop() {
-            if item.is_queued() {
-                self.deque().push(item);
-                break;
-            }
-        }
-    }
-
     /// Takes the oldest task of one's own deque.
     pub(super) fn pop_oldest(&self) -> Option<Item> {
         retry(|| self.stealer.steal())
@@ -330,12 +337,12 @@ impl Seat {
         laden().filter(|other| *other != self).find_map(take)
     }
 
-    /// The same from the tasks that have no seat.
+    /// The same from the tasks that lie at no seat.
     fn take_stray(&self) -> Option<Item> {
         if !has_strays() {
             return None;
         }
-        retry(|| STRAYS.steal_batch_and_pop(self.deque()))
+        retry(|| STRAYS.steal_batch_and_pop(self.deque())).or_else(take_patient)
     }
 }
 
@@ -346,66 +353,5 @@ fn retry(mut steal: impl FnMut() -> Steal<Item>) -> Option<Item> {
             Steal::Empty => return None,
             Steal::Retry => std::hint::spin_loop(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    static FUNCTION: Function = Function::new("tested");
-
-    struct Task(AtomicBool);
-
-    impl Runnable for Task {
-        fn is_queued(&self) -> bool {
-            self.0.load(Ordering::Relaxed)
-        }
-        fn function(&self) -> &'static Function {
-            &FUNCTION
-        }
-        fn run(self: Arc<Self>) {}
-    }
-
-    fn task() -> Arc<Task> {
-        Arc::new(Task(AtomicBool::new(true)))
-    }
-
-    fn claim(seat: &Seat, task: &Arc<Task>) {
-        task.0.store(false, Ordering::Relaxed);
-        seat.take_back(Arc::as_ptr(task));
-    }
-
-    // On deques that no worker knows of, since their flags are not raised.
-
-    #[test]
-    fn joins_in_turn_leave_nothing_behind() {
-        let seat = mine().unwrap();
-        for _ in 0..3 {
-            let tasks = [(); 5].map(|()| task());
-            tasks.iter().for_each(|task| seat.push(task.clone()));
-            // The last first, the first last: whatever the order.
-            [4, 0, 2, 3, 1].iter().for_each(|&index| claim(seat, &tasks[index]));
-            assert!(tasks.iter().all(|task| Arc::strong_count(task) == 1));
-        }
-        assert!(seat.pop().is_none());
-    }
-
-    #[test]
-    fn shells_never_outnumber_the_tasks_for_long() {
-        let seat = mine().unwrap();
-        // The last of them stays, and hides the others' shells.
-        let mut most = 0;
-        for _ in 0..100_000 {
-            let (claimed, kept) = (task(), Arc::new(Task(AtomicBool::new(true))));
-            seat.push(claimed.clone());
-            seat.push(kept.clone());
-            claim(seat, &claimed);
-            kept.0.store(false, Ordering::Relaxed);
-            seat.buried.set(0);
-            most = most.max(seat.deque().len());
-        }
-        while seat.pop().is_some() {}
-        assert!(most <= 8 * SWEEP_FROM, "{most} entries for a task");
     }
 }

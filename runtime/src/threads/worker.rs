@@ -76,22 +76,48 @@ struct Worker {
     tasks: u32,
 }
 
-/// What a thread of the pool runs. It begins as a searcher with a permit.
+/// What a thread of the pool runs that was made as a searcher with a permit.
 pub(super) fn run() {
-    let seat = seat::take_workers().expect("there are more seats than workers");
-    seat.post.set_worker(Some(clock::thread_id()));
-    wait::set_hook(seat);
-    let mut worker = Worker { pool: pool(), seat, has_permit: true, searching: true, tasks: 0 };
-    loop {
-        let goes_on = worker.has_permit && (worker.turn() || worker.linger());
-        if !goes_on && !worker.sleep() {
-            seat.post.set_worker(None);
-            return;
-        }
-    }
+    Worker::start(true).live();
+}
+
+/// What one runs that was made for calls that need no permit.
+pub(super) fn run_errand() {
+    let mut worker = Worker::start(false);
+    worker.errand();
+    worker.live();
 }
 
 impl Worker {
+    fn start(has_permit: bool) -> Self {
+        let seat = seat::take_workers().expect("there are more seats than workers");
+        seat.post.set_worker(Some(clock::thread_id()));
+        wait::set_hook(seat);
+        Self { pool: pool(), seat, has_permit, searching: has_permit, tasks: 0 }
+    }
+
+    fn live(mut self) {
+        loop {
+            let goes_on = self.has_permit && (self.turn() || self.linger());
+            if !goes_on && !self.sleep() {
+                self.seat.post.set_worker(None);
+                return;
+            }
+        }
+    }
+
+    /// Runs calls that mostly wait, until there are no more.
+    fn errand(&mut self) {
+        while let Some(item) = seat::take_patient() {
+            if item.is_queued() {
+                self.seat.post.enter(item.function());
+                wait_for(item);
+            } else {
+                quietly(|| drop(item));
+            }
+        }
+    }
+
     /// Does one thing that there is to do.
     fn turn(&mut self) -> bool {
         while let Some(item) = self.find() {
@@ -111,7 +137,7 @@ impl Worker {
 
     fn find(&mut self) -> Option<Item> {
         self.tasks = self.tasks.wrapping_add(1);
-        if self.tasks % FAIR_EVERY == 0 {
+        if self.tasks.is_multiple_of(FAIR_EVERY) {
             return self.seat.take_from_others().or_else(|| self.seat.pop_oldest());
         }
         self.seat.pop().or_else(|| self.seat.take_from_others())
@@ -122,7 +148,10 @@ impl Worker {
         self.seat.post.enter(function);
         self.found();
         if function.habit().blocks() {
-            self.lend(function, item);
+            self.has_permit = false;
+            self.pool.pass_on();
+            wait_for(item);
+            self.want_permit();
         } else {
             self.inside(|| item.run());
         }
@@ -136,19 +165,6 @@ impl Worker {
         if self.has_permit && self.pool.crew.is_overdrawn() {
             self.has_permit = false;
             self.pool.release();
-        }
-        self.want_permit();
-    }
-
-    /// Runs a call of a function that mostly waits: the permit goes to another at once.
-    fn lend(&mut self, function: &'static Function, item: Item) {
-        self.has_permit = false;
-        self.pool.release();
-        let started = clock::Span::start();
-        quietly(|| item.run());
-        match started.mostly_waited() {
-            true => function.habit().note_waiting(),
-            false => function.habit().note_computing(),
         }
         self.want_permit();
     }
@@ -208,9 +224,24 @@ impl Worker {
         } else {
             self.seat.parker.park();
         }
+        if self.seat.post.take_errand() {
+            self.errand();
+            return true;
+        }
         self.pool.patience.slept(lay_down.elapsed().as_micros());
         (self.has_permit, self.searching) = (true, true);
         true
+    }
+}
+
+/// Runs a call of a function that mostly waits, without a permit, and learns whether it still does.
+fn wait_for(item: Item) {
+    let habit = item.function().habit();
+    let started = clock::Span::start();
+    quietly(|| item.run());
+    match started.mostly_waited() {
+        true => habit.note_waiting(),
+        false => habit.note_computing(),
     }
 }
 

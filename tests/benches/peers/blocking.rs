@@ -5,9 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::{Goal, Row};
+use crate::python;
 
 /// A runtime whose blocking pool is left as tokio makes it.
-pub fn tokio_runtime() -> tokio::runtime::Runtime {
+pub(crate) fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().build().expect("tokio starts")
 }
 
@@ -19,9 +20,9 @@ fn sleep_a_little() {
     thread::sleep(SLEEP);
 }
 
-pub fn sleepers() -> Row {
+pub(crate) fn sleepers() -> Row {
     let tokio = tokio_runtime();
-    Row::new("4", "sleepers", "400 tasks that sleep 10 ms, no hint, makespan")
+    let row = Row::new("4", "400 tasks that sleep 10 ms, no hint, makespan")
         .rounds(7)
         .contestant("trine threads", || {
             trine::gather((0..SLEEPERS).map(|_| sleep_a_little())).join().expect("no task fails");
@@ -49,7 +50,8 @@ pub fn sleepers() -> Row {
             let tasks: Vec<_> = (0..SLEEPERS).map(sleep).collect();
             tasks.into_iter().for_each(|task| task.join().unwrap());
         })
-        .goal(Goal::Time("tokio spawn_blocking", 1.5))
+        .goal(Goal::Time("tokio spawn_blocking", 1.5));
+    python::add_threads(row, "sleepers")
 }
 
 const COMPUTE: Duration = Duration::from_millis(5);
@@ -97,10 +99,10 @@ fn bound() -> Duration {
     (COMPUTE * EACH as u32 / cores as u32).max(WAIT)
 }
 
-pub fn mixed() -> Row {
+pub(crate) fn mixed() -> Row {
     let (tokio, bound) = (tokio_runtime(), bound());
     let act = |waits: bool| if waits { thread::sleep(WAIT) } else { burn(COMPUTE) };
-    Row::new("5", "mixed", "64 × 5 ms CPU and 64 × 20 ms sleep, shuffled, makespan")
+    Row::new("5", "64 × 5 ms CPU and 64 × 20 ms sleep, shuffled, makespan")
         .rounds(5)
         .contestant("trine threads", || {
             let tasks = shuffled().into_iter().map(|waits| if waits { wait() } else { compute() });
@@ -148,9 +150,9 @@ impl Drop for Hog {
 }
 
 /// The column of threads is what this row is about.
-pub fn hog() -> Row {
+pub(crate) fn hog() -> Row {
     let hog = Hog::start();
-    Row::new("6", "hog", "64 × 5 ms CPU under an outside hog, makespan (see threads)")
+    Row::new("6", "64 × 5 ms CPU under an outside hog, makespan (see threads)")
         .rounds(3)
         .contestant("trine threads", move || {
             let _keep = &hog;

@@ -41,9 +41,9 @@ fn check(fib: u64) {
     assert_eq!(std::hint::black_box(fib), 832_040);
 }
 
-pub fn fib() -> Row {
+pub(crate) fn fib() -> Row {
     let n = || std::hint::black_box(N);
-    Row::new("1", "fork-join", "`join` over fib(30), per join")
+    Row::new("1", "`join` over fib(30), per join")
         .operations(joins(N))
         .rounds(101)
         .contestant("trine::join", move || check(with_trine(n())))
@@ -89,8 +89,8 @@ fn list_plain(n: u32) -> u64 {
     if n == 0 { 0 } else { list_plain(n - 1) ^ work(n) }
 }
 
-pub fn unbalanced() -> Row {
-    Row::new("1u", "unbalanced", "`join` down a list of 10,000, per join")
+pub(crate) fn unbalanced() -> Row {
+    Row::new("1", "`join` down a list of 10,000, per join")
         .operations(DEPTH.into())
         .rounds(51)
         .contestant("trine::join", || drop(std::hint::black_box(list_trine(DEPTH))))

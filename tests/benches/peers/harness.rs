@@ -34,9 +34,8 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// One workload, and who does it.
-pub struct Row {
+pub(crate) struct Row {
     number: &'static str,
-    name: &'static str,
     workload: &'static str,
     operations: u64,
     rounds: usize,
@@ -47,96 +46,103 @@ pub struct Row {
 
 struct Contestant {
     name: &'static str,
+    /// How many operations its run is.
+    operations: u64,
     run: Box<dyn FnMut() -> Option<Duration>>,
 }
 
 /// What trine, the first contestant, is to reach.
 #[derive(Clone, Copy)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// At most that share of this peer's wall time.
     Time(&'static str, f64),
     /// At most that many seconds of wall time per operation.
     Absolute(f64),
-    /// At most that share of the CPU time of the peer that takes least.
-    Cpu(f64),
+    /// At most that share of the wall time of the contestant that takes least.
+    Best(f64),
 }
 
 /// What a contestant needed, per operation.
 #[derive(Clone)]
-pub struct Cost {
-    pub name: &'static str,
-    pub wall: f64,
-    pub cpu: f64,
-    pub switches: f64,
-    pub allocations: f64,
-    pub threads: usize,
+pub(crate) struct Cost {
+    pub(crate) name: &'static str,
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
+    pub(crate) switches: f64,
+    pub(crate) allocations: f64,
+    pub(crate) threads: usize,
 }
 
 /// A row that has run.
-pub struct Outcome {
-    pub number: &'static str,
-    pub workload: &'static str,
-    pub costs: Vec<Cost>,
-    pub goals: Vec<Goal>,
-    pub missing: Vec<&'static str>,
+pub(crate) struct Outcome {
+    pub(crate) number: &'static str,
+    pub(crate) workload: &'static str,
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) goals: Vec<Goal>,
+    pub(crate) missing: Vec<&'static str>,
 }
 
 impl Row {
-    pub fn new(number: &'static str, name: &'static str, workload: &'static str) -> Self {
+    pub(crate) fn new(number: &'static str, workload: &'static str) -> Self {
         let (contestants, goals, missing) = Default::default();
-        Self { number, name, workload, operations: 1, rounds: 9, contestants, goals, missing }
+        Self { number, workload, operations: 1, rounds: 9, contestants, goals, missing }
     }
 
     /// How many operations one run is; figures are per operation.
-    pub fn operations(mut self, operations: u64) -> Self {
+    pub(crate) fn operations(mut self, operations: u64) -> Self {
         self.operations = operations;
         self
     }
 
-    pub fn rounds(mut self, rounds: usize) -> Self {
+    pub(crate) fn rounds(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
         self
     }
 
     /// Adds a contestant; trine comes first.
-    pub fn contestant(mut self, name: &'static str, mut run: impl FnMut() + 'static) -> Self {
+    pub(crate) fn contestant(
+        mut self,
+        name: &'static str,
+        mut run: impl FnMut() + 'static,
+    ) -> Self {
         let run = Box::new(move || {
             run();
             None
         });
-        self.contestants.push(Contestant { name, run });
+        self.contestants.push(Contestant { name, operations: self.operations, run });
+        self
+    }
+
+    /// The last one added is so slow that its run is fewer operations.
+    pub(crate) fn of_only(mut self, operations: u64) -> Self {
+        self.contestants.last_mut().expect("there is one").operations = operations;
         self
     }
 
     /// Adds one that measures itself: a child process, say, that prints the time it needed.
-    #[allow(dead_code)]
-    pub fn self_timed(
+    pub(crate) fn self_timed(
         mut self,
         name: &'static str,
         mut run: impl FnMut() -> Duration + 'static,
     ) -> Self {
-        self.contestants.push(Contestant { name, run: Box::new(move || Some(run())) });
+        let operations = self.operations;
+        self.contestants.push(Contestant { name, operations, run: Box::new(move || Some(run())) });
         self
     }
 
     /// Notes a peer that is not on this machine.
-    #[allow(dead_code)]
-    pub fn missing(mut self, name: &'static str) -> Self {
+    pub(crate) fn missing(mut self, name: &'static str) -> Self {
         self.missing.push(name);
         self
     }
 
-    pub fn goal(mut self, goal: Goal) -> Self {
+    pub(crate) fn goal(mut self, goal: Goal) -> Self {
         self.goals.push(goal);
         self
     }
 
-    pub fn is_called(&self, name: &str) -> bool {
-        self.number == name || self.name.contains(name)
-    }
-
     /// Runs all contestants in turn, a round to warm up first, and takes the medians.
-    pub fn run(mut self) -> Outcome {
+    pub(crate) fn run(mut self) -> Outcome {
         eprintln!("{:>3} {} …", self.number, self.workload);
         let mut threads = Vec::new();
         for contestant in &mut self.contestants {
@@ -145,7 +151,7 @@ impl Row {
         let mut samples = vec![Vec::new(); self.contestants.len()];
         for _ in 0..self.rounds {
             for (contestant, samples) in self.contestants.iter_mut().zip(&mut samples) {
-                samples.push(measure(&mut contestant.run, self.operations));
+                samples.push(measure(&mut contestant.run, contestant.operations));
                 // Others' threads look on for a moment after their work; that is their cost, not
                 // the next one's.
                 thread::sleep(Duration::from_millis(2));
@@ -162,7 +168,8 @@ impl Row {
 
 /// Wall, CPU, switches and allocations of one run, per operation.
 fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 4] {
-    let (cpu, switches) = (cpu_time(), involuntary_switches());
+    let switches = involuntary_switches();
+    let cpu = cpu_time();
     ALLOCATIONS.store(0, Ordering::Relaxed);
     COUNTING.store(true, Ordering::Relaxed);
     let start = Instant::now();
@@ -186,11 +193,10 @@ fn median(name: &'static str, samples: &[[f64; 4]], threads: usize) -> Cost {
     Cost { name, wall, cpu, switches, allocations, threads }
 }
 
-/// The CPU time of this process and of its children that have ended.
-pub fn cpu_time() -> Duration {
+/// The CPU time of this process.
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    let own = Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32);
-    own
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 fn status(pid: &str, key: &str) -> u64 {

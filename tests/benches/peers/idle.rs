@@ -1,50 +1,70 @@
-//! Row 13: what a pool costs that has nothing, or little, to do.
+//! Row 13: what a pool costs that has nothing, or little, to do. Each contestant alone in a process
+//! of its own, which tells the CPU time that it took: the column of wall time is that.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::blocking::tokio_runtime;
-use crate::harness::{Goal, Row};
+use crate::harness::{Goal, Row, cpu_time};
+use crate::role::{self, Role};
 
-const TIME: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(10);
 
 #[trine::concurrent(threads)]
 fn empty() {}
 
-fn one_per_ms(mut task: impl FnMut()) {
-    let start = Instant::now();
+/// Tasks for a second, then nothing.
+fn idle(mut task: impl FnMut()) {
+    (0..1000).for_each(|_| task());
+    thread::sleep(Duration::from_millis(200));
+    let before = cpu_time();
+    thread::sleep(TIME);
+    role::tell(cpu_time() - before);
+}
+
+fn trickle(mut task: impl FnMut()) {
+    let (start, before) = (Instant::now(), cpu_time());
     while start.elapsed() < TIME {
         task();
         thread::sleep(Duration::from_millis(1));
     }
+    role::tell(cpu_time() - before);
 }
 
-pub fn after_work() -> Row {
-    let tokio = tokio_runtime();
-    Row::new("13", "idle", "idle after work, 3 s, CPU in all")
-        .rounds(1)
-        .contestant("trine threads", || {
-            empty().join().expect("no task fails");
-            thread::sleep(TIME);
-        })
-        .contestant("rayon", || {
-            rayon::spawn(|| {});
-            thread::sleep(TIME);
-        })
-        .contestant("tokio spawn_blocking", move || {
-            tokio.spawn_blocking(|| {});
-            thread::sleep(TIME);
-        })
+/// What a child of this role does.
+pub(crate) fn play(role: Role) {
+    let run = |tell: fn(&mut dyn FnMut()), mut task: Box<dyn FnMut()>| tell(&mut *task);
+    let (idle, trickle): (fn(&mut dyn FnMut()), fn(&mut dyn FnMut())) =
+        (|task| idle(task), |task| trickle(task));
+    let tokio = || {
+        let tokio = tokio_runtime();
+        Box::new(move || drop(tokio.spawn_blocking(|| {})))
+    };
+    match role {
+        Role::IdleTrine => run(idle, Box::new(|| empty().detach())),
+        Role::IdleRayon => run(idle, Box::new(|| rayon::spawn(|| {}))),
+        Role::IdleTokio => run(idle, tokio()),
+        Role::TrickleTrine => run(trickle, Box::new(|| empty().detach())),
+        Role::TrickleRayon => run(trickle, Box::new(|| rayon::spawn(|| {}))),
+        Role::TrickleTokio => run(trickle, tokio()),
+        _ => {}
+    }
 }
 
-pub fn one_per_millisecond() -> Row {
-    let tokio = tokio_runtime();
-    Row::new("13m", "trickle", "a task per millisecond, detached, 3 s, CPU in all")
+pub(crate) fn after_work() -> Row {
+    Row::new("13", "idle for 10 s after work, CPU time")
         .rounds(1)
-        .contestant("trine threads", || one_per_ms(|| empty().detach()))
-        .contestant("rayon", || one_per_ms(|| rayon::spawn(|| {})))
-        .contestant("tokio spawn_blocking", move || {
-            one_per_ms(|| drop(tokio.spawn_blocking(|| {})))
-        })
-        .goal(Goal::Cpu(1.0))
+        .self_timed("trine threads", || Role::IdleTrine.perform())
+        .self_timed("rayon", || Role::IdleRayon.perform())
+        .self_timed("tokio spawn_blocking", || Role::IdleTokio.perform())
+        .goal(Goal::Best(1.0))
+}
+
+pub(crate) fn one_per_millisecond() -> Row {
+    Row::new("13", "a detached task per millisecond for 10 s, CPU time")
+        .rounds(1)
+        .self_timed("trine threads", || Role::TrickleTrine.perform())
+        .self_timed("rayon", || Role::TrickleRayon.perform())
+        .self_timed("tokio spawn_blocking", || Role::TrickleTokio.perform())
+        .goal(Goal::Best(1.0))
 }

@@ -4,34 +4,55 @@
 //! All contestants of a row run in one process, in turn, for several rounds; what counts is the
 //! ratio of the medians. A row that falls short of its goal is marked, and shown all the same.
 
+mod asynchronous;
 mod blocking;
+mod compile;
 mod fork_join;
 mod harness;
 mod idle;
+mod process;
+mod python;
+mod role;
 mod spawning;
 mod table;
 
 use harness::Row;
+use role::Role;
 
 fn main() {
+    match Role::own() {
+        None => {}
+        Some(Role::Nothing) => return,
+        Some(Role::Echo) => return role::echo(),
+        Some(Role::FirstCall) => return process::tell_first_call(),
+        Some(role) => return idle::play(role),
+    }
+    // procspawn runs its workers from here.
+    procspawn::init();
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let rows: Vec<fn() -> Row> = vec![
-        fork_join::fib,
-        fork_join::unbalanced,
-        spawning::many,
-        spawning::in_turn,
-        blocking::sleepers,
-        blocking::mixed,
-        blocking::hog,
-        idle::after_work,
-        idle::one_per_millisecond,
+    let rows: [(&str, &str, fn() -> Row); 15] = [
+        ("1", "fork-join", fork_join::fib),
+        ("1", "unbalanced", fork_join::unbalanced),
+        ("2", "spawn-gather", spawning::many),
+        ("3", "spawn-join", spawning::in_turn),
+        ("4", "sleepers", blocking::sleepers),
+        ("5", "mixed", blocking::mixed),
+        ("6", "hog", blocking::hog),
+        ("7", "process-join", process::in_turn),
+        ("8", "process-gather", process::many),
+        ("9", "process-large", process::large),
+        ("10", "process-cold", process::cold),
+        ("11", "async-gather", asynchronous::many),
+        ("12", "compile", compile::annotations),
+        ("13", "idle", idle::after_work),
+        ("13", "trickle", idle::one_per_millisecond),
     ];
     let mut table = table::Table::default();
-    for row in rows {
-        let row = row();
-        if wanted.is_empty() || wanted.iter().any(|name| row.is_called(name)) {
-            table.add(row.run());
+    for (number, name, row) in rows {
+        let is_wanted = |wanted: &String| wanted == number || name.contains(wanted.as_str());
+        if wanted.is_empty() || wanted.iter().any(is_wanted) {
+            table.add(row().run());
         }
     }
     table.finish();

@@ -14,9 +14,9 @@ const MANY: usize = 100_000;
 /// As many as the slower peers can take.
 const FEW: usize = 2_000;
 
-pub fn many() -> Row {
+pub(crate) fn many() -> Row {
     let tokio = tokio_runtime();
-    Row::new("2", "spawn-gather", "100,000 empty tasks, spawn then gather, per task")
+    Row::new("2", "100,000 empty tasks, spawn then gather, per task")
         .operations(MANY as u64)
         .rounds(11)
         .contestant("trine threads", || {
@@ -48,9 +48,9 @@ fn spawn_rayon(number: usize) -> oneshot::Receiver<usize> {
     receiver
 }
 
-pub fn in_turn() -> Row {
+pub(crate) fn in_turn() -> Row {
     let tokio = tokio_runtime();
-    Row::new("3", "spawn-join", "one empty task, spawn then join, in turn")
+    Row::new("3", "one empty task, spawn then join, in turn")
         .operations(FEW as u64)
         .rounds(11)
         .contestant("trine threads", || {

@@ -3,13 +3,13 @@
 use crate::harness::{Cost, Goal, Outcome};
 
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: usize,
     short: usize,
 }
 
 impl Table {
-    pub fn add(&mut self, outcome: Outcome) {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
         if self.rows == 0 {
             println!(
                 "| # | workload | contestant | wall | CPU | trine's share | goal | switches | \
@@ -49,13 +49,10 @@ impl Table {
                     (format!("≤ {share}"), ours.wall <= share * cost.wall)
                 }
                 Goal::Absolute(most) if is_ours => (format!("≤ {}", time(most)), ours.wall <= most),
-                Goal::Cpu(share) if is_ours => {
-                    let peers = outcome.costs[1..].iter().map(|cost| cost.cpu);
+                Goal::Best(share) if is_ours => {
+                    let peers = outcome.costs[1..].iter().map(|cost| cost.wall);
                     let least = peers.fold(f64::INFINITY, f64::min);
-                    (
-                        format!("CPU ≤ {share} × best: {}", ratio(ours.cpu / least)),
-                        ours.cpu <= share * least,
-                    )
+                    (format!("≤ {share} × the best"), ours.wall <= share * least)
                 }
                 _ => continue,
             };
@@ -65,7 +62,7 @@ impl Table {
         texts.join(", ")
     }
 
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         let Self { rows, short } = self;
         eprintln!("{rows} rows, {short} goals not reached");
     }

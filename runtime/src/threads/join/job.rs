@@ -1,0 +1,161 @@
+//! One job of fork-join: run by its owner, or by who has taken it.
+
+use std::cell::UnsafeCell;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use super::{FORK, Link, Shared, run_taken, take_from};
+use crate::wait;
+
+/// A second closure, on the stack of who joins.
+#[repr(C)]
+pub(super) struct Job<B, RB> {
+    /// First, so that a pointer to it is one to the job.
+    pub(super) link: Link,
+    closure: UnsafeCell<ManuallyDrop<B>>,
+    result: UnsafeCell<MaybeUninit<thread::Result<RB>>>,
+}
+
+impl<B, RB> Job<B, RB>
+where
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    #[inline]
+    pub(super) fn new(closure: B) -> Self {
+        Self {
+            link: Link::new(Self::run),
+            closure: UnsafeCell::new(ManuallyDrop::new(closure)),
+            result: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// # Safety
+    /// Called once, by whoever has the job.
+    #[inline]
+    pub(super) unsafe fn take(&self) -> B {
+        // SAFETY: by the contract the closure is still there, and nobody else reaches it.
+        unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
+    }
+
+    /// # Safety
+    /// `link` heads a job of this type that the caller has taken from its owner's slot.
+    unsafe fn run(link: *const Link) {
+        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
+        // the last that is touched; setting it may be the end of the frame.
+        unsafe {
+            let job = &*link.cast::<Self>();
+            let result = catch_unwind(AssertUnwindSafe(job.take()));
+            (*job.result.get()).write(result);
+            let shared = job.link.shared();
+            let owner = shared.owner;
+            if shared.done.set() {
+                owner.parker.unpark();
+            }
+        }
+    }
+
+    /// The second result, of a job that was offered: runs it, or waits for who has taken it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn settle(&self) -> RB {
+        let _lease = EndLease(&raw const self.link);
+        if self.reclaim() {
+            // SAFETY: taken back before anybody else took it.
+            return unsafe { self.take() }();
+        }
+        self.wait();
+        // SAFETY: the latch says that the result was written, and this is the only reader.
+        match unsafe { (*self.result.get()).assume_init_read() } {
+            Ok(value) => value,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// Takes the offered job back, if nobody has taken it.
+    fn reclaim(&self) -> bool {
+        let link = (&raw const self.link).cast_mut();
+        FORK.with(|fork| {
+            let slot = fork.slot.get();
+            slot.load(Ordering::Relaxed) == link
+                && slot
+                    .compare_exchange(link, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+        })
+    }
+
+    /// Waits for the thread that has taken the job, and takes from it what it offers.
+    fn wait(&self) {
+        // SAFETY: the job was offered, and this frame is its owner's.
+        let Shared { owner, thief, done } = unsafe { self.link.shared() };
+        let mut rounds = 0;
+        while !done.is_set() {
+            // SAFETY: seats are never freed.
+            let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
+            // Checked after the look into the slot, and so as old: what was there is part of our
+            // job, since a worker is in one job at a time.
+            let offer = thief.filter(|thief| !thief.slot.0.load(Ordering::Acquire).is_null());
+            if let Some(part) = offer.filter(|_| !done.is_set()).and_then(take_from) {
+                // SAFETY: taken just now, by this thread alone.
+                unsafe { run_taken(part, owner) };
+                rounds = 0;
+                continue;
+            }
+            rounds += 1;
+            if rounds > ROUNDS {
+                if done.wait() {
+                    wait::blocking(|| owner.parker.park());
+                }
+                return;
+            }
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
+            if rounds % 4 == 0 {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// How often to look before sleeping: some microseconds, about the price of being woken.
+const ROUNDS: u32 = 64;
+
+struct EndLease(*const Link);
+
+impl Drop for EndLease {
+    fn drop(&mut self) {
+        FORK.with(|fork| fork.end_lease(self.0));
+    }
+}
+
+/// The first closure has panicked: nobody may be left with a job in this frame.
+pub(super) struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(pub(super) &'a Job<B, RB>);
+
+impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
+    #[cold]
+    fn drop(&mut self) {
+        let job = self.0;
+        let link = &raw const job.link;
+        let private = FORK.with(|fork| {
+            let private = fork.top.get() == link;
+            if private {
+                // SAFETY: set when the job was put into the list.
+                fork.top.set(unsafe { job.link.older.get() });
+            }
+            private
+        });
+        let _lease = EndLease(link);
+        if private || job.reclaim() {
+            // SAFETY: out of the list, or taken back: nobody else has it.
+            drop(unsafe { job.take() });
+        } else {
+            job.wait();
+            // SAFETY: the latch says that the result was written, and this is the only reader.
+            drop(unsafe { (*job.result.get()).assume_init_read() });
+        }
+    }
+}

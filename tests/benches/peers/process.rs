@@ -1,0 +1,177 @@
+//! Rows 7 to 10: calls to other processes.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Goal, Row};
+use crate::python;
+use crate::role::{self, Role};
+
+#[trine::concurrent(process)]
+fn increment(number: u64) -> u64 {
+    number + 1
+}
+
+#[trine::concurrent(process, fresh)]
+fn increment_fresh(number: u64) -> u64 {
+    number + 1
+}
+
+#[trine::concurrent(process)]
+fn sum(numbers: Vec<f64>) -> f64 {
+    numbers.iter().sum()
+}
+
+fn procspawn_pool() -> Rc<procspawn::Pool> {
+    let processes = std::thread::available_parallelism().map_or(1, usize::from);
+    Rc::new(procspawn::Pool::new(processes).expect("procspawn starts"))
+}
+
+/// A child at the ends of two pipes: what the system itself takes for a round trip.
+struct Pipe {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Pipe {
+    fn open() -> Self {
+        let mut command = Role::Echo.command();
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a child starts");
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, input, output }
+    }
+
+    fn call(&mut self, number: u64) -> u64 {
+        let mut bytes = number.to_ne_bytes();
+        self.input.write_all(&bytes).unwrap();
+        self.output.read_exact(&mut bytes).unwrap();
+        u64::from_ne_bytes(bytes)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const IN_TURN: u64 = 2_000;
+
+pub(crate) fn in_turn() -> Row {
+    let pool = procspawn_pool();
+    let pipe = RefCell::new(Pipe::open());
+    let row = Row::new("7", "one `process` task, call then join, in turn")
+        .operations(IN_TURN)
+        .rounds(7)
+        .contestant("trine process", || {
+            for number in 0..IN_TURN {
+                assert_eq!(increment(number).join().expect("no task fails"), number + 1);
+            }
+        })
+        .contestant("raw pipe", move || {
+            for number in 0..IN_TURN {
+                assert_eq!(pipe.borrow_mut().call(number), number);
+            }
+        })
+        .contestant("procspawn pool", move || {
+            for number in 0..IN_TURN {
+                let task = procspawn::spawn!(in pool, (number) || number + 1);
+                assert_eq!(task.join().unwrap(), number + 1);
+            }
+        })
+        .goal(Goal::Absolute(1e-6))
+        .goal(Goal::Time("procspawn pool", 0.02));
+    python::add(row, "in_turn", IN_TURN)
+}
+
+const MANY: u64 = 100_000;
+/// As many as procspawn takes in a second or so.
+const FEW: u64 = 5_000;
+
+pub(crate) fn many() -> Row {
+    let pool = procspawn_pool();
+    let row = Row::new("8", "100,000 `process` tasks, all in flight, per task")
+        .operations(MANY)
+        .rounds(5)
+        .contestant("trine process", || {
+            let all = trine::gather((0..MANY).map(increment)).join().expect("no task fails");
+            assert_eq!(all.len() as u64, MANY);
+        })
+        .contestant("procspawn pool", move || {
+            let tasks: Vec<_> =
+                (0..FEW).map(|number| procspawn::spawn!(in pool, (number) || number + 1)).collect();
+            for mut task in tasks {
+                task.join().unwrap();
+            }
+        })
+        .of_only(FEW)
+        .goal(Goal::Absolute(0.5e-6))
+        .goal(Goal::Time("procspawn pool", 0.01));
+    python::add(row, "many", MANY)
+}
+
+/// 8 MB of them.
+const NUMBERS: usize = 1_000_000;
+
+pub(crate) fn large() -> Row {
+    let pool = procspawn_pool();
+    let numbers: Rc<Vec<f64>> = Rc::new((0..NUMBERS).map(|number| number as f64).collect());
+    let expected: f64 = numbers.iter().sum();
+    let (ours, copied, theirs) = (Rc::clone(&numbers), Rc::clone(&numbers), numbers);
+    let row = Row::new("9", "`process` task with a `Vec<f64>` of 8 MB")
+        .rounds(9)
+        .contestant("trine process", move || {
+            assert_eq!(sum(Vec::clone(&ours)).join().expect("no task fails"), expected);
+        })
+        .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
+        .contestant("procspawn pool", move || {
+            let numbers = Vec::clone(&theirs);
+            let mut task = procspawn::spawn!(in pool, (numbers) || numbers.iter().sum::<f64>());
+            assert_eq!(task.join().unwrap(), expected);
+        })
+        .goal(Goal::Time("procspawn pool", 0.15));
+    python::add(row, "large", 1)
+}
+
+/// A child's first call, counted from before the engine has done anything.
+pub(crate) fn tell_first_call() {
+    let start = Instant::now();
+    assert_eq!(increment(1).join().expect("no task fails"), 2);
+    role::tell(start.elapsed());
+}
+
+pub(crate) fn cold() -> Row {
+    let row = Row::new("10", "first `process` call from cold")
+        .rounds(15)
+        .self_timed("trine process", || Role::FirstCall.perform())
+        .self_timed("trine process, fresh", || {
+            timed(|| {
+                assert_eq!(increment_fresh(1).join().expect("no task fails"), 2);
+            })
+        })
+        .self_timed("exec of self", || {
+            timed(|| {
+                assert!(Role::Nothing.command().status().expect("the child starts").success());
+            })
+        })
+        .self_timed("procspawn::spawn", || {
+            timed(|| {
+                let mut task = procspawn::spawn(1u64, |number| number + 1);
+                assert_eq!(task.join().unwrap(), 2);
+            })
+        })
+        .goal(Goal::Time("exec of self", 1.3));
+    python::add(row, "cold", 1)
+}
+
+fn timed(run: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}

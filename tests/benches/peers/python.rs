@@ -1,0 +1,61 @@
+//! Python's pools, in a child that measures them itself and tells the time per run.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::harness::Row;
+use crate::role;
+
+/// The pools, and the module each needs.
+const POOLS: [(&str, &str); 5] = [
+    ("multiprocessing.Pool", "multiprocessing"),
+    ("ProcessPoolExecutor", "concurrent.futures"),
+    ("loky", "loky"),
+    ("pebble", "pebble"),
+    ("Python ThreadPoolExecutor", "concurrent.futures"),
+];
+
+fn script() -> &'static str {
+    include_str!("peers.py")
+}
+
+fn has(module: &str) -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", &format!("import {module}")]);
+    let status = python.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Adds Python's process pools to a row, those that this machine has.
+pub(crate) fn add(row: Row, workload: &'static str, operations: u64) -> Row {
+    POOLS[..4]
+        .iter()
+        .fold(row, |row, &(pool, module)| add_one(row, pool, module, workload, operations))
+}
+
+/// Adds Python's thread pool.
+pub(crate) fn add_threads(row: Row, workload: &'static str) -> Row {
+    let (pool, module) = POOLS[4];
+    add_one(row, pool, module, workload, 1)
+}
+
+fn add_one(
+    row: Row,
+    pool: &'static str,
+    module: &str,
+    workload: &'static str,
+    operations: u64,
+) -> Row {
+    if !has(module) {
+        return row.missing(pool);
+    }
+    // The script tells the time per operation: as many as it needs for a steady figure.
+    row.self_timed(pool, move || run(pool, workload) * operations.try_into().unwrap_or(1))
+}
+
+fn run(pool: &str, workload: &str) -> Duration {
+    let mut python = Command::new("python3");
+    python.args(["-c", script(), pool, workload]);
+    let output = python.stderr(Stdio::inherit()).output().expect("python3 starts");
+    role::seconds(&output.stdout)
+}

@@ -1,0 +1,75 @@
+//! What this executable does when it runs as its own child: work that has to be measured alone, or
+//! from its first instruction.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const VARIABLE: &str = "TRINE_BENCH_ROLE";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    IdleTrine,
+    IdleRayon,
+    IdleTokio,
+    TrickleTrine,
+    TrickleRayon,
+    TrickleTokio,
+    FirstCall,
+    Echo,
+    Nothing,
+}
+
+const ALL: [Role; 9] = [
+    Role::IdleTrine,
+    Role::IdleRayon,
+    Role::IdleTokio,
+    Role::TrickleTrine,
+    Role::TrickleRayon,
+    Role::TrickleTokio,
+    Role::FirstCall,
+    Role::Echo,
+    Role::Nothing,
+];
+
+impl Role {
+    /// The role that this process was started for.
+    pub(crate) fn own() -> Option<Self> {
+        let name = std::env::var(VARIABLE).ok()?;
+        ALL.into_iter().find(|role| format!("{role:?}") == name)
+    }
+
+    pub(crate) fn command(self) -> Command {
+        let this = std::env::current_exe().expect("this executable has a path");
+        let mut command = Command::new(this);
+        command.env(VARIABLE, format!("{self:?}"));
+        command
+    }
+
+    /// Runs a child in this role; the time that it tells.
+    pub(crate) fn perform(self) -> Duration {
+        let output = self.command().stderr(Stdio::inherit()).output().expect("the child starts");
+        seconds(&output.stdout)
+    }
+}
+
+/// A child's last line: a number of seconds.
+pub(crate) fn seconds(output: &[u8]) -> Duration {
+    let text = String::from_utf8_lossy(output);
+    let number = text.lines().last().and_then(|line| line.trim().parse().ok());
+    Duration::from_secs_f64(number.unwrap_or_else(|| panic!("a child told no time: {text:?}")))
+}
+
+/// Tells the parent a time.
+pub(crate) fn tell(time: Duration) {
+    println!("{}", time.as_secs_f64());
+}
+
+/// Sends eight bytes back for every eight that come.
+pub(crate) fn echo() {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut bytes = [0; 8];
+    while input.read_exact(&mut bytes).is_ok() {
+        output.write_all(&bytes).and_then(|()| output.flush()).expect("the parent reads");
+    }
+}
