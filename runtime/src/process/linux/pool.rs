@@ -132,7 +132,7 @@ impl Pool {
                         }
                     }
                     Err(claimed) => {
-                        state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
+                        state.queue.push_front(Waiting::Claimed(claimed));
                         return;
                     }
                 }
