@@ -34,7 +34,7 @@
 //! | the body | the task |
 //! | --- | --- |
 //! | returns | its value |
-//! | panics, also with `panic = "abort"` | `Panicked`, with message, place and, as `RUST_BACKTRACE` asks, a backtrace |
+//! | panics, also with `panic = "abort"` | `Panicked`, with message, place and backtrace |
 //! | segfaults, aborts, overflows its stack | `Crashed { signal }` |
 //! | calls `exit` | `Crashed { code }` |
 //! | wants more than its option `memory` | `MemoryLimit` |
@@ -42,6 +42,8 @@
 //! | is cancelled, or its task dropped | `Cancelled`; the worker is killed |
 //! | has a value that does not encode, or closes the engine's files | `Codec` |
 //! | finds no worker that starts | `Worker`, which says why |
+//!
+//! The backtrace is there if `RUST_BACKTRACE` asks for one.
 //!
 //! A kill takes the worker's whole process group, so children that a body started go with it.
 //! Calls that were waiting behind the one that died run elsewhere; none runs twice. When the

@@ -83,9 +83,9 @@ fn no_reply_leads_out_of_the_ring() {
             // SAFETY: within the ring, which both ends have mapped and nobody refers to.
             unsafe { ring.add(at).cast::<u32>().write_volatile(value) };
         }
-        let tail = [random(), random() % RING & !7][random() as usize % 2];
+        let tail = [random(), (random() % RING) & !7][random() as usize % 2];
         worker.words().reply_tail.0.store(tail, Release);
-        let head = random() % RING & !7;
+        let head = (random() % RING) & !7;
         if let Ok(Some((start, reply))) = parent.next_reply(head) {
             let offset = (start & (RING - 1)) + REPLY_HEAD;
             assert!(offset + reply.length <= RING);
