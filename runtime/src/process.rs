@@ -1,43 +1,79 @@
-//! The engine of `#[concurrent(process)]`: worker processes.
+//! Processes: the engine of `#[concurrent(process)]`, and what to know to use it.
+//!
+//! A process task runs in a worker: another process of the same program, which trine starts when
+//! it is first needed and keeps. A body that crashes, leaks, corrupts memory or never ends takes a
+//! worker with it and nothing else; its task is one [`Error`](crate::Error), and the next call
+//! gets another worker. A warm call costs about a microsecond; the first one starts a worker,
+//! which costs what starting the program costs.
+//!
+//! There is nothing to set up. The program is run again and taken over before its `main`, so it
+//! works in any binary, test, doctest or example. Only a library that is loaded by a program of
+//! another language has no executable to run; there each call is an error that says so.
+//!
+//! # What crosses
+//! * Arguments and results are encoded by serde: `Serialize` and `Deserialize` both. Arguments may
+//!   be references (`&str`, `&[T]`, `&T`); they are encoded at the call.
+//! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, go in one piece, at the speed of
+//!   memory. [`Shared`] slices are not copied at all.
+//! * The encoding does not describe itself, so `#[serde(untagged)]`, `flatten`, internally tagged
+//!   enums, `skip_serializing_if` and JSON values do not cross: a
+//!   [`Codec`](crate::ErrorKind::Codec) error says which.
+//! * Function, type and const generics cross by themselves: the worker has the same code.
+//!
+//! # What a worker inherits
+//! The environment, the working directory, stdout and stderr. Not `main` and what it did: statics
+//! have their first values, and keep what bodies make of them from call to call, one copy in each
+//! worker. Arguments of the program are not passed on, stdin is empty, other open files are not
+//! inherited. A body runs on the worker's main thread, one at a time; what it printed is written
+//! before its task ends. Threads that a body leaves behind run on beside later calls.
+//!
+//! Process tasks may call process tasks, eight deep; a worker's own pool has one worker unless
+//! `TRINE_PROCESSES` says otherwise, since the cores are taken.
+//!
+//! # How calls end
+//! | the body | the task |
+//! | --- | --- |
+//! | returns | its value |
+//! | panics, also with `panic = "abort"` | `Panicked`, with message, place and backtrace |
+//! | segfaults, aborts, overflows its stack | `Crashed { signal }` |
+//! | calls `exit` | `Crashed { code }` |
+//! | wants more than its option `memory` | `MemoryLimit` |
+//! | goes past its `timeout`, or a deadline | `TimedOut`; the worker is killed |
+//! | is cancelled, or its task dropped | `Cancelled`; the worker is killed |
+//! | has a value that does not encode, or closes the engine's files | `Codec` |
+//! | finds no worker that starts | `Worker`, which says why |
+//!
+//! The backtrace is there if `RUST_BACKTRACE` asks for one.
+//!
+//! A kill takes the worker's whole process group, so children that a body started go with it.
+//! Calls that were waiting behind the one that died run elsewhere; none runs twice. When the
+//! program ends, in whatever way (`kill -9`, Ctrl-C), its workers and their children end in that
+//! moment.
+//!
+//! # How many workers
+//! As many as cores, started as calls find the others busy; [`Config`](crate::Config) or
+//! `TRINE_PROCESSES` sets another number. More than cores pays only for bodies that wait. Functions
+//! with `memory` have workers of their own for each limit, and `fresh` functions a new one for each
+//! call. An idle worker costs its memory and no time.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use self::call::{Code, Job, ProcessCall};
-use self::message::Message;
-use self::wire::WireError;
 use crate::cross::process::{Arguments, Output};
-use crate::error::Error;
 use crate::function::Function;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
-use crate::{panic, retry, sequential};
 
-pub use self::shared::Shared;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(not(target_os = "linux"))]
+use self::elsewhere as engine;
+#[cfg(target_os = "linux")]
+use self::linux as engine;
+
+#[cfg(target_os = "linux")]
+pub use self::linux::shared::Shared;
 pub use crate::cross::process::Owned;
-
-mod call;
-mod channel;
-mod constructors;
-mod control;
-mod dispatcher;
-mod files;
-mod forks;
-mod harvest;
-mod image;
-mod lifeline;
-mod link;
-mod memory;
-mod message;
-mod outbox;
-mod output;
-mod pool;
-mod report;
-mod shared;
-mod spin;
-mod startup;
-mod wire;
-mod worker;
 
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///
@@ -55,11 +91,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    let code = Code::new::<A, B>(body);
-    match encode(function.name(), arguments) {
-        Ok(message) => launch(function, message, code),
-        Err(error) => sequential::done(function.name(), Err(error)),
-    }
+    engine::spawn(function, arguments, body)
 }
 
 /// The same for a function with `retries`; `failed` says which values count as failures.
@@ -85,14 +117,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    let code = Code::new::<A, B>(body);
-    match encode(function.name(), arguments) {
-        Ok(message) => {
-            let attempt = move |message| launch(function, message, code);
-            retry::spawn(function, message, attempt, failed)
-        }
-        Err(error) => sequential::done(function.name(), Err(error)),
-    }
+    engine::spawn_retrying(function, arguments, body, failed)
 }
 
 /// The same for a function with `scoped`. Nothing of a process task borrows once it is started;
@@ -134,54 +159,4 @@ where
     T: Output + 'static,
 {
     scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
-}
-
-fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message, Error> {
-    panic::catch(function, || Message::encode(&arguments))?
-        .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
-}
-
-fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
-where
-    T: DeserializeOwned + Send + 'static,
-{
-    if sequential::is_on() {
-        return sequential::done(function.name(), round_trip(function.name(), &message, code));
-    }
-    match locate(function.name(), message, code) {
-        Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
-        Err(error) => sequential::done(function.name(), Err(error)),
-    }
-}
-
-/// Finds the code in the executable that a worker runs too.
-fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
-    if forks::is_child() {
-        let why = "this process was forked from one whose workers it cannot use";
-        return Err(call::worker_error(function, why));
-    }
-    let distance = |address: usize| {
-        image::distance(address).ok_or_else(|| {
-            let why = "its code lies in a library, not in the executable that a worker runs";
-            call::worker_error(function, why)
-        })
-    };
-    Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
-}
-
-/// Runs a body here, from the bytes and to the bytes that a worker would see.
-fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
-where
-    T: DeserializeOwned,
-{
-    let codec = |error: WireError| call::codec(function, &error.to_string());
-    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
-    let files = supplied(&message.files)?;
-    let result = panic::catch(function, || {
-        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
-    });
-    let result = result?.map_err(codec)?;
-    let files = supplied(&result.files)?;
-    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
-        .map_err(codec)
 }

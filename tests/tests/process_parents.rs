@@ -27,6 +27,7 @@ fn forever() {
 
 /// Leaves a child behind, and tells both.
 #[concurrent(process)]
+#[expect(clippy::zombie_processes, reason = "it is to be there when this process is killed")]
 fn forever_with_a_child() {
     let child = Command::new("sleep").arg("1000").spawn().unwrap();
     println!("{} {}", std::process::id(), child.id());

@@ -24,7 +24,7 @@ impl ParentEnd {
         unsafe { &*self.memory.start().add(HALF).cast() }
     }
 
-    fn requests(&self) -> Ring {
+    pub(super) fn requests(&self) -> Ring {
         // SAFETY: within the memory.
         Ring(unsafe { self.memory.start().add(WORDS) })
     }

@@ -101,7 +101,7 @@ impl Slot {
 
     /// Sends a call; gives it back when the worker cannot take it now. Says whether the worker
     /// has to be woken.
-    pub(super) fn send(&mut self, claimed: Claimed) -> Result<bool, Claimed> {
+    pub(super) fn send(&mut self, claimed: Claimed) -> Result<bool, Box<Claimed>> {
         let number = self.first + self.pending.len() as u64;
         let mut head = RequestHead {
             length: 0,
@@ -118,14 +118,14 @@ impl Slot {
             Some(bytes) => {
                 head.length = bytes.len() as u32;
                 if head.files > 0 && !self.send_files(&claimed.job.message, None) {
-                    return Err(claimed);
+                    return Err(Box::new(claimed));
                 }
                 self.link.channel.write_request(self.tail, self.taken, &head, bytes)
             }
             None => self.write_large(&mut head, &claimed.job.message),
         };
         let Some(start) = written else {
-            return Err(claimed);
+            return Err(Box::new(claimed));
         };
         let end = start.wrapping_add(record(HEAD, head.length));
         self.book(number, start, end, head.flags & LARGE != 0, claimed);

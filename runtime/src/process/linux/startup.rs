@@ -49,20 +49,27 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     // SAFETY: no other thread exists before `main`, unless a constructor of others started one
     // that reads the environment right now.
     unsafe { env::remove_var(VARIABLE) };
-    let taken_over = ticket.ok_or_else(|| format!("{VARIABLE} is not what a parent sets"));
-    match taken_over.and_then(|ticket| ticket.check().map_err(|why| why.to_string())) {
-        Ok((ticket, socket)) => {
-            DEPTH.store(ticket.depth, Ordering::Relaxed);
-            constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
-            match start(socket, ticket.token) {
-                Ok(worker) => worker.serve(),
-                Err(error) => worker::leave(&format!("trine worker could not start: {error}")),
-            }
-        }
-        Err(why) => {
-            let _ = REFUSED.set(why);
-        }
+    let Some(ticket) = ticket else {
+        let _ = REFUSED.set(format!("{VARIABLE} is not what a parent sets"));
+        return;
+    };
+    // From here on this is a worker or nothing: if its parent has gone meanwhile, say, it must
+    // not go on as the program that it looks like.
+    let socket = ticket.check().unwrap_or_else(|error| could_not_start(&error));
+    DEPTH.store(ticket.depth, Ordering::Relaxed);
+    constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+    match start(socket, ticket.token) {
+        Ok(worker) => worker.serve(),
+        Err(error) => could_not_start(&error),
     }
+}
+
+fn could_not_start(error: &io::Error) -> ! {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        // The parent is gone, and nobody wants to know.
+        std::process::exit(1);
+    }
+    worker::leave(&format!("trine worker could not start: {error}"))
 }
 
 /// What a parent tells in the environment.
@@ -89,11 +96,11 @@ impl Ticket {
     }
 
     /// Whether the parent is the one who wrote this; takes the socket that it left as stdin.
-    fn check(self) -> io::Result<(Self, OwnedFd)> {
+    fn check(&self) -> io::Result<OwnedFd> {
         let parent =
             rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
         if parent != Some(self.parent) {
-            return Err(io::Error::other("its parent is not the one that started it"));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let stdin = io::stdin();
         let peer = rustix::net::sockopt::socket_peercred(&stdin)?;
@@ -102,7 +109,7 @@ impl Ticket {
         }
         let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?;
         empty_stdin()?;
-        Ok((self, socket))
+        Ok(socket)
     }
 }
 
@@ -146,6 +153,9 @@ impl Hello {
 fn start(socket: OwnedFd, token: u128) -> io::Result<worker::Worker> {
     let mut bytes = [0; Hello::LENGTH];
     let (length, files) = control::receive_into(socket.as_fd(), &mut bytes, RecvFlags::empty())?;
+    if length == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let Ok([memory, lifeline]) = <[OwnedFd; 2]>::try_from(files) else {
         return Err(io::Error::other("the parent's greeting brings no memory"));
     };

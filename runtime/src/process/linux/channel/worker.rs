@@ -17,7 +17,7 @@ impl WorkerEnd {
         unsafe { &*self.requests.start().cast() }
     }
 
-    fn words(&self) -> &WorkerWords {
+    pub(super) fn words(&self) -> &WorkerWords {
         // SAFETY: as above; this half is ours to write.
         unsafe { &*self.replies.start().cast() }
     }
@@ -27,7 +27,7 @@ impl WorkerEnd {
         Ring(unsafe { self.requests.start().add(WORDS) })
     }
 
-    fn reply_ring(&self) -> Ring {
+    pub(super) fn reply_ring(&self) -> Ring {
         // SAFETY: within the half.
         Ring(unsafe { self.replies.start().add(WORDS) })
     }

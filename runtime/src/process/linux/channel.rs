@@ -228,3 +228,6 @@ fn sleep_on(word: &AtomicU32, seen: u32) {
 
 mod parent;
 mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use super::*;
+
+fn random() -> impl FnMut() -> u32 {
+    let mut state = 0x2545_f491_u32;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    }
+}
+
+fn ends() -> (ParentEnd, WorkerEnd) {
+    let parent = ParentEnd::new().unwrap();
+    let worker = WorkerEnd::open(parent.file()).unwrap();
+    (parent, worker)
+}
+
+/// Every request arrives whole, however the ring's end falls, and none is written over before it
+/// is freed.
+#[test]
+fn requests_of_all_lengths_go_round_the_ring() {
+    let (parent, worker) = ends();
+    let mut random = random();
+    let (mut tail, mut read) = (0, 0);
+    for number in 0..5_000_u64 {
+        let bytes = vec![number as u8; random() as usize % INLINE_MAX];
+        let head = RequestHead {
+            length: bytes.len() as u32,
+            flags: 0,
+            files: 0,
+            number,
+            invoke: 0,
+            body: 0,
+            withdrawn: 0,
+            reserved: 0,
+        };
+        let start = parent.write_request(tail, read, &head, &bytes).unwrap();
+        tail = start.wrapping_add(record(HEAD, head.length));
+        parent.publish_requests(tail);
+        let (start, seen) = worker.next_request(read).unwrap().unwrap();
+        assert_eq!((seen.number, seen.length), (number, head.length));
+        assert_eq!(*parent.request_bytes(start), *bytes);
+        read = start.wrapping_add(record(HEAD, seen.length));
+    }
+    // Without being read it fills up, and says so.
+    let bytes = [0; 1000];
+    let head = RequestHead { length: 1000, ..worker_head() };
+    let mut written = 0;
+    while let Some(start) = parent.write_request(tail, read, &head, &bytes) {
+        tail = start.wrapping_add(record(HEAD, 1000));
+        written += 1;
+    }
+    assert!((200..=RING / 1000).contains(&written), "{written}");
+}
+
+fn worker_head() -> RequestHead {
+    RequestHead {
+        length: 0,
+        flags: 0,
+        files: 0,
+        number: 0,
+        invoke: 0,
+        body: 0,
+        withdrawn: 0,
+        reserved: 0,
+    }
+}
+
+/// Whatever a worker writes, the parent finds a reply that lies within the ring, or none, or
+/// calls it corrupt. The body of a fuzzer, bounded.
+#[test]
+fn no_reply_leads_out_of_the_ring() {
+    let (parent, worker) = ends();
+    let mut random = random();
+    let ring = worker.reply_ring().0;
+    let mut found = 0;
+    for _ in 0..20_000 {
+        for _ in 0..8 {
+            // Mostly lengths that could be, at places where a head could be.
+            let at = (random() & (RING - 1) & !7) as usize;
+            let value = [SKIP, 8, 0, random(), random() % RING][random() as usize % 5];
+            // SAFETY: within the ring, which both ends have mapped and nobody refers to.
+            unsafe { ring.add(at).cast::<u32>().write_volatile(value) };
+        }
+        let tail = [random(), (random() % RING) & !7][random() as usize % 2];
+        worker.words().reply_tail.0.store(tail, Release);
+        let head = (random() % RING) & !7;
+        if let Ok(Some((start, reply))) = parent.next_reply(head) {
+            let offset = (start & (RING - 1)) + REPLY_HEAD;
+            assert!(offset + reply.length <= RING);
+            found += 1;
+        }
+    }
+    assert!(found > 100, "the run tries too little: {found}");
+}
+
+/// The two sides never both believe that a call is theirs.
+#[test]
+fn a_request_is_withdrawn_or_begun() {
+    let (parent, worker) = ends();
+    let start = parent.write_request(0, 0, &worker_head(), &[]).unwrap();
+    for number in 1..500 {
+        // As if it had been written anew.
+        parent.reset_withdrawn(start);
+        let (withdrawn, begun) = std::thread::scope(|scope| {
+            let begun = scope.spawn(|| worker.begin(number, start));
+            let withdrawn = parent.withdraw(start, number);
+            (withdrawn, begun.join().unwrap())
+        });
+        assert!(!(withdrawn && begun), "{number}");
+    }
+}
+
+impl ParentEnd {
+    fn reset_withdrawn(&self, start: u32) {
+        let at = self.requests().at(start);
+        // SAFETY: a request was written there, and no other thread runs now.
+        unsafe { at.cast::<RequestHead>().write(worker_head()) };
+    }
+}
