@@ -164,8 +164,11 @@ fn fallback() -> &'static Handle {
         .handle()
 }
 
+/// The arguments, and what makes a future of them.
+type Job<A, F> = (A, fn(A) -> F);
+
 struct AsyncCall<A, T, F> {
-    job: JobCell<(A, fn(A) -> F), T>,
+    job: JobCell<Job<A, F>, T>,
     runtime: Handle,
     /// Set once tokio has the task.
     abort: OnceLock<AbortHandle>,

@@ -85,13 +85,11 @@ impl Config {
 }
 
 /// How many threads run at once.
-#[allow(dead_code, reason = "the modes are features")]
 pub(crate) fn threads() -> usize {
     settled().threads
 }
 
 /// How many worker processes are kept.
-#[allow(dead_code, reason = "the modes are features")]
 pub(crate) fn processes() -> usize {
     settled().processes
 }

@@ -174,7 +174,6 @@ impl Error {
 
     /// Adds the backtrace that a worker process took of its panic.
     #[cfg(feature = "process")]
-    #[allow(dead_code, reason = "other platforms have no worker processes")]
     pub(crate) fn with_backtrace(mut self, backtrace: Option<String>) -> Self {
         self.inner.backtrace = backtrace;
         self

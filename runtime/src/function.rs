@@ -114,7 +114,6 @@ impl Function {
 }
 
 /// What the engines ask.
-#[allow(dead_code, reason = "each is asked by some of the modes, which are features")]
 impl Function {
     pub(crate) const fn time_allowed(&self) -> Option<Duration> {
         self.timeout
@@ -152,7 +151,6 @@ impl Function {
 #[derive(Debug)]
 pub(crate) struct Habit(AtomicU8);
 
-#[allow(dead_code, reason = "asked by the threads engine, which is a feature")]
 impl Habit {
     const BLOCKS: u8 = 3;
     const MOST: u8 = 8;

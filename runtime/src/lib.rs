@@ -1,6 +1,11 @@
 //! One attribute, three ways to run a function concurrently.
 
 #![deny(unsafe_code)]
+// The core serves all modes; where one is left out, what only that one uses lies idle.
+#![cfg_attr(
+    not(all(feature = "threads", feature = "process", feature = "async")),
+    allow(dead_code, unused_imports)
+)]
 
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;

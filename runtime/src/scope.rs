@@ -22,7 +22,6 @@ mod call;
 mod job;
 
 pub use call::ScopedTask;
-#[allow(unused_imports, reason = "each is used by some of the modes, which are features")]
 pub(crate) use call::{adopt, launch, launch_future, launch_retrying, launch_retrying_future};
 pub(crate) use job::{FutureJob, Job};
 

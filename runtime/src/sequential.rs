@@ -50,7 +50,8 @@ pub(crate) fn is_on() -> bool {
     static EVERYWHERE: OnceLock<bool> = OnceLock::new();
     DEPTH.try_with(Cell::get).is_ok_and(|depth| depth > 0)
         || *EVERYWHERE.get_or_init(|| {
-            std::env::var_os("TRINE_SEQUENTIAL").is_some_and(|value| value != "0" && value != "")
+            std::env::var_os("TRINE_SEQUENTIAL")
+                .is_some_and(|value| value != "0" && !value.is_empty())
         })
 }
 

@@ -2,28 +2,28 @@
 
 use trine::Task;
 
-pub struct Mode {
-    pub name: &'static str,
+pub(crate) struct Mode {
+    pub(crate) name: &'static str,
     /// One more.
-    pub value: fn(u32) -> Task<u32>,
+    pub(crate) value: fn(u32) -> Task<u32>,
     /// Returns `Err`.
-    pub fails: fn(u32) -> Task<Result<u32, String>>,
-    pub panics: fn(u32) -> Task<u32>,
+    pub(crate) fails: fn(u32) -> Task<Result<u32, String>>,
+    pub(crate) panics: fn(u32) -> Task<u32>,
     /// Aborts, where that does not end the test too.
-    pub crashes: Option<fn(u32) -> Task<u32>>,
+    pub(crate) crashes: Option<fn(u32) -> Task<u32>>,
     /// Comes to the gate, and returns 7 when let go.
-    pub gated: fn(u16) -> Task<u32>,
+    pub(crate) gated: fn(u16) -> Task<u32>,
     /// The same, one at a time.
-    pub limited: fn(u16) -> Task<u32>,
+    pub(crate) limited: fn(u16) -> Task<u32>,
     /// Comes to the gate, and returns 8 when it sees that it is cancelled.
-    pub polite: fn(u16) -> Task<u32>,
+    pub(crate) polite: fn(u16) -> Task<u32>,
     /// The same, with a deadline of 50 ms.
-    pub hangs: fn(u16) -> Task<u32>,
+    pub(crate) hangs: fn(u16) -> Task<u32>,
     /// Does what the gate says: panic, error or value; three attempts.
-    pub retried: fn(u16) -> Task<Result<u32, String>>,
+    pub(crate) retried: fn(u16) -> Task<Result<u32, String>>,
 }
 
-pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
+pub(crate) const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 macro_rules! blocking_mode {
     ($module:ident, $mode:ident, $crashes:expr) => {
@@ -32,7 +32,7 @@ macro_rules! blocking_mode {
             use std::net::TcpStream;
             use trine::concurrent;
 
-            pub const MODE: super::Mode = super::Mode {
+            pub(crate) const MODE: super::Mode = super::Mode {
                 name: stringify!($mode),
                 value,
                 fails,
@@ -126,7 +126,7 @@ mod asynchronous {
     use tokio::net::TcpStream;
     use trine::concurrent;
 
-    pub const MODE: super::Mode = super::Mode {
+    pub(crate) const MODE: super::Mode = super::Mode {
         name: "async",
         value,
         fails,
