@@ -223,8 +223,8 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         if self.job.function().time_allowed().is_none() {
             let call = Arc::as_ptr(&self);
             let ran = worker::attributed(self.job.function(), || self.run());
-            if let Some(seat) = seat::mine_if_any().filter(|_| ran) {
-                seat.take_back(call);
+            if ran && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
+                pool::pool().published();
             }
         }
     }

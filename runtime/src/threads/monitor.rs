@@ -11,8 +11,8 @@
 //! many from tick to tick, so that a queue full of unknown waits is started in milliseconds. Who
 //! ends a task while more permits are out than there are gives one back.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const MOST_LENT: usize = 64;
 pub(super) const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
 pub(super) struct Monitor {
-    started: Once,
+    starting: Mutex<()>,
     lives: AtomicBool,
     parker: Parker,
 }
@@ -49,21 +49,31 @@ struct Sight {
 
 impl Monitor {
     pub(super) fn new() -> Self {
-        Self { started: Once::new(), lives: AtomicBool::new(false), parker: Parker::new() }
+        Self { starting: Mutex::new(()), lives: AtomicBool::new(false), parker: Parker::new() }
     }
 
     /// Wakes the monitor. False if there is none: its thread could not be made.
     #[cold]
     pub(super) fn start(&self, pool: &'static Pool) -> bool {
-        self.started.call_once(|| {
-            let name = "trine-monitor".to_owned();
-            let thread = thread::Builder::new().name(name).spawn(|| Watch::new().run());
-            self.lives.store(thread.is_ok(), Ordering::Release);
-        });
-        let lives = self.lives.load(Ordering::Acquire);
+        let lives = self.lives.load(Ordering::Acquire) || self.come_to_life();
         if lives && pool.crew.watch() {
             self.parker.unpark();
         }
+        lives
+    }
+}
+
+impl Monitor {
+    /// Makes the thread. Tried again each time, since a system that has no thread to give may have
+    /// one later.
+    fn come_to_life(&self) -> bool {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.lives.load(Ordering::Acquire) {
+            return true;
+        }
+        let name = "trine-monitor".to_owned();
+        let lives = thread::Builder::new().name(name).spawn(|| Watch::new().run()).is_ok();
+        self.lives.store(lives, Ordering::Release);
         lives
     }
 }

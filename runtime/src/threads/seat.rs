@@ -278,10 +278,12 @@ impl Seat {
     }
 
     /// Takes the shell of a task that was claimed just now back off the end of one's own deque,
-    /// with others that lie there.
+    /// with others that lie there. True if a task was in a thief's way meanwhile, that is, nowhere
+    /// to be seen: to be followed by [`Crew::published`](super::crew::Crew::published).
     #[inline]
-    pub(super) fn take_back<T>(&self, claimed: *const T) {
-        let mut found = false;
+    #[must_use]
+    pub(super) fn take_back<T>(&self, claimed: *const T) -> bool {
+        let (mut found, mut hidden) = (false, false);
         while let Some(item) = self.deque().pop() {
             if Arc::as_ptr(&item).addr() == claimed.addr() {
                 found = true;
@@ -290,6 +292,8 @@ impl Seat {
                 }
             } else if item.is_queued() {
                 self.deque().push(item);
+                FLAGS.raise(self.index);
+                hidden = true;
                 break;
             } else {
                 self.buried.set(self.buried.get().saturating_sub(1));
@@ -299,6 +303,7 @@ impl Seat {
             self.buried.set(self.buried.get() + 1);
             BURIED.fetch_add(1, Ordering::Relaxed);
         }
+        hidden
     }
 
     /// Takes the newest task of one's own deque.
