@@ -21,7 +21,8 @@ fn annotated() -> String {
         let _ = writeln!(
             source,
             "#[trine::concurrent(threads)]\n\
-             pub(crate) fn function_{number}(text: String, count: usize) -> Option<(String, usize)> {{\n    \
+             pub(crate) fn function_{number}(text: String, count: usize) \
+             -> Option<(String, usize)> {{\n    \
              {BODY}\n}}"
         );
         source
@@ -35,7 +36,8 @@ fn handwritten() -> String {
             source,
             "pub fn function_{number}(text: String, count: usize) \
              -> ::trine::Task<Option<(String, usize)>> {{\n    \
-             static FUNCTION: ::trine::Function = ::trine::Function::new(\"function_{number}\");\n    \
+             static FUNCTION: ::trine::Function = \
+             ::trine::Function::new(\"function_{number}\");\n    \
              ::trine::threads::spawn(&FUNCTION, (text, count), \
              |(text, count): (String, usize)| -> Option<(String, usize)> {{\n    {BODY}\n}})\n}}"
         );

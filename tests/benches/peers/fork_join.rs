@@ -90,16 +90,15 @@ fn list_plain(n: u32) -> u64 {
 }
 
 pub(crate) fn unbalanced() -> Row {
+    fn keep<T>(value: T) {
+        std::hint::black_box(value);
+    }
     Row::new("1", "`join` down a list of 10,000, per join")
         .operations(DEPTH.into())
         .rounds(51)
-        .contestant("trine::join", || drop(std::hint::black_box(list_trine(DEPTH))))
-        .contestant("chili", || {
-            drop(std::hint::black_box(list_chili(DEPTH, &mut chili::Scope::global())));
-        })
-        .contestant("rayon::join", || {
-            drop(std::hint::black_box(list_rayon(DEPTH)));
-        })
-        .contestant("plain recursion", || drop(std::hint::black_box(list_plain(DEPTH))))
+        .contestant("trine::join", || keep(list_trine(DEPTH)))
+        .contestant("chili", || keep(list_chili(DEPTH, &mut chili::Scope::global())))
+        .contestant("rayon::join", || keep(list_rayon(DEPTH)))
+        .contestant("plain recursion", || keep(list_plain(DEPTH)))
         .goal(Goal::Time("chili", 1.1))
 }

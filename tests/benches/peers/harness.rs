@@ -146,7 +146,7 @@ impl Row {
         eprintln!("{:>3} {} …", self.number, self.workload);
         let mut threads = Vec::new();
         for contestant in &mut self.contestants {
-            threads.push(peak_threads(|| drop((contestant.run)())));
+            threads.push(peak_threads(|| _ = (contestant.run)()));
         }
         let mut samples = vec![Vec::new(); self.contestants.len()];
         for _ in 0..self.rounds {

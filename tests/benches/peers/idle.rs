@@ -34,8 +34,8 @@ fn trickle(mut task: impl FnMut()) {
 /// What a child of this role does.
 pub(crate) fn play(role: Role) {
     let run = |tell: fn(&mut dyn FnMut()), mut task: Box<dyn FnMut()>| tell(&mut *task);
-    let (idle, trickle): (fn(&mut dyn FnMut()), fn(&mut dyn FnMut())) =
-        (|task| idle(task), |task| trickle(task));
+    type Tell = fn(&mut dyn FnMut());
+    let (idle, trickle): (Tell, Tell) = (|task| idle(task), |task| trickle(task));
     let tokio = || {
         let tokio = tokio_runtime();
         Box::new(move || drop(tokio.spawn_blocking(|| {})))

@@ -31,7 +31,8 @@ fn main() {
     procspawn::init();
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let rows: [(&str, &str, fn() -> Row); 15] = [
+    type Named = (&'static str, &'static str, fn() -> Row);
+    let rows: [Named; 15] = [
         ("1", "fork-join", fork_join::fib),
         ("1", "unbalanced", fork_join::unbalanced),
         ("2", "spawn-gather", spawning::many),

@@ -106,7 +106,7 @@ pub(crate) fn many() -> Row {
         .contestant("procspawn pool", move || {
             let tasks: Vec<_> =
                 (0..FEW).map(|number| procspawn::spawn!(in pool, (number) || number + 1)).collect();
-            for mut task in tasks {
+            for task in tasks {
                 task.join().unwrap();
             }
         })
@@ -132,7 +132,7 @@ pub(crate) fn large() -> Row {
         .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
         .contestant("procspawn pool", move || {
             let numbers = Vec::clone(&theirs);
-            let mut task = procspawn::spawn!(in pool, (numbers) || numbers.iter().sum::<f64>());
+            let task = procspawn::spawn!(in pool, (numbers) || numbers.iter().sum::<f64>());
             assert_eq!(task.join().unwrap(), expected);
         })
         .goal(Goal::Time("procspawn pool", 0.15));
@@ -162,7 +162,7 @@ pub(crate) fn cold() -> Row {
         })
         .self_timed("procspawn::spawn", || {
             timed(|| {
-                let mut task = procspawn::spawn(1u64, |number| number + 1);
+                let task = procspawn::spawn(1u64, |number| number + 1);
                 assert_eq!(task.join().unwrap(), 2);
             })
         })

@@ -1,3 +1,5 @@
+//! The rings: records of every size around the end, and nonsense from the other side.
+
 use super::*;
 
 fn random() -> impl FnMut() -> u32 {

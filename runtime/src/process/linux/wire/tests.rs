@@ -1,3 +1,5 @@
+//! The format: what goes in comes out, and no bytes that come in do harm.
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Debug;
 
