@@ -3,10 +3,10 @@
 //! A concurrent function goes through three steps, a module each, and comes out as an ordinary
 //! function that starts its old body elsewhere:
 //!
-//! 1. parse: [`args`] reads what stands in `#[concurrent(…)]`, [`function`] the item below it.
+//! 1. parse: `args` reads what stands in `#[concurrent(…)]`, `function` the item below it.
 //!    The body is carried as one opaque token tree and never looked into.
-//! 2. [`check`] compares the two and says everything that is wrong, at once, with remedies.
-//! 3. [`expand`] writes the new function. Whatever went wrong, it still writes one with the
+//! 2. `check` compares the two and says everything that is wrong, at once, with remedies.
+//! 3. `expand` writes the new function. Whatever went wrong, it still writes one with the
 //!    signature that callers were promised, so that one mistake stays one error.
 #![forbid(unsafe_code)]
 

@@ -6,12 +6,11 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
-use tokio::task::AbortHandle;
+use tokio::runtime::{self, Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
@@ -21,7 +20,7 @@ use crate::limit::Admit;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{config, current, panic, retry, sequential};
+use crate::{config, panic, retry, sequential};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -63,13 +62,15 @@ where
         });
         return sequential::done(function.name(), result);
     }
+    let is_alone = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
     let call = Arc::new(AsyncCall {
-        job: JobCell::new(function, (arguments, body)),
-        runtime,
-        abort: OnceLock::new(),
+        job: JobCell::new(function, "async", (arguments, body)),
+        home: is_alone.then(|| runtime.id()),
+        runtime: function.limiter().map(|_| runtime.clone()),
+        waker: Mutex::new(None),
     });
     match function.limiter() {
-        None => call.start(),
+        None => drop(runtime.spawn(drive(Driver(call.clone())))),
         Some(limiter) => limiter.enter(call.clone()),
     }
     Task::new(call)
@@ -169,30 +170,17 @@ type Job<A, F> = (A, fn(A) -> F);
 
 struct AsyncCall<A, T, F> {
     job: JobCell<Job<A, F>, T>,
-    runtime: Handle,
-    /// Set once tokio has the task.
-    abort: OnceLock<AbortHandle>,
+    /// The current-thread runtime that has to run it, if it is one.
+    home: Option<runtime::Id>,
+    /// Where to start it when there is a place, if the function has a limit.
+    runtime: Option<Handle>,
+    /// Whom to tell of a cancel: set while the body waits.
+    waker: Mutex<Option<Waker>>,
 }
 
-impl<A, T, F> AsyncCall<A, T, F>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    fn start(self: &Arc<Self>) {
-        let abort = self.runtime.spawn(drive(Arc::clone(self))).abort_handle();
-        let _ = self.abort.set(abort);
-        // A cancel in between found no handle and left the abort to us.
-        if self.job.cell().is_cancel_requested() {
-            self.abort();
-        }
-    }
-
-    fn abort(&self) {
-        if let Some(abort) = self.abort.get() {
-            abort.abort();
-        }
+impl<A, T, F> AsyncCall<A, T, F> {
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,8 +192,8 @@ where
 {
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
-        if admitted {
-            self.start();
+        if admitted && let Some(runtime) = &self.runtime {
+            runtime.spawn(drive(Driver(Arc::clone(&self))));
         }
         admitted
     }
@@ -226,54 +214,91 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        if let Err(why) = self.job.revoke(why) {
-            self.cell().request_cancel();
-            if why.is_timeout() {
-                let _ = self.cell().finish(Err(why));
-            }
+        let Err(why) = self.job.revoke(why) else { return };
+        self.cell().request_cancel();
+        if why.is_timeout() {
+            let _ = self.cell().finish(Err(why));
         }
-        // tokio drops the future at its next await, and the driver with it says `Cancelled`.
-        self.abort();
+        // A body that is being polled right now looks at the request when it comes to its await.
+        let waker = self.waker().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn needs_this_thread(&self) -> bool {
-        self.runtime.runtime_flavor() == RuntimeFlavor::CurrentThread
-            && Handle::try_current().is_ok_and(|here| here.id() == self.runtime.id())
+        self.home.is_some() && Handle::try_current().ok().map(|here| here.id()) == self.home
     }
 }
 
-/// What tokio runs: the body, and the cell's end.
-async fn drive<A, T, F>(call: Arc<AsyncCall<A, T, F>>)
+/// A call in tokio's hands. Wherever tokio drops it, its runtime's shutdown included, the task
+/// ends.
+struct Driver<A, T, F>(Arc<AsyncCall<A, T, F>>)
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static;
+
+impl<A, T, F> Drop for Driver<A, T, F>
 where
     A: Send + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
+    fn drop(&mut self) {
+        let Self(call) = self;
+        if !call.cell().is_finished()
+            && let Err(why) = call.job.revoke(Error::cancelled(call.name()))
+        {
+            let _ = call.cell().finish(Err(why));
+        }
+    }
+}
+
+/// What tokio runs: the body, and the cell's end.
+async fn drive<A, T, F>(driver: Driver<A, T, F>)
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    // Locals are dropped from the last to the first, and the driver after them: when tokio drops
+    // this future at an await, the body's values go before the task ends.
+    let Driver(call) = &driver;
     let Some(Claim { job: (arguments, body), place: _place }) = call.job.claim() else {
         return;
     };
     let function = call.job.function();
-    // Locals are dropped from the last to the first: when tokio drops this future at an await, the
-    // body's values go before the task ends as cancelled, and its place is freed after.
-    let _end = EndsCancelled(&*call);
-    let _alarm = function.time_allowed().map(|allowed| deadline(&call, allowed));
-    let state = call.cell().state();
-    let result = match panic::catch(function.name(), || body(arguments)) {
+    let _alarm = function.time_allowed().map(|allowed| deadline(call, allowed));
+    let cell = call.cell();
+    let result = match cell.run(|| panic::catch(function.name(), || body(arguments))) {
         Err(error) => Err(error),
         Ok(future) => {
             let mut future = pin!(future);
             poll_fn(|context| {
-                let poll = || current::run(state, || future.as_mut().poll(context));
-                match panic::catch(function.name(), poll) {
-                    Ok(poll) => poll.map(Ok),
-                    Err(error) => Poll::Ready(Err(error)),
+                let poll = || panic::catch(function.name(), || future.as_mut().poll(context));
+                match cell.run(poll) {
+                    Ok(Poll::Ready(value)) => return Poll::Ready(Ok(value)),
+                    Ok(Poll::Pending) => {}
+                    Err(error) => return Poll::Ready(Err(error)),
                 }
+                note(&mut call.waker(), context.waker());
+                if cell.is_cancel_requested() {
+                    return Poll::Ready(Err(Error::cancelled(function.name())));
+                }
+                Poll::Pending
             })
             .await
         }
     };
-    if let Err(late) = call.cell().finish(result) {
+    if let Err(late) = cell.finish(result) {
         panic::drop_quietly(late);
+    }
+}
+
+fn note(slot: &mut Option<Waker>, waker: &Waker) {
+    if !slot.as_ref().is_some_and(|noted| noted.will_wake(waker)) {
+        *slot = Some(waker.clone());
     }
 }
 
@@ -290,15 +315,4 @@ where
             call.cancel(why);
         }
     })
-}
-
-/// Ends the task when its future is dropped unfinished: aborted, or its runtime shut down.
-struct EndsCancelled<'a, T>(&'a dyn Call<T>);
-
-impl<T> Drop for EndsCancelled<'_, T> {
-    fn drop(&mut self) {
-        if !self.0.cell().is_finished() {
-            let _ = self.0.cell().finish(Err(Error::cancelled(self.0.name())));
-        }
-    }
 }

@@ -19,9 +19,11 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::current;
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Place;
+use crate::observe::Observed;
 use crate::panic::drop_quietly;
 use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 use crate::sync::{UnsafeCell, yield_now};
@@ -95,6 +97,7 @@ impl State {
 
 /// The part of a task that does not depend on how it runs.
 pub(crate) struct Cell<T> {
+    observed: Observed,
     state: State,
     output: UnsafeCell<Option<Result<T, Error>>>,
     waiter: UnsafeCell<Option<Waiter>>,
@@ -108,8 +111,9 @@ unsafe impl<T: Send> Sync for Cell<T> {}
 unsafe impl<T: Send> Send for Cell<T> {}
 
 impl<T> Cell<T> {
-    fn at(stage: u32) -> Self {
+    fn at(stage: u32, observed: Observed) -> Self {
         Self {
+            observed,
             state: State(AtomicU32::new(stage)),
             output: UnsafeCell::new(None),
             waiter: UnsafeCell::new(None),
@@ -118,7 +122,7 @@ impl<T> Cell<T> {
 
     /// A cell without a job, for what is under way from the start: combinators, for example.
     pub(crate) fn running() -> Self {
-        Self::at(RUNNING)
+        Self::at(RUNNING, Observed::nothing())
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -144,9 +148,9 @@ impl<T> Cell<T> {
         self.state.is_cancel_requested()
     }
 
-    /// What a body that runs as this task is told of it.
-    pub(crate) fn state(&self) -> &State {
-        &self.state
+    /// Runs a body, or a piece of one, as this task.
+    pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.observed.inside(|| current::run(&self.state, body))
     }
 
     /// Ends a running task. Gives the result back if it has ended already: a deadline or a kill
@@ -155,6 +159,7 @@ impl<T> Cell<T> {
         if !self.state.advance(RUNNING, FINISHING) {
             return Err(result);
         }
+        self.observed.ended(&result);
         let failed = if result.is_err() { FAILED } else { 0 };
         self.output.with_mut(|output| {
             // SAFETY: only one caller wins the step to `FINISHING`, and nobody reads before
@@ -269,9 +274,10 @@ pub(crate) struct Claim<J> {
 
 impl<J, T> JobCell<J, T> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
-    pub(crate) fn new(function: &'static Function, job: J) -> Self {
+    pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
-        Self { function, cell: Cell::at(stage), job: UnsafeCell::new(Some(job)) }
+        let cell = Cell::at(stage, Observed::call(function.name(), mode));
+        Self { function, cell, job: UnsafeCell::new(Some(job)) }
     }
 
     pub(crate) fn function(&self) -> &'static Function {
@@ -292,6 +298,7 @@ impl<J, T> JobCell<J, T> {
         if !self.cell.state.advance(QUEUED, RUNNING) {
             return None;
         }
+        self.cell.observed.started();
         Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()) })
     }
 

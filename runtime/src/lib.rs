@@ -1,4 +1,43 @@
 //! One attribute, three ways to run a function concurrently.
+//!
+//! `#[concurrent(threads)]`, `#[concurrent(process)]` or `#[concurrent(async)]` on a function makes
+//! every call of it start at once and return a [`Task`]. The word in the parentheses is all that
+//! changes when the function moves between a thread pool, worker processes and tokio: its body and
+//! its calls stay as they are.
+//!
+//! ```
+//! use std::{fs, io, path::PathBuf};
+//! use trine::{concurrent, gather};
+//!
+//! #[concurrent(threads)] // or: process
+//! fn word_count(path: PathBuf) -> io::Result<usize> {
+//!     Ok(fs::read_to_string(path)?.split_whitespace().count())
+//! }
+//!
+//! let a = word_count("a.txt".into()); // starts now
+//! let b = word_count("b.txt".into()); // starts now
+//! let (a, b) = (a.join()?, b.join()?); // Result<T, trine::Error>, T = io::Result<usize>
+//! # assert!(a.is_err() && b.is_err());
+//!
+//! let paths = ["c.txt", "d.txt"].map(PathBuf::from);
+//! let all = gather(paths.into_iter().map(word_count)).join()?; // in input order
+//! # assert_eq!(all.len(), 2);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! # Where to go on
+//! * [`Task`], the one handle: join it, await it, cancel it, chain it.
+//! * [`concurrent`], the attribute, and its options.
+//! * [`gather()`], [`race()`], [`TaskIterator`], [`join()`]: many tasks at once.
+//! * [`scope()`]: calls that borrow.
+//! * [`guide`]: choosing a mode, coming from Python, rayon or tokio, errors, tests, performance.
+//! * [`process`]: what crosses to a worker process, and how its calls end.
+//! * [`expansion`]: what the attribute makes of a function, and why it has that shape.
+//!
+//! # Features
+//! `threads`, `process` and `async` are the modes, all on by default; what a program leaves out is
+//! not compiled, and using it is an error that names the feature. `tracing`, off by default, makes
+//! each task a span below its caller's: see [`guide::debugging`].
 
 #![deny(unsafe_code)]
 // The core serves all modes; where one is left out, what only that one uses lies idle.
@@ -16,6 +55,7 @@ mod current;
 mod error;
 mod function;
 mod limit;
+mod observe;
 mod panic;
 mod retry;
 mod scope;
@@ -47,6 +87,39 @@ pub use sequential::sequential;
 pub use task::Task;
 #[cfg(feature = "threads")]
 pub use threads::join;
+/// Makes every call of a function start it as a task, and return the task.
+///
+/// `#[concurrent(MODE)]`, with `threads`, `process` or `async` as the mode, then any of these
+/// options, each at most once, in any order:
+///
+/// | option | modes | meaning |
+/// | --- | --- | --- |
+/// | `timeout = 5s` | all | ends with `TimedOut` that long after it *started*; the queue is free |
+/// | `retries = 3` | all | runs again when it failed or returned `Err`; arguments must be `Clone`, except in `process` |
+/// | `backoff = 100ms` | all | the wait before the first retry; doubles with each, with jitter |
+/// | `limit = 8` | all | at most 8 calls of this function at once in this program; the rest queue |
+/// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
+/// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
+/// | `fresh` | process | a new process for every call |
+/// | `crate = path` | all | where this crate is, when renamed |
+///
+/// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are
+/// literals with a suffix, or constant expressions of type `Duration` or `u64`.
+///
+/// Free functions, associated functions and methods of inherent impls, generic or not, may bear it;
+/// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and results
+/// have to cross to where the body runs, see [`cross`]; what cannot is an error at that argument.
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(process, timeout = 2s, memory = 256MiB)]
+/// fn parse(untrusted: &str) -> Option<u32> {
+///     untrusted.trim().parse().ok()
+/// }
+/// assert_eq!(parse(" 42 ").join()?, Some(42));
+/// # Ok::<(), trine::Error>(())
+/// ```
 pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
 

@@ -27,7 +27,7 @@ use crate::limit::Admit;
 use crate::scope::{self, Job, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{current, panic, retry, sequential};
+use crate::{panic, retry, sequential};
 
 mod clock;
 mod crew;
@@ -77,7 +77,7 @@ where
         let result = panic::catch(function.name(), || body(arguments));
         return sequential::done(function.name(), result);
     }
-    let call = Arc::new(ThreadCall { job: JobCell::new(function, arguments), body });
+    let call = Arc::new(ThreadCall { job: JobCell::new(function, "threads", arguments), body });
     match function.limiter() {
         None => pool::push(call.clone()),
         Some(limiter) => limiter.enter(call.clone()),
@@ -166,8 +166,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         let function = self.job.function();
         let _alarm = function.time_allowed().map(|allowed| self.deadline(allowed));
         let cell = self.job.cell();
-        let result =
-            current::run(cell.state(), || panic::catch(function.name(), || (self.body)(arguments)));
+        let result = cell.run(|| panic::catch(function.name(), || (self.body)(arguments)));
         if let Err(late) = cell.finish(result) {
             panic::drop_quietly(late);
         }

@@ -45,7 +45,7 @@ fn waker() -> (Arc<Counter>, Waiter) {
 }
 
 fn call() -> Arc<JobCell<u32, u32>> {
-    Arc::new(JobCell::new(&FUNCTION, 7))
+    Arc::new(JobCell::new(&FUNCTION, "threads", 7))
 }
 
 fn run(call: &JobCell<u32, u32>) -> bool {
@@ -138,7 +138,7 @@ fn an_abandoned_output_is_dropped_once_and_at_once() {
     model(|| {
         let alive = Arc::new(AtomicUsize::new(0));
         let job = Counted::new(&alive);
-        let call = Arc::new(JobCell::<Counted, Counted>::new(&FUNCTION, job));
+        let call = Arc::new(JobCell::<Counted, Counted>::new(&FUNCTION, "threads", job));
         let other = Arc::clone(&call);
         let worker = thread::spawn(move || {
             let claim = other.claim().unwrap();
@@ -156,7 +156,7 @@ fn a_cancelled_job_is_dropped_once() {
     model(|| {
         let alive = Arc::new(AtomicUsize::new(0));
         let job = Counted::new(&alive);
-        let call = Arc::new(JobCell::<Counted, ()>::new(&FUNCTION, job));
+        let call = Arc::new(JobCell::<Counted, ()>::new(&FUNCTION, "threads", job));
         let other = Arc::clone(&call);
         let worker = thread::spawn(move || {
             let _ = other.revoke(Error::cancelled("modelled"));

@@ -68,8 +68,11 @@ pub(super) struct ProcessCall<T> {
 
 impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     pub(super) fn start(function: &'static Function, job: Job, pool: &'static Pool) -> Arc<Self> {
-        let call =
-            Arc::new(Self { job: JobCell::new(function, job), pool, sent: AtomicU64::new(0) });
+        let call = Arc::new(Self {
+            job: JobCell::new(function, "process", job),
+            pool,
+            sent: AtomicU64::new(0),
+        });
         match function.limiter() {
             None => pool.submit(call.clone()),
             Some(limiter) => limiter.enter(call.clone()),

@@ -17,7 +17,6 @@ use super::link::{Inbox, Link};
 use super::memory::{Access, Memory};
 use super::outbox::Entry;
 use super::pool::Pool;
-use super::spin;
 use super::wire::Reader;
 use super::worker::status;
 use crate::wait;
@@ -51,14 +50,14 @@ fn work(link: &Link, inbox: &mut Inbox, wanted: impl Fn() -> bool) {
             return;
         }
         let head = inbox.head;
-        if spin::until(|| link.channel.has_replies(head) || !go_on()) {
-            continue;
-        }
-        wait::blocking(|| {
-            link.channel.listen(Listener::Joiner);
-            link.sleep(head, || !link.channel.has_replies(head) && go_on());
-            link.channel.listen(Listener::Looking);
-        });
+        let sleep = || {
+            wait::blocking(|| {
+                link.channel.listen(Listener::Joiner);
+                link.sleep(head, || !link.channel.has_replies(head) && go_on());
+                link.channel.listen(Listener::Looking);
+            });
+        };
+        inbox.patience.wait(|| link.channel.has_replies(head) || !go_on(), sleep);
     }
 }
 

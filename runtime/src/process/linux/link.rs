@@ -14,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::channel::ParentEnd;
 use super::memory::{Memory, SEGMENTS};
 use super::pool::Pool;
+use super::spin::Patience;
 use super::startup::{self, Hello, Ticket};
 use super::{control, image};
 
@@ -50,6 +51,8 @@ pub(super) struct Inbox {
     pub(super) files: std::collections::VecDeque<OwnedFd>,
     /// The worker's segments.
     pub(super) segments: [Option<Memory>; SEGMENTS],
+    /// Of the threads that join calls of this worker.
+    pub(super) patience: Patience,
 }
 
 impl Link {
@@ -90,6 +93,7 @@ impl Link {
                 head: 0,
                 files: std::collections::VecDeque::new(),
                 segments: [const { None }; SEGMENTS],
+                patience: Patience::new(),
             }),
         })
     }

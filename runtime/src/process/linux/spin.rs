@@ -1,22 +1,78 @@
-//! A short look before a sleep: most answers take less time than going to sleep does.
+//! A look before a sleep: most answers take less time than going to sleep and being woken does.
+//!
+//! How long to look is learned. Where waits have been shorter than a wake-up costs, looking on
+//! spares both sides two wake-ups a round trip, and they never fall into the rhythm in which each
+//! sleeps until the other has woken. Where waits have been long, looking would only burn a core.
 
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::{Duration, Instant};
 
-/// Looks for some microseconds whether it is done. On a single core it only lets others run.
-pub(super) fn until(done: impl Fn() -> bool) -> bool {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    let cores = CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
-    if *cores > 1 {
-        for _ in 0..200 {
-            if done() {
+/// A wait up to this long is better spent looking: about two wake-ups.
+const WORTH_LOOKING: Duration = Duration::from_micros(200);
+/// How many waits of the last 16 or so have to have been that short.
+const OFTEN: u32 = 8;
+/// One wait in so many is spent looking all the same, to learn when things have changed: two sides
+/// that sleep for each other would never see how short their waits could be.
+const EXPLORE: u32 = 32;
+
+/// What one side has learned of its waits.
+pub(super) struct Patience {
+    /// Up with each short wait, down with each long one, 0 to 16.
+    short: u32,
+    /// How many waits there were, as far as it matters for exploring.
+    waits: u32,
+}
+
+impl Patience {
+    pub(super) const fn new() -> Self {
+        Self { short: OFTEN, waits: 0 }
+    }
+
+    /// Looks, and then sleeps if it is not done; `sleep` may return early. On a single core, looking
+    /// is only letting others run.
+    pub(super) fn wait(&mut self, done: impl Fn() -> bool, sleep: impl FnOnce()) {
+        let several = cores() > 1;
+        if several && (0..200).any(|_| is(&done)) {
+            self.learn(true);
+            return;
+        }
+        let began = Instant::now();
+        self.waits = self.waits.wrapping_add(1);
+        if !self.look(&done, several, began) {
+            sleep();
+        }
+        self.learn(began.elapsed() < WORTH_LOOKING);
+    }
+
+    fn look(&self, done: &impl Fn() -> bool, several: bool, began: Instant) -> bool {
+        if !several || self.short < OFTEN && self.waits % EXPLORE != 0 {
+            return yielding(done);
+        }
+        while began.elapsed() < WORTH_LOOKING {
+            if (0..64).any(|_| is(done)) {
                 return true;
             }
-            spin_loop();
+            // For whoever else wants this core; he may be the one that is waited for.
+            thread::yield_now();
         }
+        done()
     }
+
+    fn learn(&mut self, was_short: bool) {
+        self.short =
+            if was_short { (self.short + 1).min(16) } else { self.short.saturating_sub(1) };
+    }
+}
+
+/// Looks for a few moments, without having learned anything.
+pub(super) fn until(done: impl Fn() -> bool) -> bool {
+    cores() > 1 && (0..200).any(|_| is(&done)) || yielding(&done)
+}
+
+fn yielding(done: &impl Fn() -> bool) -> bool {
     for _ in 0..8 {
         if done() {
             return true;
@@ -24,4 +80,16 @@ pub(super) fn until(done: impl Fn() -> bool) -> bool {
         thread::yield_now();
     }
     done()
+}
+
+fn is(done: &impl Fn() -> bool) -> bool {
+    done() || {
+        spin_loop();
+        false
+    }
+}
+
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
 }

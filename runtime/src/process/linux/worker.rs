@@ -18,8 +18,9 @@ use super::files::{self, File};
 use super::memory::{Access, Memory, SEGMENTS, Segment};
 use super::output::{Finished, INLINE_MAX, Output};
 use super::report::{self, Panic};
+use super::spin::{self, Patience};
 use super::wire::{self, Reader, WireError};
-use super::{forks, image, spin};
+use super::{forks, image};
 
 /// How a call ended, in a reply's head.
 pub(super) mod status {
@@ -53,6 +54,7 @@ pub(super) struct Worker {
     ours: [Option<Outgoing>; SEGMENTS],
     /// How many of ours the parent may still be reading.
     lent: usize,
+    patience: Patience,
 }
 
 struct Outgoing {
@@ -86,6 +88,7 @@ impl Worker {
             theirs: [const { None }; SEGMENTS],
             ours: [const { None }; SEGMENTS],
             lent: 0,
+            patience: Patience::new(),
         }
     }
 
@@ -117,7 +120,10 @@ impl Worker {
             return;
         }
         self.tell_dispatcher();
-        channel.sleep(false, || channel.has_requests(head));
+        self.patience.wait(
+            || channel.has_requests(head),
+            || channel.sleep(false, || channel.has_requests(head)),
+        );
     }
 
     /// Tells the dispatcher of replies that nobody has taken, if it waits for that.

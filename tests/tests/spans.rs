@@ -1,0 +1,101 @@
+//! With the feature `tracing` each task is a span: run with `--features tracing`.
+
+use std::collections::HashMap;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Subscriber, info_span};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use trine::concurrent;
+
+/// What was told of a span: its parent's name, and its fields, one a line.
+#[derive(Clone, Default)]
+struct Told {
+    name: &'static str,
+    parent: Option<&'static str>,
+    fields: String,
+}
+
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<HashMap<u64, Told>>>);
+
+impl Notes {
+    /// The task's span, of the function of this name.
+    fn task(&self, function: &str) -> Told {
+        let line = format!("function={function:?}\n");
+        let notes = self.0.lock().unwrap();
+        notes.values().find(|told| told.fields.contains(&line)).cloned().unwrap_or_default()
+    }
+}
+
+impl Visit for Told {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.fields, "{}={value:?}", field.name()).unwrap();
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let parent = context.span(id).and_then(|span| span.parent()).map(|parent| parent.name());
+        let name = attributes.metadata().name();
+        let mut told = Told { name, parent, fields: String::new() };
+        attributes.record(&mut told);
+        self.0.lock().unwrap().insert(id.into_u64(), told);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        values.record(self.0.lock().unwrap().get_mut(&id.into_u64()).unwrap());
+    }
+}
+
+fn current() -> Option<&'static str> {
+    tracing::Span::current().metadata().map(|metadata| metadata.name())
+}
+
+#[concurrent(threads)]
+fn on_thread() -> Option<&'static str> {
+    current()
+}
+
+#[concurrent(async)]
+async fn on_tokio() -> Option<&'static str> {
+    tokio::task::yield_now().await;
+    current()
+}
+
+#[concurrent(process)]
+fn in_worker() {}
+
+#[concurrent(threads)]
+fn fails() {
+    panic!("as told");
+}
+
+#[test]
+fn a_task_is_a_span_below_its_caller_s() {
+    let notes = Notes::default();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(notes.clone()))
+        .unwrap();
+    {
+        let _caller = info_span!("caller").entered();
+        // The span of the task is current inside, wherever that is.
+        assert_eq!(on_thread().timeout(std::time::Duration::MAX).join().unwrap(), Some("task"));
+        assert_eq!(on_tokio().join().unwrap(), Some("task"));
+        in_worker().join().unwrap();
+        fails().join().unwrap_err();
+    }
+    for (function, mode) in
+        [("on_thread", "threads"), ("on_tokio", "async"), ("in_worker", "process")]
+    {
+        let told = notes.task(function);
+        assert_eq!((told.name, told.parent), ("task", Some("caller")), "{function}");
+        assert!(told.fields.contains(&format!("mode={mode:?}\n")), "{}", told.fields);
+        assert!(told.fields.contains("queued="), "{}", told.fields);
+        assert!(told.fields.contains("outcome=\"value\"\n"), "{}", told.fields);
+    }
+    let failed = notes.task("fails").fields;
+    assert!(failed.contains("outcome=task `fails` panicked: as told"), "{failed}");
+}
