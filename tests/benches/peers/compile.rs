@@ -21,7 +21,7 @@ fn annotated() -> String {
         let _ = writeln!(
             source,
             "#[trine::concurrent(threads)]\n\
-             pub(crate) fn function_{number}(text: String, count: usize) \
+             pub fn function_{number}(text: String, count: usize) \
              -> Option<(String, usize)> {{\n    \
              {BODY}\n}}"
         );
