@@ -95,7 +95,7 @@ pub use threads::join;
 /// | option | modes | meaning |
 /// | --- | --- | --- |
 /// | `timeout = 5s` | all | ends with `TimedOut` that long after it *started*; the queue is free |
-/// | `retries = 3` | all | runs again when it failed or returned `Err`; arguments must be `Clone`, except in `process` |
+/// | `retries = 3` | all | runs again when it failed or returned `Err` |
 /// | `backoff = 100ms` | all | the wait before the first retry; doubles with each, with jitter |
 /// | `limit = 8` | all | at most 8 calls of this function at once in this program; the rest queue |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
@@ -103,12 +103,14 @@ pub use threads::join;
 /// | `fresh` | process | a new process for every call |
 /// | `crate = path` | all | where this crate is, when renamed |
 ///
+/// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.
+///
 /// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are
 /// literals with a suffix, or constant expressions of type `Duration` or `u64`.
 ///
 /// Free functions, associated functions and methods of inherent impls, generic or not, may bear it;
-/// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and results
-/// have to cross to where the body runs, see [`cross`]; what cannot is an error at that argument.
+/// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and
+/// results have to cross to where the body runs, see [`cross`]; what cannot is an error at that argument.
 ///
 /// ```
 /// use trine::concurrent;

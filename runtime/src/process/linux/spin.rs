@@ -31,8 +31,8 @@ impl Patience {
         Self { short: OFTEN, waits: 0 }
     }
 
-    /// Looks, and then sleeps if it is not done; `sleep` may return early. On a single core, looking
-    /// is only letting others run.
+    /// Looks, and then sleeps if it is not done; `sleep` may return early. On a single core,
+    /// looking is only letting others run.
     pub(super) fn wait(&mut self, done: impl Fn() -> bool, sleep: impl FnOnce()) {
         let several = cores() > 1;
         if several && (0..200).any(|_| is(&done)) {
