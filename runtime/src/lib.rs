@@ -110,7 +110,8 @@ pub use threads::join;
 ///
 /// Free functions, associated functions and methods of inherent impls, generic or not, may bear it;
 /// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and
-/// results have to cross to where the body runs, see [`cross`]; what cannot is an error at that argument.
+/// results have to cross to where the body runs, see [`cross`]; what cannot is an error at that
+/// argument.
 ///
 /// ```
 /// use trine::concurrent;
