@@ -169,6 +169,19 @@ impl<T> Task<T> {
     }
 
     /// Whether the task has ended, with a value or an error.
+    ///
+    /// ```
+    /// # use trine::concurrent;
+    /// #[concurrent(threads)]
+    /// fn quick() {}
+    ///
+    /// let task = quick();
+    /// while !task.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// task.join()?; // does not wait
+    /// # Ok::<(), trine::Error>(())
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.call.cell().is_finished()

@@ -38,6 +38,22 @@ fn arguments_and_values_may_borrow() {
     assert_eq!((threads, tokio), (2, 2));
 }
 
+#[concurrent(process, scoped)]
+fn count_in_worker(text: &str, word: &str) -> usize {
+    text.matches(word).count()
+}
+
+#[test]
+fn a_worker_process_gets_a_copy_of_what_is_borrowed() {
+    let text = String::from("one and one");
+    let count = trine::scope(|s| {
+        std::mem::forget(count_in_worker(s, &text, "and"));
+        drop(count_in_worker(s, &text, "and"));
+        count_in_worker(s, &text, "one").join()
+    });
+    assert_eq!(count.unwrap(), 2);
+}
+
 /// Marks that it was dropped while what it borrows was still there.
 struct Witness<'a> {
     alive: &'a AtomicUsize,

@@ -29,3 +29,15 @@ fn expand(
 ) -> proc_macro2::TokenStream {
     concurrent(arguments, item, |_| true)
 }
+
+#[test]
+fn a_mode_that_is_off_is_one_error_that_names_its_feature() {
+    for mode in ["threads", "process", "async"] {
+        let item = "pub async fn work(count: u32) -> u32 { count }".parse().unwrap();
+        let output = concurrent(mode.parse().unwrap(), item, |_| false).to_string();
+        assert_eq!(output.matches("compile_error").count(), 1, "{output}");
+        assert!(output.contains(&format!("feature `{mode}`")), "{output}");
+        // The function stands all the same, so that its callers do not turn red.
+        assert!(output.contains("fn work"), "{output}");
+    }
+}

@@ -48,7 +48,7 @@ impl Patience {
     }
 
     fn look(&self, done: &impl Fn() -> bool, several: bool, began: Instant) -> bool {
-        if !several || self.short < OFTEN && self.waits % EXPLORE != 0 {
+        if !several || self.short < OFTEN && !self.waits.is_multiple_of(EXPLORE) {
             return yielding(done);
         }
         while began.elapsed() < WORTH_LOOKING {

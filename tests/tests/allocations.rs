@@ -1,0 +1,62 @@
+//! How many allocations a task is. In a binary of its own, since it counts all of them.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use trine::concurrent;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: it is `System`, which counts for the thread that calls.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[concurrent(threads)]
+fn add(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[concurrent(async)]
+async fn add_async(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+/// The fewest allocations of this thread for one round: queues grow now and then.
+fn fewest(mut round: impl FnMut()) -> usize {
+    let count = || ALLOCATIONS.with(Cell::get);
+    (0..100)
+        .map(|_| {
+            let before = count();
+            round();
+            count() - before
+        })
+        .min()
+        .unwrap()
+}
+
+#[test]
+fn a_task_on_threads_is_one_allocation() {
+    assert_eq!(fewest(|| assert_eq!(add(1, 2).join().unwrap(), 3)), 1);
+}
+
+#[test]
+fn an_async_task_is_two_allocations_of_which_one_is_tokio_s() {
+    assert_eq!(fewest(|| assert_eq!(add_async(1, 2).join().unwrap(), 3)), 2);
+}
