@@ -94,6 +94,9 @@ fn everywhere<F>(check: fn(&'static Mode, Caller) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    // Each test may hold a worker while it waits for another call, and they run at once.
+    // Whichever test comes first sets this; for the others it is set.
+    let _ = trine::Config::new().threads(16).processes(32).apply();
     for mode in MODES {
         for caller in CALLERS {
             let outcome = catch_unwind(AssertUnwindSafe(|| {

@@ -1,7 +1,7 @@
 //! What the options and the settings do at run time, beyond the contract of all modes.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, mpsc};
 
 use trine::{ErrorKind, TaskIterator, concurrent, gather, race};
@@ -211,6 +211,38 @@ fn in_the_environment() {
 #[ignore = "run by `the_environment_sets_the_pools` in a process of its own"]
 fn uses_the_pool() {
     unit().join().unwrap();
+}
+
+#[concurrent(threads)]
+fn spins(started: mpsc::Sender<()>, let_go: &'static AtomicBool) {
+    started.send(()).unwrap();
+    while !let_go.load(SeqCst) {
+        std::thread::yield_now();
+    }
+}
+
+#[concurrent(threads)]
+fn lets_go(let_go: &'static AtomicBool) {
+    let (started, starts) = mpsc::channel();
+    let task = spins(started, let_go);
+    // This lends the one permit to `spins`, which gives it back only after the next line.
+    trine::blocking(|| starts.recv()).unwrap();
+    let_go.store(true, SeqCst);
+    task.join().unwrap();
+}
+
+#[test]
+fn who_comes_back_from_a_wait_does_not_wait_for_ever_for_a_permit() {
+    let output = alone("comes_back", &[("TRINE_THREADS", "1")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by `who_comes_back_from_a_wait_…` in a process of its own"]
+fn comes_back() {
+    static LET_GO: AtomicBool = AtomicBool::new(false);
+    // A deadline keeps it off this thread, which has no permit to lend.
+    lets_go(&LET_GO).timeout(std::time::Duration::from_secs(600)).join().unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::crew::{Crew, Duty, Member};
 use super::monitor::Monitor;
@@ -127,11 +128,12 @@ impl Pool {
         if self.crew.take_or_queue(seat) {
             return;
         }
-        // The permits' holders may wait themselves, for this very thread even.
-        if self.monitor.start(self) {
-            seat.parker.park();
-        } else if !seat.parker.park_timeout(super::monitor::PRESUMED_BLOCKED) {
-            // Nobody can look after them: go on without, rather than never.
+        // The permits' holders may wait themselves, for this very thread even. The monitor finds
+        // those that sleep; those that compute until this thread has done something it cannot.
+        let watched = self.monitor.start(self);
+        let patience = if watched { RETURN_PATIENCE } else { super::monitor::PRESUMED_BLOCKED };
+        if !seat.parker.park_timeout(patience) {
+            // Go on without, rather than never; the next permit that is given up makes it good.
             if self.crew.leave_queue(seat) {
                 self.crew.borrow();
             } else {
@@ -140,6 +142,9 @@ impl Pool {
         }
     }
 }
+
+/// How long a thread that comes back from a wait stands in line for a permit.
+const RETURN_PATIENCE: Duration = Duration::from_millis(20);
 
 fn start_worker(run: fn()) -> bool {
     thread::Builder::new().name("trine-worker".to_owned()).spawn(run).is_ok()
