@@ -16,6 +16,7 @@ mod call;
 mod channel;
 mod constructors;
 mod control;
+mod crowding;
 mod dispatcher;
 mod files;
 mod forks;

@@ -25,6 +25,7 @@ use rustix::thread::futex;
 
 use super::memory::{Access, Mapping, Memory, SEGMENTS};
 use super::output::INLINE_MAX;
+use super::spin;
 
 /// The bytes of each ring: a power of two, and several of the longest records.
 pub(super) const RING: u32 = 256 << 10;
@@ -41,10 +42,23 @@ const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * INLINE_MAX)
 #[repr(align(128))]
 struct Line<T>(T);
 
+/// The end of a ring, and the core on which its writer was when it wrote that.
+struct End {
+    position: AtomicU32,
+    core: AtomicU32,
+}
+
+impl End {
+    fn publish(&self, position: u32) {
+        self.core.store(spin::core(), Relaxed);
+        self.position.store(position, Release);
+    }
+}
+
 #[repr(C)]
 struct ParentWords {
     /// The end of the requests.
-    request_tail: Line<AtomicU32>,
+    request_tail: Line<End>,
     /// The start of the replies that the parent has not taken.
     reply_head: Line<AtomicU32>,
     /// Who wants to hear of replies: a [`Listener`] and, above it, how often that has changed.
@@ -58,7 +72,7 @@ struct ParentWords {
 #[repr(C)]
 struct WorkerWords {
     /// The end of the replies.
-    reply_tail: Line<AtomicU32>,
+    reply_tail: Line<End>,
     /// Twice the number of the latest call, and 1 more while it runs.
     running: Line<AtomicU64>,
     /// Counts by 4; 1 more while the worker sleeps, 3 more if it does so for want of room.

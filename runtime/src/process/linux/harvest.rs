@@ -57,7 +57,8 @@ fn work(link: &Link, inbox: &mut Inbox, wanted: impl Fn() -> bool) {
                 link.channel.listen(Listener::Looking);
             });
         };
-        inbox.patience.wait(|| link.channel.has_replies(head) || !go_on(), sleep);
+        let core = || link.channel.core();
+        inbox.patience.wait(core, || link.channel.has_replies(head) || !go_on(), sleep);
     }
 }
 

@@ -3,6 +3,10 @@
 //! How long to look is learned. Where waits have been shorter than a wake-up costs, looking on
 //! spares both sides two wake-ups a round trip, and they never fall into the rhythm in which each
 //! sleeps until the other has woken. Where waits have been long, looking would only burn a core.
+//!
+//! Looking is of use only where the other side can run meanwhile. Systems like to wake a process on
+//! the core of the one that woke it, and leave both there for some milliseconds; so each side says
+//! on which core it was last, and who finds the other on his own gives way instead.
 
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
@@ -31,28 +35,33 @@ impl Patience {
         Self { short: OFTEN, waits: 0 }
     }
 
-    /// Looks, and then sleeps if it is not done; `sleep` may return early. On a single core,
-    /// looking is only letting others run.
-    pub(super) fn wait(&mut self, done: impl Fn() -> bool, sleep: impl FnOnce()) {
-        let several = cores() > 1;
-        if several && (0..200).any(|_| is(&done)) {
+    /// Looks, and then sleeps if it is not done; `sleep` may return early. `other` tells the core
+    /// of the side that is waited for.
+    pub(super) fn wait(
+        &mut self,
+        other: impl Fn() -> u32,
+        done: impl Fn() -> bool,
+        sleep: impl FnOnce(),
+    ) {
+        if beside(&other) && (0..200).any(|_| is(&done)) {
             self.learn(true);
             return;
         }
         let began = Instant::now();
         self.waits = self.waits.wrapping_add(1);
-        if !self.look(&done, several, began) {
+        if !self.look(&other, &done, began) {
             sleep();
         }
         self.learn(began.elapsed() < WORTH_LOOKING);
     }
 
-    fn look(&self, done: &impl Fn() -> bool, several: bool, began: Instant) -> bool {
-        if !several || self.short < OFTEN && !self.waits.is_multiple_of(EXPLORE) {
+    fn look(&self, other: &impl Fn() -> u32, done: &impl Fn() -> bool, began: Instant) -> bool {
+        if cores() == 1 || self.short < OFTEN && !self.waits.is_multiple_of(EXPLORE) {
             return yielding(done);
         }
         while began.elapsed() < WORTH_LOOKING {
-            if (0..64).any(|_| is(done)) {
+            let looks = if beside(other) { 64 } else { 1 };
+            if (0..looks).any(|_| is(done)) {
                 return true;
             }
             // For whoever else wants this core; he may be the one that is waited for.
@@ -68,8 +77,8 @@ impl Patience {
 }
 
 /// Looks for a few moments, without having learned anything.
-pub(super) fn until(done: impl Fn() -> bool) -> bool {
-    cores() > 1 && (0..200).any(|_| is(&done)) || yielding(&done)
+pub(super) fn until(other: impl Fn() -> u32, done: impl Fn() -> bool) -> bool {
+    beside(&other) && (0..200).any(|_| is(&done)) || yielding(&done)
 }
 
 fn yielding(done: &impl Fn() -> bool) -> bool {
@@ -89,7 +98,19 @@ fn is(done: &impl Fn() -> bool) -> bool {
     }
 }
 
+/// Whether the other side can run while this one looks.
+fn beside(other: &impl Fn() -> u32) -> bool {
+    cores() > 1 && other() != core()
+}
+
 fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
+}
+
+/// The core that this thread is on.
+pub(super) fn core() -> u32 {
+    // SAFETY: it takes nothing and touches nothing. Where it fails, all are on one core, which
+    // costs time and nothing else.
+    unsafe { libc::sched_getcpu() }.cast_unsigned()
 }

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use super::channel::{Corrupt, LARGE, Large, Listener, ReplyHead, RequestHead, WorkerEnd};
 use super::channel::{HEAD, record};
 use super::control::{self, Packet};
+use super::crowding::Crowding;
 use super::files::{self, File};
 use super::memory::{Access, Memory, SEGMENTS, Segment};
 use super::output::{Finished, INLINE_MAX, Output};
@@ -55,6 +56,7 @@ pub(super) struct Worker {
     /// How many of ours the parent may still be reading.
     lent: usize,
     patience: Patience,
+    crowding: Crowding,
 }
 
 struct Outgoing {
@@ -89,6 +91,7 @@ impl Worker {
             ours: [const { None }; SEGMENTS],
             lent: 0,
             patience: Patience::new(),
+            crowding: Crowding::new(),
         }
     }
 
@@ -116,11 +119,13 @@ impl Worker {
 
     fn idle(&mut self) {
         let (channel, head) = (self.channel, self.head);
-        if spin::until(|| channel.has_requests(head)) {
+        self.crowding.note(channel.core());
+        if spin::until(|| channel.core(), || channel.has_requests(head)) {
             return;
         }
         self.tell_dispatcher();
         self.patience.wait(
+            || channel.core(),
             || channel.has_requests(head),
             || channel.sleep(false, || channel.has_requests(head)),
         );
@@ -261,7 +266,7 @@ impl Worker {
             self.tell_dispatcher();
             self.tell_joiner();
             let has_room = || channel.place_reply(tail, INLINE_MAX as u32).is_some();
-            if !spin::until(has_room) {
+            if !spin::until(|| channel.core(), has_room) {
                 channel.sleep(true, has_room);
             }
         }

@@ -63,7 +63,7 @@ impl ParentEnd {
     /// Lets the worker see the requests up to `tail`; returns its sleep's number if it has to be
     /// woken for that.
     pub(in super::super) fn publish_requests(&self, tail: u32) -> Option<u32> {
-        self.words().request_tail.0.store(tail, Release);
+        self.words().request_tail.0.publish(tail);
         self.sleeper()
     }
 
@@ -109,7 +109,7 @@ impl ParentEnd {
     }
 
     pub(in super::super) fn has_replies(&self, head: u32) -> bool {
-        self.theirs().reply_tail.0.load(Acquire) != head
+        self.theirs().reply_tail.0.position.load(Acquire) != head
     }
 
     /// The next reply after `head`: where its bytes are, and its head, checked.
@@ -117,7 +117,7 @@ impl ParentEnd {
         &self,
         head: u32,
     ) -> Result<Option<(u32, ReplyHead)>, Corrupt> {
-        let tail = self.theirs().reply_tail.0.load(Acquire);
+        let tail = self.theirs().reply_tail.0.position.load(Acquire);
         if tail == head {
             return Ok(None);
         }
@@ -154,13 +154,18 @@ impl ParentEnd {
     /// `still` is asked after the thread can be woken.
     pub(in super::super) fn sleep(&self, head: u32, still: impl Fn() -> bool) {
         if still() {
-            sleep_on(&self.theirs().reply_tail.0, head);
+            sleep_on(&self.theirs().reply_tail.0.position, head);
         }
+    }
+
+    /// The core that the worker was on when it sent its last reply.
+    pub(in super::super) fn core(&self) -> u32 {
+        self.theirs().reply_tail.0.core.load(Relaxed)
     }
 
     /// Wakes the joining thread that sleeps; false if there is none yet.
     pub(in super::super) fn wake_joiner(&self) -> bool {
-        ring_bell(&self.theirs().reply_tail.0) > 0
+        ring_bell(&self.theirs().reply_tail.0.position) > 0
     }
 
     /// What the worker left about the panic that killed it.

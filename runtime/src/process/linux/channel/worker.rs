@@ -37,7 +37,7 @@ impl WorkerEnd {
     }
 
     pub(in super::super) fn has_requests(&self, head: u32) -> bool {
-        self.theirs().request_tail.0.load(Acquire) != head
+        self.theirs().request_tail.0.position.load(Acquire) != head
     }
 
     /// The next request after `head`: its start and its head.
@@ -45,7 +45,7 @@ impl WorkerEnd {
         &self,
         head: u32,
     ) -> Result<Option<(u32, RequestHead)>, Corrupt> {
-        let tail = self.theirs().request_tail.0.load(Acquire);
+        let tail = self.theirs().request_tail.0.position.load(Acquire);
         if tail == head {
             return Ok(None);
         }
@@ -88,8 +88,13 @@ impl WorkerEnd {
         // SAFETY: `start` comes from `place_reply`, which found room.
         unsafe { self.reply_ring().at(start).cast::<ReplyHead>().write(*head) };
         let tail = start.wrapping_add(record(REPLY_HEAD, head.length));
-        self.words().reply_tail.0.store(tail, Release);
+        self.words().reply_tail.0.publish(tail);
         tail
+    }
+
+    /// The core from which the last request was sent.
+    pub(in super::super) fn core(&self) -> u32 {
+        self.theirs().request_tail.0.core.load(Relaxed)
     }
 
     /// Whether the parent has taken all replies.
@@ -110,7 +115,7 @@ impl WorkerEnd {
     }
 
     pub(in super::super) fn wake_joiner(&self) {
-        ring_bell(&self.words().reply_tail.0);
+        ring_bell(&self.words().reply_tail.0.position);
     }
 
     /// How many messages in a segment of ours the parent is done with.
