@@ -57,16 +57,21 @@ impl End {
 
 #[repr(C)]
 struct ParentWords {
-    /// The end of the requests.
-    request_tail: Line<End>,
-    /// The start of the replies that the parent has not taken.
-    reply_head: Line<AtomicU32>,
+    /// What a worker looks at before each call.
+    progress: Line<Progress>,
     /// Who wants to hear of replies: a [`Listener`] and, above it, how often that has changed.
     listening: Line<AtomicU32>,
     /// What a worker sleeps on.
     bell: Line<AtomicU32>,
     /// How many messages in each of the worker's segments the parent is done with.
     released: [AtomicU32; SEGMENTS],
+}
+
+struct Progress {
+    /// The end of the requests.
+    request_tail: End,
+    /// The start of the replies that the parent has not taken.
+    reply_head: AtomicU32,
 }
 
 #[repr(C)]
@@ -160,6 +165,8 @@ pub(super) struct ParentEnd {
 pub(super) struct WorkerEnd {
     requests: Mapping,
     replies: Mapping,
+    /// What `sleeping` says when it does not sleep.
+    sleeps: AtomicU32,
 }
 
 /// A ring as such.

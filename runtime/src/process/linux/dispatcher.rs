@@ -59,7 +59,7 @@ pub(super) fn watch(link: &Arc<Link>) -> io::Result<()> {
         epoll::add(&dispatcher.epoll, pidfd, data, EventFlags::IN | EventFlags::ET)?;
     }
     dispatcher.wake_up();
-    link.channel.listen(Listener::Dispatcher);
+    link.inbox().listen(link, Listener::Dispatcher);
     Ok(())
 }
 
@@ -183,8 +183,8 @@ impl Dispatcher {
             return false;
         }
         // A joining thread is at it, and leaves the worker as it should be.
-        let Some(mut inbox) = link.try_inbox() else { return false };
-        link.channel.listen(Listener::Looking);
+        let Some(mut inbox) = link.knock() else { return false };
+        inbox.listen(link, Listener::Looking);
         read_socket(link, &mut inbox);
         let taken = harvest(link, &mut inbox);
         if link.is_doomed() {

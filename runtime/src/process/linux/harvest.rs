@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::net::RecvFlags;
 
-use super::call::{Pending, Reply};
+use super::call::{Pending, Reply, codec};
 use super::channel::{Corrupt, LARGE, Large, Listener, REPLY_HEAD, ReplyHead, record};
 use super::control::{self, Packet};
 use super::link::{Inbox, Link};
@@ -29,10 +29,13 @@ pub(super) fn help(pool: &'static Pool, call: &dyn Pending) {
     while !call.is_finished() {
         let place = call.sent().load(Ordering::Acquire);
         // Not with a worker, or just going back: whoever changes that hands it out.
-        let Some(link) = pool.link_of(place) else { return };
+        let Some((link, alone)) = pool.link_of(place) else { return };
         // Somebody else is at it, and will finish this one as well.
         let Some(mut inbox) = link.try_inbox() else { return };
-        link.channel.listen(Listener::Looking);
+        if !alone {
+            // With one reply to come, it is taken before the worker would tell anybody.
+            inbox.listen(&link, Listener::Looking);
+        }
         let wanted = || !call.is_finished() && call.sent().load(Ordering::Acquire) == place;
         work(&link, &mut inbox, wanted);
         leave(&link, inbox);
@@ -49,34 +52,38 @@ fn work(link: &Link, inbox: &mut Inbox, wanted: impl Fn() -> bool) {
         if !go_on() {
             return;
         }
-        let head = inbox.head;
+        let Inbox { head, patience, listening, .. } = inbox;
         let sleep = || {
             wait::blocking(|| {
                 link.channel.listen(Listener::Joiner);
-                link.sleep(head, || !link.channel.has_replies(head) && go_on());
+                link.sleep(*head, || !link.channel.has_replies(*head) && go_on());
                 link.channel.listen(Listener::Looking);
             });
+            *listening = Listener::Looking;
         };
         let core = || link.channel.core();
-        inbox.patience.wait(core, || link.channel.has_replies(head) || !go_on(), sleep);
+        patience.wait(core, || link.channel.has_replies(*head) || !go_on(), sleep);
     }
 }
 
 /// Leaves a worker's replies to the dispatcher.
 pub(super) fn leave<'a>(link: &'a Link, mut inbox: MutexGuard<'a, Inbox>) {
     loop {
-        link.channel.listen(Listener::Dispatcher);
+        if inbox.listening != Listener::Dispatcher {
+            inbox.listen(link, Listener::Dispatcher);
+        }
         let head = inbox.head;
         drop(inbox);
-        // What came before the dispatcher was announced has been announced to nobody.
-        if !link.channel.has_replies(head) || link.is_doomed() {
+        // What came before the dispatcher was announced has been announced to nobody; and it may
+        // have come, heard, and found the inbox taken.
+        if !link.was_knocked() && !link.channel.has_replies(head) || link.is_doomed() {
             return;
         }
         match link.try_inbox() {
             Some(again) => inbox = again,
             None => return,
         }
-        link.channel.listen(Listener::Looking);
+        inbox.listen(link, Listener::Looking);
         harvest(link, &mut inbox);
     }
 }
@@ -84,45 +91,58 @@ pub(super) fn leave<'a>(link: &'a Link, mut inbox: MutexGuard<'a, Inbox>) {
 /// Takes all replies that are there; returns how many.
 pub(super) fn harvest(link: &Link, inbox: &mut Inbox) -> usize {
     let mut taken = 0;
-    let mut entries = Vec::new();
+    let mut batch = std::mem::take(&mut inbox.batch);
     loop {
-        match batch(link, inbox, &mut entries) {
-            Ok(0) => return taken,
+        match take(link, inbox, &mut batch) {
+            Ok(0) => break,
             Ok(count) => taken += count,
             Err(Corrupt(what)) => {
                 link.condemn(format!("its worker is corrupt: {what}"));
-                return taken;
+                break;
             }
         }
     }
+    inbox.batch = batch;
+    taken
 }
 
-fn batch(link: &Link, inbox: &mut Inbox, entries: &mut Vec<Entry>) -> Result<usize, Corrupt> {
-    let mut replies = [(0, ReplyHead::default()); BATCH];
-    let mut count = 0;
+/// Replies that are being taken, and the calls that they answer.
+#[derive(Default)]
+pub(super) struct Batch {
+    replies: Vec<(u32, ReplyHead)>,
+    entries: Vec<Entry>,
+}
+
+fn take(link: &Link, inbox: &mut Inbox, batch: &mut Batch) -> Result<usize, Corrupt> {
+    let Batch { replies, entries } = batch;
+    replies.clear();
+    entries.clear();
     let mut head = inbox.head;
-    while count < BATCH
+    while replies.len() < BATCH
         && let Some((start, reply)) = link.channel.next_reply(head)?
     {
         head = start.wrapping_add(record(REPLY_HEAD, reply.length));
-        replies[count] = (start, reply);
-        count += 1;
+        replies.push((start, reply));
     }
-    if count == 0 {
+    if replies.is_empty() {
         return Ok(0);
     }
-    let replies = &replies[..count];
-    link.pool
-        .answered(link, replies.iter().map(|(_, reply)| reply.number), entries)
-        .ok_or(Corrupt("it answers what it was not asked"))?;
-    for ((start, reply), entry) in replies.iter().zip(entries.drain(..)) {
-        complete(link, inbox, *start, *reply, entry)?;
+    let asked = link.pool.answered(link, replies.iter().map(|(_, reply)| reply.number), entries);
+    let mut result = Ok(replies.len());
+    for (&(start, reply), mut entry) in replies.iter().zip(entries.drain(..)) {
+        if result.is_ok()
+            && let Err(corrupt) = complete(link, inbox, start, reply, &mut entry)
+        {
+            result = Err(corrupt);
+        }
+        // They have run, and what has come of it nobody knows.
+        if let (Err(Corrupt(what)), Some(call)) = (&result, entry.call.take()) {
+            let name = call.function().name();
+            call.fail(codec(name, &format!("its worker is corrupt: {what}")));
+        }
     }
-    inbox.head = head;
-    if link.channel.free_replies(head).is_some() {
-        link.channel.wake_worker();
-    }
-    Ok(count)
+    inbox.free(link, head);
+    if asked { result } else { result.and(Err(Corrupt("it answers what it was not asked"))) }
 }
 
 fn complete(
@@ -130,7 +150,7 @@ fn complete(
     inbox: &mut Inbox,
     start: u32,
     reply: ReplyHead,
-    mut entry: Entry,
+    entry: &mut Entry,
 ) -> Result<(), Corrupt> {
     let mut files = receive(link, inbox, usize::from(reply.files))?;
     let mut bytes = link.channel.reply_bytes(start);

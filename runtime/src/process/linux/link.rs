@@ -4,14 +4,15 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 
 use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::channel::ParentEnd;
+use super::channel::{Listener, ParentEnd, RING};
+use super::harvest::Batch;
 use super::memory::{Memory, SEGMENTS};
 use super::pool::Pool;
 use super::spin::Patience;
@@ -41,18 +42,59 @@ pub(super) struct Link {
     /// Why it was ended, if it was for what it did.
     offence: OnceLock<String>,
     inbox: Mutex<Inbox>,
+    /// The dispatcher came for replies while somebody had the inbox.
+    knocked: AtomicBool,
 }
 
 /// What belongs to the thread that takes the replies.
 pub(super) struct Inbox {
     /// The start of the next reply.
     pub(super) head: u32,
+    /// What `head` was when it was last asked whether the worker sleeps for want of room.
+    asked: u32,
+    /// Who is announced as the one who wants to hear of replies.
+    pub(super) listening: Listener,
+    /// Room for what is being taken.
+    pub(super) batch: Batch,
     /// Files that came on the socket, for replies that follow.
     pub(super) files: std::collections::VecDeque<OwnedFd>,
     /// The worker's segments.
     pub(super) segments: [Option<Memory>; SEGMENTS],
     /// Of the threads that join calls of this worker.
     pub(super) patience: Patience,
+}
+
+impl Inbox {
+    fn new() -> Self {
+        Self {
+            head: 0,
+            asked: 0,
+            listening: Listener::Looking,
+            batch: Batch::default(),
+            files: std::collections::VecDeque::new(),
+            segments: [const { None }; SEGMENTS],
+            patience: Patience::new(),
+        }
+    }
+
+    /// Says who wants to hear of replies from now on.
+    pub(super) fn listen(&mut self, link: &Link, listener: Listener) {
+        self.listening = listener;
+        link.channel.listen(listener);
+    }
+
+    /// Frees the replies up to `head`, and wakes the worker if it sleeps for the room. It cannot
+    /// unless most of the ring was full, so it is enough to ask each time a part of it was freed.
+    pub(super) fn free(&mut self, link: &Link, head: u32) {
+        self.head = head;
+        link.channel.free_replies(head);
+        if head.wrapping_sub(self.asked) >= RING / 4 {
+            self.asked = head;
+            if link.channel.wants_room() {
+                link.channel.wake_worker();
+            }
+        }
+    }
 }
 
 impl Link {
@@ -89,12 +131,8 @@ impl Link {
             doomed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             offence: OnceLock::new(),
-            inbox: Mutex::new(Inbox {
-                head: 0,
-                files: std::collections::VecDeque::new(),
-                segments: [const { None }; SEGMENTS],
-                patience: Patience::new(),
-            }),
+            inbox: Mutex::new(Inbox::new()),
+            knocked: AtomicBool::new(false),
         })
     }
 
@@ -105,6 +143,23 @@ impl Link {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// The same for the dispatcher, who was told of replies: whoever has the inbox will know.
+    pub(super) fn knock(&self) -> Option<MutexGuard<'_, Inbox>> {
+        self.try_inbox().or_else(|| {
+            self.knocked.store(true, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            // Whoever leaves gives the inbox back and then looks whether somebody knocked; this
+            // is the other way round, so one of both sees the other.
+            self.try_inbox()
+        })
+    }
+
+    /// Whether the dispatcher knocked, for the one who has just given the inbox back.
+    pub(super) fn was_knocked(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.knocked.load(Ordering::Relaxed) && self.knocked.swap(false, Ordering::SeqCst)
     }
 
     /// The right to take replies, when whoever has it is done. For the end of a doomed worker.

@@ -1,7 +1,7 @@
 //! The pool: which calls wait, which workers there are, and who gets what.
 //!
 //! One lock, held for a few dozen instructions and never while other people's code runs; what
-//! has to be done outside of it is gathered in [`Chores`]. A call waits in the queue, claimable,
+//! has to be done outside of it is gathered as [`Chores`]. A call waits in the queue, claimable,
 //! until a worker has room for it. Workers are started as calls find all others busy, up to the
 //! number configured, and then kept. A worker that has nothing to do gets half of what lies
 //! unstarted with the busiest one, so a long call holds up nobody for long.
@@ -50,14 +50,26 @@ enum Waiting {
 /// What is to be done without the lock.
 #[derive(Default)]
 pub(super) struct Chores {
-    wake: Vec<Arc<Link>>,
-    rouse: Vec<Arc<Link>>,
-    kill: Vec<Arc<Link>>,
+    list: Vec<Chore>,
+    /// Another worker is wanted.
     start: bool,
-    started: Vec<(Arc<dyn Pending>, u64)>,
-    failed: Vec<(Claimed, String)>,
-    dropped: Vec<Claimed>,
-    given_up: Vec<GivenUp>,
+}
+
+enum Chore {
+    Wake(Arc<Link>),
+    Rouse(Arc<Link>),
+    Kill(Arc<Link>),
+    /// The call with that number has gone to an idle worker.
+    StartClock(Arc<dyn Pending>, u64),
+    Fail(Box<Claimed>, String),
+    Drop(Box<Claimed>),
+    LetGo(GivenUp),
+}
+
+impl Chores {
+    fn add(&mut self, chore: Chore) {
+        self.list.push(chore);
+    }
 }
 
 /// The pool for a function.
@@ -107,25 +119,21 @@ impl Pool {
     }
 
     /// Does what was put off.
-    fn run(&'static self, mut chores: Chores) {
-        for link in chores.wake.drain(..) {
-            link.channel.wake_worker();
+    fn run(&'static self, chores: Chores) {
+        for chore in chores.list {
+            match chore {
+                Chore::Wake(link) => link.channel.wake_worker(),
+                Chore::Rouse(link) => link.rouse(),
+                Chore::Kill(link) => link.kill(),
+                Chore::StartClock(call, number) => self.start_clock(call, number),
+                Chore::Fail(claimed, why) => {
+                    let error = worker_error(claimed.call.function().name(), why);
+                    claimed.call.fail(error);
+                }
+                Chore::Drop(claimed) => drop(claimed),
+                Chore::LetGo(given_up) => drop(given_up),
+            }
         }
-        for link in chores.rouse.drain(..) {
-            link.rouse();
-        }
-        for link in chores.kill.drain(..) {
-            link.kill();
-        }
-        for (call, number) in chores.started.drain(..) {
-            self.start_clock(call, number);
-        }
-        for (claimed, why) in chores.failed.drain(..) {
-            let error = worker_error(claimed.call.function().name(), why);
-            claimed.call.fail(error);
-        }
-        drop(chores.dropped);
-        drop(chores.given_up);
         if chores.start {
             self.ask_for_worker();
         }
@@ -195,37 +203,40 @@ impl Pool {
         if state.slots.is_empty() && state.starting == 0 {
             while let Some(waiting) = state.queue.pop_front() {
                 if let Some(claimed) = Self::claim(waiting, chores) {
-                    chores.failed.push((claimed, why.to_owned()));
+                    chores.add(Chore::Fail(Box::new(claimed), why.to_owned()));
                 }
             }
         }
     }
 
-    /// The worker that a call was sent to.
-    pub(super) fn link_of(&self, place: u64) -> Option<Arc<Link>> {
+    /// The worker that a call was sent to, and whether it has nothing else to do.
+    pub(super) fn link_of(&self, place: u64) -> Option<(Arc<Link>, bool)> {
         let state = self.lock();
         let slot = state.slots.iter().find(|slot| u64::from(slot.link.key) == place >> 40)?;
-        Some(Arc::clone(&slot.link))
+        Some((Arc::clone(&slot.link), slot.pending.len() == 1))
     }
 
-    /// Takes the entries that these replies answer, and hands out again. `None` if a reply is
-    /// for another call than the one whose turn it is.
+    /// Takes the entries that these replies answer, and hands out again. False if a reply is for
+    /// another call than the one whose turn it is; then it and those after it have no entry.
     pub(super) fn answered(
         &'static self,
         link: &Link,
         numbers: impl Iterator<Item = u64>,
         entries: &mut Vec<Entry>,
-    ) -> Option<()> {
+    ) -> bool {
         let mut chores = Chores::default();
         let mut state = self.lock();
-        let slot = state.slots.iter_mut().find(|slot| slot.link.key == link.key)?;
+        let Some(slot) = state.slots.iter_mut().find(|slot| slot.link.key == link.key) else {
+            return false;
+        };
         for number in numbers {
-            entries.push(slot.answered(number)?);
+            let Some(entry) = slot.answered(number) else { return false };
+            entries.push(entry);
         }
         let idle = slot.pending.is_empty();
         if self.fresh && idle {
             slot.link.doom();
-            chores.kill.push(Arc::clone(&slot.link));
+            chores.add(Chore::Kill(Arc::clone(&slot.link)));
         } else if !state.queue.is_empty() {
             self.hand_out(&mut state, &mut chores);
         } else if idle {
@@ -233,7 +244,7 @@ impl Pool {
         }
         drop(state);
         self.run(chores);
-        Some(())
+        true
     }
 
     /// Puts back a call that its worker skipped though nobody wanted that any more.
@@ -257,13 +268,13 @@ impl Pool {
             let runs = |slot: &Slot| slot.link.channel.running() == number * 2 + 1;
             if slot.withdraw(number) {
                 // Its answer is still to come; for the books nobody waits there any more.
-                chores.given_up.extend(slot.entry(number).map(Entry::give_up));
+                chores.list.extend(slot.entry(number).map(|entry| Chore::LetGo(entry.give_up())));
             } else if slot.entry(number).is_some() && runs(slot) {
                 // First what is behind it, or the kill could hit a call that has just begun.
                 let behind = slot.withdraw_after(number, usize::MAX);
                 if runs(slot) {
                     slot.link.doom();
-                    chores.kill.push(Arc::clone(&slot.link));
+                    chores.add(Chore::Kill(Arc::clone(&slot.link)));
                 }
                 for claimed in behind {
                     state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
@@ -294,7 +305,7 @@ impl Pool {
             if (served || !state.slots.is_empty()) && claimed.returned < RETURNS_MAX {
                 state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
             } else {
-                chores.failed.push((claimed, why.to_owned()));
+                chores.add(Chore::Fail(Box::new(claimed), why.to_owned()));
             }
         }
         if !served {

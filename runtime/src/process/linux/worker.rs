@@ -133,7 +133,7 @@ impl Worker {
 
     /// Tells the dispatcher of replies that nobody has taken, if it waits for that.
     fn tell_dispatcher(&mut self) {
-        if !self.channel.all_taken(self.tail) {
+        if self.channel.taken() != self.tail {
             let (listener, announcement) = self.channel.listener();
             if listener == Listener::Dispatcher && announcement != self.told {
                 self.told = announcement;

@@ -63,7 +63,7 @@ impl ParentEnd {
     /// Lets the worker see the requests up to `tail`; returns its sleep's number if it has to be
     /// woken for that.
     pub(in super::super) fn publish_requests(&self, tail: u32) -> Option<u32> {
-        self.words().request_tail.0.publish(tail);
+        self.words().progress.0.request_tail.publish(tail);
         self.sleeper()
     }
 
@@ -130,11 +130,15 @@ impl ParentEnd {
         self.replies().at(start.wrapping_add(REPLY_HEAD))
     }
 
-    /// The worker may write over the replies up to `head`. If it sleeps for that: the number of
-    /// its sleep.
-    pub(in super::super) fn free_replies(&self, head: u32) -> Option<u32> {
-        self.words().reply_head.0.store(head, Release);
-        self.sleeper().filter(|sleep| sleep % 4 == 3)
+    /// The worker may write over the replies up to `head`.
+    pub(in super::super) fn free_replies(&self, head: u32) {
+        self.words().progress.0.reply_head.store(head, Release);
+    }
+
+    /// Whether the worker sleeps for want of room, or is about to without having seen what was
+    /// freed.
+    pub(in super::super) fn wants_room(&self) -> bool {
+        self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
     }
 
     pub(in super::super) fn release_segment(&self, segment: usize) {

@@ -8,7 +8,7 @@ impl WorkerEnd {
         let replies = Mapping::new(&file, HALF as u64, HALF, Access::Write)?;
         requests.keep_from_forks();
         replies.keep_from_forks();
-        Ok(Self { requests, replies })
+        Ok(Self { requests, replies, sleeps: AtomicU32::new(0) })
     }
 
     fn theirs(&self) -> &ParentWords {
@@ -37,7 +37,7 @@ impl WorkerEnd {
     }
 
     pub(in super::super) fn has_requests(&self, head: u32) -> bool {
-        self.theirs().request_tail.0.position.load(Acquire) != head
+        self.theirs().progress.0.request_tail.position.load(Acquire) != head
     }
 
     /// The next request after `head`: its start and its head.
@@ -45,7 +45,7 @@ impl WorkerEnd {
         &self,
         head: u32,
     ) -> Result<Option<(u32, RequestHead)>, Corrupt> {
-        let tail = self.theirs().request_tail.0.position.load(Acquire);
+        let tail = self.theirs().progress.0.request_tail.position.load(Acquire);
         if tail == head {
             return Ok(None);
         }
@@ -77,9 +77,8 @@ impl WorkerEnd {
     /// Room for a reply at `tail` or after: its start, and where its bytes go. `bytes` is the
     /// most that it may have.
     pub(in super::super) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {
-        let taken = self.theirs().reply_head.0.load(Acquire);
         let ring = self.reply_ring();
-        let start = ring.place(tail, taken, record(REPLY_HEAD, bytes))?;
+        let start = ring.place(tail, self.taken(), record(REPLY_HEAD, bytes))?;
         Some((start, ring.at(start.wrapping_add(REPLY_HEAD))))
     }
 
@@ -94,12 +93,12 @@ impl WorkerEnd {
 
     /// The core from which the last request was sent.
     pub(in super::super) fn core(&self) -> u32 {
-        self.theirs().request_tail.0.core.load(Relaxed)
+        self.theirs().progress.0.request_tail.core.load(Relaxed)
     }
 
-    /// Whether the parent has taken all replies.
-    pub(in super::super) fn all_taken(&self, tail: u32) -> bool {
-        self.theirs().reply_head.0.load(Acquire) == tail
+    /// Up to where the parent has taken the replies.
+    pub(in super::super) fn taken(&self) -> u32 {
+        self.theirs().progress.0.reply_head.load(Acquire)
     }
 
     /// Who listens, and the number of that announcement.
@@ -127,13 +126,14 @@ impl WorkerEnd {
     pub(in super::super) fn sleep(&self, for_room: bool, awaited: impl Fn() -> bool) {
         let bell = self.theirs().bell.0.load(Acquire);
         let sleeping = &self.words().sleeping.0;
-        let count = sleeping.load(Relaxed);
-        sleeping.store(count + if for_room { 3 } else { 1 }, Relaxed);
+        let awake = self.sleeps.load(Relaxed);
+        sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
             sleep_on(&self.theirs().bell.0, bell);
         }
-        sleeping.store(count.wrapping_add(4), Release);
+        self.sleeps.store(awake.wrapping_add(4), Relaxed);
+        sleeping.store(awake.wrapping_add(4), Release);
     }
 
     /// Leaves word of a panic, for the case that it kills this process.

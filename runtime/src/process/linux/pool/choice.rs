@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::outbox::Claimed;
-use super::{Chores, Pool, State, Waiting};
+use super::{Chore, Chores, Pool, State, Waiting};
 
 impl Pool {
     /// Hands out what waits to those that have room.
@@ -27,11 +27,11 @@ impl Pool {
                     Ok(asleep) => {
                         let slot = &state.slots[index];
                         if asleep {
-                            chores.wake.push(Arc::clone(&slot.link));
+                            chores.add(Chore::Wake(Arc::clone(&slot.link)));
                         }
                         if let Some(call) = call {
                             let number = slot.first + slot.pending.len() as u64 - 1;
-                            chores.started.push((call, number));
+                            chores.add(Chore::StartClock(call, number));
                         }
                     }
                     Err(claimed) => {
@@ -51,7 +51,7 @@ impl Pool {
                 Some(Claimed { call, job, place, alarm: None, returned: 0 })
             }
             Waiting::Claimed(claimed) if claimed.call.is_finished() => {
-                chores.dropped.push(*claimed);
+                chores.add(Chore::Drop(claimed));
                 None
             }
             Waiting::Claimed(claimed) => Some(*claimed),
@@ -114,7 +114,7 @@ impl Pool {
         }
         let taken = busiest.withdraw_after(busiest.first, waiting.div_ceil(2));
         if !taken.is_empty() {
-            chores.rouse.push(Arc::clone(&busiest.link));
+            chores.add(Chore::Rouse(Arc::clone(&busiest.link)));
             for claimed in taken {
                 state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
             }
