@@ -125,6 +125,13 @@ impl<T> Cell<T> {
         Self::at(RUNNING, Observed::nothing())
     }
 
+    /// The same for a call, which has a span.
+    pub(crate) fn started(name: &'static str, mode: &'static str) -> Self {
+        let observed = Observed::call(name, mode);
+        observed.started();
+        Self::at(RUNNING, observed)
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.state.0.load(Acquire) & STAGE == FINISHED
     }

@@ -77,6 +77,8 @@ pub enum ErrorKind {
         /// What failed.
         message: String,
     },
+    /// The machine that ran the body is gone, and what it did of it nobody knows.
+    WorkerLost,
 }
 
 impl Error {
@@ -126,6 +128,12 @@ impl Error {
     #[must_use]
     pub fn is_memory_limit(&self) -> bool {
         matches!(self.kind(), ErrorKind::MemoryLimit)
+    }
+
+    /// Whether the machine that ran the body is gone.
+    #[must_use]
+    pub fn is_worker_lost(&self) -> bool {
+        matches!(self.kind(), ErrorKind::WorkerLost)
     }
 
     /// Goes on with the task's panic on this thread, as if the body had been called here.
@@ -218,6 +226,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, "has a value that could not cross between processes: {message}")
             }
             ErrorKind::Worker { message } => write!(f, "could not start: {message}"),
+            ErrorKind::WorkerLost => f.write_str("was lost with the machine that ran it"),
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct Function {
     limiter: Limiter,
     memory: Option<u64>,
     fresh: bool,
+    local: bool,
     habit: Habit,
 }
 
@@ -40,6 +41,7 @@ impl Function {
             limiter: Limiter::none(),
             memory: None,
             fresh: false,
+            local: false,
             habit: Habit::unknown(),
         }
     }
@@ -106,6 +108,13 @@ impl Function {
         self
     }
 
+    /// `local`: calls stay on this machine, also where a cluster is set.
+    #[must_use]
+    pub const fn local(mut self) -> Self {
+        self.local = true;
+        self
+    }
+
     /// The function's name, as written.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -137,6 +146,17 @@ impl Function {
 
     pub(crate) const fn wants_fresh_process(&self) -> bool {
         self.fresh
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// How many calls may run at once, wherever they do.
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn limit_of_all(&self) -> Option<usize> {
+        self.limiter.limit()
     }
 
     pub(crate) const fn habit(&self) -> &Habit {

@@ -34,6 +34,11 @@ impl Limiter {
         self.limit = limit;
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn limit(&self) -> Option<usize> {
+        if self.limit == 0 { None } else { Some(self.limit) }
+    }
+
     pub(crate) const fn is_none(&self) -> bool {
         self.limit == 0
     }

@@ -14,6 +14,8 @@ use crate::{panic, retry, sequential};
 
 mod call;
 mod channel;
+#[cfg(feature = "cluster")]
+pub(super) mod cluster;
 mod constructors;
 mod control;
 mod crowding;
@@ -81,6 +83,8 @@ where
         return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
     match locate(function.name(), message, code) {
+        #[cfg(feature = "cluster")]
+        Ok(job) if cluster::takes(function) => cluster::start(function, job),
         Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -116,30 +116,34 @@ impl<T: DeserializeOwned + Send + 'static> Pending for ProcessCall<T> {
     }
 
     fn complete(self: Arc<Self>, reply: Reply<'_>) {
-        if self.is_finished() {
-            return;
+        if !self.is_finished() {
+            self.finish(outcome(self.job.function().name(), reply));
         }
-        let name = self.job.function().name();
-        let result = match reply.status {
-            status::DONE => {
-                panic::catch(name, || files::supply(reply.files, || wire::decode::<T>(reply.bytes)))
-                    .and_then(|decoded| {
-                        decoded.map_err(|error| codec(name, &format!("its result: {error}")))
-                    })
-            }
-            status::PANICKED => Err(match wire::decode::<Panic>(reply.bytes) {
-                Ok(panic) => panic.into_error(name),
-                Err(error) => codec(name, &format!("its panic: {error}")),
-            }),
-            status::CODEC => Err(codec(name, &reply.bytes.text())),
-            status::UNKNOWN => Err(codec(name, "the worker does not know the function")),
-            _ => Err(codec(name, "the worker's answer is of no known kind")),
-        };
-        self.finish(result);
     }
 
     fn fail(self: Arc<Self>, error: Error) {
         self.finish(Err(error));
+    }
+}
+
+/// What a worker's reply means.
+pub(super) fn outcome<T: DeserializeOwned>(
+    name: &'static str,
+    reply: Reply<'_>,
+) -> Result<T, Error> {
+    let Reply { status, bytes, files } = reply;
+    match status {
+        status::DONE => panic::catch(name, || files::supply(files, || wire::decode::<T>(bytes)))
+            .and_then(|decoded| {
+                decoded.map_err(|error| codec(name, &format!("its result: {error}")))
+            }),
+        status::PANICKED => Err(match wire::decode::<Panic>(bytes) {
+            Ok(panic) => panic.into_error(name),
+            Err(error) => codec(name, &format!("its panic: {error}")),
+        }),
+        status::CODEC => Err(codec(name, &bytes.text())),
+        status::UNKNOWN => Err(codec(name, "the worker does not know the function")),
+        _ => Err(codec(name, "the worker's answer is of no known kind")),
     }
 }
 

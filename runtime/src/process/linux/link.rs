@@ -20,7 +20,7 @@ use super::startup::{self, Hello, Ticket};
 use super::{control, image};
 
 /// The program that a worker runs: this one, whatever became of its file.
-const EXECUTABLE: &str = "/proc/self/exe";
+pub(super) const EXECUTABLE: &str = "/proc/self/exe";
 
 /// One worker.
 pub(super) struct Link {
@@ -110,7 +110,10 @@ impl Link {
         let files = [channel.file(), lifeline_theirs.as_fd()];
         control::send(control.as_fd(), &hello.to_bytes(), &files, SendFlags::empty())?;
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());
-        let child = Command::new(EXECUTABLE)
+        let mut command = Command::new(EXECUTABLE);
+        #[cfg(feature = "cluster")]
+        super::cluster::VARIABLES.iter().for_each(|variable| _ = command.env_remove(variable));
+        let child = command
             .arg0(name)
             .arg("trine-worker")
             .env(startup::VARIABLE, Ticket::new(token).to_string())

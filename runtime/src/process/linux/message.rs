@@ -85,12 +85,17 @@ impl Message {
 
 impl Bytes {
     pub(super) fn reader(&self) -> Reader<'_> {
+        Reader::new(self.as_slice())
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
         match self {
-            // SAFETY: the segment has that many bytes, which nobody writes while it is lent.
+            // SAFETY: the segment has that many bytes, which were written, and which nobody
+            // writes while it is lent: workers map it read-only.
             Self::Segment(lent, length) => unsafe {
-                Reader::from_raw(lent.segment().memory.start(), *length)
+                std::slice::from_raw_parts(lent.segment().memory.start(), *length)
             },
-            _ => Reader::new(self.private().unwrap_or_default()),
+            _ => self.private().unwrap_or_default(),
         }
     }
 

@@ -54,6 +54,28 @@ struct Inner {
 const FROZEN: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
 
+/// A memory file with these bytes, which nobody can change any more.
+pub(super) fn freeze(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let memory = Memory::new(bytes.len())?;
+    // SAFETY: the memory was made that long, and nobody else knows of it.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
+    let file = memory.into_file();
+    rustix::fs::fcntl_add_seals(&file, FROZEN)?;
+    Ok(file)
+}
+
+/// What is in such a file.
+#[cfg(feature = "cluster")]
+pub(super) fn contents(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
+    if !rustix::fs::fcntl_get_seals(file)?.contains(FROZEN) {
+        return Err(io::Error::other("this is not the memory of a shared slice"));
+    }
+    let mapping = Mapping::new(file, 0, length, Access::Read)?;
+    // SAFETY: the mapping is that long, and sealed against every change.
+    Ok(unsafe { std::slice::from_raw_parts(mapping.start(), length) }.to_vec())
+}
+
 impl<T: Pod> Shared<[T]> {
     /// Copies a slice into shared memory.
     ///
@@ -61,12 +83,7 @@ impl<T: Pod> Shared<[T]> {
     /// When the system has no memory or no file descriptor left.
     pub fn new(slice: &[T]) -> io::Result<Self> {
         let bytes: &[u8] = bytemuck::cast_slice(slice);
-        let memory = Memory::new(bytes.len())?;
-        // SAFETY: the memory was made that long, and nobody else knows of it.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
-        let file = memory.into_file();
-        rustix::fs::fcntl_add_seals(&file, FROZEN)?;
-        Self::open(file, bytes.len())
+        Self::open(freeze(bytes)?, bytes.len())
     }
 
     /// Maps what was frozen by `new`, here or in another process.

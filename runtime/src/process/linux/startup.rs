@@ -24,6 +24,8 @@ use super::{constructors, control, image, lifeline, worker};
 
 /// Set for a worker by its parent, and removed by the worker at once.
 pub(super) const VARIABLE: &str = "TRINE_WORKER";
+/// Set for a process that is to serve as a machine of a cluster: its number of workers.
+pub(super) const SERVE: &str = "TRINE_SERVE";
 /// How deep workers of workers go.
 const DEPTH_MAX: u32 = 8;
 
@@ -43,6 +45,10 @@ static REFUSED: OnceLock<String> = OnceLock::new();
 extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: *const *const i8) {
     RAN.store(true, Ordering::Relaxed);
     let Some(value) = env::var_os(VARIABLE) else {
+        if env::var_os(SERVE).is_some() {
+            constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+            serve();
+        }
         return;
     };
     let ticket = value.to_str().and_then(Ticket::parse);
@@ -62,6 +68,17 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
         Ok(worker) => worker.serve(),
         Err(error) => could_not_start(&error),
     }
+}
+
+/// Makes this process a machine of the cluster instead of the program.
+#[cfg(feature = "cluster")]
+fn serve() -> ! {
+    super::cluster::serve_as_asked()
+}
+
+#[cfg(not(feature = "cluster"))]
+fn serve() -> ! {
+    worker::leave(&format!("{SERVE} is set, but this program was built without `cluster` of trine"))
 }
 
 fn could_not_start(error: &io::Error) -> ! {

@@ -97,15 +97,20 @@ impl<'a> Reader<'a> {
         Ok(numbers)
     }
 
-    /// All that is left, as text for a person.
-    pub(in super::super) fn text(mut self) -> String {
+    /// A copy of all that is left.
+    pub(in super::super) fn into_vec(mut self) -> Vec<u8> {
         let length = self.left;
         let mut bytes = vec![0; length];
         if let Ok(from) = self.take(length) {
             // SAFETY: that many bytes are there, and the vector has them too.
             unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), length) };
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        bytes
+    }
+
+    /// All that is left, as text for a person.
+    pub(in super::super) fn text(self) -> String {
+        String::from_utf8_lossy(&self.into_vec()).into_owned()
     }
 
     fn string(&mut self) -> Result<String, WireError> {

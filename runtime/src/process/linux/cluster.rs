@@ -1,0 +1,147 @@
+//! `process` calls on other machines, over NATS JetStream.
+//!
+//! ```text
+//! caller ── call, cancel ──▶ broker ──▶ machine ── the pool and its workers, as anywhere
+//!    ◀────── records ──────────┘◀── claim, answer ──┘
+//! ```
+//!
+//! The pool knows nothing of this. A caller hands the encoded call to the broker instead of its own
+//! pool ([`remote`], [`caller`]); a machine ([`machine`], [`queues`]) gives it to its pool as a call
+//! whose result stays bytes ([`hosted`]).
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use std::{env, io, process};
+
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+
+use self::broker::Broker;
+use self::caller::Caller;
+use self::machine::Machine;
+use self::queues::Queues;
+use self::settings::Settings;
+use super::call::{self, Job};
+use super::startup::{self, SERVE};
+use crate::config;
+use crate::function::Function;
+use crate::sequential;
+use crate::task::Task;
+
+mod broker;
+mod caller;
+mod envelope;
+mod hosted;
+mod incoming;
+mod key;
+mod machine;
+mod objects;
+mod outgoing;
+mod queues;
+mod remote;
+mod settings;
+mod subject;
+
+pub(super) use settings::VARIABLES;
+
+/// The cluster that calls of this program go to, if there is one.
+fn settings() -> Option<&'static Result<Settings, String>> {
+    static SETTINGS: OnceLock<Option<Result<Settings, String>>> = OnceLock::new();
+    // What a worker calls, it calls beside it: the machine was chosen already.
+    let find = || if startup::depth() > 0 { None } else { Settings::find() };
+    SETTINGS.get_or_init(find).as_ref()
+}
+
+/// Whether a call of this function goes out.
+pub(super) fn takes(function: &Function) -> bool {
+    !function.is_local() && settings().is_some()
+}
+
+pub(super) fn start<T>(function: &'static Function, job: Job) -> Task<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let caller = match settings() {
+        Some(Ok(settings)) => Caller::get(settings),
+        Some(Err(why)) => Err(why.clone()),
+        None => Err("no cluster is set".into()),
+    };
+    match caller {
+        Ok(caller) => remote::start(caller, function, job),
+        Err(why) => {
+            sequential::done(function.name(), Err(call::worker_error(function.name(), why)))
+        }
+    }
+}
+
+/// Serves with as many workers as the environment says, and ends the process.
+pub(super) fn serve_as_asked() -> ! {
+    let processes = env::var_os(SERVE).unwrap_or_default();
+    let number = processes.to_str().and_then(|number| number.trim().parse().ok());
+    let served = match number {
+        Some(number) => serve(number).map_err(|error| error.to_string()),
+        None => Err(format!("{SERVE} must be a number of workers, and is {processes:?}")),
+    };
+    match served {
+        Ok(()) => process::exit(0),
+        Err(why) => {
+            eprintln!("trine cannot serve: {why}");
+            process::exit(2)
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, and then until what runs has ended.
+pub(super) fn serve(processes: NonZeroUsize) -> io::Result<()> {
+    let settings = settings().cloned().unwrap_or_else(|| {
+        Err(format!("{} names the broker: set it to nats://HOST:4222", settings::CLUSTER))
+    });
+    let settings = settings.map_err(io::Error::other)?;
+    startup::may_spawn().map_err(io::Error::other)?;
+    config::set_processes(processes);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(settings, processes.get()))
+}
+
+async fn run(settings: Settings, processes: usize) -> io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let address = settings.addresses.join(",");
+    let broker = tokio::select! {
+        broker = Broker::connect(settings, "trine machine") => broker.map_err(io::Error::other)?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    let build = broker.build.clone();
+    let machine = Arc::new(Machine::new(broker, processes));
+    let subscribe = async |subject: String| {
+        machine.broker.client.subscribe(subject).await.map_err(io::Error::other)
+    };
+    let cancels = subscribe(build.cancel()).await?;
+    let news_of_queues = subscribe(build.queues()).await?;
+    for subject in machine.questions() {
+        tokio::spawn(Arc::clone(&machine).answer(subscribe(subject).await?));
+    }
+    tokio::spawn(Arc::clone(&machine).hear_of_cancels(cancels));
+    tokio::spawn(Arc::clone(&machine).report());
+    tokio::spawn(Queues::new(Arc::clone(&machine)).serve(news_of_queues));
+    eprintln!("trine serves build {} with {processes} workers at {address}", build.name());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    machine.drain();
+    eprintln!("trine ends when what runs has ended");
+    while !machine.is_idle() {
+        tokio::select! {
+            () = machine.news.notified() => {}
+            () = sleep(Duration::from_millis(50)) => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(1), machine.broker.client.flush()).await;
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The broker as both sides use it: streams, records that are swapped, values of any size.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use async_nats::client::{Client, RequestErrorKind};
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{Context, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Stream};
+use async_nats::{ConnectOptions, Event, jetstream};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::envelope::{self, Question, Reply};
+use super::objects::Objects;
+use super::settings::Settings;
+use super::subject::{self, Build, CALL_SUBJECTS, CALLS, TASK_SUBJECTS, TASKS};
+
+/// How long a record of a call is kept: so long may a caller be away.
+const KEEP_RECORDS: Duration = Duration::from_secs(15 * 60);
+/// How long a call may wait for a machine.
+pub(super) const KEEP_TASKS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A machine that has not been heard of for so long has lost its calls.
+pub(super) const LOST_AFTER: Duration = Duration::from_secs(5);
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+pub(super) struct Broker {
+    pub(super) settings: Settings,
+    pub(super) build: Build,
+    pub(super) client: Client,
+    jetstream: Context,
+    /// Counts the connections, and whatever else may have lost messages.
+    pub(super) gaps: watch::Receiver<u64>,
+    pub(super) objects: Objects,
+}
+
+/// What a record was swapped for in vain: the one that is there.
+pub(super) struct Other {
+    pub(super) sequence: u64,
+    pub(super) sealed: Bytes,
+}
+
+impl Broker {
+    /// Connects, as soon as that is possible, and makes the streams.
+    pub(super) async fn connect(settings: Settings, name: &str) -> Result<Self, String> {
+        let build = Build::of_this_program()
+            .map_err(|error| format!("this program's executable cannot be read: {error}"))?;
+        let (gap, gaps) = watch::channel(0);
+        let options = with_ours(settings.options().await?, name, gap);
+        let client = options
+            .connect(settings.addresses.clone())
+            .await
+            .map_err(|error| format!("{}: {error}", settings.addresses.join(",")))?;
+        let mut jetstream = jetstream::new(client.clone());
+        jetstream.set_timeout(Duration::from_secs(2));
+        let objects = Objects::default();
+        let broker = Self { settings, build, client, jetstream, gaps, objects };
+        broker.make_streams().await;
+        Ok(broker)
+    }
+
+    /// Makes the streams, or finds them there, sooner or later.
+    async fn make_streams(&self) {
+        let tasks = stream::Config {
+            name: TASKS.into(),
+            subjects: vec![TASK_SUBJECTS.into()],
+            retention: RetentionPolicy::WorkQueue,
+            // A call is there once, however often it is sent.
+            discard: DiscardPolicy::New,
+            discard_new_per_subject: true,
+            max_messages_per_subject: 1,
+            max_age: KEEP_TASKS,
+            ..Default::default()
+        };
+        let calls = stream::Config {
+            name: CALLS.into(),
+            subjects: vec![CALL_SUBJECTS.into()],
+            max_messages_per_subject: 1,
+            max_age: KEEP_RECORDS,
+            allow_direct: true,
+            ..Default::default()
+        };
+        for config in [tasks, calls] {
+            while self.jetstream.get_or_create_stream(config.clone()).await.is_err() {
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+
+    pub(super) fn jetstream(&self) -> Context {
+        self.jetstream.clone()
+    }
+
+    pub(super) async fn tasks(&self) -> Option<Stream<()>> {
+        self.jetstream.get_stream_no_info(TASKS).await.ok()
+    }
+
+    pub(super) async fn calls(&self) -> Option<Stream<()>> {
+        self.jetstream.get_stream_no_info(CALLS).await.ok()
+    }
+
+    /// Makes the consumer of a queue, of which at most `limit` calls are under way at a time.
+    pub(super) async fn make_queue(
+        &self,
+        queue: &str,
+        limit: Option<usize>,
+    ) -> Option<PullConsumer> {
+        let config = pull::Config {
+            durable_name: Some(self.build.consumer(queue)),
+            filter_subject: self.build.tasks(queue),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: LOST_AFTER,
+            max_ack_pending: limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1),
+            inactive_threshold: KEEP_TASKS,
+            ..Default::default()
+        };
+        self.tasks().await?.create_consumer(config).await.ok()
+    }
+
+    /// Sends a call, until it is on the broker or nobody wants it any more. `seal` makes the
+    /// message, anew when it has become old.
+    pub(super) async fn send_task(
+        &self,
+        subject: &str,
+        seal: impl Fn() -> Result<Bytes, String>,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<(), String> {
+        let mut sealed = seal()?;
+        let mut since = Instant::now();
+        while is_wanted() {
+            let message = PublishMessage::build().payload(sealed.clone());
+            match self.publish(subject, message).await {
+                Ok(_) => break,
+                Err(error) if is_there_already(&error) => break,
+                Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                    return Err("the broker takes no message of that size any more".into());
+                }
+                Err(error) => self.mend(&error).await,
+            }
+            if since.elapsed() > Duration::from_secs(60) {
+                (sealed, since) = (seal()?, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// What can be done about a message that did not get through, and a moment's rest.
+    async fn mend(&self, error: &jetstream::context::PublishError) {
+        if error.kind() == PublishErrorKind::StreamNotFound {
+            // The broker has come back with nothing.
+            self.make_streams().await;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+
+    async fn publish(
+        &self,
+        subject: &str,
+        message: PublishMessage,
+    ) -> Result<u64, jetstream::context::PublishError> {
+        let acknowledged = self.jetstream.send_publish(subject.to_owned(), message).await?;
+        Ok(acknowledged.await?.sequence)
+    }
+
+    /// Puts a record in the place of the one with that sequence number, or of none if it is 0.
+    /// Returns its own number; or the record that somebody else put there.
+    pub(super) async fn swap(
+        &self,
+        subject: &str,
+        sealed: &Bytes,
+        expected: u64,
+    ) -> Result<u64, Other> {
+        loop {
+            let message = PublishMessage::build()
+                .payload(sealed.clone())
+                .expected_last_subject_sequence(expected);
+            match self.publish(subject, message).await {
+                Ok(sequence) => return Ok(sequence),
+                Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                    match self.record(subject).await {
+                        // An earlier attempt of ours, whose answer was lost on the way.
+                        Some(there) if there.sealed == *sealed => return Ok(there.sequence),
+                        Some(there) => return Err(there),
+                        None => sleep(Duration::from_millis(100)).await,
+                    }
+                }
+                Err(error) => self.mend(&error).await,
+            }
+        }
+    }
+
+    /// The last record of a call.
+    pub(super) async fn record(&self, subject: &str) -> Option<Other> {
+        let stream = self.calls().await?;
+        let message = stream.direct_get_last_for_subject(subject).await.ok()?;
+        Some(Other { sequence: message.sequence, sealed: message.payload })
+    }
+
+    /// A message: a head, and what is behind it, sealed for the subject.
+    pub(super) fn seal<T: Serialize>(
+        &self,
+        subject: &str,
+        head: &T,
+        behind: &[u8],
+    ) -> Result<Bytes, String> {
+        let message = envelope::encode(head, behind).map_err(|error| error.to_string())?;
+        Ok(self.settings.key.seal(subject, &message).into())
+    }
+
+    /// What is in a message, if it was sealed with the key, for this subject.
+    pub(super) fn open<'a, T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        sealed: &'a [u8],
+    ) -> Option<(T, &'a [u8])> {
+        envelope::decode(self.settings.key.open(subject, sealed)?)
+    }
+
+    /// Tells all machines, those that are there.
+    pub(super) async fn tell<T: Serialize>(&self, subject: String, message: &T) {
+        if let Ok(sealed) = self.seal(&subject, message, &[]) {
+            let _ = self.client.publish(subject, sealed).await;
+        }
+    }
+
+    /// Asks machines; `None` if there was no answer that fits.
+    pub(super) async fn ask(&self, subject: String, holds: Option<subject::CallId>) -> Answer {
+        let number = subject::unique();
+        let Ok(sealed) = self.seal(&subject, &Question { number, holds }, &[]) else {
+            return Answer::None;
+        };
+        match timeout(ANSWER_MAX, self.client.request(subject.clone(), sealed)).await {
+            Ok(Ok(answer)) => match self.open::<Reply>(&subject, &answer.payload) {
+                Some((reply, _)) if reply.number == number && reply.yes => Answer::Yes,
+                Some((reply, _)) if reply.number == number => Answer::No,
+                _ => Answer::None,
+            },
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Answer::Nobody,
+            _ => Answer::None,
+        }
+    }
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    /// Nobody is there to hear it, as the broker says.
+    Nobody,
+    /// In time there was none, or none with the key.
+    None,
+}
+
+fn is_there_already(error: &jetstream::context::PublishError) -> bool {
+    let source = error.source().and_then(|error| error.downcast_ref::<jetstream::Error>());
+    // "maximum messages per subject exceeded"
+    source.is_some_and(|error| error.error_code() == jetstream::ErrorCode(10077))
+}
+
+fn with_ours(options: ConnectOptions, name: &str, gap: watch::Sender<u64>) -> ConnectOptions {
+    options
+        .name(name)
+        .retry_on_initial_connect()
+        .ping_interval(Duration::from_secs(5))
+        .reconnect_delay_callback(|attempt| Duration::from_millis(20 * attempt.min(50) as u64))
+        .subscription_capacity(1 << 18)
+        .event_callback(move |event| {
+            if matches!(event, Event::Connected | Event::SlowConsumer(_)) {
+                gap.send_modify(|gaps| *gaps += 1);
+            }
+            std::future::ready(())
+        })
+}

@@ -1,0 +1,240 @@
+//! The program that calls: what it has sent, and what it hears of it.
+//!
+//! One thread, on which the broker's client runs. Records of calls come straight from their
+//! subject; what was missed while the connection was away is read from the stream when it is back,
+//! and whatever comes twice finds its call gone. While there are calls and nothing is heard, it
+//! asks whether anybody is there to run them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+
+use super::super::call::Job;
+use super::broker::{Answer, Broker, LOST_AFTER};
+use super::envelope::{Fault, Value};
+use super::outgoing::queue_of;
+use super::remote::Remote;
+use super::settings::Settings;
+use super::subject;
+
+/// How long nothing has to be heard before machines are asked, and how often then.
+const QUIET: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+pub(super) struct Caller {
+    pub(super) id: u64,
+    numbers: AtomicU64,
+    pub(super) wait: Duration,
+    pub(super) address: String,
+    commands: mpsc::UnboundedSender<Command>,
+    books: Mutex<Books>,
+    /// There is something in the books.
+    news: Notify,
+}
+
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) calls: HashMap<u64, Sent>,
+    /// When anything was heard of any call.
+    pub(super) heard: Option<Instant>,
+    /// When a machine was known to be there.
+    alive: Option<Instant>,
+}
+
+pub(super) struct Sent {
+    pub(super) call: Arc<dyn Remote>,
+    pub(super) queue: String,
+    since: Instant,
+    pub(super) claimed: bool,
+    /// Its arguments, if they lie in the object store.
+    pub(super) stored: Option<Value>,
+}
+
+pub(super) enum Command {
+    Call(u64, Arc<dyn Remote>, Job),
+    Cancel(u64, Sent),
+}
+
+impl Caller {
+    /// The one of this program; an error if it cannot have any.
+    pub(super) fn get(settings: &Settings) -> Result<&'static Self, String> {
+        static CALLER: OnceLock<Result<Caller, String>> = OnceLock::new();
+        static RUNS: OnceLock<Result<(), String>> = OnceLock::new();
+        let mut commands = None;
+        let made = CALLER.get_or_init(|| {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            commands = Some(receiver);
+            Ok(Self {
+                id: subject::unique(),
+                numbers: AtomicU64::new(1),
+                wait: settings.wait,
+                address: settings.addresses.join(","),
+                commands: sender,
+                books: Mutex::default(),
+                news: Notify::new(),
+            })
+        });
+        let caller = made.as_ref().map_err(Clone::clone)?;
+        let settings = settings.clone();
+        let runs = RUNS.get_or_init(|| {
+            let commands = commands.ok_or("it could not start")?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            let thread = thread::Builder::new().name("trine-cluster".into());
+            let run = move || runtime.block_on(caller.run(settings, commands));
+            thread.spawn(run).map(drop).map_err(|error| error.to_string())
+        });
+        runs.clone().map(|()| caller)
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a call, from any thread.
+    pub(super) fn send(&self, number: u64, call: Arc<dyn Remote>, job: Job) {
+        let queue = queue_of(call.function().limit_of_all(), job.body);
+        let sent = Sent {
+            call: Arc::clone(&call),
+            queue,
+            since: Instant::now(),
+            claimed: false,
+            stored: None,
+        };
+        self.books().calls.insert(number, sent);
+        let _ = self.commands.send(Command::Call(number, call, job));
+        self.news.notify_one();
+    }
+
+    /// Nobody wants that call any more.
+    pub(super) fn cancel(&self, number: u64) {
+        let sent = self.books().calls.remove(&number);
+        if let Some(sent) = sent {
+            let _ = self.commands.send(Command::Cancel(number, sent));
+        }
+    }
+
+    async fn run(&'static self, settings: Settings, commands: mpsc::UnboundedReceiver<Command>) {
+        let connecting = Broker::connect(settings, "trine caller");
+        tokio::pin!(connecting);
+        let broker = loop {
+            tokio::select! {
+                broker = &mut connecting => match broker {
+                    Ok(broker) => break Arc::new(broker),
+                    Err(why) => return self.refuse_all(commands, &why).await,
+                },
+                () = sleep(TICK) => self.give_up(&unreachable(&self.address)),
+            }
+        };
+        let records = loop {
+            match broker.client.subscribe(broker.build.calls_of(self.id)).await {
+                Ok(records) => break records,
+                Err(_) => sleep(TICK).await,
+            }
+        };
+        tokio::join!(
+            self.listen(&broker, records),
+            self.obey(&broker, commands),
+            self.catch_up_after_gaps(&broker),
+            self.look_after(&broker),
+        );
+    }
+
+    pub(super) fn is_quiet(&self, long: Duration) -> bool {
+        let books = self.books();
+        !books.calls.is_empty() && books.heard.is_none_or(|heard| heard.elapsed() >= long)
+    }
+
+    /// While there are calls and nothing is heard of any, asks whether there are machines.
+    async fn look_after(&'static self, broker: &Arc<Broker>) {
+        loop {
+            if self.books().calls.is_empty() {
+                self.news.notified().await;
+                continue;
+            }
+            sleep(TICK).await;
+            if self.is_quiet(QUIET) {
+                if self.somebody_is_there(broker).await {
+                    sleep(QUIET).await;
+                } else {
+                    self.give_up(&nobody(&self.address, self.wait));
+                }
+            }
+        }
+    }
+
+    pub(super) async fn somebody_is_there(&self, broker: &Broker) -> bool {
+        let is_recent = |alive: &Instant| alive.elapsed() < QUIET;
+        if self.books().alive.as_ref().is_some_and(is_recent) {
+            return true;
+        }
+        let is_there = broker.ask(broker.build.machines(), None).await == Answer::Yes;
+        if is_there {
+            self.books().alive = Some(Instant::now());
+        }
+        is_there
+    }
+
+    /// Fails the calls that have waited long enough for anybody.
+    fn give_up(&self, why: &dyn std::fmt::Display) {
+        let mut books = self.books();
+        let last = books.heard.max(books.alive);
+        let overdue = |sent: &Sent| {
+            last.max(Some(sent.since)).is_some_and(|last| {
+                last.elapsed() >= self.wait.max(if sent.claimed { 2 * LOST_AFTER } else { TICK })
+            })
+        };
+        let given_up: Vec<_> = books.calls.extract_if(|_, sent| overdue(sent)).collect();
+        drop(books);
+        for (number, sent) in given_up {
+            self.fail(number, sent, why);
+        }
+    }
+
+    pub(super) fn give_up_one(&self, number: u64, why: &str) {
+        let sent = self.books().calls.remove(&number);
+        if let Some(sent) = sent {
+            self.fail(number, sent, &why);
+        }
+    }
+
+    fn fail(&self, number: u64, sent: Sent, why: &dyn std::fmt::Display) {
+        // What ran is lost, what did not has found nobody.
+        let fault = if sent.claimed {
+            Fault::WorkerLost
+        } else {
+            Fault::Worker { message: why.to_string() }
+        };
+        sent.call.fail(fault);
+        let _ = self.commands.send(Command::Cancel(number, sent));
+    }
+
+    /// It will never connect.
+    async fn refuse_all(&self, mut commands: mpsc::UnboundedReceiver<Command>, why: &str) {
+        while let Some(command) = commands.recv().await {
+            if let Command::Call(number, ..) = command {
+                self.give_up_one(number, why);
+            }
+        }
+    }
+}
+
+fn unreachable(address: &str) -> String {
+    format!("the broker at {address} cannot be reached, or has no JetStream")
+}
+
+pub(super) fn nobody(address: &str, wait: Duration) -> String {
+    format!(
+        "no machine that runs this build of the program, with this key, is at {address}, after \
+         {wait:?}"
+    )
+}

@@ -1,0 +1,115 @@
+//! What comes in: the records of calls, as they are written, and those that were missed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Subscriber;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::sleep;
+
+use super::broker::{Broker, LOST_AFTER};
+use super::caller::{Caller, TICK};
+use super::envelope::{Fault, Parts, Record};
+use super::subject;
+
+impl Caller {
+    pub(super) async fn listen(&'static self, broker: &Arc<Broker>, mut records: Subscriber) {
+        while let Some(message) = records.next().await {
+            self.note(broker, &message.subject, message.payload);
+        }
+    }
+
+    /// What a record means for its call.
+    fn note(&'static self, broker: &Arc<Broker>, subject: &str, sealed: Bytes) {
+        let Some(number) = subject::number_in(subject) else { return };
+        let Some((record, behind)) = broker.open::<Record>(subject, &sealed) else { return };
+        let mut books = self.books();
+        books.heard = Some(Instant::now());
+        if let Record::Claimed { .. } = record {
+            if let Some(sent) = books.calls.get_mut(&number) {
+                sent.claimed = true;
+            }
+            return;
+        }
+        // Whatever comes of it after this finds nothing here.
+        let Some(sent) = books.calls.remove(&number) else { return };
+        drop(books);
+        match record {
+            Record::Replied { status, value } if value.stored.is_none() => {
+                match Parts::split(&value, behind) {
+                    Some(parts) => sent.call.reply(status, parts),
+                    None => sent.call.fail(Fault::Codec { message: "a broken reply".into() }),
+                }
+            }
+            Record::Replied { status, value } => {
+                let broker = Arc::clone(broker);
+                tokio::spawn(async move {
+                    match broker.collect(&value, &[]).await {
+                        Ok(parts) => sent.call.reply(status, parts),
+                        Err(message) => sent.call.fail(Fault::Codec { message }),
+                    }
+                    broker.forget(&value).await;
+                });
+            }
+            Record::Failed(fault) => sent.call.fail(fault),
+            Record::Claimed { .. } => {}
+        }
+    }
+
+    /// Reads from the stream what may have been missed.
+    pub(super) async fn catch_up_after_gaps(&'static self, broker: &Arc<Broker>) {
+        let mut gaps = broker.gaps.clone();
+        let mut from = 1;
+        loop {
+            let missed = tokio::select! {
+                changed = gaps.changed() => changed.is_ok(),
+                // In case something is missed in a way that nobody thought of.
+                () = sleep(LOST_AFTER) => self.is_quiet(LOST_AFTER),
+            };
+            while missed && !self.books().calls.is_empty() {
+                match self.catch_up(broker, from).await {
+                    Some(next) => {
+                        from = next;
+                        break;
+                    }
+                    None => sleep(TICK).await,
+                }
+            }
+        }
+    }
+
+    async fn catch_up(&'static self, broker: &Arc<Broker>, from: u64) -> Option<u64> {
+        let stream = broker.calls().await?;
+        let config = pull::Config {
+            filter_subject: broker.build.calls_of(self.id),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: Duration::from_secs(30),
+            memory_storage: true,
+            ..Default::default()
+        };
+        let consumer = stream.create_consumer(config).await.ok()?;
+        let mut left = consumer.cached_info().num_pending;
+        let mut next = from;
+        while left > 0 {
+            let batch = usize::try_from(left).unwrap_or(usize::MAX).min(1000);
+            let fetch = consumer.fetch().max_messages(batch).expires(Duration::from_secs(2));
+            let mut messages = fetch.messages().await.ok()?;
+            let mut count = 0;
+            while let Some(message) = messages.next().await {
+                let message = message.ok()?;
+                next = message.info().ok()?.stream_sequence + 1;
+                count += 1;
+                self.note(broker, &message.subject, message.payload.clone());
+            }
+            if count == 0 {
+                return None;
+            }
+            left = left.saturating_sub(count);
+        }
+        let _ = stream.delete_consumer(&consumer.cached_info().name).await;
+        Some(next)
+    }
+}

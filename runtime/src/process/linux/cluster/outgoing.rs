@@ -1,0 +1,132 @@
+//! What goes out: calls, and word of those that nobody wants any more.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::super::call::Job;
+use super::broker::Broker;
+use super::caller::{Caller, Command, TICK, nobody};
+use super::envelope::{self, Task, Value};
+use super::objects::Placed;
+use super::remote::{Remote, parts_of};
+use super::subject::{ANY, CallId};
+
+impl Caller {
+    pub(super) async fn obey(
+        &'static self,
+        broker: &Arc<Broker>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+    ) {
+        let mut gaps = broker.gaps.clone();
+        let mut queues = HashSet::new();
+        while let Some(command) = commands.recv().await {
+            if gaps.has_changed().unwrap_or(false) {
+                // It may be another broker by now, or one that has forgotten.
+                gaps.mark_unchanged();
+                queues.clear();
+            }
+            match command {
+                Command::Call(number, call, job) => {
+                    let limit = call.function().limit_of_all();
+                    let queue = queue_of(limit, job.body);
+                    if limit.is_some() && !queues.contains(&queue) {
+                        while broker.make_queue(&queue, limit).await.is_none() {
+                            sleep(TICK).await;
+                        }
+                        broker.tell(broker.build.queues(), &()).await;
+                        queues.insert(queue.clone());
+                    }
+                    tokio::spawn(self.publish(Arc::clone(broker), number, call, queue, job));
+                }
+                Command::Cancel(number, sent) => {
+                    let broker = Arc::clone(broker);
+                    tokio::spawn(async move {
+                        self.withdraw(&broker, number, &sent.queue).await;
+                        if let Some(value) = sent.stored {
+                            broker.forget(&value).await;
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    async fn publish(
+        &'static self,
+        broker: Arc<Broker>,
+        number: u64,
+        call: Arc<dyn Remote>,
+        queue: String,
+        job: Job,
+    ) {
+        if self.wait.is_zero() && !self.somebody_is_there(&broker).await {
+            return self.give_up_one(number, &nobody(&self.address, self.wait));
+        }
+        match self.send_out(&broker, number, &*call, &queue, job).await {
+            Err(why) => self.give_up_one(number, &why),
+            Ok(value) if call.is_finished() => {
+                // Cancelled while it was on its way: then it was not there to be withdrawn.
+                self.withdraw(&broker, number, &queue).await;
+                broker.forget(&value).await;
+            }
+            Ok(value) => {
+                if value.stored.is_some()
+                    && let Some(sent) = self.books().calls.get_mut(&number)
+                {
+                    sent.stored = Some(value);
+                }
+            }
+        }
+    }
+
+    /// Sends a call; its arguments are where this says.
+    async fn send_out(
+        &self,
+        broker: &Broker,
+        number: u64,
+        call: &dyn Remote,
+        queue: &str,
+        job: Job,
+    ) -> Result<Value, String> {
+        let id = CallId { caller: self.id, number };
+        let subject = broker.build.task(queue, id);
+        let Job { message, invoke, body } = job;
+        let parts = parts_of(message).map_err(|error| error.to_string())?;
+        let name = format!("{:016x}-{number:x}-arguments", self.id);
+        let Placed { value, behind } = broker.place(name, parts).await?;
+        let function = call.function();
+        let seal = || {
+            let task = Task {
+                id,
+                issued: envelope::now(),
+                name: function.name().to_owned(),
+                invoke,
+                body,
+                timeout: function.time_allowed(),
+                memory: function.memory_allowed(),
+                fresh: function.wants_fresh_process(),
+                value: value.clone(),
+            };
+            broker.seal(&subject, &task, &behind)
+        };
+        broker.send_task(&subject, seal, || !call.is_finished()).await?;
+        Ok(value)
+    }
+
+    /// Takes a call back that has not started, and has it killed if it has.
+    async fn withdraw(&self, broker: &Broker, number: u64, queue: &str) {
+        let id = CallId { caller: self.id, number };
+        broker.tell(broker.build.cancel(), &id).await;
+        if let Some(tasks) = broker.tasks().await {
+            let _ = tasks.purge().filter(broker.build.task(queue, id)).await;
+        }
+    }
+}
+
+/// Functions with a limit have a queue of their own, by their code.
+pub(super) fn queue_of(limit: Option<usize>, body: i64) -> String {
+    limit.map_or_else(|| ANY.to_owned(), |limit| format!("{body:016x}-{limit}"))
+}
