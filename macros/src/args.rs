@@ -66,8 +66,8 @@ pub(crate) struct Args {
     runtime: Option<Path>,
 }
 
-const OPTIONS: [&str; 8] =
-    ["timeout", "retries", "backoff", "limit", "scoped", "memory", "fresh", "crate"];
+const OPTIONS: [&str; 9] =
+    ["timeout", "retries", "backoff", "limit", "scoped", "memory", "fresh", "local", "crate"];
 
 impl Args {
     /// Reads the attribute. Always gives something to expand with; mistakes go to `errors`.
@@ -194,9 +194,14 @@ impl Args {
             return error(format!("`{name}` is given twice: keep one"));
         }
         seen.push((name.clone(), option.span()));
-        if matches!(name.as_str(), "memory" | "fresh") && mode.is_some_and(|m| m != Mode::Process) {
+        if of_processes(&name) && mode.is_some_and(|m| m != Mode::Process) {
             return error(format!(
-                "`{name}` is an option of `process`: only a process of its own has that"
+                "`{name}` is an option of `process`: {}",
+                if name == "local" {
+                    "the other modes never leave this machine"
+                } else {
+                    "only a process of its own has that"
+                }
             ));
         }
         self.read_value(input, &option, &name)
@@ -204,7 +209,7 @@ impl Args {
 
     /// Reads what follows the name of an option and keeps what it means.
     fn read_value(&mut self, input: ParseStream<'_>, option: &Ident, name: &str) -> Result<()> {
-        if matches!(name, "scoped" | "fresh") {
+        if matches!(name, "scoped" | "fresh" | "local") {
             if input.peek(Token![=]) {
                 return Err(input.error(format!("`{name}` takes no value: its name is enough")));
             }
@@ -248,6 +253,10 @@ impl Args {
         self.builders.extend(quote_spanned!(visible(option.span())=> .#option(#value)));
         Ok(())
     }
+}
+
+fn of_processes(option: &str) -> bool {
+    matches!(option, "memory" | "fresh" | "local")
 }
 
 /// Reads the comma before an option; false at the end of the attribute.

@@ -28,8 +28,8 @@ use proc_macro::TokenStream;
 /// Makes every call of a function start it as a task, and return the task.
 ///
 /// `#[concurrent(threads)]`, `#[concurrent(process)]` or `#[concurrent(async)]`, and then any of
-/// `timeout`, `retries`, `backoff`, `limit`, `scoped`, `memory`, `fresh` and `crate`. The crate
-/// `trine` documents them.
+/// `timeout`, `retries`, `backoff`, `limit`, `scoped`, `memory`, `fresh`, `local` and `crate`. The
+/// crate `trine` documents them.
 #[proc_macro_attribute]
 pub fn concurrent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::concurrent(arguments.into(), item.into(), enabled).into()

@@ -126,6 +126,7 @@ impl<T> Cell<T> {
     }
 
     /// The same for a call, which has a span.
+    #[cfg(feature = "cluster")]
     pub(crate) fn started(name: &'static str, mode: &'static str) -> Self {
         let observed = Observed::call(name, mode);
         observed.started();

@@ -101,6 +101,7 @@ pub use threads::join;
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
 /// | `fresh` | process | a new process for every call |
+/// | `local` | process | stays on this machine, also where a cluster is set |
 /// | `crate = path` | all | where this crate is, when renamed |
 ///
 /// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.

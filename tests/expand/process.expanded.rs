@@ -50,7 +50,7 @@ fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
     )
 }
 fn drive(name: &str) -> ::trine::Task<usize> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("drive");
+    static FUNCTION: ::trine::Function = ::trine::Function::new("drive").local();
     ::trine::process::spawn(
         &FUNCTION,
         (name,),

@@ -18,7 +18,7 @@ fn render(page: &str) -> Result<usize, String> {
     if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
 }
 
-#[concurrent(process)]
+#[concurrent(process, local)]
 async fn drive(name: &str) -> usize {
     std::future::ready(name.len()).await
 }

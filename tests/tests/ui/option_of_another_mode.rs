@@ -1,4 +1,4 @@
-//! `memory` and `fresh` belong to `process`.
+//! `memory`, `fresh` and `local` belong to `process`.
 
 use trine::concurrent;
 
@@ -7,5 +7,8 @@ fn memory() {}
 
 #[concurrent(async, fresh)]
 async fn fresh() {}
+
+#[concurrent(threads, local)]
+fn local() {}
 
 fn main() {}

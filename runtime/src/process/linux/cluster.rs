@@ -1,7 +1,7 @@
 //! `process` calls on other machines, over NATS JetStream.
 //!
 //! ```text
-//! caller ── call, cancel ──▶ broker ──▶ machine ── the pool and its workers, as anywhere
+//! caller ── call, cancel ──▶ broker ──▶ machine ── pool and workers, as anywhere
 //!    ◀────── records ──────────┘◀── claim, answer ──┘
 //! ```
 //!

@@ -24,6 +24,8 @@ use super::subject;
 
 /// How long nothing has to be heard before machines are asked, and how often then.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long it may take to connect, whatever calls are given.
+const CONNECT_MIN: Duration = Duration::from_secs(1);
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
 pub(super) struct Caller {
@@ -132,7 +134,7 @@ impl Caller {
                     Ok(broker) => break Arc::new(broker),
                     Err(why) => return self.refuse_all(commands, &why).await,
                 },
-                () = sleep(TICK) => self.give_up(&unreachable(&self.address)),
+                () = sleep(TICK) => self.give_up(&unreachable(&self.address), CONNECT_MIN),
             }
         };
         let records = loop {
@@ -166,7 +168,7 @@ impl Caller {
                 if self.somebody_is_there(broker).await {
                     sleep(QUIET).await;
                 } else {
-                    self.give_up(&nobody(&self.address, self.wait));
+                    self.give_up(&nobody(&self.address, self.wait), TICK);
                 }
             }
         }
@@ -184,13 +186,13 @@ impl Caller {
         is_there
     }
 
-    /// Fails the calls that have waited long enough for anybody.
-    fn give_up(&self, why: &dyn std::fmt::Display) {
+    /// Fails the calls that have waited long enough for anybody, and no less than `least`.
+    fn give_up(&self, why: &str, least: Duration) {
         let mut books = self.books();
         let last = books.heard.max(books.alive);
         let overdue = |sent: &Sent| {
             last.max(Some(sent.since)).is_some_and(|last| {
-                last.elapsed() >= self.wait.max(if sent.claimed { 2 * LOST_AFTER } else { TICK })
+                last.elapsed() >= self.wait.max(if sent.claimed { 2 * LOST_AFTER } else { least })
             })
         };
         let given_up: Vec<_> = books.calls.extract_if(|_, sent| overdue(sent)).collect();
@@ -203,11 +205,11 @@ impl Caller {
     pub(super) fn give_up_one(&self, number: u64, why: &str) {
         let sent = self.books().calls.remove(&number);
         if let Some(sent) = sent {
-            self.fail(number, sent, &why);
+            self.fail(number, sent, why);
         }
     }
 
-    fn fail(&self, number: u64, sent: Sent, why: &dyn std::fmt::Display) {
+    fn fail(&self, number: u64, sent: Sent, why: &str) {
         // What ran is lost, what did not has found nobody.
         let fault = if sent.claimed {
             Fault::WorkerLost

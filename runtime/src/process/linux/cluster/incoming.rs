@@ -46,11 +46,13 @@ impl Caller {
             Record::Replied { status, value } => {
                 let broker = Arc::clone(broker);
                 tokio::spawn(async move {
-                    match broker.collect(&value, &[]).await {
+                    let parts = broker.collect(&value, &[]).await;
+                    // First, since this program may end with the reply.
+                    broker.forget(&value).await;
+                    match parts {
                         Ok(parts) => sent.call.reply(status, parts),
                         Err(message) => sent.call.fail(Fault::Codec { message }),
                     }
-                    broker.forget(&value).await;
                 });
             }
             Record::Failed(fault) => sent.call.fail(fault),

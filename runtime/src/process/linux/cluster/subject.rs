@@ -1,9 +1,9 @@
 //! Names on the broker: streams, subjects, consumers. All of them carry the build.
 //!
 //! ```text
-//! trine.task.BUILD.QUEUE.CALLER-NUMBER   a call on its way        stream TRINE_TASKS, a work queue
-//! trine.call.BUILD.CALLER.NUMBER         who has it, its answer   stream TRINE_CALLS, one record each
-//! trine.cancel.BUILD                     calls nobody wants       told to all machines, not kept
+//! trine.task.BUILD.QUEUE.CALLER-NUMBER   a call on its way: stream TRINE_TASKS, a work queue
+//! trine.call.BUILD.CALLER.NUMBER         who has it, its answer: stream TRINE_CALLS, one record
+//! trine.cancel.BUILD                     calls that nobody wants: told to all, not kept
 //! trine.machines.BUILD                   is anybody there?
 //! trine.machine.BUILD.MACHINE            do you have this call?
 //! trine.queues.BUILD                     look for new queues

