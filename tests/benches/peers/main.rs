@@ -6,6 +6,8 @@
 
 mod asynchronous;
 mod blocking;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod compile;
 mod fork_join;
 mod harness;
@@ -25,6 +27,14 @@ fn main() {
         Some(Role::Nothing) => return,
         Some(Role::Echo) => return role::echo(),
         Some(Role::FirstCall) => return process::tell_first_call(),
+        #[cfg(feature = "cluster")]
+        Some(
+            role @ (Role::ClusterMany
+            | Role::ClusterInTurn
+            | Role::BareMachine
+            | Role::BareMany
+            | Role::BareInTurn),
+        ) => return cluster::play(role),
         Some(role) => return idle::play(role),
     }
     // procspawn runs its workers from here.
@@ -32,7 +42,7 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     type Named = (&'static str, &'static str, fn() -> Row);
-    let rows: [Named; 15] = [
+    let rows: &[Named] = &[
         ("1", "fork-join", fork_join::fib),
         ("1", "unbalanced", fork_join::unbalanced),
         ("2", "spawn-gather", spawning::many),
@@ -48,9 +58,13 @@ fn main() {
         ("12", "compile", compile::annotations),
         ("13", "idle", idle::after_work),
         ("13", "trickle", idle::one_per_millisecond),
+        #[cfg(feature = "cluster")]
+        ("14", "cluster-gather", cluster::many),
+        #[cfg(feature = "cluster")]
+        ("14", "cluster-join", cluster::in_turn),
     ];
     let mut table = table::Table::default();
-    for (number, name, row) in rows {
+    for &(number, name, row) in rows {
         let is_wanted = |wanted: &String| wanted == number || name.contains(wanted.as_str());
         if wanted.is_empty() || wanted.iter().any(is_wanted) {
             table.add(row().run());

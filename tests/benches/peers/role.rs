@@ -18,9 +18,14 @@ pub(crate) enum Role {
     FirstCall,
     Echo,
     Nothing,
+    ClusterMany,
+    ClusterInTurn,
+    BareMachine,
+    BareMany,
+    BareInTurn,
 }
 
-const ALL: [Role; 9] = [
+const ALL: [Role; 14] = [
     Role::IdleTrine,
     Role::IdleRayon,
     Role::IdleTokio,
@@ -30,6 +35,11 @@ const ALL: [Role; 9] = [
     Role::FirstCall,
     Role::Echo,
     Role::Nothing,
+    Role::ClusterMany,
+    Role::ClusterInTurn,
+    Role::BareMachine,
+    Role::BareMany,
+    Role::BareInTurn,
 ];
 
 impl Role {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! caller ── call, cancel ──▶ broker ──▶ machine ── pool and workers, as anywhere
-//!    ◀────── records ──────────┘◀── claim, answer ──┘
+//!    ◀──── answers ─────────────┘◀── claims, answers ──┘
 //! ```
 //!
 //! The pool knows nothing of this. A caller hands the encoded call to the broker instead of its own
@@ -30,8 +30,11 @@ use crate::function::Function;
 use crate::sequential;
 use crate::task::Task;
 
+mod answers;
+mod batches;
 mod broker;
 mod caller;
+mod claims;
 mod envelope;
 mod hosted;
 mod incoming;
@@ -42,6 +45,7 @@ mod outgoing;
 mod queues;
 mod remote;
 mod settings;
+mod slots;
 mod subject;
 
 pub(super) use settings::VARIABLES;
@@ -115,7 +119,7 @@ async fn run(settings: Settings, processes: usize) -> io::Result<()> {
         _ = interrupt.recv() => return Ok(()),
     };
     let build = broker.build.clone();
-    let machine = Arc::new(Machine::new(broker, processes));
+    let machine = Arc::new(Machine::new(Arc::new(broker), processes));
     let subscribe = async |subject: String| {
         machine.broker.client.subscribe(subject).await.map_err(io::Error::other)
     };
@@ -132,11 +136,11 @@ async fn run(settings: Settings, processes: usize) -> io::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    machine.drain();
+    machine.slots.drain();
     eprintln!("trine ends when what runs has ended");
-    while !machine.is_idle() {
+    while !machine.slots.is_empty() {
         tokio::select! {
-            () = machine.news.notified() => {}
+            () = machine.slots.news.notified() => {}
             () = sleep(Duration::from_millis(50)) => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

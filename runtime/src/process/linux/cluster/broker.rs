@@ -1,14 +1,13 @@
 //! The broker as both sides use it: streams, records that are swapped, values of any size.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use async_nats::client::{Client, RequestErrorKind};
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Stream};
-use async_nats::{ConnectOptions, Event, jetstream};
+use async_nats::jetstream::stream::{self, RetentionPolicy, Stream};
+use async_nats::{ConnectOptions, Event, Subscriber, jetstream};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -69,17 +68,12 @@ impl Broker {
             name: TASKS.into(),
             subjects: vec![TASK_SUBJECTS.into()],
             retention: RetentionPolicy::WorkQueue,
-            // A call is there once, however often it is sent.
-            discard: DiscardPolicy::New,
-            discard_new_per_subject: true,
-            max_messages_per_subject: 1,
             max_age: KEEP_TASKS,
             ..Default::default()
         };
         let calls = stream::Config {
             name: CALLS.into(),
-            subjects: vec![CALL_SUBJECTS.into()],
-            max_messages_per_subject: 1,
+            subjects: CALL_SUBJECTS.map(str::to_owned).into(),
             max_age: KEEP_RECORDS,
             allow_direct: true,
             ..Default::default()
@@ -87,6 +81,16 @@ impl Broker {
         for config in [tasks, calls] {
             while self.jetstream.get_or_create_stream(config.clone()).await.is_err() {
                 sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+
+    /// Hears what is sent to a subject from now on.
+    pub(super) async fn subscribe(&self, subject: String) -> Subscriber {
+        loop {
+            match self.client.subscribe(subject.clone()).await {
+                Ok(subscriber) => return subscriber,
+                Err(_) => sleep(Duration::from_millis(100)).await,
             }
         }
     }
@@ -111,7 +115,7 @@ impl Broker {
     ) -> Option<PullConsumer> {
         let config = pull::Config {
             durable_name: Some(self.build.consumer(queue)),
-            filter_subject: self.build.tasks(queue),
+            filter_subject: self.build.queue(queue),
             ack_policy: AckPolicy::Explicit,
             ack_wait: LOST_AFTER,
             max_ack_pending: limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1),
@@ -121,31 +125,31 @@ impl Broker {
         self.tasks().await?.create_consumer(config).await.ok()
     }
 
-    /// Sends a call, until it is on the broker or nobody wants it any more. `seal` makes the
-    /// message, anew when it has become old.
+    /// Sends a call, until it is on the broker, where it has the number that this returns, or nobody
+    /// wants it any more. `seal` makes the message, anew when it has become old. It may come to be
+    /// there twice; then whoever claims it first has it.
     pub(super) async fn send_task(
         &self,
         subject: &str,
         seal: impl Fn() -> Result<Bytes, String>,
         is_wanted: impl Fn() -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<Option<u64>, String> {
         let mut sealed = seal()?;
         let mut since = Instant::now();
         while is_wanted() {
             let message = PublishMessage::build().payload(sealed.clone());
             match self.publish(subject, message).await {
-                Ok(_) => break,
-                Err(error) if is_there_already(&error) => break,
+                Ok(sequence) => return Ok(Some(sequence)),
                 Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
                     return Err("the broker takes no message of that size any more".into());
                 }
-                Err(error) => self.mend(&error).await,
+                Err(error) => Box::pin(self.mend(&error)).await,
             }
             if since.elapsed() > Duration::from_secs(60) {
                 (sealed, since) = (seal()?, Instant::now());
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What can be done about a message that did not get through, and a moment's rest.
@@ -166,6 +170,17 @@ impl Broker {
         Ok(acknowledged.await?.sequence)
     }
 
+    /// Stores a message. It may come to be there twice.
+    pub(super) async fn append(&self, subject: &str, sealed: &Bytes) {
+        loop {
+            let message = PublishMessage::build().payload(sealed.clone());
+            match self.publish(subject, message).await {
+                Ok(_) => return,
+                Err(error) => Box::pin(self.mend(&error)).await,
+            }
+        }
+    }
+
     /// Puts a record in the place of the one with that sequence number, or of none if it is 0.
     /// Returns its own number; or the record that somebody else put there.
     pub(super) async fn swap(
@@ -181,20 +196,20 @@ impl Broker {
             match self.publish(subject, message).await {
                 Ok(sequence) => return Ok(sequence),
                 Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
-                    match self.record(subject).await {
+                    match Box::pin(self.record(subject)).await {
                         // An earlier attempt of ours, whose answer was lost on the way.
                         Some(there) if there.sealed == *sealed => return Ok(there.sequence),
                         Some(there) => return Err(there),
                         None => sleep(Duration::from_millis(100)).await,
                     }
                 }
-                Err(error) => self.mend(&error).await,
+                Err(error) => Box::pin(self.mend(&error)).await,
             }
         }
     }
 
-    /// The last record of a call.
-    pub(super) async fn record(&self, subject: &str) -> Option<Other> {
+    /// The last record under a subject.
+    async fn record(&self, subject: &str) -> Option<Other> {
         let stream = self.calls().await?;
         let message = stream.direct_get_last_for_subject(subject).await.ok()?;
         Some(Other { sequence: message.sequence, sealed: message.payload })
@@ -228,38 +243,32 @@ impl Broker {
     }
 
     /// Asks machines; `None` if there was no answer that fits.
-    pub(super) async fn ask(&self, subject: String, holds: Option<subject::CallId>) -> Answer {
+    pub(super) async fn ask(&self, subject: String, holds: Option<subject::CallId>) -> Heard {
         let number = subject::unique();
         let Ok(sealed) = self.seal(&subject, &Question { number, holds }, &[]) else {
-            return Answer::None;
+            return Heard::None;
         };
         match timeout(ANSWER_MAX, self.client.request(subject.clone(), sealed)).await {
             Ok(Ok(answer)) => match self.open::<Reply>(&subject, &answer.payload) {
-                Some((reply, _)) if reply.number == number && reply.yes => Answer::Yes,
-                Some((reply, _)) if reply.number == number => Answer::No,
-                _ => Answer::None,
+                Some((reply, _)) if reply.number == number && reply.yes => Heard::Yes,
+                Some((reply, _)) if reply.number == number => Heard::No,
+                _ => Heard::None,
             },
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Answer::Nobody,
-            _ => Answer::None,
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Heard::Nobody,
+            _ => Heard::None,
         }
     }
 }
 
 /// What came of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Heard {
     Yes,
     No,
     /// Nobody is there to hear it, as the broker says.
     Nobody,
     /// In time there was none, or none with the key.
     None,
-}
-
-fn is_there_already(error: &jetstream::context::PublishError) -> bool {
-    let source = error.source().and_then(|error| error.downcast_ref::<jetstream::Error>());
-    // "maximum messages per subject exceeded"
-    source.is_some_and(|error| error.error_code() == jetstream::ErrorCode(10077))
 }
 
 fn with_ours(options: ConnectOptions, name: &str, gap: watch::Sender<u64>) -> ConnectOptions {

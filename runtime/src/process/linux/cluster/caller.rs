@@ -5,7 +5,7 @@
 //! and whatever comes twice finds its call gone. While there are calls and nothing is heard, it
 //! asks whether anybody is there to run them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -15,9 +15,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use super::super::call::Job;
-use super::broker::{Answer, Broker, LOST_AFTER};
+use super::broker::{Broker, Heard, LOST_AFTER};
 use super::envelope::{Fault, Value};
-use super::outgoing::queue_of;
 use super::remote::Remote;
 use super::settings::Settings;
 use super::subject;
@@ -42,6 +41,8 @@ pub(super) struct Caller {
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) calls: HashMap<u64, Sent>,
+    /// Calls that nobody wanted any more before they were sent.
+    pub(super) withdrawn: HashSet<u64>,
     /// When anything was heard of any call.
     pub(super) heard: Option<Instant>,
     /// When a machine was known to be there.
@@ -50,11 +51,17 @@ pub(super) struct Books {
 
 pub(super) struct Sent {
     pub(super) call: Arc<dyn Remote>,
-    pub(super) queue: String,
     since: Instant,
     pub(super) claimed: bool,
-    /// Its arguments, if they lie in the object store.
-    pub(super) stored: Option<Value>,
+    pub(super) placed: Option<OnBroker>,
+}
+
+/// Where a call lies that was sent.
+pub(super) struct OnBroker {
+    /// In the stream of tasks.
+    pub(super) number: Option<u64>,
+    /// Its arguments.
+    pub(super) value: Value,
 }
 
 pub(super) enum Command {
@@ -104,14 +111,8 @@ impl Caller {
 
     /// Sends a call, from any thread.
     pub(super) fn send(&self, number: u64, call: Arc<dyn Remote>, job: Job) {
-        let queue = queue_of(call.function().limit_of_all(), job.body);
-        let sent = Sent {
-            call: Arc::clone(&call),
-            queue,
-            since: Instant::now(),
-            claimed: false,
-            stored: None,
-        };
+        let sent =
+            Sent { call: Arc::clone(&call), since: Instant::now(), claimed: false, placed: None };
         self.books().calls.insert(number, sent);
         let _ = self.commands.send(Command::Call(number, call, job));
         self.news.notify_one();
@@ -119,7 +120,12 @@ impl Caller {
 
     /// Nobody wants that call any more.
     pub(super) fn cancel(&self, number: u64) {
-        let sent = self.books().calls.remove(&number);
+        let mut books = self.books();
+        let sent = books.calls.remove(&number);
+        if sent.as_ref().is_some_and(|sent| sent.placed.is_none()) {
+            books.withdrawn.insert(number);
+        }
+        drop(books);
         if let Some(sent) = sent {
             let _ = self.commands.send(Command::Cancel(number, sent));
         }
@@ -137,14 +143,12 @@ impl Caller {
                 () = sleep(TICK) => self.give_up(&unreachable(&self.address), CONNECT_MIN),
             }
         };
-        let records = loop {
-            match broker.client.subscribe(broker.build.calls_of(self.id)).await {
-                Ok(records) => break records,
-                Err(_) => sleep(TICK).await,
-            }
-        };
+        // Before the first call goes out.
+        let claims = broker.subscribe(broker.build.claims_of(self.id)).await;
+        let answers = broker.subscribe(broker.build.answers(self.id)).await;
         tokio::join!(
-            self.listen(&broker, records),
+            self.listen(&broker, claims),
+            self.listen(&broker, answers),
             self.obey(&broker, commands),
             self.catch_up_after_gaps(&broker),
             self.look_after(&broker),
@@ -179,7 +183,7 @@ impl Caller {
         if self.books().alive.as_ref().is_some_and(is_recent) {
             return true;
         }
-        let is_there = broker.ask(broker.build.machines(), None).await == Answer::Yes;
+        let is_there = broker.ask(broker.build.machines(), None).await == Heard::Yes;
         if is_there {
             self.books().alive = Some(Instant::now());
         }

@@ -27,14 +27,20 @@ pub(super) struct Task {
     pub(super) value: Value,
 }
 
-/// What is known of a call: the last record under its subject holds.
+/// How a call ended.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Record {
-    /// That machine runs it, and no other may.
-    Claimed { machine: u64 },
-    /// The end: a worker's reply with its status, and the value behind it.
-    Replied { status: u32, value: Value },
-    /// The end: no reply.
+pub(super) struct Answer {
+    pub(super) number: u64,
+    pub(super) ending: Ending,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Ending {
+    /// A worker's reply with its status, and the value, of which what is not stored comes behind.
+    Replied {
+        status: u32,
+        value: Value,
+    },
     Failed(Fault),
 }
 
@@ -148,8 +154,8 @@ impl Parts {
         (all, value)
     }
 
-    /// Takes apart what was joined.
-    pub(super) fn split(value: &Value, all: &[u8]) -> Option<Self> {
+    /// Takes apart what was joined; what is left comes after.
+    pub(super) fn split<'a>(value: &Value, all: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (bytes, mut rest) = all.split_at_checked(usize::try_from(value.length).ok()?)?;
         let mut files = Vec::new();
         for &length in &value.files {
@@ -157,7 +163,7 @@ impl Parts {
             files.push(file.to_vec());
             rest = behind;
         }
-        rest.is_empty().then(|| Self { bytes: bytes.to_vec(), files })
+        Some((Self { bytes: bytes.to_vec(), files }, rest))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What comes in: the records of calls, as they are written, and those that were missed.
+//! What comes in: claims and answers, as they are written, and those that were missed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,39 +11,59 @@ use tokio::time::sleep;
 
 use super::broker::{Broker, LOST_AFTER};
 use super::caller::{Caller, TICK};
-use super::envelope::{Fault, Parts, Record};
+use super::claims::Claimed;
+use super::envelope::{Answer, Ending, Fault, Parts};
 use super::subject;
 
 impl Caller {
-    pub(super) async fn listen(&'static self, broker: &Arc<Broker>, mut records: Subscriber) {
-        while let Some(message) = records.next().await {
+    pub(super) async fn listen(&'static self, broker: &Arc<Broker>, mut messages: Subscriber) {
+        while let Some(message) = messages.next().await {
             self.note(broker, &message.subject, message.payload);
         }
     }
 
-    /// What a record means for its call.
+    /// What a claim or an answer means for the calls that it is of.
     fn note(&'static self, broker: &Arc<Broker>, subject: &str, sealed: Bytes) {
-        let Some(number) = subject::number_in(subject) else { return };
-        let Some((record, behind)) = broker.open::<Record>(subject, &sealed) else { return };
-        let mut books = self.books();
-        books.heard = Some(Instant::now());
-        if let Record::Claimed { .. } = record {
-            if let Some(sent) = books.calls.get_mut(&number) {
-                sent.claimed = true;
+        if *subject == broker.build.answers(self.id) {
+            let opened = broker.open::<Vec<Answer>>(subject, &sealed);
+            let Some((answers, mut behind)) = opened else { return };
+            for Answer { number, ending } in answers {
+                self.end(broker, number, ending, &mut behind);
             }
-            return;
-        }
-        // Whatever comes of it after this finds nothing here.
-        let Some(sent) = books.calls.remove(&number) else { return };
-        drop(books);
-        match record {
-            Record::Replied { status, value } if value.stored.is_none() => {
-                match Parts::split(&value, behind) {
-                    Some(parts) => sent.call.reply(status, parts),
-                    None => sent.call.fail(Fault::Codec { message: "a broken reply".into() }),
+        } else if let Some(group) = subject::group_in(subject)
+            && let Some((claimed, _)) = broker.open::<Claimed>(subject, &sealed)
+        {
+            let mut books = self.books();
+            books.heard = Some(Instant::now());
+            for number in claimed.numbers(group) {
+                if let Some(sent) = books.calls.get_mut(&number) {
+                    sent.claimed = true;
                 }
             }
-            Record::Replied { status, value } => {
+        }
+    }
+
+    fn end(&'static self, broker: &Arc<Broker>, number: u64, ending: Ending, behind: &mut &[u8]) {
+        let parts = match &ending {
+            Ending::Replied { value, .. } if value.stored.is_none() => {
+                let split = Parts::split(value, behind);
+                split.map(|(parts, rest)| {
+                    *behind = rest;
+                    parts
+                })
+            }
+            _ => None,
+        };
+        let mut books = self.books();
+        books.heard = Some(Instant::now());
+        // Whatever comes of it after this finds nothing here.
+        let sent = books.calls.remove(&number);
+        drop(books);
+        let Some(sent) = sent else { return };
+        match (ending, parts) {
+            (Ending::Failed(fault), _) => sent.call.fail(fault),
+            (Ending::Replied { status, .. }, Some(parts)) => sent.call.reply(status, parts),
+            (Ending::Replied { status, value }, None) => {
                 let broker = Arc::clone(broker);
                 tokio::spawn(async move {
                     let parts = broker.collect(&value, &[]).await;
@@ -55,8 +75,6 @@ impl Caller {
                     }
                 });
             }
-            Record::Failed(fault) => sent.call.fail(fault),
-            Record::Claimed { .. } => {}
         }
     }
 
@@ -85,7 +103,7 @@ impl Caller {
     async fn catch_up(&'static self, broker: &Arc<Broker>, from: u64) -> Option<u64> {
         let stream = broker.calls().await?;
         let config = pull::Config {
-            filter_subject: broker.build.calls_of(self.id),
+            filter_subjects: vec![broker.build.claims_of(self.id), broker.build.answers(self.id)],
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
             ack_policy: AckPolicy::None,
             inactive_threshold: Duration::from_secs(30),

@@ -1,14 +1,12 @@
 //! A machine that serves: it takes calls of its own build from the broker, as many as it has
-//! workers free, and answers each once.
+//! workers for, and answers each once.
 //!
-//! A call is **claimed** before it runs: a record under the call's own subject, which the broker
-//! takes from one machine only. That, and not the queue, is why a call runs at most once: a queue
-//! delivers again after a crash of the broker, and whoever can send to it can send again. The
-//! answer takes the claim's place, again by a swap, so there is one answer, whoever else believes
-//! to have the call.
+//! A call is **claimed** before it runs ([`claims`](super::claims)), so it runs at most once, and
+//! leaves the queue only when its answer is stored. If the machine dies in between, the broker
+//! delivers the call to another one, which finds the claim, hears nothing of who has it, and
+//! answers that it is lost.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,13 +14,15 @@ use async_nats::Subscriber;
 use async_nats::jetstream::{AckKind, Message as Delivered};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::broker::{Answer, Broker, LOST_AFTER};
-use super::envelope::{Fault, Parts, Question, Record, Reply, Task};
+use super::answers::Answers;
+use super::broker::{Broker, Heard, LOST_AFTER};
+use super::claims::{Claims, Holder};
+use super::envelope::{Ending, Fault, Question, Reply, Task};
 use super::hosted::{Ended, Hosted};
 use super::objects::Placed;
+use super::slots::{Slot, Slots};
 use super::subject::{self, CallId};
 
 /// How often the broker hears that a call is still running.
@@ -30,22 +30,19 @@ const PROGRESS: Duration = LOST_AFTER.checked_div(5).expect("it is not zero");
 /// How often a claim is written again, before it is too old to be kept.
 const CLAIM_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// How far the clocks of a caller and the broker may be apart, and how long a call may take to the
-/// broker. Less than records are kept: of a call that somebody sends again who kept a copy, either
-/// the record is still there, or it is older than this.
+/// broker. Less than claims are kept: of a call that somebody sends again who kept a copy, either
+/// the claim is still there, or it is older than this.
 const CLOCKS_APART: Duration = Duration::from_secs(10 * 60);
 /// How many cancelled calls are remembered, for those that come later than their end.
 const CANCELLED_MAX: usize = 10_000;
 
 pub(super) struct Machine {
-    pub(super) broker: Broker,
+    pub(super) broker: Arc<Broker>,
     id: u64,
-    /// How many calls run at once.
-    slots: usize,
-    running: AtomicUsize,
+    pub(super) slots: Arc<Slots>,
+    claims: Arc<Claims>,
+    answers: Arc<Answers>,
     calls: Mutex<Calls>,
-    drains: AtomicBool,
-    /// A slot has come free, or it drains.
-    pub(super) news: Notify,
 }
 
 #[derive(Default)]
@@ -62,45 +59,20 @@ struct Held {
 }
 
 impl Machine {
-    pub(super) fn new(broker: Broker, slots: usize) -> Self {
+    pub(super) fn new(broker: Arc<Broker>, workers: usize) -> Self {
+        let id = subject::unique();
         Self {
+            id,
+            slots: Arc::new(Slots::new(workers)),
+            claims: Arc::new(Claims::new(Arc::clone(&broker), id)),
+            answers: Arc::new(Answers::new(Arc::clone(&broker))),
             broker,
-            id: subject::unique(),
-            slots,
-            running: AtomicUsize::new(0),
             calls: Mutex::default(),
-            drains: AtomicBool::new(false),
-            news: Notify::new(),
         }
     }
 
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many more calls may come.
-    pub(super) fn free(&self) -> usize {
-        if self.drains.load(Ordering::Acquire) {
-            return 0;
-        }
-        self.slots.saturating_sub(self.running.load(Ordering::Acquire))
-    }
-
-    /// Takes no more calls.
-    pub(super) fn drain(&self) {
-        self.drains.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.running.load(Ordering::Acquire) == 0
-    }
-
-    /// A slot, if one is free; it is taken until what is returned is dropped.
-    pub(super) fn slot(self: &Arc<Self>) -> Option<Slot> {
-        let limit = if self.drains.load(Ordering::Acquire) { 0 } else { self.slots };
-        let take = |running| (running < limit).then_some(running + 1);
-        self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
-        Some(Slot(Arc::clone(self)))
     }
 
     /// Takes a call that the broker has delivered.
@@ -123,17 +95,49 @@ impl Machine {
         };
         let held = Held { reply, hosted: None };
         self.calls().held.insert(task.id, held);
-        let subject = self.broker.build.call(task.id);
-        if let Err(why) = self.is_fresh(&message, &task) {
-            self.end(&subject, 0, Record::Failed(Fault::Worker { message: why })).await;
-        } else if let Some(claim) = self.claim(&subject, task.id).await {
-            self.run(&subject, claim, &task, behind).await;
-        }
-        self.broker.forget(&task.value).await;
+        let is_over = self.conclude(&message, &task, behind).await;
         let held = self.calls().held.remove(&task.id);
         drop(slot);
-        if let Some(held) = held {
+        // If it is not over it comes again, should the machine that has it not end it.
+        if let Some(held) = held.filter(|_| is_over) {
             let _ = self.broker.client.publish(held.reply, Bytes::new()).await;
+        }
+    }
+
+    /// Runs a call, if that is for this machine to do; says whether it has been answered.
+    async fn conclude(&self, message: &Delivered, task: &Task, behind: &[u8]) -> bool {
+        let id = task.id;
+        if let Err(message) = self.is_fresh(message, task) {
+            self.fail(id, Fault::Worker { message }).await;
+            return true;
+        }
+        let mut silent_since: Option<Instant> = None;
+        loop {
+            let other = match self.claims.claim(id).await {
+                Holder::Us => {
+                    self.run(task, behind).await;
+                    self.broker.forget(&task.value).await;
+                    return true;
+                }
+                // And it is not at it any more.
+                Holder::Earlier(machine) if machine == self.id => return true,
+                Holder::Earlier(machine) => machine,
+            };
+            match Box::pin(self.broker.ask(self.broker.build.machine(other), Some(id))).await {
+                // It is at work there, and was delivered again all the same.
+                Heard::Yes => return false,
+                // It has been answered there.
+                Heard::No => return true,
+                Heard::Nobody | Heard::None => {
+                    let since = *silent_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > LOST_AFTER {
+                        self.fail(id, Fault::WorkerLost).await;
+                        self.broker.forget(&task.value).await;
+                        return true;
+                    }
+                }
+            }
+            sleep(PROGRESS / 2).await;
         }
     }
 
@@ -148,102 +152,55 @@ impl Machine {
         Err(format!("the clocks of its caller and of the broker are {apart:?} apart"))
     }
 
-    fn sealed(&self, subject: &str, record: &Record) -> Bytes {
-        // A record without a value always encodes: it is numbers and strings.
-        self.broker.seal(subject, record, &[]).unwrap_or_default()
+    async fn fail(&self, id: CallId, fault: Fault) {
+        self.answers.give(id, Ending::Failed(fault), Vec::new()).await;
     }
 
-    /// The right to run a call, as the number of the record that gives it.
-    async fn claim(&self, subject: &str, id: CallId) -> Option<u64> {
-        let claim = self.sealed(subject, &Record::Claimed { machine: self.id });
-        let mut silent_since: Option<Instant> = None;
-        loop {
-            let there = match self.broker.swap(subject, &claim, 0).await {
-                Ok(sequence) => return Some(sequence),
-                Err(there) => there,
-            };
-            let other = match self.broker.open(subject, &there.sealed) {
-                Some((Record::Claimed { machine }, _)) => machine,
-                // Answered; or nonsense, which nobody with the key has written.
-                _ => return None,
-            };
-            match self.broker.ask(self.broker.build.machine(other), Some(id)).await {
-                // It is at work there, and was delivered again all the same.
-                Answer::Yes => return None,
-                // It has just been answered, then.
-                Answer::No => {}
-                Answer::Nobody | Answer::None => {
-                    let since = *silent_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > LOST_AFTER {
-                        self.end(subject, there.sequence, Record::Failed(Fault::WorkerLost)).await;
-                        return None;
-                    }
-                }
-            }
-            sleep(PROGRESS / 2).await;
-        }
-    }
-
-    /// Runs a call that is claimed, and puts its answer in the claim's place.
-    async fn run(&self, subject: &str, mut claim: u64, task: &Task, behind: &[u8]) {
+    /// Runs a call that is claimed, and answers it.
+    async fn run(&self, task: &Task, behind: &[u8]) {
+        let id = task.id;
         let started = match self.broker.collect(&task.value, behind).await {
             Ok(parts) => Hosted::start(task, parts),
             Err(why) => Err(why),
         };
         let (hosted, mut ended) = match started {
             Ok(started) => started,
-            Err(message) => {
-                return self.end(subject, claim, Record::Failed(Fault::Codec { message })).await;
-            }
+            Err(message) => return self.fail(id, Fault::Codec { message }).await,
         };
-        let is_cancelled = {
-            let mut calls = self.calls();
-            if let Some(held) = calls.held.get_mut(&task.id) {
-                held.hosted = Some(Arc::clone(&hosted));
-            }
-            calls.cancelled.contains(&task.id)
-        };
-        if is_cancelled {
+        if self.note_start(id, &hosted) {
             hosted.cancel();
         }
+        let began = Instant::now();
         let mut again = interval(CLAIM_AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         again.reset();
         let ended = loop {
             tokio::select! {
                 ended = &mut ended => break ended.unwrap_or(Ended::Failed(Fault::Cancelled)),
-                _ = again.tick() => {
-                    let sealed = self.sealed(subject, &Record::Claimed { machine: self.id });
-                    if let Ok(sequence) = self.broker.swap(subject, &sealed, claim).await {
-                        claim = sequence;
-                    }
-                }
+                _ = again.tick() => self.claims.renew(id).await,
             }
         };
-        match ended {
-            Ended::Failed(fault) => self.end(subject, claim, Record::Failed(fault)).await,
-            Ended::Replied(status, parts) => self.reply(subject, claim, task, status, parts).await,
-        }
-    }
-
-    async fn reply(&self, subject: &str, claim: u64, task: &Task, status: u32, parts: Parts) {
-        let name = format!("{:016x}-{:x}-result", task.id.caller, task.id.number);
-        let sealed = self.broker.place(name, parts).await.and_then(|Placed { value, behind }| {
-            self.broker.seal(subject, &Record::Replied { status, value }, &behind)
-        });
-        match sealed {
-            // Where it fails somebody else has answered, since this machine was given up.
-            Ok(sealed) => drop(self.broker.swap(subject, &sealed, claim).await),
-            Err(message) => {
-                self.end(subject, claim, Record::Failed(Fault::Codec { message })).await;
+        self.slots.took(began.elapsed());
+        let (status, parts) = match ended {
+            Ended::Failed(fault) => return self.fail(id, fault).await,
+            Ended::Replied(status, parts) => (status, parts),
+        };
+        let name = || format!("{:016x}-{:x}-result", id.caller, id.number);
+        match self.broker.place(name, parts).await {
+            Ok(Placed { value, behind }) => {
+                self.answers.give(id, Ending::Replied { status, value }, behind).await;
             }
+            Err(message) => self.fail(id, Fault::Codec { message }).await,
         }
     }
 
-    /// Answers a call without a value.
-    async fn end(&self, subject: &str, in_place_of: u64, record: Record) {
-        let sealed = self.sealed(subject, &record);
-        drop(self.broker.swap(subject, &sealed, in_place_of).await);
+    /// Notes how a call can be ended; says whether it is to be.
+    fn note_start(&self, id: CallId, hosted: &Arc<Hosted>) -> bool {
+        let mut calls = self.calls();
+        if let Some(held) = calls.held.get_mut(&id) {
+            held.hosted = Some(Arc::clone(hosted));
+        }
+        calls.cancelled.contains(&id)
     }
 
     /// Tells the broker of all calls that are in hand, as long as this process lives.
@@ -293,15 +250,5 @@ impl Machine {
 
     pub(super) fn questions(&self) -> [String; 2] {
         [self.broker.build.machines(), self.broker.build.machine(self.id)]
-    }
-}
-
-/// A call's place among those that run here.
-pub(super) struct Slot(Arc<Machine>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
-        self.0.news.notify_one();
     }
 }

@@ -1,5 +1,7 @@
 //! Values of any size: what is too long for a message lies in the broker's object store, and its
 //! message says where, and what it must hash to.
+//!
+//! What few calls need is boxed, so that the future of every call does not have room for it.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -33,19 +35,24 @@ pub(super) struct Placed {
 
 impl Broker {
     /// Puts a value where its message finds it; in the store it is under `name`.
-    pub(super) async fn place(&self, name: String, parts: Parts) -> Result<Placed, String> {
+    pub(super) async fn place(
+        &self,
+        name: impl FnOnce() -> String,
+        parts: Parts,
+    ) -> Result<Placed, String> {
         let (all, mut value) = parts.join();
         if all.len() + HEADROOM <= self.client.max_payload() {
             return Ok(Placed { value, behind: all });
         }
+        let name = name();
         value.stored = Some((name.clone(), *blake3::hash(&all).as_bytes()));
         for _ in 0..AGAIN {
-            if self.store(&name, &all).await.is_ok() {
+            if Box::pin(self.store(&name, &all)).await.is_ok() {
                 return Ok(Placed { value, behind: Vec::new() });
             }
             sleep(PAUSE).await;
         }
-        self.store(&name, &all).await?;
+        Box::pin(self.store(&name, &all)).await?;
         Ok(Placed { value, behind: Vec::new() })
     }
 
@@ -53,28 +60,32 @@ impl Broker {
     pub(super) async fn collect(&self, value: &Value, behind: &[u8]) -> Result<Parts, String> {
         let broken = || "a value is not as long as its message says".to_owned();
         let Some((name, hash)) = &value.stored else {
-            return Parts::split(value, behind).ok_or_else(broken);
+            return Parts::split(value, behind).map(|(parts, _)| parts).ok_or_else(broken);
         };
-        let mut all = self.fetch(name).await;
+        let mut all = Box::pin(self.fetch(name)).await;
         for _ in 0..AGAIN {
             if all.is_ok() {
                 break;
             }
             sleep(PAUSE).await;
-            all = self.fetch(name).await;
+            all = Box::pin(self.fetch(name)).await;
         }
         let all = all?;
         if *blake3::hash(&all).as_bytes() != *hash {
             return Err("what lies in the object store is not what was sent".into());
         }
-        Parts::split(value, &all).ok_or_else(broken)
+        Parts::split(value, &all).map(|(parts, _)| parts).ok_or_else(broken)
     }
 
     /// Removes a stored value that nobody needs any more.
     pub(super) async fn forget(&self, value: &Value) {
-        if let Some((name, _)) = &value.stored
-            && let Ok(objects) = self.objects().await
-        {
+        if let Some((name, _)) = &value.stored {
+            Box::pin(self.remove(name)).await;
+        }
+    }
+
+    async fn remove(&self, name: &str) {
+        if let Ok(objects) = self.objects().await {
             // What cannot be removed now is when it is too old.
             let _ = objects.delete(name).await;
         }

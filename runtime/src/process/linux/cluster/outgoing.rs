@@ -8,8 +8,8 @@ use tokio::time::sleep;
 
 use super::super::call::Job;
 use super::broker::Broker;
-use super::caller::{Caller, Command, TICK, nobody};
-use super::envelope::{self, Task, Value};
+use super::caller::{Caller, Command, OnBroker, TICK, nobody};
+use super::envelope::{self, Task};
 use super::objects::Placed;
 use super::remote::{Remote, parts_of};
 use super::subject::{ANY, CallId};
@@ -43,12 +43,7 @@ impl Caller {
                 }
                 Command::Cancel(number, sent) => {
                     let broker = Arc::clone(broker);
-                    tokio::spawn(async move {
-                        self.withdraw(&broker, number, &sent.queue).await;
-                        if let Some(value) = sent.stored {
-                            broker.forget(&value).await;
-                        }
-                    });
+                    tokio::spawn(async move { self.withdraw(&broker, number, sent.placed).await });
                 }
             }
         }
@@ -62,27 +57,33 @@ impl Caller {
         queue: String,
         job: Job,
     ) {
-        if self.wait.is_zero() && !self.somebody_is_there(&broker).await {
+        if self.wait.is_zero() && !Box::pin(self.somebody_is_there(&broker)).await {
             return self.give_up_one(number, &nobody(&self.address, self.wait));
         }
         match self.send_out(&broker, number, &*call, &queue, job).await {
             Err(why) => self.give_up_one(number, &why),
-            Ok(value) if call.is_finished() => {
-                // Cancelled while it was on its way: then it was not there to be withdrawn.
-                self.withdraw(&broker, number, &queue).await;
-                broker.forget(&value).await;
-            }
-            Ok(value) => {
-                if value.stored.is_some()
-                    && let Some(sent) = self.books().calls.get_mut(&number)
-                {
-                    sent.stored = Some(value);
+            Ok(placed) => {
+                if let Some(placed) = self.note_place(number, placed) {
+                    Box::pin(self.withdraw(&broker, number, Some(placed))).await;
                 }
             }
         }
     }
 
-    /// Sends a call; its arguments are where this says.
+    /// Notes where a call lies; gives it back if the call was cancelled meanwhile, when it was not
+    /// there to be withdrawn.
+    fn note_place(&self, number: u64, placed: OnBroker) -> Option<OnBroker> {
+        let mut books = self.books();
+        match books.calls.get_mut(&number) {
+            Some(sent) => {
+                sent.placed = Some(placed);
+                None
+            }
+            None => books.withdrawn.remove(&number).then_some(placed),
+        }
+    }
+
+    /// Sends a call; it is where this says.
     async fn send_out(
         &self,
         broker: &Broker,
@@ -90,12 +91,12 @@ impl Caller {
         call: &dyn Remote,
         queue: &str,
         job: Job,
-    ) -> Result<Value, String> {
+    ) -> Result<OnBroker, String> {
         let id = CallId { caller: self.id, number };
-        let subject = broker.build.task(queue, id);
+        let subject = broker.build.queue(queue);
         let Job { message, invoke, body } = job;
         let parts = parts_of(message).map_err(|error| error.to_string())?;
-        let name = format!("{:016x}-{number:x}-arguments", self.id);
+        let name = || format!("{:016x}-{number:x}-arguments", self.id);
         let Placed { value, behind } = broker.place(name, parts).await?;
         let function = call.function();
         let seal = || {
@@ -112,21 +113,24 @@ impl Caller {
             };
             broker.seal(&subject, &task, &behind)
         };
-        broker.send_task(&subject, seal, || !call.is_finished()).await?;
-        Ok(value)
+        let number = broker.send_task(&subject, seal, || !call.is_finished()).await?;
+        Ok(OnBroker { number, value })
     }
 
     /// Takes a call back that has not started, and has it killed if it has.
-    async fn withdraw(&self, broker: &Broker, number: u64, queue: &str) {
+    async fn withdraw(&self, broker: &Broker, number: u64, placed: Option<OnBroker>) {
         let id = CallId { caller: self.id, number };
         broker.tell(broker.build.cancel(), &id).await;
-        if let Some(tasks) = broker.tasks().await {
-            let _ = tasks.purge().filter(broker.build.task(queue, id)).await;
+        let Some(OnBroker { number, value }) = placed else { return };
+        if let (Some(number), Some(tasks)) = (number, broker.tasks().await) {
+            // It is not there any more if a machine was faster.
+            let _ = tasks.delete_message(number).await;
         }
+        broker.forget(&value).await;
     }
 }
 
 /// Functions with a limit have a queue of their own, by their code.
-pub(super) fn queue_of(limit: Option<usize>, body: i64) -> String {
+fn queue_of(limit: Option<usize>, body: i64) -> String {
     limit.map_or_else(|| ANY.to_owned(), |limit| format!("{body:016x}-{limit}"))
 }

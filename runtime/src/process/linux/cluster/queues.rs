@@ -69,7 +69,7 @@ impl Queues {
                     Some(message) => self.arrived(message),
                     None => return,
                 },
-                () = machine.news.notified() => {}
+                () = machine.slots.news.notified() => {}
                 _ = news_of_queues.next() => self.find_queues().await,
                 changed = gaps.changed() => {
                     // What was asked before may be forgotten there.
@@ -119,14 +119,14 @@ impl Queues {
 
     /// Asks every queue for as many calls as could run now.
     async fn ask(&mut self) {
-        let free = self.machine.free();
+        let anew = self.queues.iter().all(|queue| queue.requests.is_empty());
+        let (free, worth) = self.machine.slots.free(anew);
         for queue in &mut self.queues {
-            let asked = queue.asked();
-            if asked >= free {
+            let left = free.saturating_sub(queue.asked());
+            if left < worth {
                 continue;
             }
             self.requests += 1;
-            let left = free - asked;
             let batch = BatchConfig { batch: left, expires: Some(EXPIRES), ..Default::default() };
             let inbox = format!("{}.{}", self.inbox, self.requests);
             if queue.consumer.request_batch(batch, inbox.into()).await.is_ok() {
@@ -152,7 +152,7 @@ impl Queues {
                         queue.requests.pop_front();
                     }
                 }
-                let slot = self.machine.slot();
+                let slot = self.machine.slots.take();
                 tokio::spawn(Arc::clone(&self.machine).take(message, slot));
             }
             Some(StatusCode::IDLE_HEARTBEAT) => {}

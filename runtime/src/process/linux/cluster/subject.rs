@@ -1,12 +1,13 @@
 //! Names on the broker: streams, subjects, consumers. All of them carry the build.
 //!
 //! ```text
-//! trine.task.BUILD.QUEUE.CALLER-NUMBER   a call on its way: stream TRINE_TASKS, a work queue
-//! trine.call.BUILD.CALLER.NUMBER         who has it, its answer: stream TRINE_CALLS, one record
-//! trine.cancel.BUILD                     calls that nobody wants: told to all, not kept
-//! trine.machines.BUILD                   is anybody there?
-//! trine.machine.BUILD.MACHINE            do you have this call?
-//! trine.queues.BUILD                     look for new queues
+//! trine.task.BUILD.QUEUE           calls on their way: stream TRINE_TASKS, a work queue
+//! trine.claim.BUILD.CALLER.GROUP   who has which of 64 calls: stream TRINE_CALLS; the last holds
+//! trine.answer.BUILD.CALLER        how calls ended: the same stream
+//! trine.cancel.BUILD               calls that nobody wants: told to all, not kept
+//! trine.machines.BUILD             is anybody there?
+//! trine.machine.BUILD.MACHINE      do you have this call?
+//! trine.queues.BUILD               look for new queues
 //! ```
 
 use std::fs::File;
@@ -20,7 +21,7 @@ pub(super) const TASKS: &str = "TRINE_TASKS";
 pub(super) const CALLS: &str = "TRINE_CALLS";
 pub(super) const OBJECTS: &str = "trine-values";
 pub(super) const TASK_SUBJECTS: &str = "trine.task.>";
-pub(super) const CALL_SUBJECTS: &str = "trine.call.>";
+pub(super) const CALL_SUBJECTS: [&str; 2] = ["trine.claim.>", "trine.answer.>"];
 /// The queue of all functions without a `limit`.
 pub(super) const ANY: &str = "any";
 
@@ -46,13 +47,8 @@ impl Build {
         &self.0
     }
 
-    pub(super) fn task(&self, queue: &str, id: CallId) -> String {
-        format!("trine.task.{}.{queue}.{:016x}-{:x}", self.0, id.caller, id.number)
-    }
-
-    /// What the consumer of a queue takes.
-    pub(super) fn tasks(&self, queue: &str) -> String {
-        format!("trine.task.{}.{queue}.*", self.0)
+    pub(super) fn queue(&self, queue: &str) -> String {
+        format!("trine.task.{}.{queue}", self.0)
     }
 
     /// The consumer of a queue.
@@ -60,13 +56,17 @@ impl Build {
         format!("{}-{queue}", self.0)
     }
 
-    pub(super) fn call(&self, id: CallId) -> String {
-        format!("trine.call.{}.{:016x}.{:x}", self.0, id.caller, id.number)
+    pub(super) fn claims(&self, caller: u64, group: u64) -> String {
+        format!("trine.claim.{}.{caller:016x}.{group:x}", self.0)
     }
 
-    /// Everything of one caller.
-    pub(super) fn calls_of(&self, caller: u64) -> String {
-        format!("trine.call.{}.{caller:016x}.*", self.0)
+    /// All that machines have claimed of a caller.
+    pub(super) fn claims_of(&self, caller: u64) -> String {
+        format!("trine.claim.{}.{caller:016x}.*", self.0)
+    }
+
+    pub(super) fn answers(&self, caller: u64) -> String {
+        format!("trine.answer.{}.{caller:016x}", self.0)
     }
 
     pub(super) fn cancel(&self) -> String {
@@ -92,7 +92,7 @@ pub(super) fn unique() -> u64 {
     RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
 }
 
-/// The number of a call in the subject of its record.
-pub(super) fn number_in(subject: &str) -> Option<u64> {
+/// The group of calls in the subject of their claims.
+pub(super) fn group_in(subject: &str) -> Option<u64> {
     u64::from_str_radix(subject.rsplit('.').next()?, 16).ok()
 }
