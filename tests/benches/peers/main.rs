@@ -32,7 +32,7 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     type Named = (&'static str, &'static str, fn() -> Row);
-    let rows: [Named; 15] = [
+    let rows: [Named; 16] = [
         ("1", "fork-join", fork_join::fib),
         ("1", "unbalanced", fork_join::unbalanced),
         ("2", "spawn-gather", spawning::many),
@@ -43,6 +43,7 @@ fn main() {
         ("7", "process-join", process::in_turn),
         ("8", "process-gather", process::many),
         ("9", "process-large", process::large),
+        ("9", "process-shared", process::shared),
         ("10", "process-cold", process::cold),
         ("11", "async-gather", asynchronous::many),
         ("12", "compile", compile::annotations),
