@@ -178,7 +178,7 @@ impl AsFd for Memory {
 }
 
 /// Says what failed too: where a limit or a filter is in the way, that is what to look for.
-fn failed(call: &str, error: Errno) -> io::Error {
+pub(super) fn failed(call: &str, error: Errno) -> io::Error {
     let error = io::Error::from(error);
     io::Error::new(error.kind(), format!("{call}: {error}"))
 }
