@@ -34,6 +34,10 @@ static SPOILER: extern "C" fn() = {
                 assert_eq!(libc::write(1, c"parked\n".as_ptr().cast(), 7), 7);
                 // It has not come to where the runtime ties it to its parent's life.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                // Which says nothing of a parent that has gone already: its number comes first.
+                if libc::getppid() != libc::atoi(libc::getenv(worker)) {
+                    libc::_exit(1);
+                }
                 loop {
                     libc::pause();
                 }
