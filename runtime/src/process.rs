@@ -7,8 +7,9 @@
 //! which costs what starting the program costs.
 //!
 //! There is nothing to set up. The program is run again and taken over before its `main`, so it
-//! works in any binary, test, doctest or example. Only a library that is loaded by a program of
-//! another language has no executable to run; there each call is an error that says so.
+//! works in any binary, test, doctest or example, whatever it is optimized for. Only what lies in a
+//! library that is loaded while a program runs (a plugin, a module of Python's) is in no executable
+//! that could be run; there each call is an error that says so.
 //!
 //! # What crosses
 //! * Arguments and results are encoded by serde: `Serialize` and `Deserialize` both. Arguments may
@@ -43,12 +44,30 @@
 //! | has a value that does not encode, or closes the engine's files | `Codec` |
 //! | finds no worker that starts | `Worker`, which says why |
 //!
-//! The backtrace is there if `RUST_BACKTRACE` asks for one.
+//! The backtrace is there if `RUST_BACKTRACE` asks for one, or `RUST_LIB_BACKTRACE` alone. Of a
+//! panic that aborts the process, 8 KiB of the message and 16 KiB of the backtrace are kept.
+//!
+//! The option `memory` bounds what a worker allocates, on the heap or by mappings of its own; a
+//! child that a body starts has the same bound for itself. Such a worker prints no backtraces,
+//! since it may be out of the memory that they take: its `RUST_BACKTRACE` is 0. What that was is in
+//! its `RUST_LIB_BACKTRACE`, unless there was something already, so errors have backtraces as
+//! elsewhere.
 //!
 //! A kill takes the worker's whole process group, so children that a body started go with it.
 //! Calls that were waiting behind the one that died run elsewhere; none runs twice. When the
 //! program ends, in whatever way (`kill -9`, Ctrl-C), its workers and their children end in that
 //! moment.
+//!
+//! # What keeps a worker from starting
+//! A worker takes a memfd, a socket, a pipe, a process, and `/proc` to find the program in. A
+//! limit, a filter of system calls or a sandbox that refuses one of these is an error that names
+//! it: `memfd_create: Operation not permitted`, `/proc/self/exe: No such file or directory`. A
+//! process that ends before it serves is told by its signal or code, and one that is not ready
+//! after ten seconds is killed. So are refused, without a process: what lies in a library, a child
+//! that was forked from a program with workers, and process tasks more than eight deep.
+//!
+//! Every call that waits gets the error, and the next one tries anew. While other workers serve,
+//! one that does not start is no error: they do the work.
 //!
 //! # How many workers
 //! As many as cores, started as calls find the others busy; [`Config`](crate::Config) or
@@ -74,6 +93,10 @@ use self::linux as engine;
 #[cfg(target_os = "linux")]
 pub use self::linux::shared::Shared;
 pub use crate::cross::process::Owned;
+
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub use self::linux::fuzzing;
 
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///

@@ -1,4 +1,4 @@
-//! Parents: how they end, what they leave behind, and what keeps a worker from starting.
+//! Parents: how they end, what they leave behind, what their workers have of them.
 //!
 //! No test harness: this program plays the parents too, so each can be killed, and shows on the
 //! way that a program with a `main` of its own needs nothing for its workers.
@@ -9,9 +9,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use trine::{ErrorKind, concurrent, gather};
+use trine::{concurrent, gather};
+use trine_tests::checks::{self, Named, is_alive, output_of, part, wait_until};
 
 #[concurrent(process)]
 fn double(number: u32) -> u32 {
@@ -48,31 +48,6 @@ fn what_is_there() -> (String, Vec<String>, Vec<String>) {
 }
 
 #[concurrent(process)]
-fn forks_and_returns_twice() -> u32 {
-    // SAFETY: a worker has one thread.
-    let child = unsafe { libc::fork() };
-    if child == 0 { 1 } else { 2 }
-}
-
-#[concurrent(process)]
-fn closes_all_files() {
-    for file in 0..1000 {
-        // SAFETY: that they belong to others is what is tried here.
-        unsafe { libc::close(file) };
-    }
-    loop {
-        thread::park();
-    }
-}
-
-#[concurrent(process)]
-fn writes_garbage() -> u32 {
-    let garbage: Vec<u8> = (0..4096_u32).map(|n| (n * 31) as u8).collect();
-    std::io::stdout().write_all(&garbage).unwrap();
-    3
-}
-
-#[concurrent(process)]
 fn prints_without_a_newline() {
     print!("to the end");
 }
@@ -95,95 +70,30 @@ static CONSTRUCTOR: extern "C" fn() = {
     construct
 };
 
-/// Runs before the runtime's constructor and spoils what it looks for: then a worker runs `main`.
-#[used]
-// SAFETY: as above.
-#[unsafe(link_section = ".init_array.00001")]
-static SPOILER: extern "C" fn() = {
-    extern "C" fn spoil() {
-        // SAFETY: no other thread is there before `main`.
-        unsafe {
-            if !libc::getenv(c"SPOIL".as_ptr()).is_null() {
-                let name = c"TRINE_WORKER".as_ptr();
-                if !libc::getenv(name).is_null() {
-                    libc::setenv(name, c"spoiled".as_ptr(), 1);
-                }
-            }
-        }
-    }
-    spoil
-};
-
 fn main() {
-    let Some(part) = std::env::args().nth(1).filter(|part| PARTS.iter().any(|(n, _)| n == part))
-    else {
-        return check_all();
-    };
-    let (_, play) = PARTS.iter().find(|(name, _)| *name == part).unwrap();
-    play();
+    checks::main(PARTS, CHECKS, checks::in_turn);
 }
 
-const PARTS: &[(&str, fn())] = &[
+const PARTS: &[Named] = &[
     ("serves", serves),
     ("waits", waits),
     ("waits-in-thread", waits_in_thread),
-    ("calls", calls),
-    // What a worker is started with: here it gets as far as `main`, which calls again.
-    ("trine-worker", calls),
-    ("few-files", few_files),
     ("prints", prints),
 ];
 
-const CHECKS: &[(&str, fn())] = &[
+const CHECKS: &[Named] = &[
     ("a main of its own needs nothing", serves_plainly),
     ("a killed parent leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGKILL)),
     ("the thread that called may be gone", || {
         killed_parent_leaves_nobody("waits-in-thread", libc::SIGKILL);
     }),
     ("ctrl-c leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGINT)),
-    ("without its constructor a program bombs nobody", no_constructor_no_bomb),
-    ("a worker that cannot start is an error", cannot_start),
     ("the executable may be deleted", deleted_executable),
     ("what is inherited", inherited),
-    ("a body that forks", || assert_eq!(forks_and_returns_twice().join().unwrap(), 2)),
-    ("a body that closes all files", closed_files),
-    ("garbage on stdout", || assert_eq!(writes_garbage().join().unwrap(), 3)),
     ("all constructors run", || assert_eq!(spawned_by_a_constructor().join().unwrap(), 1)),
     ("output is there when the call is over", output_is_there),
     ("replaced workers leave nothing", replaced_workers_leave_nothing),
-    ("a forked child is refused", forked_child_is_refused),
 ];
-
-fn check_all() {
-    let wanted = std::env::args().nth(1).filter(|wanted| !wanted.starts_with('-'));
-    if std::env::args().any(|argument| argument == "--list") {
-        // As nextest asks for.
-        if !std::env::args().any(|argument| argument == "--ignored") {
-            CHECKS.iter().for_each(|(name, _)| println!("{}: test", name.replace(' ', "_")));
-        }
-        return;
-    }
-    for (name, check) in CHECKS {
-        let name = name.replace(' ', "_");
-        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted)) {
-            check();
-            println!("test {name} ... ok");
-        }
-    }
-}
-
-/// This program in one of its parts.
-fn part(name: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg(name).stdout(Stdio::piped());
-    command
-}
-
-fn output_of(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn serves() {
     let all = gather((0..100).map(double)).join().unwrap();
@@ -227,50 +137,6 @@ fn read_line(child: &mut Child) -> String {
     line
 }
 
-/// Whether there is such a process that is not dead and waiting to be noticed.
-fn is_alive(id: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
-}
-
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to pass");
-        thread::yield_now();
-    }
-}
-
-fn calls() {
-    println!("{}", double(1).join().unwrap_err());
-}
-
-fn no_constructor_no_bomb() {
-    let mut command = part("calls");
-    command.env("SPOIL", "1");
-    let said = output_of(command);
-    // The worker was this program again, which ran this part again, was refused, and ended.
-    assert!(said.contains("was started as a worker, but"), "{said}");
-    assert!(said.contains("exited with code 0 as it started"), "{said}");
-    assert_eq!(said.lines().count(), 2, "{said}");
-}
-
-fn few_files() {
-    let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
-    // SAFETY: a valid limit.
-    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    for _ in 0..3 {
-        let error = double(1).join().unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
-    }
-    println!("{}", double(1).join().unwrap_err());
-}
-
-fn cannot_start() {
-    let said = output_of(part("few-files"));
-    assert!(said.contains("could not start: ") && said.contains("open files"), "{said}");
-}
-
 fn deleted_executable() {
     let copy = std::env::temp_dir().join(format!("trine-copy-{}", std::process::id()));
     fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
@@ -297,9 +163,7 @@ fn prints() {
 }
 
 fn output_is_there() {
-    let mut command = part("prints");
-    command.stdin(Stdio::null());
-    assert_eq!(output_of(command), "to the end");
+    assert_eq!(output_of(part("prints")), "to the end");
 }
 
 fn inherited() {
@@ -310,12 +174,6 @@ fn inherited() {
     assert!(files.iter().all(|name| !name.contains("/proc/self/status")), "{files:?}");
     assert!(files.iter().any(|name| name == "/dev/null"), "{files:?}");
     assert!(variables.iter().all(|name| name != "TRINE_WORKER"), "{variables:?}");
-}
-
-fn closed_files() {
-    let error = closes_all_files().join().unwrap_err();
-    assert!(error.to_string().contains("closed the socket to its parent"), "{error}");
-    assert_eq!(double(2).join().unwrap(), 4);
 }
 
 fn replaced_workers_leave_nothing() {
@@ -349,20 +207,4 @@ fn zombies() -> usize {
             rest.next() == Some("Z") && rest.next() == Some(&me)
         })
         .count()
-}
-
-fn forked_child_is_refused() {
-    assert_eq!(double(2).join().unwrap(), 4);
-    // SAFETY: the child calls what is safe there: this program's other threads hold no lock
-    // that it needs for long.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let refused = double(2).join().is_err_and(|error| error.to_string().contains("forked"));
-        // SAFETY: ends the child without the parent's handlers.
-        unsafe { libc::_exit(i32::from(!refused)) }
-    }
-    let mut status = 0;
-    // SAFETY: waits for our own child.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(libc::WEXITSTATUS(status), 0);
 }

@@ -225,7 +225,7 @@ fn sum(numbers: &[u64]) -> u64 {
 fn scopes_nest_on_the_pool() {
     let numbers: Vec<u64> = (0..10_000).collect();
     let total = trine::scope(|s| sum(s, &numbers).join()).unwrap();
-    assert_eq!(total, numbers.iter().sum());
+    assert_eq!(total, numbers.iter().sum::<u64>());
 }
 
 #[test]

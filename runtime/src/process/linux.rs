@@ -22,6 +22,8 @@ mod crowding;
 mod dispatcher;
 mod files;
 mod forks;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod harvest;
 mod image;
 mod lifeline;

@@ -139,6 +139,38 @@ pub(crate) fn large() -> Row {
     python::add(row, "large", 1)
 }
 
+/// A few of them: the sum of all takes longer than what this row is about.
+fn sample(numbers: &[f64]) -> f64 {
+    numbers.iter().step_by(4096).sum()
+}
+
+#[trine::concurrent(process)]
+fn sample_shared(numbers: trine::process::Shared<[f64]>) -> f64 {
+    sample(&numbers)
+}
+
+/// As many values, which the workers map. They are put there once, as such values are.
+pub(crate) fn shared() -> Row {
+    let pool = procspawn_pool();
+    let numbers: Rc<Vec<f64>> = Rc::new((0..NUMBERS).map(|number| number as f64).collect());
+    let expected = sample(&numbers);
+    let ours: trine::process::Shared<[f64]> = numbers.iter().copied().collect();
+    let (copied, theirs) = (Rc::clone(&numbers), numbers);
+    let row = Row::new("9", "`process` task with a `Shared<[f64]>` of 8 MB, sampled")
+        .rounds(9)
+        .contestant("trine process", move || {
+            assert_eq!(sample_shared(ours.clone()).join().expect("no task fails"), expected);
+        })
+        .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
+        .contestant("procspawn pool", move || {
+            let numbers = Vec::clone(&theirs);
+            let task = procspawn::spawn!(in pool, (numbers) || sample(&numbers));
+            assert_eq!(task.join().unwrap(), expected);
+        })
+        .goal(Goal::Time("procspawn pool", 0.01));
+    python::add(row, "large", 1)
+}
+
 /// A child's first call, counted from before the engine has done anything.
 pub(crate) fn tell_first_call() {
     let start = Instant::now();

@@ -247,6 +247,8 @@ fn sleep_on(word: &AtomicU32, seen: u32) {
     let _ = futex::wait(word, futex::Flags::empty(), seen, None);
 }
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod parent;
 mod worker;
 

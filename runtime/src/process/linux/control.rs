@@ -12,6 +12,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use super::memory::failed;
+
 pub(super) const BELL: u8 = b'!';
 const FILES: u8 = b'F';
 
@@ -22,7 +24,8 @@ const PACKET_MAX: usize = 128;
 /// A pair of connected ends, neither of which is inherited by chance.
 pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = SocketType::SEQPACKET;
-    Ok(rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
+    rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+        .map_err(|error| failed("socketpair", error))
 }
 
 /// Sends a packet, with files.

@@ -253,11 +253,12 @@ fn blame(link: &Link, name: &'static str, signal: Option<i32>, code: Option<i32>
         return codec(name, offence);
     }
     if signal == Some(libc::SIGABRT) {
-        if link.channel.is_over_limit() {
-            return Error::new(name, ErrorKind::MemoryLimit);
-        }
+        // A panic first: it may be over an allocation that failed, but has more to tell.
         if let Some(panic) = link.channel.report().and_then(|report| Panic::decode(&report)) {
             return panic.into_error(name);
+        }
+        if link.channel.is_over_limit() {
+            return Error::new(name, ErrorKind::MemoryLimit);
         }
     }
     Error::new(name, ErrorKind::Crashed { signal, code })

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::channel::{Listener, ParentEnd, RING};
 use super::harvest::Batch;
-use super::memory::{Memory, SEGMENTS};
+use super::memory::{Memory, SEGMENTS, failed};
 use super::pool::Pool;
 use super::spin::Patience;
 use super::startup::{self, Hello, Ticket};
@@ -233,7 +233,7 @@ pub(super) fn signal_and_code(status: Option<ExitStatus>) -> (Option<i32>, Optio
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe", error))
 }
 
 /// A number that nobody guesses.

@@ -10,6 +10,7 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
 /// A stretch of a file's pages in this process.
@@ -53,8 +54,9 @@ impl Mapping {
         };
         // SAFETY: a new mapping at an address that the kernel chooses harms nobody.
         let start = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, file, offset)?
+            rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, file, offset)
         };
+        let start = start.map_err(|error| failed("mmap", error))?;
         Ok(Self { start: start.cast(), length })
     }
 
@@ -100,7 +102,8 @@ impl Memory {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Not being executable is a seal that old kernels refuse to make.
         let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
-            .or_else(|_| rustix::fs::memfd_create("trine", flags))?;
+            .or_else(|_| rustix::fs::memfd_create("trine", flags))
+            .map_err(|error| failed("memfd_create", error))?;
         let length = whole_pages(length)?;
         rustix::fs::ftruncate(&file, length as u64)?;
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
@@ -172,6 +175,12 @@ impl AsFd for Memory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Says what failed too: where a limit or a filter is in the way, that is what to look for.
+pub(super) fn failed(call: &str, error: Errno) -> io::Error {
+    let error = io::Error::from(error);
+    io::Error::new(error.kind(), format!("{call}: {error}"))
 }
 
 fn whole_pages(length: usize) -> io::Result<usize> {

@@ -1,17 +1,21 @@
 //! What a worker tells of its end: panics, and allocations over its memory limit.
+//!
+//! Backtraces need care below a limit. Before it aborts for want of memory, the standard library
+//! prints one if `RUST_BACKTRACE` says so, which takes seconds and memory that is not there. So a
+//! limited worker prints none. Its panics still carry them, for which the limit is lifted.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::{backtrace, panic, ptr};
+use std::{backtrace, env, fs, panic, ptr};
 
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Serialize};
 
 use super::channel::WorkerEnd;
-use super::output::{Finished, Output};
+use super::output::{Finished, INLINE_MAX, Output};
 use super::wire::{self, Reader};
 use crate::error::{Error, message_of};
 
@@ -32,7 +36,23 @@ impl Panic {
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         wire::decode(Reader::new(bytes)).ok()
     }
+
+    /// With no more of each than there is room for where the process aborts.
+    fn shortened(&self) -> Self {
+        let cut = |text: &String, most| text[..text.floor_char_boundary(most)].to_owned();
+        Self {
+            message: cut(&self.message, MESSAGE_MAX),
+            location: self.location.as_ref().map(|location| cut(location, LOCATION_MAX)),
+            backtrace: self.backtrace.as_ref().map(|backtrace| cut(backtrace, BACKTRACE_MAX)),
+        }
+    }
 }
+
+const MESSAGE_MAX: usize = 8 << 10;
+const LOCATION_MAX: usize = 4 << 10;
+const BACKTRACE_MAX: usize = 16 << 10;
+// What is longer would go to a segment, which nobody could be told of. Lengths take a few bytes.
+const _: () = assert!(MESSAGE_MAX + LOCATION_MAX + BACKTRACE_MAX + 64 <= INLINE_MAX);
 
 thread_local! {
     /// Whether this thread is in a body.
@@ -56,16 +76,18 @@ pub(super) fn note_panics(channel: &'static WorkerEnd) {
 }
 
 fn note(channel: &WorkerEnd, info: &PanicHookInfo<'_>) {
-    let backtrace = backtrace::Backtrace::capture();
     let noted = Panic {
         message: info.payload_as_str().unwrap_or("Box<dyn Any>").to_owned(),
         location: info.location().map(ToString::to_string),
-        backtrace: (backtrace.status() == backtrace::BacktraceStatus::Captured)
-            .then(|| backtrace.to_string()),
+        backtrace: beyond_limit(|| {
+            let backtrace = backtrace::Backtrace::capture();
+            let is_there = backtrace.status() == backtrace::BacktraceStatus::Captured;
+            is_there.then(|| backtrace.to_string())
+        }),
     };
     if cfg!(panic = "abort") || cannot_unwind(&noted.message) {
         let mut output = Output::in_vector(Vec::new());
-        if wire::encode(&noted, &mut output).is_ok()
+        if wire::encode(&noted.shortened(), &mut output).is_ok()
             && let Finished::Heap(bytes) = output.finish()
         {
             channel.leave_report(&bytes);
@@ -95,15 +117,62 @@ pub(super) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
 /// Where an abort for want of memory is noted.
 static OVER_LIMIT: AtomicPtr<WorkerEnd> = AtomicPtr::new(ptr::null_mut());
 
-/// Bounds what this process may allocate.
+/// Bounds what this process may allocate. Before any body runs.
 pub(super) fn limit_memory(channel: &'static WorkerEnd, bytes: u64) {
     let hard = rustix::process::getrlimit(Resource::Data).maximum;
     let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
-    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    let limit = Rlimit { current: Some(bytes), maximum: hard };
     let _ = rustix::process::setrlimit(Resource::Data, limit);
     OVER_LIMIT.store(ptr::from_ref(channel).cast_mut(), Ordering::Release);
+    print_no_backtraces();
     // SAFETY: the handler does only what a signal handler may.
     unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
+}
+
+/// Leaves backtraces to errors: `RUST_LIB_BACKTRACE` is for those, and as far as it is not set,
+/// `RUST_BACKTRACE` is for both.
+fn print_no_backtraces() {
+    const PRINTED: &str = "RUST_BACKTRACE";
+    const KEPT: &str = "RUST_LIB_BACKTRACE";
+    let Some(style) = env::var_os(PRINTED) else { return };
+    // SAFETY: no other thread exists before `main`, unless a constructor of others started one
+    // that reads the environment right now.
+    unsafe {
+        if env::var_os(KEPT).is_none() {
+            env::set_var(KEPT, style);
+        }
+        env::set_var(PRINTED, "0");
+    }
+}
+
+/// Runs something of the engine's that may take more memory than the limit leaves, and goes on
+/// with a limit that is higher by what it keeps.
+fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
+    if OVER_LIMIT.load(Ordering::Acquire).is_null() {
+        return run();
+    }
+    let limit = rustix::process::getrlimit(Resource::Data);
+    let set = |current| {
+        let limit = Rlimit { current, maximum: limit.maximum };
+        let _ = rustix::process::setrlimit(Resource::Data, limit);
+    };
+    set(limit.maximum);
+    let before = data();
+    let result = run();
+    let kept = data().saturating_sub(before);
+    let higher = limit.current.map(|bytes| bytes.saturating_add(kept));
+    set(match (higher, limit.maximum) {
+        (Some(bytes), Some(most)) => Some(bytes.min(most)),
+        (bytes, _) => bytes,
+    });
+    result
+}
+
+/// The bytes that count against the limit, and the stack; 0 where `/proc` is not there.
+fn data() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = pages.split(' ').nth(5).and_then(|pages| pages.parse().ok()).unwrap_or(0_u64);
+    pages * rustix::param::page_size() as u64
 }
 
 /// A failed allocation ends in an abort: of `handle_alloc_error` in Rust, which lies on the stack

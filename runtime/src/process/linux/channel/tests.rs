@@ -70,7 +70,7 @@ fn worker_head() -> RequestHead {
 }
 
 /// Whatever a worker writes, the parent finds a reply that lies within the ring, or none, or
-/// calls it corrupt. The body of a fuzzer, bounded.
+/// calls it corrupt. The same as `fuzz/` tries for longer.
 #[test]
 fn no_reply_leads_out_of_the_ring() {
     let (parent, worker) = ends();

@@ -7,6 +7,7 @@
 //! the other.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,27 +23,45 @@ const CALLS: u64 = 64;
 /// How many records are remembered, which spares reading them before the next swap.
 const KNOWN_MAX: usize = 1024;
 
-/// For each machine that has claimed any, which of the calls.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Claimed(Vec<(u64, u64)>);
+/// For each machine that has claimed any of the calls, which.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claimed(Vec<Share>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Share {
+    machine: u64,
+    /// A bit for each.
+    calls: u64,
+    /// Which of its swaps was the last: a machine that never heard what became of one sees it here,
+    /// whoever has written since.
+    swap: u64,
+}
 
 impl Claimed {
     fn holder(&self, number: u64) -> Option<u64> {
         let mask = 1 << (number % CALLS);
-        self.0.iter().find(|(_, calls)| calls & mask != 0).map(|(machine, _)| *machine)
+        self.0.iter().find(|share| share.calls & mask != 0).map(|share| share.machine)
     }
 
-    fn add(&mut self, machine: u64, number: u64) {
-        let mask = 1 << (number % CALLS);
-        match self.0.iter_mut().find(|(known, _)| *known == machine) {
-            Some((_, calls)) => *calls |= mask,
-            None => self.0.push((machine, mask)),
+    fn has(&self, machine: u64, swap: u64) -> bool {
+        self.0.iter().any(|share| share.machine == machine && share.swap == swap)
+    }
+
+    /// With those of the calls that nobody has for this machine.
+    fn with(&self, machine: u64, numbers: &[u64], swap: u64) -> Self {
+        let free = numbers.iter().filter(|&&number| self.holder(number).is_none());
+        let calls = free.fold(0, |calls, number| calls | 1 << (number % CALLS));
+        let mut next = self.clone();
+        match next.0.iter_mut().find(|share| share.machine == machine) {
+            Some(share) => (share.calls, share.swap) = (share.calls | calls, swap),
+            None => next.0.push(Share { machine, calls, swap }),
         }
+        next
     }
 
     /// The calls of this record that anybody has claimed, by their numbers.
     pub(super) fn numbers(&self, group: u64) -> impl Iterator<Item = u64> + '_ {
-        let all = self.0.iter().fold(0, |all, (_, calls)| all | calls);
+        let all = self.0.iter().fold(0, |all, share| all | share.calls);
         (0..CALLS).filter(move |bit| all & (1 << bit) != 0).map(move |bit| group * CALLS + bit)
     }
 }
@@ -63,11 +82,13 @@ pub(super) struct Claims {
     machine: u64,
     wanted: Batches<Group, Wanted>,
     known: Mutex<HashMap<Group, (u64, Claimed)>>,
+    swaps: AtomicU64,
 }
 
 impl Claims {
     pub(super) fn new(broker: Arc<Broker>, machine: u64) -> Self {
-        Self { broker, machine, wanted: Batches::new(), known: Mutex::default() }
+        let (wanted, known) = (Batches::new(), Mutex::default());
+        Self { broker, machine, wanted, known, swaps: AtomicU64::new(1) }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Group, (u64, Claimed)>> {
@@ -100,36 +121,40 @@ impl Claims {
     async fn swap(&self, group: Group, numbers: &[u64]) -> Vec<Holder> {
         let subject = self.broker.build.claims(group.0, group.1);
         let (mut sequence, mut there) = self.known().get(&group).cloned().unwrap_or_default();
+        let swap = self.swaps.fetch_add(1, Ordering::Relaxed);
         loop {
-            let mut next = there.clone();
-            let mut holders = Vec::new();
-            for &number in numbers {
-                holders.push(match there.holder(number) {
+            let next = there.with(self.machine, numbers, swap);
+            let holders = || {
+                let holder = |&number| match there.holder(number) {
                     Some(machine) => Holder::Earlier(machine),
                     None => Holder::Us,
-                });
-                if there.holder(number).is_none() {
-                    next.add(self.machine, number);
-                }
-            }
-            let is_new = holders.iter().any(|holder| matches!(holder, Holder::Us));
+                };
+                numbers.iter().map(holder).collect::<Vec<_>>()
+            };
+            let is_new = numbers.iter().any(|&number| there.holder(number).is_none());
             if !is_new && !numbers.is_empty() {
                 // A claim is for good.
-                return holders;
+                return holders();
             }
             let sealed = self.sealed(&subject, &next);
-            match self.broker.swap(&subject, &sealed, sequence).await {
+            let other = match self.broker.swap(&subject, &sealed, sequence).await {
                 Ok(now) => {
+                    let holders = holders();
                     self.remember(group, now, next);
                     return holders;
                 }
-                Err(other) => {
-                    let opened = self.broker.open::<Claimed>(&subject, &other.sealed);
-                    // What nobody with the key has written claims nothing, and is overwritten.
-                    there = opened.map(|(claimed, _)| claimed).unwrap_or_default();
-                    sequence = other.sequence;
-                }
+                Err(other) => other,
+            };
+            let opened = self.broker.open::<Claimed>(&subject, &other.sealed);
+            // What nobody with the key has written claims nothing, and is overwritten.
+            let now = opened.map(|(claimed, _)| claimed).unwrap_or_default();
+            if now.has(self.machine, swap) {
+                // It succeeded, and before that was heard of another machine has added its own.
+                let holders = holders();
+                self.remember(group, other.sequence, now);
+                return holders;
             }
+            (sequence, there) = (other.sequence, now);
         }
     }
 
@@ -149,5 +174,22 @@ impl Claims {
             known.clear();
         }
         known.insert(group, (sequence, claimed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_one_holder_and_a_swap_is_known_again() {
+        let first = Claimed::default().with(1, &[64, 65], 7);
+        let both = first.with(2, &[65, 66], 3);
+        let holders = [64, 65, 66, 67].map(|number| both.holder(number));
+        assert_eq!(holders, [Some(1), Some(1), Some(2), None]);
+        assert!(both.has(1, 7) && both.has(2, 3) && !both.has(1, 3));
+        assert!(both.numbers(1).eq([64, 65, 66]));
+        let again = both.with(1, &[], 8);
+        assert!(again.has(1, 8) && !again.has(1, 7) && again.numbers(1).eq(both.numbers(1)));
     }
 }

@@ -154,8 +154,8 @@ impl Parts {
         (all, value)
     }
 
-    /// Takes apart what was joined; what is left comes after.
-    pub(super) fn split<'a>(value: &Value, all: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    /// Takes apart what was joined.
+    pub(super) fn split(value: &Value, all: &[u8]) -> Option<Self> {
         let (bytes, mut rest) = all.split_at_checked(usize::try_from(value.length).ok()?)?;
         let mut files = Vec::new();
         for &length in &value.files {
@@ -163,7 +163,7 @@ impl Parts {
             files.push(file.to_vec());
             rest = behind;
         }
-        Some((Self { bytes: bytes.to_vec(), files }, rest))
+        rest.is_empty().then(|| Self { bytes: bytes.to_vec(), files })
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 
+use super::answers::answers_in;
 use super::broker::{Broker, LOST_AFTER};
 use super::caller::{Caller, TICK};
 use super::claims::Claimed;
@@ -25,10 +26,9 @@ impl Caller {
     /// What a claim or an answer means for the calls that it is of.
     fn note(&'static self, broker: &Arc<Broker>, subject: &str, sealed: Bytes) {
         if *subject == broker.build.answers(self.id) {
-            let opened = broker.open::<Vec<Answer>>(subject, &sealed);
-            let Some((answers, mut behind)) = opened else { return };
-            for Answer { number, ending } in answers {
-                self.end(broker, number, ending, &mut behind);
+            let Some(frames) = broker.settings.key.open(subject, &sealed) else { return };
+            for (Answer { number, ending }, behind) in answers_in(frames) {
+                self.end(broker, number, ending, behind);
             }
         } else if let Some(group) = subject::group_in(subject)
             && let Some((claimed, _)) = broker.open::<Claimed>(subject, &sealed)
@@ -43,27 +43,22 @@ impl Caller {
         }
     }
 
-    fn end(&'static self, broker: &Arc<Broker>, number: u64, ending: Ending, behind: &mut &[u8]) {
-        let parts = match &ending {
-            Ending::Replied { value, .. } if value.stored.is_none() => {
-                let split = Parts::split(value, behind);
-                split.map(|(parts, rest)| {
-                    *behind = rest;
-                    parts
-                })
-            }
-            _ => None,
-        };
+    fn end(&'static self, broker: &Arc<Broker>, number: u64, ending: Ending, behind: &[u8]) {
         let mut books = self.books();
         books.heard = Some(Instant::now());
         // Whatever comes of it after this finds nothing here.
         let sent = books.calls.remove(&number);
         drop(books);
         let Some(sent) = sent else { return };
-        match (ending, parts) {
-            (Ending::Failed(fault), _) => sent.call.fail(fault),
-            (Ending::Replied { status, .. }, Some(parts)) => sent.call.reply(status, parts),
-            (Ending::Replied { status, value }, None) => {
+        match ending {
+            Ending::Failed(fault) => sent.call.fail(fault),
+            Ending::Replied { status, value } if value.stored.is_none() => {
+                match Parts::split(&value, behind) {
+                    Some(parts) => sent.call.reply(status, parts),
+                    None => sent.call.fail(Fault::Codec { message: "a broken reply".into() }),
+                }
+            }
+            Ending::Replied { status, value } => {
                 let broker = Arc::clone(broker);
                 tokio::spawn(async move {
                     let parts = broker.collect(&value, &[]).await;

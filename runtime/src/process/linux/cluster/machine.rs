@@ -49,6 +49,8 @@ pub(super) struct Machine {
 struct Calls {
     held: HashMap<CallId, Held>,
     cancelled: VecDeque<CallId>,
+    /// Machines that should have answered: since when they have not, and when they were last asked.
+    silent: HashMap<u64, (Instant, Instant)>,
 }
 
 /// A call that this machine has taken in hand.
@@ -95,9 +97,8 @@ impl Machine {
         };
         let held = Held { reply, hosted: None };
         self.calls().held.insert(task.id, held);
-        let is_over = self.conclude(&message, &task, behind).await;
+        let is_over = self.conclude(&message, &task, behind, slot).await;
         let held = self.calls().held.remove(&task.id);
-        drop(slot);
         // If it is not over it comes again, should the machine that has it not end it.
         if let Some(held) = held.filter(|_| is_over) {
             let _ = self.broker.client.publish(held.reply, Bytes::new()).await;
@@ -105,40 +106,60 @@ impl Machine {
     }
 
     /// Runs a call, if that is for this machine to do; says whether it has been answered.
-    async fn conclude(&self, message: &Delivered, task: &Task, behind: &[u8]) -> bool {
+    async fn conclude(&self, message: &Delivered, task: &Task, behind: &[u8], slot: Slot) -> bool {
         let id = task.id;
         if let Err(message) = self.is_fresh(message, task) {
             self.fail(id, Fault::Worker { message }).await;
             return true;
         }
-        let mut silent_since: Option<Instant> = None;
+        let other = match self.claims.claim(id).await {
+            Holder::Us => {
+                self.run(task, behind).await;
+                self.broker.forget(&task.value).await;
+                return true;
+            }
+            // And it is not at it any more.
+            Holder::Earlier(machine) if machine == self.id => return true,
+            Holder::Earlier(machine) => machine,
+        };
+        // Nothing runs here for it: others may.
+        drop(slot);
         loop {
-            let other = match self.claims.claim(id).await {
-                Holder::Us => {
-                    self.run(task, behind).await;
+            match Box::pin(self.broker.ask(self.broker.build.machine(other), Some(id))).await {
+                // It is at work there, and was delivered again all the same.
+                Heard::Yes => {
+                    self.heard_of(other);
+                    return false;
+                }
+                // It has been answered there.
+                Heard::No => {
+                    self.heard_of(other);
+                    return true;
+                }
+                Heard::Nobody | Heard::None if self.silence_of(other) > LOST_AFTER => {
+                    self.fail(id, Fault::WorkerLost).await;
                     self.broker.forget(&task.value).await;
                     return true;
                 }
-                // And it is not at it any more.
-                Holder::Earlier(machine) if machine == self.id => return true,
-                Holder::Earlier(machine) => machine,
-            };
-            match Box::pin(self.broker.ask(self.broker.build.machine(other), Some(id))).await {
-                // It is at work there, and was delivered again all the same.
-                Heard::Yes => return false,
-                // It has been answered there.
-                Heard::No => return true,
-                Heard::Nobody | Heard::None => {
-                    let since = *silent_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > LOST_AFTER {
-                        self.fail(id, Fault::WorkerLost).await;
-                        self.broker.forget(&task.value).await;
-                        return true;
-                    }
-                }
+                Heard::Nobody | Heard::None => sleep(PROGRESS / 2).await,
             }
-            sleep(PROGRESS / 2).await;
         }
+    }
+
+    fn heard_of(&self, machine: u64) {
+        self.calls().silent.remove(&machine);
+    }
+
+    /// How long a machine has not answered, though it was asked again and again.
+    fn silence_of(&self, machine: u64) -> Duration {
+        let now = Instant::now();
+        let mut calls = self.calls();
+        let (since, asked) = calls.silent.entry(machine).or_insert((now, now));
+        if now - *asked > LOST_AFTER {
+            *since = now;
+        }
+        *asked = now;
+        now - *since
     }
 
     /// Whether the call may be one that was not seen before.

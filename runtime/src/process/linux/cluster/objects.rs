@@ -17,6 +17,8 @@ use super::subject::OBJECTS;
 
 /// What a message needs beside its value.
 const HEADROOM: usize = 4 << 10;
+/// What it needs beside all of that: its key's hash, and what the client adds.
+pub(super) const MESSAGE: usize = 1 << 10;
 const CHUNK: usize = 128 << 10;
 /// How long the store may take for the next bytes: it would be waited for for ever when it goes.
 const READ_MAX: Duration = Duration::from_secs(10);
@@ -60,7 +62,7 @@ impl Broker {
     pub(super) async fn collect(&self, value: &Value, behind: &[u8]) -> Result<Parts, String> {
         let broken = || "a value is not as long as its message says".to_owned();
         let Some((name, hash)) = &value.stored else {
-            return Parts::split(value, behind).map(|(parts, _)| parts).ok_or_else(broken);
+            return Parts::split(value, behind).ok_or_else(broken);
         };
         let mut all = Box::pin(self.fetch(name)).await;
         for _ in 0..AGAIN {
@@ -74,7 +76,7 @@ impl Broker {
         if *blake3::hash(&all).as_bytes() != *hash {
             return Err("what lies in the object store is not what was sent".into());
         }
-        Parts::split(value, &all).map(|(parts, _)| parts).ok_or_else(broken)
+        Parts::split(value, &all).ok_or_else(broken)
     }
 
     /// Removes a stored value that nobody needs any more.

@@ -123,7 +123,7 @@ impl Queues {
         let (free, worth) = self.machine.slots.free(anew);
         for queue in &mut self.queues {
             let left = free.saturating_sub(queue.asked());
-            if left < worth {
+            if left == 0 || left < worth && !queue.requests.is_empty() {
                 continue;
             }
             self.requests += 1;

@@ -13,8 +13,13 @@ use std::marker::PhantomData;
 pub(in super::super) struct Reader<'a> {
     next: *const u8,
     left: usize,
+    /// How many more elements there may be that take no bytes.
+    empty: usize,
     memory: PhantomData<&'a [u8]>,
 }
+
+/// Far more than anybody sends, and done in a moment.
+const EMPTY_MAX: usize = 1 << 24;
 
 /// Decodes a `T` that fills `reader` to its end.
 pub(in super::super) fn decode<T>(mut reader: Reader<'_>) -> Result<T, WireError>
@@ -46,14 +51,14 @@ fn short() -> WireError {
 
 impl<'a> Reader<'a> {
     pub(in super::super) fn new(bytes: &'a [u8]) -> Self {
-        Self { next: bytes.as_ptr(), left: bytes.len(), memory: PhantomData }
+        Self { next: bytes.as_ptr(), left: bytes.len(), empty: EMPTY_MAX, memory: PhantomData }
     }
 
     /// # Safety
     /// `length` bytes from `next` on must stay mapped and readable for `'a`. Others may write
     /// them meanwhile.
     pub(in super::super) unsafe fn from_raw(next: *const u8, length: usize) -> Self {
-        Self { next, left: length, memory: PhantomData }
+        Self { next, left: length, empty: EMPTY_MAX, memory: PhantomData }
     }
 
     #[inline]
@@ -80,6 +85,15 @@ impl<'a> Reader<'a> {
     #[inline]
     fn length(&mut self) -> Result<usize, WireError> {
         usize::try_from(self.number::<u64>()?).map_err(|_| short())
+    }
+
+    /// The length of a sequence. What has more elements than there are bytes can only be of
+    /// elements that take none, with which a false length would keep the reader for ever.
+    fn count(&mut self) -> Result<usize, WireError> {
+        let count = self.length()?;
+        let empty = self.empty.checked_sub(count.saturating_sub(self.left));
+        self.empty = empty.ok_or_else(|| WireError::new("more elements than bytes"))?;
+        Ok(count)
     }
 
     /// A run of numbers. Private to this module and `bulk`: `N` must be a number.
@@ -211,7 +225,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WireError> {
-        let length = self.length()?;
+        let length = self.count()?;
         visitor.visit_seq(Elements { reader: self, left: length })
     }
 
@@ -233,7 +247,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WireError> {
-        let length = self.length()?;
+        let length = self.count()?;
         visitor.visit_map(Elements { reader: self, left: length })
     }
 

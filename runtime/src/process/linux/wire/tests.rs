@@ -107,7 +107,11 @@ fn impossible_lengths_reserve_nothing() {
         assert!(read::<Vec<String>>(&bytes).is_err());
         assert!(read::<String>(&bytes).is_err());
         assert!(read::<HashMap<u8, u8>>(&bytes).is_err());
+        // Elements that take no bytes would go on for as long.
+        assert!(read::<Vec<()>>(&bytes).is_err());
+        assert!(read::<HashMap<(), ()>>(&bytes).is_err());
     }
+    crosses(&vec![(); 100_000]);
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn what_cannot_cross_says_why() {
 }
 
 /// Bytes from nowhere, and true bytes with a few wrong, give a value or an error, and nothing
-/// else. The same body is what a fuzzer would run; this run is bounded.
+/// else. The same as `fuzz/` tries for longer.
 #[test]
 fn no_bytes_harm_the_decoder() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

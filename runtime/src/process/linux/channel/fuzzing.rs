@@ -1,0 +1,48 @@
+//! The rings for a fuzzer, which plays the worker.
+
+use super::*;
+
+/// Both ends, over memory of their own.
+pub struct Rings {
+    parent: ParentEnd,
+    worker: WorkerEnd,
+}
+
+impl Rings {
+    /// New ones, empty.
+    #[expect(clippy::new_without_default, reason = "it is not cheap")]
+    pub fn new() -> Self {
+        let parent = ParentEnd::new().expect("there is memory");
+        let worker = WorkerEnd::open(parent.file()).expect("as before");
+        Self { parent, worker }
+    }
+
+    /// Writes these bytes into the ring of replies, from a position on, and says that they end
+    /// somewhere; then reads replies until there are none, and all their bytes. Returns how many.
+    pub fn replies(&self, start: u32, end: u32, bytes: &[u8]) -> usize {
+        let (start, ring) = (start & !7, self.worker.reply_ring());
+        for (index, &byte) in (0..).zip(bytes) {
+            // SAFETY: `at` stays within the ring, which nobody refers to.
+            unsafe { ring.at(start.wrapping_add(index)).write_volatile(byte) };
+        }
+        self.worker.words().reply_tail.0.publish(end);
+        let (mut head, mut count) = (start, 0);
+        while let Ok(Some((at, reply))) = self.parent.next_reply(head) {
+            let length = reply.length as usize;
+            assert!(Ring::to_end(at) as usize >= REPLY_HEAD as usize + length);
+            let from = self.parent.reply_bytes(at);
+            // SAFETY: what `next_reply` found is there to be read.
+            (0..length).for_each(|index| _ = unsafe { from.add(index).read_volatile() });
+            let next = at.wrapping_add(record(REPLY_HEAD, reply.length));
+            assert!(next.wrapping_sub(head) <= end.wrapping_sub(head), "it runs past the end");
+            self.parent.free_replies(next);
+            (head, count) = (next, count + 1);
+        }
+        // The next run shall not depend on this one.
+        for (index, _) in (0..).zip(bytes) {
+            // SAFETY: as above.
+            unsafe { ring.at(start.wrapping_add(index)).write_volatile(0) };
+        }
+        count
+    }
+}

@@ -1,0 +1,89 @@
+//! Test programs without a harness: their tables of checks, and themselves again in other parts.
+//!
+//! A program that has to be killed, limited or started oddly cannot be the test harness. So it runs
+//! itself again, in a part, and looks at what that says; nextest and a person may name one check.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A name and what it stands for.
+pub type Named = (&'static str, fn());
+
+/// Plays the part that the first argument names, or else runs the checks that it names, or all.
+pub fn main(parts: &[Named], checks: &[Named], run: fn(&[Named])) {
+    let mut arguments = std::env::args().skip(1).peekable();
+    let part = arguments.peek().and_then(|name| parts.iter().find(|(part, _)| part == name));
+    if let Some((_, play)) = part {
+        return play();
+    }
+    let arguments: Vec<_> = arguments.collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let file_name = |name: &str| name.replace(' ', "_");
+    if has("--list") {
+        // As nextest asks for.
+        if !has("--ignored") {
+            checks.iter().for_each(|(name, _)| println!("{}: test", file_name(name)));
+        }
+        return;
+    }
+    let wanted = arguments.iter().find(|wanted| !wanted.starts_with('-'));
+    let is_wanted = |name: &str| match wanted {
+        Some(wanted) if has("--exact") => name == wanted,
+        Some(wanted) => name.contains(wanted.as_str()),
+        None => true,
+    };
+    let chosen: Vec<_> =
+        checks.iter().filter(|(name, _)| is_wanted(&file_name(name))).copied().collect();
+    run(&chosen);
+}
+
+/// Runs checks one after the other.
+pub fn in_turn(checks: &[Named]) {
+    checks.iter().for_each(run);
+}
+
+/// Runs checks beside each other, for those that do nothing but wait for programs.
+pub fn at_once(checks: &[Named]) {
+    thread::scope(|scope| checks.iter().for_each(|check| drop(scope.spawn(|| run(check)))));
+}
+
+fn run((name, check): &Named) {
+    check();
+    // In one piece, since others may run beside.
+    let line = format!("test {} ... ok\n", name.replace(' ', "_"));
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
+}
+
+/// This program in one of its parts.
+#[must_use]
+pub fn part(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg(name).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
+/// What a program says that ends well.
+#[must_use]
+pub fn output_of(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits for what is to come to pass without anybody telling.
+pub fn wait_until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to pass");
+        thread::yield_now();
+    }
+}
+
+/// Whether there is such a process that is not dead and waiting to be noticed.
+#[must_use]
+pub fn is_alive(id: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}

@@ -1,0 +1,79 @@
+//! Process calls from a library that a program loads: there is no executable that a worker could
+//! run, and each call is an error that says so. Nothing is started.
+
+use std::ffi::{CStr, CString, c_char};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use trine::{Error, concurrent};
+
+#[concurrent(process)]
+fn double(number: u32) -> u32 {
+    number * 2
+}
+
+/// The example `foreign`, which `cargo test` makes too; made here if somebody asks for this test
+/// alone.
+fn library() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().and_then(Path::parent).unwrap();
+    let name = format!("{}foreign{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = folder.join("examples").join(name);
+    if library.exists() {
+        return library;
+    }
+    let profile = match folder.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        other => other,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "-p", "trine-tests", "--example", "foreign"]);
+    cargo.args(["--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+    assert!(status.success() && library.exists(), "{}", library.display());
+    library
+}
+
+const WHY: &str = "its code lies in a library, not in the executable that a worker runs";
+
+#[test]
+fn a_function_of_a_loaded_library_is_refused() -> Result<(), Error> {
+    // This program's own go on as ever, before and after.
+    assert_eq!(double(4).join()?, 8);
+    let path = CString::new(library().to_str().unwrap()).unwrap();
+    let mut text = [0 as c_char; 500];
+    // SAFETY: the library is there, with such a function, and stays loaded.
+    let (result, text) = unsafe {
+        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
+        assert!(!library.is_null(), "{:?}", CStr::from_ptr(libc::dlerror()));
+        let call = libc::dlsym(library, c"trine_call".as_ptr());
+        assert!(!call.is_null());
+        let call: unsafe extern "C" fn(*mut c_char, usize) -> i64 = std::mem::transmute(call);
+        (call(text.as_mut_ptr(), text.len()), CStr::from_ptr(text.as_ptr()).to_str().unwrap())
+    };
+    assert!(result == -1 && text.contains(WHY), "{result} {text}");
+    assert_eq!(double(5).join()?, 10);
+    Ok(())
+}
+
+/// A program that knows nothing of trine.
+#[test]
+fn a_program_of_another_language_is_told_so() {
+    let script = "\
+import ctypes, sys
+text = ctypes.create_string_buffer(500)
+call = ctypes.CDLL(sys.argv[1]).trine_call
+call.argtypes, call.restype = [ctypes.c_char_p, ctypes.c_size_t], ctypes.c_int64
+for _ in range(2):
+    print(call(text, 500), text.value.decode())
+";
+    let output = Command::new("python3").args(["-c", script]).arg(library()).output();
+    let Ok(output) = output else {
+        println!("skipped: no python3 here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    let is_told = |line: &str| line.starts_with("-1 task `double` ") && line.contains(WHY);
+    assert!(said.lines().count() == 2 && said.lines().all(is_told), "{said}");
+}

@@ -1,0 +1,260 @@
+//! What keeps a worker from starting: each is an error that says so, at once or within the time
+//! that a start may take, for every call, and leaves no process behind.
+//!
+//! No test harness: this program plays the parents that are refused something.
+
+use std::io::Error as SystemError;
+use std::time::Duration;
+
+use trine::{ErrorKind, concurrent};
+use trine_tests::checks::{self, Named, output_of, part};
+
+#[concurrent(process)]
+fn double(number: u32) -> u32 {
+    number * 2
+}
+
+/// Runs before the runtime's constructor and spoils what it looks for: then a worker runs `main`.
+/// Or it keeps the worker from ever coming to that constructor.
+#[used]
+// SAFETY: the loader calls it as such a function.
+#[unsafe(link_section = ".init_array.00001")]
+static SPOILER: extern "C" fn() = {
+    extern "C" fn spoil() {
+        let worker = c"TRINE_WORKER".as_ptr();
+        // SAFETY: no other thread is there before `main`.
+        unsafe {
+            if libc::getenv(worker).is_null() {
+                return;
+            }
+            if !libc::getenv(c"SPOIL".as_ptr()).is_null() {
+                libc::setenv(worker, c"spoiled".as_ptr(), 1);
+            }
+            if !libc::getenv(c"PARK".as_ptr()).is_null() {
+                assert_eq!(libc::write(1, c"parked\n".as_ptr().cast(), 7), 7);
+                // It has not come to where the runtime ties it to its parent's life.
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                // Which says nothing of a parent that has gone already: its number comes first.
+                if libc::getppid() != libc::atoi(libc::getenv(worker)) {
+                    libc::_exit(1);
+                }
+                loop {
+                    libc::pause();
+                }
+            }
+        }
+    }
+    spoil
+};
+
+fn main() {
+    // They do nothing but wait for programs, one of them for long.
+    checks::main(PARTS, CHECKS, checks::at_once);
+}
+
+const PARTS: &[Named] = &[
+    ("calls", calls),
+    // What a worker is started with: here it gets as far as `main`, which calls again.
+    ("trine-worker", calls),
+    ("forks", forks),
+    ("few-files", || with_limit(libc::RLIMIT_NOFILE, 4)),
+    ("little-memory", || with_limit(libc::RLIMIT_AS, address_space() + (256 << 10))),
+    ("few-processes", few_processes),
+    ("no-memfd", || without(&[libc::SYS_memfd_create])),
+    ("no-exec", || without(&[libc::SYS_execve, libc::SYS_execveat])),
+    ("no-proc", no_proc),
+    ("parks", parks),
+];
+
+const CHECKS: &[Named] = &[
+    ("without its constructor a program bombs nobody", no_constructor_no_bomb),
+    ("a forked child is refused", forked_child_is_refused),
+    ("a limit of open files", || refused("few-files", &["socketpair: Too many open files"])),
+    ("a limit of memory", || refused("little-memory", &["mmap: Cannot allocate memory"])),
+    ("a limit of processes", || {
+        refused("few-processes", &["/proc/self/exe: Resource temporarily unavailable"]);
+    }),
+    ("a filter that refuses memory files", || {
+        refused("no-memfd", &["memfd_create: Operation not permitted"]);
+    }),
+    ("a filter that refuses to execute", || {
+        refused("no-exec", &["/proc/self/exe: Operation not permitted"]);
+    }),
+    ("no proc", || refused("no-proc", &["/proc/self/exe: No such file"])),
+    ("a worker that never gets ready", never_ready),
+];
+
+/// Plays a part in which no worker can start, and finds these words in its error.
+fn refused(name: &str, words: &[&str]) {
+    let said = output_of(part(name));
+    if let Some(why) = said.strip_prefix("skipped: ") {
+        println!("skipped {name}: {}", why.trim_end());
+        return;
+    }
+    let is_told = |line: &str| {
+        line.starts_with("task `double` could not start: ")
+            && words.iter().all(|word| line.contains(word))
+    };
+    assert!(said.lines().count() > 2 && said.lines().all(is_told), "{said}");
+}
+
+/// Calls again and again, and many times at once; each call must be answered by a refusal.
+fn say_refusals() {
+    let alone = (0..3).map(|number| double(number).join());
+    let many: Vec<_> = (0..100).map(double).collect();
+    for result in alone.chain(many.into_iter().map(|task| task.join())) {
+        let error = result.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
+        println!("{error}");
+    }
+    assert!(!has_children());
+}
+
+/// Whether a process is there that this one started, dead or alive.
+fn has_children() -> bool {
+    // SAFETY: any bits are such a record, and nothing is taken from whoever waits for children.
+    let waited = unsafe {
+        let mut found = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_ALL, 0, &raw mut found, flags)
+    };
+    waited == 0 || SystemError::last_os_error().raw_os_error() != Some(libc::ECHILD)
+}
+
+fn with_limit(resource: libc::__rlimit_resource_t, most: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+    say_refusals();
+}
+
+/// In bytes.
+fn address_space() -> libc::rlim_t {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').next().unwrap().parse::<libc::rlim_t>().unwrap() * 4096
+}
+
+/// The limit does not bind the superuser, who becomes somebody else.
+fn few_processes() {
+    const NOBODY: libc::uid_t = 65_534;
+    // SAFETY: of this process alone, which has one thread.
+    let is_bound = unsafe { libc::geteuid() != 0 || libc::setresuid(NOBODY, NOBODY, NOBODY) == 0 };
+    if !is_bound {
+        return skip("nobody to become");
+    }
+    with_limit(libc::RLIMIT_NPROC, 1);
+}
+
+fn skip(why: &str) {
+    println!("skipped: {why} ({})", SystemError::last_os_error());
+}
+
+/// What the kernel calls this architecture.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ARCHITECTURE: Option<u32> = None;
+
+/// Has the kernel refuse these system calls with EPERM, as a container might.
+fn without(calls: &[libc::c_long]) {
+    let Some(architecture) = ARCHITECTURE else { return skip("another architecture") };
+    // Offsets in what the kernel shows to a filter.
+    const NUMBER: u32 = 0;
+    const MADE_FOR: u32 = 4;
+    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let load = |offset| statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, offset);
+    let answer = |with| statement((libc::BPF_RET | libc::BPF_K) as u16, with);
+    let unless = |k, skip| libc::sock_filter {
+        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+        jt: 0,
+        jf: skip,
+        k,
+    };
+    let allowed = answer(libc::SECCOMP_RET_ALLOW);
+    // What is made for another architecture has other numbers: it is let through.
+    let for_this = libc::sock_filter { jt: 1, jf: 0, ..unless(architecture, 0) };
+    let mut filter = vec![load(MADE_FOR), for_this, allowed, load(NUMBER)];
+    for &call in calls {
+        filter.push(unless(call as u32, 1));
+        filter.push(answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32));
+    }
+    filter.push(allowed);
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: a filter of that length, which the kernel copies.
+    let is_set = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    if is_set { say_refusals() } else { skip("no filters here") }
+}
+
+/// Hides `/proc`, for this process alone.
+fn no_proc() {
+    let (none, root, tmpfs) = (c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr());
+    let null = std::ptr::null();
+    // SAFETY: strings that end, and mounts that nobody but this process sees.
+    let is_hidden = unsafe {
+        (libc::unshare(libc::CLONE_NEWNS) == 0
+            || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) == 0)
+            && libc::mount(none, root, null, libc::MS_REC | libc::MS_PRIVATE, null.cast()) == 0
+            && libc::mount(tmpfs, c"/proc".as_ptr(), tmpfs, 0, null.cast()) == 0
+    };
+    if is_hidden { say_refusals() } else { skip("no mounts here") }
+}
+
+/// One worker for both calls, and one more for the last, which does not wait for it.
+fn parks() {
+    for task in [double(1), double(2)] {
+        let error = task.join().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
+        println!("{error}");
+    }
+    assert!(!has_children());
+    let error = double(3).timeout(Duration::from_millis(1)).join().unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+}
+
+fn never_ready() {
+    let mut command = part("parks");
+    command.env("PARK", "1").env("TRINE_PROCESSES", "1");
+    let said = output_of(command);
+    let count = |words: &str| said.lines().filter(|line| line.contains(words)).count();
+    assert_eq!(count("could not start: the worker did not start within 10s"), 2, "{said}");
+    assert!((1..=2).contains(&count("parked")), "{said}");
+}
+
+fn calls() {
+    println!("{}", double(1).join().unwrap_err());
+}
+
+fn no_constructor_no_bomb() {
+    let mut command = part("calls");
+    command.env("SPOIL", "1");
+    let said = output_of(command);
+    // The worker was this program again, which ran this part again, was refused, and ended.
+    assert!(said.contains("was started as a worker, but"), "{said}");
+    assert!(said.contains("exited with code 0 as it started"), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+/// In a part of its own: a child of a program with many threads may find any lock held.
+fn forks() {
+    assert_eq!(double(2).join().unwrap(), 4);
+    // SAFETY: the child calls what is safe there: this program's other thread holds no lock
+    // that it needs for long.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        println!("{}", double(2).join().unwrap_err());
+        // SAFETY: ends the child without the parent's handlers.
+        unsafe { libc::_exit(0) }
+    }
+    // SAFETY: waits for our own child.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+}
+
+fn forked_child_is_refused() {
+    let said = output_of(part("forks"));
+    assert!(said.contains("could not start: this process was forked from one"), "{said}");
+}
