@@ -92,7 +92,8 @@ impl Config {
     }
 
     /// Sends the calls of `process` functions to the machines at this NATS broker, several
-    /// addresses with commas between them; else `TRINE_CLUSTER`. See [`cluster`](crate::cluster).
+    /// addresses with commas between them; else `TRINE_CLUSTER`. See
+    /// [`many_machines`](crate::guide::many_machines).
     #[cfg(feature = "cluster")]
     pub fn cluster(mut self, address: impl Into<String>) -> Self {
         self.cluster.address = Some(address.into());

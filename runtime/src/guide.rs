@@ -13,6 +13,7 @@
 //! * [`debugging`]: running in sequence, reading expansions, tracing.
 //! * [`performance`]: when a task is too small, and what to do about it.
 //! * [`ending`]: what each mode does on drop, cancel and exit.
+//! * [`many_machines`]: `process` calls on other machines.
 
 #[doc = include_str!("../docs/choosing.md")]
 pub mod choosing {}
@@ -43,3 +44,6 @@ pub mod performance {}
 
 #[doc = include_str!("../docs/ending.md")]
 pub mod ending {}
+
+#[doc = include_str!("../docs/many_machines.md")]
+pub mod many_machines {}

@@ -37,7 +37,8 @@
 //! # Features
 //! `threads`, `process` and `async` are the modes, all on by default; what a program leaves out is
 //! not compiled, and using it is an error that names the feature. `tracing`, off by default, makes
-//! each task a span below its caller's: see [`guide::debugging`].
+//! each task a span below its caller's: see [`guide::debugging`]. `cluster`, off by default, sends
+//! `process` calls to other machines: see [`guide::many_machines`].
 
 #![deny(unsafe_code)]
 // The core serves all modes; where one is left out, what only that one uses lies idle.
@@ -69,6 +70,8 @@ pub mod guide;
 
 #[cfg(feature = "async")]
 pub mod asynchronous;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod cross;
 pub mod expansion;
 #[cfg(feature = "process")]

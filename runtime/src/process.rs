@@ -98,6 +98,11 @@ pub use crate::cross::process::Owned;
 #[doc(hidden)]
 pub use self::linux::fuzzing;
 
+#[cfg(feature = "cluster")]
+pub(crate) fn serve(processes: std::num::NonZeroUsize) -> std::io::Result<()> {
+    engine::serve(processes)
+}
+
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///
 /// The arguments are encoded before this returns, so `A` may borrow; in the worker they are

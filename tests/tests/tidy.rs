@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("cross", &["process"]),
     ("expansion", &[]),
+    ("cluster", &["process"]),
     ("guide", &[]),
     ("limit", &[]),
     ("function", &["limit"]),

@@ -16,6 +16,11 @@ where
     sequential::done(function.name(), Err(error))
 }
 
+#[cfg(feature = "cluster")]
+pub(super) fn serve(_: std::num::NonZeroUsize) -> std::io::Result<()> {
+    Err(std::io::Error::other("worker processes need Linux, so far"))
+}
+
 pub(super) fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,

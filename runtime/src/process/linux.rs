@@ -15,7 +15,7 @@ use crate::{panic, retry, sequential};
 mod call;
 mod channel;
 #[cfg(feature = "cluster")]
-pub(super) mod cluster;
+mod cluster;
 mod constructors;
 mod control;
 mod crowding;
@@ -71,6 +71,9 @@ where
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
+
+#[cfg(feature = "cluster")]
+pub(super) use cluster::serve;
 
 fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message, Error> {
     panic::catch(function, || Message::encode(&arguments))?

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! caller ── call, cancel ──▶ broker ──▶ machine ── pool and workers, as anywhere
-//!    ◀──── answers ─────────────┘◀── claims, answers ──┘
+//!    ◀─────── answers ──────┘◀─ claims, answers ─┘
 //! ```
 //!
 //! The pool knows nothing of this. A caller hands the encoded call to the broker instead of its own
-//! pool ([`remote`], [`caller`]); a machine ([`machine`], [`queues`]) gives it to its pool as a call
+//! pool ([`remote`], [`caller`]); a machine ([`machine`], [`queues`]) gives it to its pool as one
 //! whose result stays bytes ([`hosted`]).
 
 use std::num::NonZeroUsize;
@@ -98,7 +98,7 @@ pub(super) fn serve_as_asked() -> ! {
 }
 
 /// Serves until SIGTERM or SIGINT, and then until what runs has ended.
-pub(super) fn serve(processes: NonZeroUsize) -> io::Result<()> {
+pub(in super::super) fn serve(processes: NonZeroUsize) -> io::Result<()> {
     let settings = settings().cloned().unwrap_or_else(|| {
         Err(format!("{} names the broker: set it to nats://HOST:4222", settings::CLUSTER))
     });

@@ -19,7 +19,8 @@ impl<K: Eq + Hash, V> Batches<K, V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one. True if nobody is at it: then the caller is, and takes batches until there is none.
+    /// Adds one. True if nobody is at it: then the caller is, and takes batches until there is
+    /// none.
     pub(super) fn add(&self, key: K, value: V) -> bool {
         match self.lock().entry(key) {
             Entry::Occupied(mut waiting) => {

@@ -125,9 +125,9 @@ impl Broker {
         self.tasks().await?.create_consumer(config).await.ok()
     }
 
-    /// Sends a call, until it is on the broker, where it has the number that this returns, or nobody
-    /// wants it any more. `seal` makes the message, anew when it has become old. It may come to be
-    /// there twice; then whoever claims it first has it.
+    /// Sends a call, until it is on the broker, where it has the number that this returns, or
+    /// nobody wants it any more. `seal` makes the message, anew when it has become old. It may come
+    /// to be there twice; then whoever claims it first has it.
     pub(super) async fn send_task(
         &self,
         subject: &str,

@@ -117,7 +117,8 @@ impl Claims {
         }
     }
 
-    /// Claims calls of a group, those that nobody has. Writes the record also if `numbers` is empty.
+    /// Claims calls of a group, those that nobody has. Writes the record also if `numbers` is
+    /// empty.
     async fn swap(&self, group: Group, numbers: &[u64]) -> Vec<Holder> {
         let subject = self.broker.build.claims(group.0, group.1);
         let (mut sequence, mut there) = self.known().get(&group).cloned().unwrap_or_default();
