@@ -152,6 +152,43 @@ fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
     Ok(())
 }
 
+/// How much of shared slices is mapped.
+#[concurrent(process)]
+fn mapped(at_least: usize) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let sizes = maps.lines().filter(|map| map.contains("memfd:trine")).map(|map| {
+        let (start, end) = map.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
+        end - start
+    });
+    sizes.filter(|&size| size >= at_least).sum()
+}
+
+#[test]
+fn a_worker_lets_go_of_the_slices_that_it_had() -> Result<(), Error> {
+    // Larger than whatever else is mapped; more of them than are remembered.
+    const SIZE: usize = 100 << 20;
+    for _ in 0..10 {
+        let slice: Shared<[u8]> = Shared::new(&vec![1; SIZE]).unwrap();
+        assert_eq!(pages_of(slice.clone()).join()?, SIZE / 4096);
+        assert_eq!(pages_of(slice).join()?, SIZE / 4096);
+    }
+    // Each worker, when it has had nothing to do for a while.
+    let workers = std::thread::available_parallelism().unwrap().get();
+    let mut tries = 0;
+    while gather((0..2 * workers).map(|_| mapped(SIZE))).join()?.iter().any(|&size| size > 0) {
+        assert!(tries < 50, "it stays mapped");
+        tries += 1;
+        std::thread::sleep(std::time::Duration::from_millis(700));
+    }
+    Ok(())
+}
+
+#[concurrent(process)]
+fn pages_of(bytes: Shared<[u8]>) -> usize {
+    bytes.iter().step_by(4096).map(|&byte| usize::from(byte)).sum()
+}
+
 #[test]
 fn a_shared_slice_crosses_as_nothing_else() {
     let shared = Shared::new(&[1_u8]).unwrap();

@@ -20,8 +20,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::time::Duration;
 
-use rustix::thread::futex;
+use rustix::thread::futex::{self, Timespec};
 
 use super::memory::{Access, Mapping, Memory, SEGMENTS};
 use super::output::INLINE_MAX;
@@ -242,9 +243,10 @@ fn ring_bell(bell: &AtomicU32) -> usize {
     futex::wake(bell, futex::Flags::empty(), i32::MAX as u32).unwrap_or(0)
 }
 
-fn sleep_on(word: &AtomicU32, seen: u32) {
-    // Interrupted, already changed, or woken: whoever sleeps looks again in each case.
-    let _ = futex::wait(word, futex::Flags::empty(), seen, None);
+fn sleep_on(word: &AtomicU32, seen: u32, most: Option<Duration>) {
+    let most = most.and_then(|most| Timespec::try_from(most).ok());
+    // Interrupted, already changed, woken, or late: whoever sleeps looks again in each case.
+    let _ = futex::wait(word, futex::Flags::empty(), seen, most.as_ref());
 }
 
 #[cfg(fuzzing)]

@@ -14,6 +14,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use super::files;
 use super::memory::{Access, Mapping, Memory};
 
+mod seen;
+
+pub(super) use seen::{forget_seen, has_seen, remember_seen};
+
 /// A slice of plain values in memory that every process maps and nobody can change.
 ///
 /// Made once, it crosses to worker processes as a file descriptor, whatever its size: the worker
@@ -94,9 +98,16 @@ impl<T: Pod> Shared<[T]> {
         if !is_frozen || (length as u64) > size || !length.is_multiple_of(size_of::<T>().max(1)) {
             return Err(io::Error::other("this is not the memory of a shared slice"));
         }
-        let mapping = Mapping::new(&file, 0, length, Access::Read)?;
-        let inner = Inner { file: Arc::new(file), mapping, length };
-        Ok(Self { inner: Arc::new(inner), slice: PhantomData })
+        let inner = match seen::find(&file, length) {
+            Some(inner) => inner,
+            None => {
+                let mapping = Mapping::new(&file, 0, length, Access::Read)?;
+                let inner = Arc::new(Inner { file: Arc::new(file), mapping, length });
+                seen::note(&inner);
+                inner
+            }
+        };
+        Ok(Self { inner, slice: PhantomData })
     }
 }
 

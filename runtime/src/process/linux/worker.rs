@@ -7,6 +7,7 @@
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 use std::{io, process};
 
 use rustix::net::{RecvFlags, SendFlags};
@@ -21,7 +22,7 @@ use super::output::{Finished, INLINE_MAX, Output};
 use super::report::{self, Panic};
 use super::spin::{self, Patience};
 use super::wire::{self, Reader, WireError};
-use super::{forks, image};
+use super::{forks, image, shared};
 
 /// How a call ended, in a reply's head.
 pub(super) mod status {
@@ -39,6 +40,9 @@ pub(super) mod status {
 
 /// Decodes the arguments, calls the body at the address, encodes what it returns.
 pub(super) type Invoke = unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>;
+
+/// How long shared slices stay mapped when there is nothing to do.
+const SEEN_FOR: Duration = Duration::from_millis(500);
 
 pub(super) struct Worker {
     channel: &'static WorkerEnd,
@@ -97,6 +101,7 @@ impl Worker {
 
     /// Serves until the parent ends.
     pub(super) fn serve(mut self) -> ! {
+        shared::remember_seen();
         self.channel.set_ready();
         loop {
             let served = match self.channel.next_request(self.head) {
@@ -127,7 +132,13 @@ impl Worker {
         self.patience.wait(
             || channel.core(),
             || channel.has_requests(head),
-            || channel.sleep(false, || channel.has_requests(head)),
+            || {
+                let most = shared::has_seen().then_some(SEEN_FOR);
+                channel.sleep(false, most, || channel.has_requests(head));
+                if most.is_some() && !channel.has_requests(head) {
+                    shared::forget_seen();
+                }
+            },
         );
     }
 
@@ -267,7 +278,7 @@ impl Worker {
             self.tell_joiner();
             let has_room = || channel.place_reply(tail, INLINE_MAX as u32).is_some();
             if !spin::until(|| channel.core(), has_room) {
-                channel.sleep(true, has_room);
+                channel.sleep(true, None, has_room);
             }
         }
     }

@@ -158,7 +158,7 @@ impl ParentEnd {
     /// `still` is asked after the thread can be woken.
     pub(in super::super) fn sleep(&self, head: u32, still: impl Fn() -> bool) {
         if still() {
-            sleep_on(&self.theirs().reply_tail.0.position, head);
+            sleep_on(&self.theirs().reply_tail.0.position, head, None);
         }
     }
 

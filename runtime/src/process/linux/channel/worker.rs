@@ -122,15 +122,21 @@ impl WorkerEnd {
         self.theirs().released[segment].load(Acquire)
     }
 
-    /// Sleeps until the parent rings, unless `awaited` holds already: a request, or room.
-    pub(in super::super) fn sleep(&self, for_room: bool, awaited: impl Fn() -> bool) {
+    /// Sleeps until the parent rings, and `most` at the most, unless `awaited` holds already: a
+    /// request, or room.
+    pub(in super::super) fn sleep(
+        &self,
+        for_room: bool,
+        most: Option<Duration>,
+        awaited: impl Fn() -> bool,
+    ) {
         let bell = self.theirs().bell.0.load(Acquire);
         let sleeping = &self.words().sleeping.0;
         let awake = self.sleeps.load(Relaxed);
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
-            sleep_on(&self.theirs().bell.0, bell);
+            sleep_on(&self.theirs().bell.0, bell, most);
         }
         self.sleeps.store(awake.wrapping_add(4), Relaxed);
         sleeping.store(awake.wrapping_add(4), Release);
