@@ -23,6 +23,7 @@ pub(crate) fn play(name: &str) -> bool {
         "large" => large,
         "places" => places,
         "one" => one,
+        "two" => two,
         "at-once" => at_once,
         "many" => many,
         "held" => hold,
@@ -76,6 +77,9 @@ fn large() {
         let back: Vec<u8> = bytes.iter().rev().copied().collect();
         assert!(reversed(bytes).join().unwrap() == back, "{length}");
     }
+    // Each fits a message, and no two of them do.
+    let some = gather((0..20).map(|number| reversed(vec![number; 40_000]))).join().unwrap();
+    assert!((0..20).zip(some).all(|(number, bytes)| bytes == vec![number; 40_000]));
     let numbers: Shared<[u64]> = (0..100_000).collect();
     assert_eq!(doubled(numbers).join().unwrap()[99_999], 199_998);
     tell("well");
@@ -96,6 +100,13 @@ fn one() {
         Ok(value) => tell(value),
         Err(error) => tell(error),
     }
+}
+
+/// Two calls, with a word in between.
+fn two() {
+    tell(double(1).join().unwrap());
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    tell(double(2).join().unwrap());
 }
 
 fn at_once() {

@@ -1,8 +1,5 @@
 //! Calls that go out and come back, and what they say when they cannot.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use super::functions::notes;
 use super::world::{World, wait_until};
 
@@ -107,13 +104,12 @@ fn limit() {
 fn cancelled() {
     let world = World::new();
     let _machine = world.machine(1);
-    let mut command = world.part("cancelled");
-    let mut caller = super::world::Process(command.stdin(Stdio::piped()).spawn().unwrap());
+    let mut caller = world.caller("cancelled");
     assert_eq!(caller.line(), "running");
     let worker = notes(&world.folder, "began")[0];
     let path = format!("/proc/{worker}");
     assert!(std::path::Path::new(&path).exists());
-    writeln!(caller.0.stdin.as_mut().unwrap(), "go").unwrap();
+    caller.tell();
     assert_eq!(caller.rest(), "3\n");
     wait_until(|| !std::path::Path::new(&path).exists());
     assert_eq!(world.notes("ran"), [3]);

@@ -129,7 +129,7 @@ fn tampered() {
     wait_until(|| with_streams(&world, async |context| waiting(&context).await.is_none()));
     assert_eq!(world.notes("ran"), [7]);
     let answers = with_streams(&world, async |context| {
-        let calls = context.get_stream("TRINE_CALLS").await.unwrap();
+        let calls = context.get_stream("TRINE_ANSWERS").await.unwrap();
         let answers = calls.info_with_subjects("trine.answer.>").await.unwrap();
         answers.map(|answer| answer.unwrap().1).collect::<Vec<_>>().await
     });

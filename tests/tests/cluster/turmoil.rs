@@ -12,6 +12,8 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("the connection of a machine is cut", machine_cut),
     ("the last machine is killed", last_machine_killed),
     ("a call with retries outlives its machine", retried),
+    ("the broker comes back with nothing", broker_lost_all),
+    ("claims are too old to be there", claims_gone),
     ("a machine that is told to end hands back what it has not begun", drained),
 ];
 
@@ -80,6 +82,34 @@ fn machine_cut() {
     assert!(relay.cut() > 0);
     assert_eq!(ended(caller), (MANY, 0));
     ran_once(&world, MANY);
+}
+
+fn broker_lost_all() {
+    let mut world = World::new();
+    let _machine = world.machine(1);
+    let mut caller = world.caller("held");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("began").len() == 1);
+    world.lose_and_restart();
+    assert_eq!(caller.rest(), "task `held` was lost with the machine that ran it\n");
+    // The same machine serves on.
+    assert_eq!(world.caller("values").rest(), "well\n");
+}
+
+fn claims_gone() {
+    let world = World::new();
+    let _machine = world.machine(1);
+    let mut caller = world.caller("two");
+    assert_eq!(caller.line(), "2");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(world.address()).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let claims = context.get_stream("TRINE_CLAIMS").await.unwrap();
+        assert!(claims.purge().await.unwrap().purged > 0);
+    });
+    caller.tell();
+    assert_eq!(caller.rest(), "4\n");
 }
 
 fn last_machine_killed() {

@@ -1,7 +1,7 @@
 //! A broker, machines and callers, as processes on loopback; what is started here ends with it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -68,6 +68,14 @@ impl World {
         self.server = start_server(&self.folder, self.port);
     }
 
+    /// The same, but it has lost what it had written.
+    pub(crate) fn lose_and_restart(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        fs::remove_dir_all(self.folder.join("store")).unwrap();
+        self.server = start_server(&self.folder, self.port);
+    }
+
     /// This program, in a part of its own, with this broker.
     pub(crate) fn part(&self, name: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -93,7 +101,7 @@ impl World {
     }
 
     pub(crate) fn caller(&self, name: &str) -> Process {
-        Process(self.part(name).spawn().unwrap())
+        Process(self.part(name).stdin(Stdio::piped()).spawn().unwrap())
     }
 
     pub(crate) fn notes(&self, name: &str) -> Vec<u64> {
@@ -134,6 +142,11 @@ impl Process {
     pub(crate) fn signal(&self, signal: i32) {
         // SAFETY: a signal to a child that was not waited for.
         unsafe { libc::kill(self.0.id().cast_signed(), signal) };
+    }
+
+    /// Has it go on.
+    pub(crate) fn tell(&mut self) {
+        self.0.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
 
     /// The next line that it prints.

@@ -50,6 +50,9 @@ mod subject;
 
 pub(super) use settings::VARIABLES;
 
+/// How long a machine waits for the broker without a word.
+const TELL_AFTER: Duration = Duration::from_secs(3);
+
 /// The cluster that calls of this program go to, if there is one.
 fn settings() -> Option<&'static Result<Settings, String>> {
     static SETTINGS: OnceLock<Option<Result<Settings, String>>> = OnceLock::new();
@@ -113,10 +116,17 @@ async fn run(settings: Settings, processes: usize) -> io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = settings.addresses.join(",");
-    let broker = tokio::select! {
-        broker = Broker::connect(settings, "trine machine") => broker.map_err(io::Error::other)?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+    let connecting = Broker::connect(settings, "trine machine");
+    tokio::pin!(connecting);
+    let broker = loop {
+        tokio::select! {
+            broker = &mut connecting => break broker.map_err(io::Error::other)?,
+            () = sleep(TELL_AFTER) => {
+                eprintln!("trine waits for the broker at {address}, with JetStream");
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
     };
     let build = broker.build.clone();
     let machine = Arc::new(Machine::new(Arc::new(broker), processes));

@@ -42,7 +42,7 @@ pub(super) struct Link {
     /// Why it was ended, if it was for what it did.
     offence: OnceLock<String>,
     inbox: Mutex<Inbox>,
-    /// The dispatcher came for replies while somebody had the inbox.
+    /// Somebody came for replies while somebody else had the inbox.
     knocked: AtomicBool,
 }
 
@@ -148,7 +148,8 @@ impl Link {
         }
     }
 
-    /// The same for the dispatcher, who was told of replies: whoever has the inbox will know.
+    /// The same for one who knows of replies, as the dispatcher does when it is told: whoever has
+    /// the inbox will know.
     pub(super) fn knock(&self) -> Option<MutexGuard<'_, Inbox>> {
         self.try_inbox().or_else(|| {
             self.knocked.store(true, Ordering::SeqCst);
@@ -159,7 +160,7 @@ impl Link {
         })
     }
 
-    /// Whether the dispatcher knocked, for the one who has just given the inbox back.
+    /// Whether somebody knocked, for the one who has just given the inbox back.
     pub(super) fn was_knocked(&self) -> bool {
         fence(Ordering::SeqCst);
         self.knocked.load(Ordering::Relaxed) && self.knocked.swap(false, Ordering::SeqCst)

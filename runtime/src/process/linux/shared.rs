@@ -71,10 +71,11 @@ pub(super) fn freeze(bytes: &[u8]) -> io::Result<OwnedFd> {
 /// What is in such a file.
 #[cfg(feature = "cluster")]
 pub(super) fn contents(file: &OwnedFd) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
+    // The seals first: from then on the size is what it is.
     if !rustix::fs::fcntl_get_seals(file)?.contains(FROZEN) {
         return Err(io::Error::other("this is not the memory of a shared slice"));
     }
+    let length = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
     let mapping = Mapping::new(file, 0, length, Access::Read)?;
     // SAFETY: the mapping is that long, and sealed against every change.
     Ok(unsafe { std::slice::from_raw_parts(mapping.start(), length) }.to_vec())

@@ -47,6 +47,7 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     let Some(value) = env::var_os(VARIABLE) else {
         if env::var_os(SERVE).is_some() {
             constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+            ignore_broken_pipes();
             serve();
         }
         return;
@@ -185,10 +186,14 @@ fn start(socket: OwnedFd, token: u128) -> io::Result<worker::Worker> {
     }
     lifeline::hold(lifeline)?;
     let channel = WorkerEnd::open(memory)?;
-    // As Rust's own start does before `main`.
+    ignore_broken_pipes();
+    Ok(worker::Worker::new(channel, socket, hello.memory_limit))
+}
+
+/// As Rust's own start does before `main`.
+fn ignore_broken_pipes() {
     // SAFETY: no handler of anybody is replaced by a function: the signal is ignored.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    Ok(worker::Worker::new(channel, socket, hello.memory_limit))
 }
 
 fn empty_stdin() -> io::Result<()> {

@@ -14,7 +14,7 @@ use super::subject::CallId;
 const TOGETHER_MAX: usize = 128 << 10;
 
 /// An answer as it goes, and who waits for it to be stored.
-type Waiting = (Vec<u8>, oneshot::Sender<()>);
+type Waiting = (u64, Vec<u8>, oneshot::Sender<()>);
 
 pub(super) struct Answers {
     broker: Arc<Broker>,
@@ -30,7 +30,7 @@ impl Answers {
     pub(super) async fn give(self: &Arc<Self>, id: CallId, ending: Ending, behind: Vec<u8>) {
         let (sender, stored) = oneshot::channel();
         let frame = self.frame(id.number, ending, &behind);
-        if self.waiting.add(id.caller, (frame, sender)) {
+        if self.waiting.add(id.caller, (id.number, frame, sender)) {
             let answers = Arc::clone(self);
             tokio::spawn(async move { answers.work(id.caller).await });
         }
@@ -39,7 +39,7 @@ impl Answers {
 
     /// An answer, encoded, with its length before it.
     fn frame(&self, number: u64, ending: Ending, behind: &[u8]) -> Vec<u8> {
-        let most = self.broker.client.max_payload() - MESSAGE;
+        let most = self.most();
         let framed = |ending, behind| {
             let frame = envelope::encode(&Answer { number, ending }, behind).ok()?;
             (frame.len() <= most).then_some(frame)
@@ -52,26 +52,39 @@ impl Answers {
         [&(frame.len() as u32).to_le_bytes(), &*frame].concat()
     }
 
+    /// How long a message may be.
+    fn most(&self) -> usize {
+        self.broker.client.max_payload().saturating_sub(MESSAGE)
+    }
+
     async fn work(&self, caller: u64) {
         while let Some(waiting) = self.waiting.next(&caller) {
-            let (mut together, mut senders) = (Vec::new(), Vec::new());
-            for (frame, sender) in waiting {
-                if !together.is_empty() && together.len() + frame.len() > TOGETHER_MAX {
-                    self.send(caller, &together, std::mem::take(&mut senders)).await;
-                    together.clear();
+            let together = TOGETHER_MAX.min(self.most());
+            let (mut frames, mut senders) = (Vec::new(), Vec::new());
+            for (number, frame, sender) in waiting {
+                if !frames.is_empty() && frames.len() + frame.len() > together {
+                    self.send(caller, &frames, std::mem::take(&mut senders)).await;
+                    frames.clear();
                 }
-                together.extend_from_slice(&frame);
-                senders.push(sender);
+                frames.extend_from_slice(&frame);
+                senders.push((number, sender));
             }
-            self.send(caller, &together, senders).await;
+            self.send(caller, &frames, senders).await;
         }
     }
 
-    async fn send(&self, caller: u64, frames: &[u8], senders: Vec<oneshot::Sender<()>>) {
+    async fn send(&self, caller: u64, frames: &[u8], senders: Vec<(u64, oneshot::Sender<()>)>) {
         let subject = self.broker.build.answers(caller);
-        let sealed = self.broker.settings.key.seal(&subject, frames).into();
-        self.broker.append(&subject, &sealed).await;
-        senders.into_iter().for_each(|sender| _ = sender.send(()));
+        let seal = |frames: &[u8]| self.broker.settings.key.seal(&subject, frames).into();
+        if !self.broker.append(&subject, &seal(frames)).await {
+            // The broker takes less than it did when they were encoded.
+            for (number, _) in &senders {
+                let message = "its result is longer than what the broker takes now".into();
+                let frame = self.frame(*number, Ending::Failed(Fault::Codec { message }), &[]);
+                self.broker.append(&subject, &seal(&frame)).await;
+            }
+        }
+        senders.into_iter().for_each(|(_, sender)| _ = sender.send(()));
     }
 }
 

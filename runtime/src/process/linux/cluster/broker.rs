@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use async_nats::client::{Client, RequestErrorKind};
+use async_nats::connection::State;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{self, RetentionPolicy, Stream};
+use async_nats::jetstream::stream::{self, DirectGetErrorKind, RetentionPolicy, Stream};
 use async_nats::{ConnectOptions, Event, Subscriber, jetstream};
 use bytes::Bytes;
 use serde::Serialize;
@@ -15,14 +16,15 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::envelope::{self, Question, Reply};
-use super::objects::Objects;
 use super::settings::Settings;
-use super::subject::{self, Build, CALL_SUBJECTS, CALLS, TASK_SUBJECTS, TASKS};
+use super::subject::{
+    self, ANSWER_SUBJECTS, ANSWERS, Build, CLAIM_SUBJECTS, CLAIMS, TASK_SUBJECTS, TASKS,
+};
 
-/// How long a record of a call is kept: so long may a caller be away.
-const KEEP_RECORDS: Duration = Duration::from_secs(15 * 60);
-/// How long a call may wait for a machine.
-pub(super) const KEEP_TASKS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long an answer is kept: so long may a caller be away.
+pub(super) const KEEP_ANSWERS: Duration = Duration::from_secs(15 * 60);
+/// How long a call may wait for a machine, and its claim be known.
+pub(super) const KEEP_TASKS: Duration = Duration::from_secs(24 * 60 * 60);
 /// A machine that has not been heard of for so long has lost its calls.
 pub(super) const LOST_AFTER: Duration = Duration::from_secs(5);
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -34,7 +36,6 @@ pub(super) struct Broker {
     jetstream: Context,
     /// Counts the connections, and whatever else may have lost messages.
     pub(super) gaps: watch::Receiver<u64>,
-    pub(super) objects: Objects,
 }
 
 /// What a record was swapped for in vain: the one that is there.
@@ -46,7 +47,7 @@ pub(super) struct Other {
 impl Broker {
     /// Connects, as soon as that is possible, and makes the streams.
     pub(super) async fn connect(settings: Settings, name: &str) -> Result<Self, String> {
-        let build = Build::of_this_program()
+        let build = Build::of_this_program(&settings.key)
             .map_err(|error| format!("this program's executable cannot be read: {error}"))?;
         let (gap, gaps) = watch::channel(0);
         let options = with_ours(settings.options().await?, name, gap);
@@ -56,14 +57,13 @@ impl Broker {
             .map_err(|error| format!("{}: {error}", settings.addresses.join(",")))?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(Duration::from_secs(2));
-        let objects = Objects::default();
-        let broker = Self { settings, build, client, jetstream, gaps, objects };
+        let broker = Self { settings, build, client, jetstream, gaps };
         broker.make_streams().await;
         Ok(broker)
     }
 
     /// Makes the streams, or finds them there, sooner or later.
-    async fn make_streams(&self) {
+    pub(super) async fn make_streams(&self) {
         let tasks = stream::Config {
             name: TASKS.into(),
             subjects: vec![TASK_SUBJECTS.into()],
@@ -71,14 +71,21 @@ impl Broker {
             max_age: KEEP_TASKS,
             ..Default::default()
         };
-        let calls = stream::Config {
-            name: CALLS.into(),
-            subjects: CALL_SUBJECTS.map(str::to_owned).into(),
-            max_age: KEEP_RECORDS,
+        let claims = stream::Config {
+            name: CLAIMS.into(),
+            subjects: vec![CLAIM_SUBJECTS.into()],
+            max_messages_per_subject: 1,
+            max_age: KEEP_TASKS,
             allow_direct: true,
             ..Default::default()
         };
-        for config in [tasks, calls] {
+        let answers = stream::Config {
+            name: ANSWERS.into(),
+            subjects: vec![ANSWER_SUBJECTS.into()],
+            max_age: KEEP_ANSWERS,
+            ..Default::default()
+        };
+        for config in [tasks, claims, answers] {
             while self.jetstream.get_or_create_stream(config.clone()).await.is_err() {
                 sleep(Duration::from_millis(200)).await;
             }
@@ -103,8 +110,15 @@ impl Broker {
         self.jetstream.get_stream_no_info(TASKS).await.ok()
     }
 
-    pub(super) async fn calls(&self) -> Option<Stream<()>> {
-        self.jetstream.get_stream_no_info(CALLS).await.ok()
+    pub(super) async fn answers(&self) -> Option<Stream<()>> {
+        self.jetstream.get_stream_no_info(ANSWERS).await.ok()
+    }
+
+    /// When the broker began to keep calls: another time than before is another broker, or one
+    /// that has lost its files.
+    pub(super) async fn began(&self) -> Option<i128> {
+        let stream = self.jetstream.get_stream(TASKS).await.ok()?;
+        Some(stream.cached_info().created.unix_timestamp_nanos())
     }
 
     /// Makes the consumer of a queue, of which at most `limit` calls are under way at a time.
@@ -170,25 +184,26 @@ impl Broker {
         Ok(acknowledged.await?.sequence)
     }
 
-    /// Stores a message. It may come to be there twice.
-    pub(super) async fn append(&self, subject: &str, sealed: &Bytes) {
+    /// Stores a message. It may come to be there twice. False if it is too long.
+    pub(super) async fn append(&self, subject: &str, sealed: &Bytes) -> bool {
         loop {
             let message = PublishMessage::build().payload(sealed.clone());
             match self.publish(subject, message).await {
-                Ok(_) => return,
+                Ok(_) => return true,
+                Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => return false,
                 Err(error) => Box::pin(self.mend(&error)).await,
             }
         }
     }
 
     /// Puts a record in the place of the one with that sequence number, or of none if it is 0.
-    /// Returns its own number; or the record that somebody else put there.
+    /// Returns its own number; or the record that somebody else put there, or that there is none.
     pub(super) async fn swap(
         &self,
         subject: &str,
         sealed: &Bytes,
         expected: u64,
-    ) -> Result<u64, Other> {
+    ) -> Result<u64, Option<Other>> {
         loop {
             let message = PublishMessage::build()
                 .payload(sealed.clone())
@@ -198,9 +213,9 @@ impl Broker {
                 Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
                     match Box::pin(self.record(subject)).await {
                         // An earlier attempt of ours, whose answer was lost on the way.
-                        Some(there) if there.sealed == *sealed => return Ok(there.sequence),
-                        Some(there) => return Err(there),
-                        None => sleep(Duration::from_millis(100)).await,
+                        Ok(Some(there)) if there.sealed == *sealed => return Ok(there.sequence),
+                        Ok(there) => return Err(there),
+                        Err(()) => sleep(Duration::from_millis(100)).await,
                     }
                 }
                 Err(error) => Box::pin(self.mend(&error)).await,
@@ -208,11 +223,19 @@ impl Broker {
         }
     }
 
-    /// The last record under a subject.
-    async fn record(&self, subject: &str) -> Option<Other> {
-        let stream = self.calls().await?;
-        let message = stream.direct_get_last_for_subject(subject).await.ok()?;
-        Some(Other { sequence: message.sequence, sealed: message.payload })
+    /// The last record under a subject, if there is one; an error if that cannot be told now.
+    async fn record(&self, subject: &str) -> Result<Option<Other>, ()> {
+        let stream = self.jetstream.get_stream_no_info(CLAIMS).await.map_err(drop)?;
+        match stream.direct_get_last_for_subject(subject).await {
+            Ok(message) => Ok(Some(Other { sequence: message.sequence, sealed: message.payload })),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(_) => Err(()),
+        }
+    }
+
+    /// Whether there is a connection, so that silence is that of others.
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
     }
 
     /// A message: a head, and what is behind it, sealed for the subject.
@@ -275,6 +298,7 @@ fn with_ours(options: ConnectOptions, name: &str, gap: watch::Sender<u64>) -> Co
     options
         .name(name)
         .retry_on_initial_connect()
+        .max_reconnects(None)
         .ping_interval(Duration::from_secs(5))
         .reconnect_delay_callback(|attempt| Duration::from_millis(20 * attempt.min(50) as u64))
         .subscription_capacity(1 << 18)

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use super::super::call::Job;
-use super::broker::{Broker, Heard, LOST_AFTER};
+use super::broker::{Broker, Heard, KEEP_ANSWERS, LOST_AFTER};
 use super::envelope::{Fault, Value};
 use super::remote::Remote;
 use super::settings::Settings;
@@ -43,6 +43,8 @@ pub(super) struct Books {
     pub(super) calls: HashMap<u64, Sent>,
     /// Calls that nobody wanted any more before they were sent.
     pub(super) withdrawn: HashSet<u64>,
+    /// Queues that were made.
+    pub(super) queues: HashSet<String>,
     /// When anything was heard of any call.
     pub(super) heard: Option<Instant>,
     /// When a machine was known to be there.
@@ -54,6 +56,17 @@ pub(super) struct Sent {
     since: Instant,
     pub(super) claimed: bool,
     pub(super) placed: Option<OnBroker>,
+}
+
+impl Books {
+    /// Takes a call out that ends before it was answered.
+    fn take_out(&mut self, number: u64) -> Option<Sent> {
+        let sent = self.calls.remove(&number)?;
+        if sent.placed.is_none() {
+            self.withdrawn.insert(number);
+        }
+        Some(sent)
+    }
 }
 
 /// Where a call lies that was sent.
@@ -72,33 +85,28 @@ pub(super) enum Command {
 impl Caller {
     /// The one of this program; an error if it cannot have any.
     pub(super) fn get(settings: &Settings) -> Result<&'static Self, String> {
-        static CALLER: OnceLock<Result<Caller, String>> = OnceLock::new();
-        static RUNS: OnceLock<Result<(), String>> = OnceLock::new();
-        let mut commands = None;
-        let made = CALLER.get_or_init(|| {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            commands = Some(receiver);
-            Ok(Self {
-                id: subject::unique(),
-                numbers: AtomicU64::new(1),
-                wait: settings.wait,
-                address: settings.addresses.join(","),
-                commands: sender,
-                books: Mutex::default(),
-                news: Notify::new(),
-            })
-        });
-        let caller = made.as_ref().map_err(Clone::clone)?;
-        let settings = settings.clone();
-        let runs = RUNS.get_or_init(|| {
-            let commands = commands.ok_or("it could not start")?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| error.to_string())?;
-            let thread = thread::Builder::new().name("trine-cluster".into());
-            let run = move || runtime.block_on(caller.run(settings, commands));
-            thread.spawn(run).map(drop).map_err(|error| error.to_string())
-        });
-        runs.clone().map(|()| caller)
+        static CALLER: OnceLock<Result<&'static Caller, String>> = OnceLock::new();
+        CALLER.get_or_init(|| Self::start(settings.clone())).clone()
+    }
+
+    fn start(settings: Settings) -> Result<&'static Self, String> {
+        let (sender, commands) = mpsc::unbounded_channel();
+        // As long as the program runs, like the thread.
+        let caller: &Self = Box::leak(Box::new(Self {
+            id: subject::unique(),
+            numbers: AtomicU64::new(1),
+            wait: settings.wait,
+            address: settings.addresses.join(","),
+            commands: sender,
+            books: Mutex::default(),
+            news: Notify::new(),
+        }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let thread = thread::Builder::new().name("trine-cluster".into());
+        let run = move || runtime.block_on(caller.run(settings, commands));
+        thread.spawn(run).map_err(|error| error.to_string())?;
+        Ok(caller)
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -120,12 +128,7 @@ impl Caller {
 
     /// Nobody wants that call any more.
     pub(super) fn cancel(&self, number: u64) {
-        let mut books = self.books();
-        let sent = books.calls.remove(&number);
-        if sent.as_ref().is_some_and(|sent| sent.placed.is_none()) {
-            books.withdrawn.insert(number);
-        }
-        drop(books);
+        let sent = self.books().take_out(number);
         if let Some(sent) = sent {
             let _ = self.commands.send(Command::Cancel(number, sent));
         }
@@ -140,7 +143,7 @@ impl Caller {
                     Ok(broker) => break Arc::new(broker),
                     Err(why) => return self.refuse_all(commands, &why).await,
                 },
-                () = sleep(TICK) => self.give_up(&unreachable(&self.address), CONNECT_MIN),
+                () = sleep(TICK) => self.give_up(None, &unreachable(&self.address), CONNECT_MIN),
             }
         };
         // Before the first call goes out.
@@ -172,7 +175,7 @@ impl Caller {
                 if self.somebody_is_there(broker).await {
                     sleep(QUIET).await;
                 } else {
-                    self.give_up(&nobody(&self.address, self.wait), TICK);
+                    self.give_up(Some(broker), &nobody(&self.address, self.wait), TICK);
                 }
             }
         }
@@ -191,15 +194,30 @@ impl Caller {
     }
 
     /// Fails the calls that have waited long enough for anybody, and no less than `least`.
-    fn give_up(&self, why: &str, least: Duration) {
+    fn give_up(&self, broker: Option<&Broker>, why: &str, least: Duration) {
         let mut books = self.books();
         let last = books.heard.max(books.alive);
+        let connected = broker.is_some_and(Broker::is_connected);
         let overdue = |sent: &Sent| {
-            last.max(Some(sent.since)).is_some_and(|last| {
-                last.elapsed() >= self.wait.max(if sent.claimed { 2 * LOST_AFTER } else { least })
-            })
+            let least = match sent.claimed {
+                false => least,
+                true if connected => 2 * LOST_AFTER,
+                // What a machine has is not lost by being out of its hearing.
+                true => KEEP_ANSWERS,
+            };
+            let last = last.map_or(sent.since, |last| last.max(sent.since));
+            last.elapsed() >= self.wait.max(least)
         };
-        let given_up: Vec<_> = books.calls.extract_if(|_, sent| overdue(sent)).collect();
+        let numbers: Vec<u64> = books
+            .calls
+            .iter()
+            .filter(|(_, sent)| overdue(sent))
+            .map(|(number, _)| *number)
+            .collect();
+        let given_up: Vec<_> = numbers
+            .into_iter()
+            .filter_map(|number| Some((number, books.take_out(number)?)))
+            .collect();
         drop(books);
         for (number, sent) in given_up {
             self.fail(number, sent, why);
@@ -207,9 +225,20 @@ impl Caller {
     }
 
     pub(super) fn give_up_one(&self, number: u64, why: &str) {
-        let sent = self.books().calls.remove(&number);
+        let mut books = self.books();
+        let sent = books.calls.remove(&number);
+        books.withdrawn.remove(&number);
+        drop(books);
         if let Some(sent) = sent {
             self.fail(number, sent, why);
+        }
+    }
+
+    /// The broker has lost what it had of all calls.
+    pub(super) fn lose_all(&self) {
+        let calls = std::mem::take(&mut self.books().calls);
+        for (number, sent) in calls {
+            self.fail(number, Sent { placed: None, ..sent }, "the broker has lost its files");
         }
     }
 

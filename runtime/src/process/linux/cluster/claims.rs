@@ -75,7 +75,13 @@ pub(super) enum Holder {
 }
 
 type Group = (u64, u64);
-type Wanted = (u64, oneshot::Sender<Holder>);
+
+/// A call that is to be claimed, or whose claim is to be written again.
+struct Wanted {
+    number: u64,
+    again: bool,
+    holder: oneshot::Sender<Holder>,
+}
 
 pub(super) struct Claims {
     broker: Arc<Broker>,
@@ -97,9 +103,18 @@ impl Claims {
 
     /// Claims a call, or says who has.
     pub(super) async fn claim(self: &Arc<Self>, id: CallId) -> Holder {
+        self.want(id, false).await
+    }
+
+    /// Writes the claim of a call again, before it is too old to be kept.
+    pub(super) async fn renew(self: Arc<Self>, id: CallId) {
+        self.want(id, true).await;
+    }
+
+    async fn want(self: &Arc<Self>, id: CallId, again: bool) -> Holder {
         let group = (id.caller, id.number / CALLS);
         let (sender, holder) = oneshot::channel();
-        if self.wanted.add(group, (id.number, sender)) {
+        if self.wanted.add(group, Wanted { number: id.number, again, holder: sender }) {
             let claims = Arc::clone(self);
             tokio::spawn(async move { claims.work(group).await });
         }
@@ -109,17 +124,18 @@ impl Claims {
 
     async fn work(&self, group: Group) {
         while let Some(wanted) = self.wanted.next(&group) {
-            let numbers: Vec<_> = wanted.iter().map(|(number, _)| *number).collect();
-            let holders = self.swap(group, &numbers).await;
-            for ((_, sender), holder) in wanted.into_iter().zip(holders) {
-                let _ = sender.send(holder);
+            let numbers: Vec<_> = wanted.iter().map(|wanted| wanted.number).collect();
+            let again = wanted.iter().any(|wanted| wanted.again);
+            let holders = self.swap(group, &numbers, again).await;
+            for (wanted, holder) in wanted.into_iter().zip(holders) {
+                let _ = wanted.holder.send(holder);
             }
         }
     }
 
-    /// Claims calls of a group, those that nobody has. Writes the record also if `numbers` is
-    /// empty.
-    async fn swap(&self, group: Group, numbers: &[u64]) -> Vec<Holder> {
+    /// Claims calls of a group, those that nobody has. Writes the record if there are any, or if it
+    /// is to be written again.
+    async fn swap(&self, group: Group, numbers: &[u64], again: bool) -> Vec<Holder> {
         let subject = self.broker.build.claims(group.0, group.1);
         let (mut sequence, mut there) = self.known().get(&group).cloned().unwrap_or_default();
         let swap = self.swaps.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +149,7 @@ impl Claims {
                 numbers.iter().map(holder).collect::<Vec<_>>()
             };
             let is_new = numbers.iter().any(|&number| there.holder(number).is_none());
-            if !is_new && !numbers.is_empty() {
+            if !is_new && !again {
                 // A claim is for good.
                 return holders();
             }
@@ -146,22 +162,20 @@ impl Claims {
                 }
                 Err(other) => other,
             };
-            let opened = self.broker.open::<Claimed>(&subject, &other.sealed);
+            // There is none if it was too old, or the broker has lost it.
+            let sequence_now = other.as_ref().map_or(0, |other| other.sequence);
+            let opened = other
+                .and_then(|other| Some(self.broker.open::<Claimed>(&subject, &other.sealed)?.0));
             // What nobody with the key has written claims nothing, and is overwritten.
-            let now = opened.map(|(claimed, _)| claimed).unwrap_or_default();
+            let now = opened.unwrap_or_default();
             if now.has(self.machine, swap) {
                 // It succeeded, and before that was heard of another machine has added its own.
                 let holders = holders();
-                self.remember(group, other.sequence, now);
+                self.remember(group, sequence_now, now);
                 return holders;
             }
-            (sequence, there) = (other.sequence, now);
+            (sequence, there) = (sequence_now, now);
         }
-    }
-
-    /// Writes the record of a call again, before it is too old to be kept.
-    pub(super) async fn renew(&self, id: CallId) {
-        self.swap((id.caller, id.number / CALLS), &[]).await;
     }
 
     fn sealed(&self, subject: &str, claimed: &Claimed) -> Bytes {

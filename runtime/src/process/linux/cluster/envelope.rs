@@ -54,6 +54,14 @@ pub(super) struct Value {
     pub(super) stored: Option<(String, [u8; 32])>,
 }
 
+impl Value {
+    /// How long all its parts are together.
+    pub(super) fn total(&self) -> Option<usize> {
+        let total = self.files.iter().try_fold(self.length, |sum, &file| sum.checked_add(file))?;
+        usize::try_from(total).ok()
+    }
+}
+
 /// [`ErrorKind`] as it travels.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Fault {

@@ -77,13 +77,26 @@ impl Caller {
     pub(super) async fn catch_up_after_gaps(&'static self, broker: &Arc<Broker>) {
         let mut gaps = broker.gaps.clone();
         let mut from = 1;
+        let mut began = broker.began().await;
         loop {
             let missed = tokio::select! {
                 changed = gaps.changed() => changed.is_ok(),
                 // In case something is missed in a way that nobody thought of.
                 () = sleep(LOST_AFTER) => self.is_quiet(LOST_AFTER),
             };
-            while missed && !self.books().calls.is_empty() {
+            if !missed {
+                continue;
+            }
+            // For the case that the broker has come back with nothing.
+            broker.make_streams().await;
+            self.books().queues.clear();
+            if let Some(now) = broker.began().await
+                && began.replace(now).is_some_and(|before| before != now)
+            {
+                from = 1;
+                self.lose_all();
+            }
+            while !self.books().calls.is_empty() {
                 match self.catch_up(broker, from).await {
                     Some(next) => {
                         from = next;
@@ -96,9 +109,9 @@ impl Caller {
     }
 
     async fn catch_up(&'static self, broker: &Arc<Broker>, from: u64) -> Option<u64> {
-        let stream = broker.calls().await?;
+        let stream = broker.answers().await?;
         let config = pull::Config {
-            filter_subjects: vec![broker.build.claims_of(self.id), broker.build.answers(self.id)],
+            filter_subject: broker.build.answers(self.id),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
             ack_policy: AckPolicy::None,
             inactive_threshold: Duration::from_secs(30),

@@ -22,8 +22,12 @@ impl Key {
         Ok(Self(blake3::derive_key(CONTEXT, secret)))
     }
 
+    pub(super) fn hasher(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.0)
+    }
+
     fn hash(&self, subject: &str, message: &[u8]) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        let mut hasher = self.hasher();
         hasher.update(&(subject.len() as u64).to_le_bytes());
         hasher.update(subject.as_bytes());
         hasher.update(message);

@@ -108,13 +108,12 @@ impl Machine {
     /// Runs a call, if that is for this machine to do; says whether it has been answered.
     async fn conclude(&self, message: &Delivered, task: &Task, behind: &[u8], slot: Slot) -> bool {
         let id = task.id;
-        if let Err(message) = self.is_fresh(message, task) {
-            self.fail(id, Fault::Worker { message }).await;
-            return true;
-        }
         let other = match self.claims.claim(id).await {
             Holder::Us => {
-                self.run(task, behind).await;
+                match self.is_fresh(message, task) {
+                    Ok(()) => self.run(task, behind).await,
+                    Err(message) => self.fail(id, Fault::Worker { message }).await,
+                }
                 self.broker.forget(&task.value).await;
                 return true;
             }
@@ -155,7 +154,8 @@ impl Machine {
         let now = Instant::now();
         let mut calls = self.calls();
         let (since, asked) = calls.silent.entry(machine).or_insert((now, now));
-        if now - *asked > LOST_AFTER {
+        // Nor is it silence where this machine could not hear it.
+        if now - *asked > LOST_AFTER || !self.broker.is_connected() {
             *since = now;
         }
         *asked = now;
@@ -198,7 +198,8 @@ impl Machine {
         let ended = loop {
             tokio::select! {
                 ended = &mut ended => break ended.unwrap_or(Ended::Failed(Fault::Cancelled)),
-                _ = again.tick() => self.claims.renew(id).await,
+                // Beside it, since the end may come meanwhile.
+                _ = again.tick() => drop(tokio::spawn(Arc::clone(&self.claims).renew(id))),
             }
         };
         self.slots.took(began.elapsed());

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::object_store::{self, ObjectMetadata, ObjectStore};
 use tokio::io::AsyncReadExt;
-use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use super::broker::{Broker, KEEP_TASKS};
@@ -25,9 +24,6 @@ const READ_MAX: Duration = Duration::from_secs(10);
 /// How often what a broker that comes and goes may spoil is tried again.
 const AGAIN: usize = 4;
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// The store, when it was first needed.
-pub(super) type Objects = OnceCell<ObjectStore>;
 
 /// A value on its way: where it is, and what goes behind the head.
 pub(super) struct Placed {
@@ -64,13 +60,14 @@ impl Broker {
         let Some((name, hash)) = &value.stored else {
             return Parts::split(value, behind).ok_or_else(broken);
         };
-        let mut all = Box::pin(self.fetch(name)).await;
+        let length = value.total().ok_or_else(broken)?;
+        let mut all = Box::pin(self.fetch(name, length)).await;
         for _ in 0..AGAIN {
             if all.is_ok() {
                 break;
             }
             sleep(PAUSE).await;
-            all = Box::pin(self.fetch(name)).await;
+            all = Box::pin(self.fetch(name, length)).await;
         }
         let all = all?;
         if *blake3::hash(&all).as_bytes() != *hash {
@@ -93,16 +90,14 @@ impl Broker {
         }
     }
 
-    async fn objects(&self) -> Result<&ObjectStore, String> {
-        let open = || async {
-            if let Ok(store) = self.jetstream().get_object_store(OBJECTS).await {
-                return Ok(store);
-            }
-            let bucket = OBJECTS.to_owned();
-            let config = object_store::Config { bucket, max_age: KEEP_TASKS, ..Default::default() };
-            self.jetstream().create_object_store(config).await
-        };
-        self.objects.get_or_try_init(open).await.map_err(|error| failed(&error))
+    /// The store; made anew where the broker has lost it.
+    async fn objects(&self) -> Result<ObjectStore, String> {
+        if let Ok(store) = self.jetstream().get_object_store(OBJECTS).await {
+            return Ok(store);
+        }
+        let bucket = OBJECTS.to_owned();
+        let config = object_store::Config { bucket, max_age: KEEP_TASKS, ..Default::default() };
+        self.jetstream().create_object_store(config).await.map_err(|error| failed(&error))
     }
 
     async fn store(&self, name: &str, mut bytes: &[u8]) -> Result<(), String> {
@@ -112,18 +107,24 @@ impl Broker {
         put.map(drop).map_err(|error| failed(&error))
     }
 
-    async fn fetch(&self, name: &str) -> Result<Vec<u8>, String> {
+    async fn fetch(&self, name: &str, length: usize) -> Result<Vec<u8>, String> {
         let object = self.objects().await?.get(name).await;
         let mut object = object.map_err(|error| failed(&error))?;
-        let mut bytes = Vec::with_capacity(object.info.size);
-        loop {
+        // What the store says of itself nobody with the key has said.
+        if object.info.size != length {
+            return Err("what lies in the object store is not as long as what was sent".into());
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|error| failed(&error))?;
+        while bytes.len() < length {
             let read = timeout(READ_MAX, object.read_buf(&mut bytes)).await;
             match read.map_err(|error| failed(&error))? {
-                Ok(0) => return Ok(bytes),
+                Ok(0) => return Err("the object store has less than it says".into()),
                 Ok(_) => {}
                 Err(error) => return Err(failed(&error)),
             }
         }
+        Ok(bytes)
     }
 }
 

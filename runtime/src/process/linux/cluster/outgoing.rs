@@ -1,6 +1,5 @@
 //! What goes out: calls, and word of those that nobody wants any more.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -20,26 +19,10 @@ impl Caller {
         broker: &Arc<Broker>,
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
-        let mut gaps = broker.gaps.clone();
-        let mut queues = HashSet::new();
         while let Some(command) = commands.recv().await {
-            if gaps.has_changed().unwrap_or(false) {
-                // It may be another broker by now, or one that has forgotten.
-                gaps.mark_unchanged();
-                queues.clear();
-            }
             match command {
                 Command::Call(number, call, job) => {
-                    let limit = call.function().limit_of_all();
-                    let queue = queue_of(limit, job.body);
-                    if limit.is_some() && !queues.contains(&queue) {
-                        while broker.make_queue(&queue, limit).await.is_none() {
-                            sleep(TICK).await;
-                        }
-                        broker.tell(broker.build.queues(), &()).await;
-                        queues.insert(queue.clone());
-                    }
-                    tokio::spawn(self.publish(Arc::clone(broker), number, call, queue, job));
+                    tokio::spawn(self.publish(Arc::clone(broker), number, call, job));
                 }
                 Command::Cancel(number, sent) => {
                     let broker = Arc::clone(broker);
@@ -54,11 +37,19 @@ impl Caller {
         broker: Arc<Broker>,
         number: u64,
         call: Arc<dyn Remote>,
-        queue: String,
         job: Job,
     ) {
+        if call.is_finished() {
+            self.books().withdrawn.remove(&number);
+            return;
+        }
         if self.wait.is_zero() && !Box::pin(self.somebody_is_there(&broker)).await {
             return self.give_up_one(number, &nobody(&self.address, self.wait));
+        }
+        let limit = call.function().limit_of_all();
+        let queue = queue_of(limit, job.body);
+        if limit.is_some() {
+            Box::pin(self.make_queue(&broker, &*call, &queue, limit)).await;
         }
         match self.send_out(&broker, number, &*call, &queue, job).await {
             Err(why) => self.give_up_one(number, &why),
@@ -66,6 +57,24 @@ impl Caller {
                 if let Some(placed) = self.note_place(number, placed) {
                     Box::pin(self.withdraw(&broker, number, Some(placed))).await;
                 }
+            }
+        }
+    }
+
+    /// Makes the queue of a function with a limit, and has the machines look for it.
+    async fn make_queue(
+        &self,
+        broker: &Broker,
+        call: &dyn Remote,
+        queue: &str,
+        limit: Option<usize>,
+    ) {
+        while !call.is_finished() && !self.books().queues.contains(queue) {
+            if broker.make_queue(queue, limit).await.is_some() {
+                self.books().queues.insert(queue.to_owned());
+                broker.tell(broker.build.queues(), &()).await;
+            } else {
+                sleep(TICK).await;
             }
         }
     }
@@ -123,7 +132,7 @@ impl Caller {
         broker.tell(broker.build.cancel(), &id).await;
         let Some(OnBroker { number, value }) = placed else { return };
         if let (Some(number), Some(tasks)) = (number, broker.tasks().await) {
-            // It is not there any more if a machine was faster.
+            // A machine that has it knows by the word that it is not wanted.
             let _ = tasks.delete_message(number).await;
         }
         broker.forget(&value).await;

@@ -3,7 +3,6 @@
 //! One subscription for life, and requests by hand, since what the client library buffers ahead
 //! would be calls that wait here while another machine is idle.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,57 +10,47 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::{self, BatchConfig};
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use futures_util::StreamExt;
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::machine::Machine;
 use super::subject::ANY;
 
 /// How long a request waits for calls.
 const EXPIRES: Duration = Duration::from_secs(20);
-const GRACE: Duration = Duration::from_secs(2);
+/// How often is looked for queues of which no word came, and for requests of which none did.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long a queue is left alone that refuses requests.
+const REST: Duration = Duration::from_millis(200);
 
-/// What was asked of a queue.
+/// A queue, and what was asked of it.
 struct Queue {
     consumer: PullConsumer,
-    requests: VecDeque<Request>,
-}
-
-struct Request {
-    number: u64,
-    left: usize,
+    /// How many calls may still come of all requests together.
+    asked: usize,
+    /// When the last of them was sent.
     since: Instant,
-}
-
-impl Queue {
-    fn asked(&self) -> usize {
-        self.requests.iter().map(|request| request.left).sum()
-    }
+    rests_until: Instant,
 }
 
 pub(super) struct Queues {
     machine: Arc<Machine>,
     queues: Vec<Queue>,
     inbox: String,
-    requests: u64,
 }
 
 impl Queues {
     pub(super) fn new(machine: Arc<Machine>) -> Self {
         let inbox = machine.broker.client.new_inbox();
-        Self { machine, queues: Vec::new(), inbox, requests: 0 }
+        Self { machine, queues: Vec::new(), inbox }
     }
 
     /// Takes calls until the machine drains.
     pub(super) async fn serve(mut self, mut news_of_queues: Subscriber) {
-        let mut gaps = self.machine.broker.gaps.clone();
-        let mut inbox = loop {
-            match self.machine.broker.client.subscribe(format!("{}.*", self.inbox)).await {
-                Ok(inbox) => break inbox,
-                Err(_) => sleep(Duration::from_millis(100)).await,
-            }
-        };
-        self.find_queues().await;
         let machine = Arc::clone(&self.machine);
+        let mut gaps = machine.broker.gaps.clone();
+        let mut inbox = machine.broker.subscribe(format!("{}.*", self.inbox)).await;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.ask().await;
             tokio::select! {
@@ -72,66 +61,76 @@ impl Queues {
                 () = machine.slots.news.notified() => {}
                 _ = news_of_queues.next() => self.find_queues().await,
                 changed = gaps.changed() => {
-                    // What was asked before may be forgotten there.
                     if changed.is_err() {
                         return;
                     }
-                    self.queues.iter_mut().for_each(|queue| queue.requests.clear());
+                    // What was asked before may be forgotten there, and all else too.
+                    machine.broker.make_streams().await;
+                    self.queues.iter_mut().for_each(|queue| queue.asked = 0);
                     self.find_queues().await;
                 }
-                () = sleep(EXPIRES + GRACE) => self.forget_old(),
+                // The first time at once.
+                _ = look.tick() => {
+                    self.forget_old();
+                    self.find_queues().await;
+                }
+                () = sleep(REST), if self.queues.is_empty() => self.find_queues().await,
+                () = sleep(REST), if self.is_resting() => {}
             }
         }
     }
 
-    /// All queues of this build that there are, and the one that there always is.
+    fn is_resting(&self) -> bool {
+        self.queues.iter().any(|queue| queue.rests_until > Instant::now())
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.queues.iter().any(|queue| queue.consumer.cached_info().name == name)
+    }
+
+    fn add(&mut self, consumer: PullConsumer) {
+        let now = Instant::now();
+        self.queues.push(Queue { consumer, asked: 0, since: now, rests_until: now });
+    }
+
+    /// All queues of this build that there are, and the one that there always is. What cannot be
+    /// had now is looked for again.
     async fn find_queues(&mut self) {
-        let broker = &self.machine.broker;
-        let mut found = Vec::new();
-        loop {
-            if let Some(consumer) = broker.make_queue(ANY, None).await {
-                found.push(consumer);
-                break;
-            }
-            sleep(Duration::from_millis(200)).await;
+        let machine = Arc::clone(&self.machine);
+        let broker = &machine.broker;
+        if !self.knows(&broker.build.consumer(ANY))
+            && let Some(consumer) = broker.make_queue(ANY, None).await
+        {
+            self.add(consumer);
         }
+        let Some(stream) = broker.tasks().await else { return };
         let prefix = broker.build.consumer("");
-        if let Some(stream) = broker.tasks().await {
-            let mut names = stream.consumer_names();
-            while let Some(Ok(name)) = names.next().await {
-                let is_known =
-                    found.iter().any(|known: &PullConsumer| known.cached_info().name == name);
-                if name.starts_with(&prefix)
-                    && !is_known
-                    && let Ok(consumer) = stream.get_consumer::<pull::Config>(&name).await
-                {
-                    found.push(consumer);
-                }
-            }
-        }
-        for consumer in found {
-            let name = &consumer.cached_info().name;
-            if self.queues.iter().all(|queue| queue.consumer.cached_info().name != *name) {
-                self.queues.push(Queue { consumer, requests: VecDeque::new() });
+        let mut names = stream.consumer_names();
+        while let Some(Ok(name)) = names.next().await {
+            if name.starts_with(&prefix)
+                && !self.knows(&name)
+                && let Ok(consumer) = stream.get_consumer::<pull::Config>(&name).await
+            {
+                self.add(consumer);
             }
         }
     }
 
     /// Asks every queue for as many calls as could run now.
     async fn ask(&mut self) {
-        let anew = self.queues.iter().all(|queue| queue.requests.is_empty());
+        let anew = self.queues.iter().all(|queue| queue.asked == 0);
         let (free, worth) = self.machine.slots.free(anew);
-        for queue in &mut self.queues {
-            let left = free.saturating_sub(queue.asked());
-            if left == 0 || left < worth && !queue.requests.is_empty() {
+        for (index, queue) in self.queues.iter_mut().enumerate() {
+            let more = free.saturating_sub(queue.asked);
+            let is_worth_it = more >= worth || more > 0 && queue.asked == 0;
+            if !is_worth_it || queue.rests_until > Instant::now() {
                 continue;
             }
-            self.requests += 1;
-            let batch = BatchConfig { batch: left, expires: Some(EXPIRES), ..Default::default() };
-            let inbox = format!("{}.{}", self.inbox, self.requests);
+            let batch = BatchConfig { batch: more, expires: Some(EXPIRES), ..Default::default() };
+            // What is not a call comes back to this name, and says by it whose it is.
+            let inbox = format!("{}.{index}", self.inbox);
             if queue.consumer.request_batch(batch, inbox.into()).await.is_ok() {
-                let request = Request { number: self.requests, left, since: Instant::now() };
-                queue.requests.push_back(request);
+                (queue.asked, queue.since) = (queue.asked + more, Instant::now());
             }
         }
     }
@@ -143,32 +142,41 @@ impl Queues {
                 let message = jetstream::Message { message, context };
                 let Ok(info) = message.info() else { return };
                 let name = |queue: &&mut Queue| queue.consumer.cached_info().name == info.consumer;
-                if let Some(queue) = self.queues.iter_mut().find(name)
-                    && let Some(request) = queue.requests.front_mut()
-                {
-                    // The broker serves requests in the order in which they came.
-                    request.left -= 1;
-                    if request.left == 0 {
-                        queue.requests.pop_front();
-                    }
+                if let Some(queue) = self.queues.iter_mut().find(name) {
+                    queue.asked = queue.asked.saturating_sub(1);
                 }
                 let slot = self.machine.slots.take();
                 tokio::spawn(Arc::clone(&self.machine).take(message, slot));
             }
             Some(StatusCode::IDLE_HEARTBEAT) => {}
-            // Over, for whatever reason: the next one is sent when there is room.
-            Some(_) => {
-                let number = message.subject.rsplit('.').next().and_then(|n| n.parse().ok());
-                for queue in &mut self.queues {
-                    queue.requests.retain(|request| Some(request.number) != number);
-                }
-            }
+            Some(status) => self.over(&message, status),
         }
     }
 
+    /// A request is over, with fewer calls than it asked for.
+    fn over(&mut self, message: &Message, status: StatusCode) {
+        let index = message.subject.rsplit('.').next().and_then(|index| index.parse().ok());
+        let Some(queue) = index.and_then(|index: usize| self.queues.get_mut(index)) else { return };
+        let headers = message.headers.as_ref();
+        let left = headers.and_then(|headers| headers.get("Nats-Pending-Messages"));
+        // Where it does not say how many did not come, none of any request does.
+        let left = left.and_then(|left| left.as_str().parse().ok()).unwrap_or(queue.asked);
+        queue.asked = queue.asked.saturating_sub(left);
+        if status != StatusCode::TIMEOUT {
+            queue.rests_until = Instant::now() + REST;
+        }
+        if status == StatusCode::NO_RESPONDERS {
+            // It is gone, or the broker has forgotten it: it is made again when it is looked for.
+            self.queues.clear();
+        }
+    }
+
+    /// Requests of which nothing was heard when they must be over.
     fn forget_old(&mut self) {
         for queue in &mut self.queues {
-            queue.requests.retain(|request| request.since.elapsed() < EXPIRES + GRACE);
+            if queue.since.elapsed() > EXPIRES + LOOK {
+                queue.asked = 0;
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Names on the broker: streams, subjects, consumers. All of them carry the build.
+//! Names on the broker: streams, subjects, consumers. All of them carry the build: the executable
+//! and the key, so that what has another of either never meets.
 //!
 //! ```text
 //! trine.task.BUILD.QUEUE           calls on their way: stream TRINE_TASKS, a work queue
-//! trine.claim.BUILD.CALLER.GROUP   who has which of 64 calls: stream TRINE_CALLS; the last holds
-//! trine.answer.BUILD.CALLER        how calls ended: the same stream
+//! trine.claim.BUILD.CALLER.GROUP   who has which of 64 calls: stream TRINE_CLAIMS, one of each
+//! trine.answer.BUILD.CALLER        how calls ended: stream TRINE_ANSWERS
 //! trine.cancel.BUILD               calls that nobody wants: told to all, not kept
 //! trine.machines.BUILD             is anybody there?
 //! trine.machine.BUILD.MACHINE      do you have this call?
@@ -16,12 +17,15 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::super::link::EXECUTABLE;
+use super::key::Key;
 
 pub(super) const TASKS: &str = "TRINE_TASKS";
-pub(super) const CALLS: &str = "TRINE_CALLS";
+pub(super) const CLAIMS: &str = "TRINE_CLAIMS";
+pub(super) const ANSWERS: &str = "TRINE_ANSWERS";
 pub(super) const OBJECTS: &str = "trine-values";
 pub(super) const TASK_SUBJECTS: &str = "trine.task.>";
-pub(super) const CALL_SUBJECTS: [&str; 2] = ["trine.claim.>", "trine.answer.>"];
+pub(super) const CLAIM_SUBJECTS: &str = "trine.claim.>";
+pub(super) const ANSWER_SUBJECTS: &str = "trine.answer.>";
 /// The queue of all functions without a `limit`.
 pub(super) const ANY: &str = "any";
 
@@ -32,13 +36,13 @@ pub(super) struct CallId {
     pub(super) number: u64,
 }
 
-/// The executable: only the same one has the same code at the same addresses.
+/// The executable, since only the same one has the same code at the same addresses; and the key.
 #[derive(Clone)]
 pub(super) struct Build(String);
 
 impl Build {
-    pub(super) fn of_this_program() -> io::Result<Self> {
-        let mut hasher = blake3::Hasher::new();
+    pub(super) fn of_this_program(key: &Key) -> io::Result<Self> {
+        let mut hasher = key.hasher();
         io::copy(&mut File::open(EXECUTABLE)?, &mut hasher)?;
         Ok(Self(hasher.finalize().to_hex()[..32].to_owned()))
     }
