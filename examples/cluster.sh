@@ -14,6 +14,7 @@ port=${PORT:-14222}
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$folder"' EXIT
 
+echo "building:         takes minutes the first time"
 cargo build --quiet --release -p trine-examples --features cluster --example cluster
 program=${CARGO_TARGET_DIR:-target}/release/examples/cluster
 

@@ -1,10 +1,13 @@
-//! What every program needs: arguments, an exit code, a progress bar.
+//! What every program needs: arguments, an exit code, a progress bar, and reasons to show.
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use lexopt::ValueExt;
+use reqwest::Url;
 
 /// Why a program ends early.
 pub type Failure = Box<dyn Error>;
@@ -26,6 +29,32 @@ impl BadUsage {
     pub fn because(message: impl Into<String>) -> Failure {
         Box::new(Self(message.into()))
     }
+}
+
+/// The value of an option that takes a whole number; what is none is told with the option's name.
+pub fn number<T: FromStr>(option: &str, arguments: &mut lexopt::Parser) -> Result<T, Failure>
+where
+    T::Err: fmt::Display,
+{
+    let value = arguments.value()?.string()?;
+    value.parse().map_err(|error| {
+        let need = "has to be a whole number from 0 on";
+        BadUsage::because(format!("{option} is `{value}`, and {need}: {error}"))
+    })
+}
+
+/// Why a request failed: what a chain of errors ends with, "connection refused", say.
+///
+/// A link that this build cannot follow comes with the remedy.
+pub fn why_not(url: &Url, error: &dyn Error) -> String {
+    if url.scheme() == "https" && !cfg!(feature = "https") {
+        return "https needs a build with `--features https`".to_owned();
+    }
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 /// Runs a program: `--help` prints the usage, an error becomes one line and an exit code.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use reqwest::{Client, StatusCode, Url};
 use trine::{TaskIterator, concurrent};
-use trine_programs::{BadUsage, Failure, progress};
+use trine_programs::{BadUsage, Failure, progress, why_not};
 
 const USAGE: &str = "\
 linkcheck: the status of every link of a page or a sitemap
@@ -49,11 +49,14 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         }
     }
     let page = page.ok_or_else(|| BadUsage::because("which page?"))?;
-    let page = Url::parse(&page)
-        .map_err(|error| BadUsage::because(format!("`{page}` is no URL: {error}")))?;
+    let page = Url::parse(&page).map_err(|error| {
+        BadUsage::because(format!("`{page}` is no URL like http://127.0.0.1/: {error}"))
+    })?;
 
     let client = Client::new();
-    let text = download(client.clone(), page.clone()).join()??;
+    let text = download(client.clone(), page.clone())
+        .join()?
+        .map_err(|error| format!("cannot read {page}: {}", why_not(&page, &error)))?;
     let links = links_of(&page, &text);
     // `limit` holds for the function; `buffered` keeps as many tasks waiting as running.
     let tasks = links.iter().map(|link| check(client.clone(), link.clone()));
@@ -61,8 +64,8 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     for (link, result) in links.iter().zip(progress(links.len()).wrap_iter(tasks.buffered(32))) {
         let (good, status) = match result {
             Ok(Ok(status)) => (status.is_success(), status.to_string()),
-            Ok(Err(error)) => (false, innermost(&error)),
-            Err(error) => (false, innermost(&error)),
+            Ok(Err(error)) => (false, why_not(link, &error)),
+            Err(error) => (false, error.to_string()),
         };
         if !good {
             broken += 1;
@@ -73,15 +76,6 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     println!("{} links, {broken} broken", links.len());
     if broken > 0 { Err(format!("{broken} broken links in {page}").into()) } else { Ok(()) }
-}
-
-/// What a chain of errors ends with: "connection refused", say.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// The targets of all `href` and `src` of a page, or all `<loc>` of a sitemap; each once.

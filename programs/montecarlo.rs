@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use lexopt::prelude::*;
 use trine::{Task, TaskIterator, concurrent};
-use trine_programs::{BadUsage, Failure, progress};
+use trine_programs::{BadUsage, Failure, number, progress};
 
 const USAGE: &str = "\
 montecarlo: pi by throwing darts, on threads, in processes or async
@@ -58,9 +58,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("mode") => mode = arguments.value()?.string()?,
-            Long("tasks") => tasks = arguments.value()?.parse()?,
-            Long("darts") => darts = arguments.value()?.parse()?,
-            Long("seed") => seed = arguments.value()?.parse()?,
+            Long("tasks") => tasks = number("--tasks", &mut arguments)?,
+            Long("darts") => darts = number("--darts", &mut arguments)?,
+            Long("seed") => seed = number("--seed", &mut arguments)?,
             other => return Err(other.unexpected().into()),
         }
     }
@@ -71,12 +71,14 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         _ => return Err(BadUsage::because(format!("no mode `{mode}`: threads, process or async"))),
     };
     if tasks == 0 || darts == 0 {
-        return Err(BadUsage::because("without darts there is no pi"));
+        return Err(BadUsage::because(
+            "without darts there is no pi: --tasks and --darts from 1 on",
+        ));
     }
     let seeds = || (0..tasks as u64).map(|task| seed ^ (task << 32));
 
     let began = Instant::now();
-    let in_sequence: u64 = seeds().map(|seed| throw(seed, darts)).sum();
+    let in_sequence: u64 = progress(tasks).wrap_iter(seeds()).map(|seed| throw(seed, darts)).sum();
     let time_in_sequence = began.elapsed();
 
     let began = Instant::now();

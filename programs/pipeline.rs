@@ -11,7 +11,7 @@ use lexopt::prelude::*;
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use trine::{TaskIterator, concurrent};
-use trine_programs::{BadUsage, Failure, progress};
+use trine_programs::{BadUsage, Failure, progress, why_not};
 
 const USAGE: &str = "\
 pipeline: which pages have which words
@@ -20,7 +20,7 @@ Usage: pipeline [--find WORD] URL...
 
   --find WORD  list the pages that have this word (default: list the words of most pages)
 
-https needs a build with `--features https`.";
+Exits with 1 if a page is missing. https needs a build with `--features https`.";
 
 /// The pages that have a word.
 type Index = BTreeMap<String, BTreeSet<String>>;
@@ -35,7 +35,7 @@ struct Page {
 #[concurrent(async, limit = 16, timeout = 10s, retries = 2, backoff = 100ms)]
 async fn download(client: Client, url: Url) -> Result<Page, String> {
     let get = async { client.get(url.clone()).send().await?.error_for_status()?.text().await };
-    let text = get.await.map_err(|error: reqwest::Error| error.to_string())?;
+    let text = get.await.map_err(|error: reqwest::Error| why_not(&url, &error))?;
     Ok(Page { url: url.into(), text })
 }
 
@@ -81,9 +81,8 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             Long("find") => find = Some(arguments.value()?.string()?),
             Value(value) => {
                 let url = value.string()?;
-                urls.push(
-                    Url::parse(&url).map_err(|e| BadUsage::because(format!("`{url}`: {e}")))?,
-                );
+                let no_url = |error| format!("`{url}` is no URL like http://127.0.0.1/: {error}");
+                urls.push(Url::parse(&url).map_err(|error| BadUsage::because(no_url(error)))?);
             }
             other => return Err(other.unexpected().into()),
         }
@@ -98,17 +97,24 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         let all = Arc::clone(&all);
         download(client.clone(), url.clone()).then(parse).then(|words| index(words, all))
     });
+    let mut failed = 0;
     for (url, result) in urls.iter().zip(progress(urls.len()).wrap_iter(tasks.buffered(32))) {
-        match result {
-            Ok(None) => {}
-            Ok(Some(error)) => eprintln!("{url}: {error}"),
-            Err(error) => eprintln!("{url}: {error}"),
+        let failure = match result {
+            Ok(failure) => failure,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(failure) = failure {
+            eprintln!("{url}: {failure}");
+            failed += 1;
         }
     }
 
     let all = all.lock().unwrap_or_else(PoisonError::into_inner);
     print_index(&all, find.as_deref());
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        _ => Err(format!("{failed} of {} pages are not in the index", urls.len()).into()),
+    }
 }
 
 fn print_index(index: &Index, find: Option<&str>) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lexopt::prelude::*;
 use rayon::slice::ParallelSliceMut;
 use trine::concurrent;
-use trine_programs::{BadUsage, Failure};
+use trine_programs::{BadUsage, Failure, number};
 
 const USAGE: &str = "\
 sort: quicksort on all cores, with trine and with rayon
@@ -20,10 +20,13 @@ Usage: sort [--out SORTED] FILE
        sort [--numbers N]
 
   --out SORTED  where the sorted lines of the file go (default: nowhere)
-  --numbers N   sort so many random numbers instead (default: 2000000)";
+  --numbers N   sort so many random numbers instead, up to 200000000 (default: 2000000)";
 
 /// From here on the standard library's sort is faster than cutting further.
 const SMALL: usize = 4096;
+
+/// Numbers at a time; there are four copies of them, of 8 bytes each.
+const MOST: usize = 200_000_000;
 
 fn with_join<T: Ord + Send>(items: &mut [T]) {
     if items.len() <= SMALL {
@@ -93,7 +96,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("out") => out = Some(arguments.value()?),
-            Long("numbers") => numbers = Some(arguments.value()?.parse()?),
+            Long("numbers") => numbers = Some(number("--numbers", &mut arguments)?),
             Value(value) if file.is_none() => file = Some(value),
             other => return Err(other.unexpected().into()),
         }
@@ -102,7 +105,13 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         if out.is_some() {
             return Err(BadUsage::because("--out is for the lines of a file: which file?"));
         }
-        compare(&random(numbers.unwrap_or(2_000_000)));
+        let numbers = numbers.unwrap_or(2_000_000);
+        if numbers > MOST {
+            return Err(BadUsage::because(format!(
+                "--numbers is {numbers}, and may be up to {MOST}"
+            )));
+        }
+        compare(&random(numbers));
         return Ok(());
     };
     if numbers.is_some() {

@@ -69,10 +69,10 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    let (mut file, mut target) = (None, f64::NEG_INFINITY);
+    let (mut file, mut target) = (None, None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long("target") => target = arguments.value()?.parse()?,
+            Long("target") => target = Some(read_target(&arguments.value()?.string()?)?),
             Value(value) if file.is_none() => file = Some(value),
             other => return Err(other.unexpected().into()),
         }
@@ -96,7 +96,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         if error < best.map_or(f64::INFINITY, |(_, error)| error) {
             best = Some((settings, error));
         }
-        if error <= target {
+        if target.is_some_and(|target| error <= target) {
             break; // The loop held the iterator: with it go the trainings in flight.
         }
     }
@@ -104,8 +104,15 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let (settings, error) = best.ok_or("no settings led anywhere")?;
     let Settings { rate, momentum, decay } = settings;
     println!("best: rate {rate}, momentum {momentum}, decay {decay}: error {error:.4}");
-    println!("{tried} of {} settings tried, the others cancelled or not started", grid.len());
+    let rest = if tried < grid.len() { ", the others cancelled or not started" } else { "" };
+    println!("{tried} of {} settings tried{rest}", grid.len());
     Ok(())
+}
+
+fn read_target(text: &str) -> Result<f64, Failure> {
+    text.parse().ok().filter(|target| *target >= 0.0).ok_or_else(|| {
+        BadUsage::because(format!("--target is `{text}`, and has to be a number from 0 on"))
+    })
 }
 
 fn grid() -> Vec<Settings> {
@@ -123,12 +130,16 @@ fn grid() -> Vec<Settings> {
 fn read_table(text: &str) -> Result<Table, String> {
     let mut rows: Vec<Vec<f64>> = Vec::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        let row: Result<Vec<f64>, _> = line.split(',').map(|cell| cell.trim().parse()).collect();
+        let cells = line.split(',').map(str::trim);
+        let row: Result<Vec<f64>, _> = cells.map(|cell| cell.parse().map_err(|_| cell)).collect();
         match row {
             Ok(row) if rows.first().is_none_or(|first| first.len() == row.len()) => rows.push(row),
-            Ok(row) => return Err(format!("line {number} has {} columns", row.len())),
+            Ok(row) => {
+                let (first, this) = (rows[0].len(), row.len());
+                return Err(format!("line {number} has {this} columns, the first has {first}"));
+            }
             Err(_) if number == 1 => {}
-            Err(error) => return Err(format!("line {number}: {error}")),
+            Err(cell) => return Err(format!("line {number}: `{cell}` is no number")),
         }
     }
     if rows.len() < 10 || rows[0].len() < 2 {

@@ -11,7 +11,7 @@ use image::imageops::overlay;
 use image::{Rgb, RgbImage};
 use lexopt::prelude::*;
 use trine::{TaskIterator, concurrent};
-use trine_programs::{BadUsage, Failure, progress};
+use trine_programs::{BadUsage, Failure, number, progress};
 
 const USAGE: &str = "\
 thumbnails: a folder of pictures becomes thumbnails and a contact sheet
@@ -21,7 +21,7 @@ Usage: thumbnails [--size PIXELS] [--out FOLDER] FOLDER
   --size PIXELS  the longer side of a thumbnail, 16 to 1024 (default: 128)
   --out FOLDER   where they go (default: `thumbnails` in the folder of pictures)
 
-Reads .png, .jpg and .jpeg. Broken pictures are told and left out.";
+Reads .png, .jpg and .jpeg. Broken pictures are told and left out. Exits with 1 if all are broken.";
 
 /// Makes one thumbnail, saves it and returns it for the contact sheet.
 #[concurrent(threads)]
@@ -40,7 +40,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let (mut folder, mut out, mut size) = (None, None, 128);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long("size") => size = arguments.value()?.parse()?,
+            Long("size") => size = number("--size", &mut arguments)?,
             Long("out") => out = Some(PathBuf::from(arguments.value()?)),
             Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
             other => return Err(other.unexpected().into()),
@@ -67,9 +67,10 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     let broken = pictures.len() - thumbnails.len();
     println!("{} thumbnails in {}, {broken} broken", thumbnails.len(), out.display());
-    if !thumbnails.is_empty() {
-        contact_sheet(&thumbnails, size).save(out.join("contact-sheet.png"))?;
+    if thumbnails.is_empty() {
+        return Err(format!("no picture in {} is whole", folder.display()).into());
     }
+    contact_sheet(&thumbnails, size).save(out.join("contact-sheet.png"))?;
     Ok(())
 }
 

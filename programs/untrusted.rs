@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use serde::{Deserialize, Serialize};
 use trine::{ErrorKind, TaskIterator, concurrent};
 use trine_programs::{BadUsage, Failure, progress};
 
@@ -20,12 +21,27 @@ Usage: untrusted FILE...
 
 A file is a template: lines of `name = text`. `$name` stands for the text of that name, `[…]` is a
 group, and the text of `main` is the document. The report says of each file what became of it:
-ok, refused, crashed, hung or too big.";
+ok, refused, unread, crashed, hung or too big. What the parser itself says when it dies is on
+standard error. Exits with 1 if a file cannot be read.";
 
-/// Parses a file and counts the words of its document.
+/// Why a file has no count.
+#[derive(Serialize, Deserialize)]
+enum Failed {
+    /// There is no such file, or it cannot be read.
+    Unread(String),
+    /// It is no good template.
+    Refused(String),
+}
+
+/// Reads a file and counts the words of its document.
 #[concurrent(process, timeout = 2s, memory = 64MiB)]
-fn parse(file: PathBuf) -> Result<usize, String> {
-    let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+fn parse(file: PathBuf) -> Result<usize, Failed> {
+    let text = fs::read(&file).map_err(|error| Failed::Unread(error.to_string()))?;
+    let text = str::from_utf8(&text).map_err(|error| Failed::Refused(error.to_string()))?;
+    words(text).map_err(Failed::Refused)
+}
+
+fn words(text: &str) -> Result<usize, String> {
     let mut definitions = HashMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let (name, value) = line.split_once('=').ok_or_else(|| format!("no `=` in `{line}`"))?;
@@ -74,16 +90,24 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         return Err(BadUsage::because("which files?"));
     }
     let width = files.iter().map(|file| file.as_os_str().len()).max().unwrap_or_default();
+    let mut unread = 0;
     let results = files.iter().cloned().map(parse).buffered(16);
     for (file, result) in files.iter().zip(progress(files.len()).wrap_iter(results)) {
         let (verdict, detail) = match result {
             Ok(Ok(words)) => ("ok", format!("{words} words")),
-            Ok(Err(refusal)) => ("refused", refusal),
+            Ok(Err(Failed::Refused(why))) => ("refused", why),
+            Ok(Err(Failed::Unread(why))) => {
+                unread += 1;
+                ("unread", why)
+            }
             Err(error) => (verdict(error.kind()), error.to_string()),
         };
         println!("{:width$}  {verdict:8}  {detail}", file.display());
     }
-    Ok(())
+    match unread {
+        0 => Ok(()),
+        _ => Err(format!("{unread} of {} files cannot be read", files.len()).into()),
+    }
 }
 
 fn verdict(kind: &ErrorKind) -> &'static str {

@@ -6,17 +6,18 @@
 //! its calls stay as they are.
 //!
 //! ```
-//! use std::{fs, io, path::PathBuf};
+//! use std::{fs, path::PathBuf};
 //! use trine::{concurrent, gather};
 //!
 //! #[concurrent(threads)] // or: process
-//! fn word_count(path: PathBuf) -> io::Result<usize> {
-//!     Ok(fs::read_to_string(path)?.split_whitespace().count())
+//! fn word_count(path: PathBuf) -> Result<usize, String> {
+//!     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+//!     Ok(text.split_whitespace().count())
 //! }
 //!
 //! let a = word_count("a.txt".into()); // starts now
 //! let b = word_count("b.txt".into()); // starts now
-//! let (a, b) = (a.join()?, b.join()?); // Result<T, trine::Error>, T = io::Result<usize>
+//! let (a, b) = (a.join()?, b.join()?); // Result<T, trine::Error>, T = Result<usize, String>
 //! # assert!(a.is_err() && b.is_err());
 //!
 //! let paths = ["c.txt", "d.txt"].map(PathBuf::from);

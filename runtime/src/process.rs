@@ -12,8 +12,11 @@
 //! that could be run; there each call is an error that says so.
 //!
 //! # What crosses
-//! * Arguments and results are encoded by serde: `Serialize` and `Deserialize` both. Arguments may
-//!   be references (`&str`, `&[T]`, `&T`); they are encoded at the call.
+//! * Arguments and results are encoded by serde: `Serialize` and `Deserialize` both, which types of
+//!   your own derive (`serde = { version = "1", features = ["derive"] }`). Arguments may be
+//!   references (`&str`, `&[T]`, `&T`); they are encoded at the call.
+//! * `std::io::Error`, `ParseIntError`, `Box<dyn Error>` and most errors of libraries are not known
+//!   to serde: return their text, `Result<T, String>`, or an error of your own that derives both.
 //! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, go in one piece, at the speed of
 //!   memory. [`Shared`] slices are not copied at all.
 //! * The encoding does not describe itself, so `#[serde(untagged)]`, `flatten`, internally tagged

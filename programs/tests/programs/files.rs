@@ -44,6 +44,11 @@ fn thumbnails_says_what_is_wrong() {
     let none = run(THUMBNAILS, &["/no/such/folder"]);
     assert_eq!((none.code, none.out.as_str()), (1, ""));
     assert!(none.err.starts_with("thumbnails: cannot read /no/such/folder: "), "{none:?}");
+    let folder = folder("thumbnails_broken");
+    fs::write(folder.join("text.png"), "no picture").expect("saved");
+    let broken = run(THUMBNAILS, &[&folder.to_string_lossy()]);
+    assert_eq!(broken.code, 1, "{broken:?}");
+    assert!(broken.err.starts_with("thumbnails: no picture in "), "{broken:?}");
     let size = run(THUMBNAILS, &["--size", "7", "."]);
     assert_eq!(size.code, 2);
     assert!(size.err.contains("--size is 7"), "{size:?}");
@@ -83,6 +88,29 @@ fn untrusted_survives_every_file() {
     assert_eq!(rows.len(), verdicts.len(), "{ran:?}");
     for ((row, path), verdict) in rows.iter().zip(&paths).zip(verdicts) {
         assert!(row.starts_with(path.as_str()) && row.contains(verdict), "{row} / {verdict}");
+    }
+}
+
+#[test]
+fn untrusted_tells_what_it_cannot_read() {
+    let ran = run(UNTRUSTED, &["/no/such/file"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.starts_with("/no/such/file  unread    "), "{ran:?}");
+    assert_eq!(ran.err, "untrusted: 1 of 1 files cannot be read\n");
+}
+
+#[test]
+fn a_wrong_number_is_told_with_its_option() {
+    let wrong = [
+        (THUMBNAILS, "--size", "big"),
+        (MONTECARLO, "--tasks", "-3"),
+        (SWEEP, "--target", "-1"),
+        (SORT, "--numbers", "99999999999999"),
+    ];
+    for (program, option, value) in wrong {
+        let ran = run(program, &[option, value]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains(option) && ran.err.contains(value), "{ran:?}");
     }
 }
 
@@ -140,7 +168,7 @@ fn sweep_says_which_line_is_wrong() {
     fs::write(&file, plane() + "1,2,three\n").expect("saved");
     let ran = run(SWEEP, &[&file.to_string_lossy()]);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("broken.csv: line 42: "), "{ran:?}");
+    assert!(ran.err.contains("broken.csv: line 42: `three` is no number"), "{ran:?}");
 }
 
 #[test]

@@ -15,6 +15,20 @@ fn manners() {
     assert!(nonsense.err.contains("`not a url` is no URL"), "{nonsense:?}");
 }
 
+#[test]
+fn a_page_that_cannot_be_read_is_told_with_its_cause() {
+    let refusing = refusing_address();
+    let page = run(LINKCHECK, &[&refusing]);
+    assert_eq!(page.code, 1, "{page:?}");
+    assert!(page.err.starts_with(&format!("linkcheck: cannot read {refusing}: ")), "{page:?}");
+    assert!(page.err.contains("refused"), "{page:?}");
+    if !cfg!(feature = "https") {
+        let page = run(PIPELINE, &["https://127.0.0.1/"]);
+        assert_eq!(page.code, 1, "{page:?}");
+        assert!(page.err.contains("https needs a build with `--features https`"), "{page:?}");
+    }
+}
+
 /// A server that nobody runs any more.
 fn refusing_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
@@ -77,7 +91,8 @@ fn pipeline_indexes_what_it_can_get() {
     let [pears, plums, nothing] = &urls;
 
     let ran = run(PIPELINE, &[pears, plums, nothing]);
-    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.ends_with("pipeline: 1 of 3 pages are not in the index\n"), "{ran:?}");
     assert_eq!(ran.out, "     2  and\n     2  plums\n     1  more\n     1  pears\n");
     assert!(ran.err.contains(nothing.as_str()) && ran.err.contains("404"), "{ran:?}");
 
