@@ -225,6 +225,13 @@ impl Machine {
         calls.cancelled.contains(&id)
     }
 
+    /// The broker has lost what it had of all calls, which their callers have given up.
+    pub(super) fn lose_all(&self) {
+        let hosted: Vec<_> =
+            self.calls().held.values().filter_map(|held| held.hosted.clone()).collect();
+        hosted.iter().for_each(Hosted::cancel);
+    }
+
     /// Tells the broker of all calls that are in hand, as long as this process lives.
     pub(super) async fn report(self: Arc<Self>) {
         let mut ticks = interval(PROGRESS);

@@ -48,6 +48,7 @@ impl Queues {
     pub(super) async fn serve(mut self, mut news_of_queues: Subscriber) {
         let machine = Arc::clone(&self.machine);
         let mut gaps = machine.broker.gaps.clone();
+        let mut began = machine.broker.began().await;
         let mut inbox = machine.broker.subscribe(format!("{}.*", self.inbox)).await;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,7 +67,12 @@ impl Queues {
                     }
                     // What was asked before may be forgotten there, and all else too.
                     machine.broker.make_streams().await;
-                    self.queues.iter_mut().for_each(|queue| queue.asked = 0);
+                    if let Some(now) = machine.broker.began().await
+                        && began.replace(now).is_some_and(|before| before != now)
+                    {
+                        machine.lose_all();
+                    }
+                    self.queues.clear();
                     self.find_queues().await;
                 }
                 // The first time at once.
