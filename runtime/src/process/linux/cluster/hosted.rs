@@ -13,7 +13,7 @@ use super::super::pool::{self, Pool};
 use super::super::shared;
 use super::envelope::{Fault, Parts, Task};
 use crate::cell::{Claim, JobCell};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::timer::Alarm;
 
@@ -56,6 +56,11 @@ impl Hosted {
     /// Takes it back, or kills the worker that runs it.
     pub(super) fn cancel(self: &Arc<Self>) {
         self.stop(Error::cancelled(self.function().name()));
+    }
+
+    /// The same, where nobody is left who could be told the end.
+    pub(super) fn lose(self: &Arc<Self>) {
+        self.stop(Error::new(self.function().name(), ErrorKind::WorkerLost));
     }
 
     fn stop(self: &Arc<Self>, why: Error) {

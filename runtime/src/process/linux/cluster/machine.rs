@@ -229,7 +229,7 @@ impl Machine {
     pub(super) fn lose_all(&self) {
         let hosted: Vec<_> =
             self.calls().held.values().filter_map(|held| held.hosted.clone()).collect();
-        hosted.iter().for_each(Hosted::cancel);
+        hosted.iter().for_each(Hosted::lose);
     }
 
     /// Tells the broker of all calls that are in hand, as long as this process lives.
