@@ -150,25 +150,35 @@ fn sample_shared(numbers: trine::process::Shared<[f64]>) -> f64 {
 }
 
 /// As many values, which the workers map. They are put there once, as such values are.
+/// A slice is shared to be used more than once.
+const SHARED: u64 = 10;
+
 pub(crate) fn shared() -> Row {
     let pool = procspawn_pool();
     let numbers: Rc<Vec<f64>> = Rc::new((0..NUMBERS).map(|number| number as f64).collect());
     let expected = sample(&numbers);
     let ours: trine::process::Shared<[f64]> = numbers.iter().copied().collect();
     let (copied, theirs) = (Rc::clone(&numbers), numbers);
-    let row = Row::new("9", "`process` task with a `Shared<[f64]>` of 8 MB, sampled")
+    let row = Row::new("9", "10 `process` tasks with a `Shared<[f64]>` of 8 MB, in turn, sampled")
+        .operations(SHARED)
         .rounds(9)
         .contestant("trine process", move || {
-            assert_eq!(sample_shared(ours.clone()).join().expect("no task fails"), expected);
+            for _ in 0..SHARED {
+                assert_eq!(sample_shared(ours.clone()).join().expect("no task fails"), expected);
+            }
         })
-        .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
+        .contestant("memcpy", move || {
+            (0..SHARED).for_each(|_| drop(std::hint::black_box(Vec::clone(&copied))));
+        })
         .contestant("procspawn pool", move || {
-            let numbers = Vec::clone(&theirs);
-            let task = procspawn::spawn!(in pool, (numbers) || sample(&numbers));
-            assert_eq!(task.join().unwrap(), expected);
+            for _ in 0..SHARED {
+                let numbers = Vec::clone(&theirs);
+                let task = procspawn::spawn!(in pool, (numbers) || sample(&numbers));
+                assert_eq!(task.join().unwrap(), expected);
+            }
         })
         .goal(Goal::Time("procspawn pool", 0.01));
-    python::add(row, "large", 1)
+    python::add(row, "large", SHARED)
 }
 
 /// A child's first call, counted from before the engine has done anything.
