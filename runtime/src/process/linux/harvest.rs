@@ -79,7 +79,7 @@ pub(super) fn leave<'a>(link: &'a Link, mut inbox: MutexGuard<'a, Inbox>) {
         if !link.was_knocked() && !link.channel.has_replies(head) || link.is_doomed() {
             return;
         }
-        // By a knock, since the one that was just taken note of is then passed on to whoever has it.
+        // By a knock, since the one just heard is then passed on to whoever has it.
         match link.knock() {
             Some(again) => inbox = again,
             None => return,
