@@ -24,6 +24,8 @@ pub(crate) fn play(name: &str) -> bool {
         "places" => places,
         "one" => one,
         "two" => two,
+        "configured" => configured,
+        "serves" => serves,
         "at-once" => at_once,
         "many" => many,
         "held" => hold,
@@ -107,6 +109,24 @@ fn two() {
     tell(double(1).join().unwrap());
     std::io::stdin().read_line(&mut String::new()).unwrap();
     tell(double(2).join().unwrap());
+}
+
+/// The same settings, from code.
+fn config() -> trine::Config {
+    let address = std::env::var("ADDRESS").unwrap();
+    trine::Config::new().cluster(address).cluster_key(super::world::KEY)
+}
+
+fn configured() {
+    let options = trine::cluster::ConnectOptions::new().name("a caller of the tests");
+    config().cluster_wait(Duration::from_secs(20)).cluster_options(options).apply().unwrap();
+    tell(machine().join().unwrap());
+}
+
+fn serves() {
+    config().apply().unwrap();
+    trine::cluster::serve(std::num::NonZeroUsize::MIN).unwrap();
+    tell("served");
 }
 
 fn at_once() {

@@ -1,7 +1,7 @@
 //! Calls that go out and come back, and what they say when they cannot.
 
 use super::functions::notes;
-use super::world::{World, wait_until};
+use super::world::{Process, World, wait_until};
 
 pub(crate) const CHECKS: &[super::Check] = &[
     ("values cross to another machine", || well("values", "")),
@@ -13,6 +13,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine may come late", late_machine),
     ("two callers get their own answers", two_callers),
     ("a limit holds over all machines", limit),
+    ("all of it can be set from code", set_from_code),
     ("what is cancelled is killed or never runs", cancelled),
 ];
 
@@ -99,6 +100,20 @@ fn limit() {
     let most = callers.map(|caller| caller.rest().trim().parse::<usize>().unwrap());
     // Two at once, and never three, though six could.
     assert_eq!(most.iter().max(), Some(&2), "{most:?}");
+}
+
+fn set_from_code() {
+    let world = World::new();
+    let part = |name: &str| {
+        let mut command = world.part(name);
+        command.env("ADDRESS", world.address());
+        command.env_remove("TRINE_CLUSTER").env_remove("TRINE_CLUSTER_KEY");
+        Process(command.spawn().unwrap())
+    };
+    let machine = part("serves");
+    assert_eq!(part("configured").rest(), format!("{}\n", machine.id()));
+    machine.signal(libc::SIGTERM);
+    assert_eq!(machine.rest(), "served\n");
 }
 
 fn cancelled() {

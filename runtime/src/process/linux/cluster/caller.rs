@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use super::super::call::Job;
-use super::broker::{Broker, Heard, KEEP_ANSWERS, LOST_AFTER};
+use super::broker::{Broker, Heard, KEEP_ANSWERS, KEEP_TASKS, LOST_AFTER};
 use super::envelope::{Fault, Value};
 use super::remote::Remote;
 use super::settings::Settings;
@@ -173,6 +173,7 @@ impl Caller {
             sleep(TICK).await;
             if self.is_quiet(QUIET) {
                 if self.somebody_is_there(broker).await {
+                    self.give_up_old();
                     sleep(QUIET).await;
                 } else {
                     self.give_up(Some(broker), &nobody(&self.address, self.wait), TICK);
@@ -195,8 +196,10 @@ impl Caller {
 
     /// Fails the calls that have waited long enough for anybody, and no less than `least`.
     fn give_up(&self, broker: Option<&Broker>, why: &str, least: Duration) {
-        let mut books = self.books();
-        let last = books.heard.max(books.alive);
+        let last = {
+            let books = self.books();
+            books.heard.max(books.alive)
+        };
         let connected = broker.is_some_and(Broker::is_connected);
         let overdue = |sent: &Sent| {
             let least = match sent.claimed {
@@ -208,18 +211,25 @@ impl Caller {
             let last = last.map_or(sent.since, |last| last.max(sent.since));
             last.elapsed() >= self.wait.max(least)
         };
-        let numbers: Vec<u64> = books
-            .calls
-            .iter()
-            .filter(|(_, sent)| overdue(sent))
-            .map(|(number, _)| *number)
-            .collect();
-        let given_up: Vec<_> = numbers
+        self.fail_all(overdue, why);
+    }
+
+    /// Fails the calls that the broker keeps no longer, in a queue that is too long.
+    fn give_up_old(&self) {
+        let is_old = |sent: &Sent| !sent.claimed && sent.since.elapsed() > KEEP_TASKS;
+        self.fail_all(is_old, "it waited for a machine longer than the broker keeps it");
+    }
+
+    fn fail_all(&self, which: impl Fn(&Sent) -> bool, why: &str) {
+        let mut books = self.books();
+        let numbers: Vec<u64> =
+            books.calls.iter().filter(|(_, sent)| which(sent)).map(|(number, _)| *number).collect();
+        let failed: Vec<_> = numbers
             .into_iter()
             .filter_map(|number| Some((number, books.take_out(number)?)))
             .collect();
         drop(books);
-        for (number, sent) in given_up {
+        for (number, sent) in failed {
             self.fail(number, sent, why);
         }
     }
