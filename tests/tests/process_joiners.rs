@@ -11,20 +11,29 @@ fn double(number: u32) -> u32 {
     number * 2
 }
 
-/// One worker: both replies come through the same ring, and nobody else comes by who would take
+/// One worker: all replies come through the same ring, and nobody else comes by who would take
 /// what is left there.
 #[test]
-fn an_awaited_call_is_told_when_a_join_comes_in_between() {
+fn an_awaited_call_is_told_when_joins_come_in_between() {
     trine::Config::new().processes(1).apply().unwrap();
-    let round = Barrier::new(2);
+    rounds(1, 20_000);
+    rounds(2, 20_000);
+}
+
+/// In each round that many threads join a call, while this one awaits another.
+fn rounds(joiners: usize, count: u32) {
+    let round = &Barrier::new(joiners + 1);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in 0..20_000 {
-                round.wait();
-                assert_eq!(double(number).join().unwrap(), number * 2);
-            }
-        });
-        for number in 0..20_000 {
+        for joiner in 0..joiners as u32 {
+            scope.spawn(move || {
+                for number in 0..count {
+                    round.wait();
+                    (0..number % 3 * joiner).for_each(|_| thread::yield_now());
+                    assert_eq!(double(number).join().unwrap(), number * 2);
+                }
+            });
+        }
+        for number in 0..count {
             round.wait();
             (0..number % 5).for_each(|_| thread::yield_now());
             assert_eq!(trine::block_on(double(number)).unwrap(), number * 2);
