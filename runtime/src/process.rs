@@ -83,28 +83,36 @@ use crate::function::Function;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod call;
+#[cfg(target_os = "linux")]
+mod channel;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(target_os = "linux")]
-mod linux;
+mod launch;
+#[cfg(target_os = "linux")]
+pub(crate) mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) mod pool;
+#[cfg(target_os = "linux")]
+mod spin;
+#[cfg(target_os = "linux")]
+pub(crate) mod value;
+#[cfg(target_os = "linux")]
+mod worker;
 
 #[cfg(not(target_os = "linux"))]
 use self::elsewhere as engine;
 #[cfg(target_os = "linux")]
-use self::linux as engine;
+use self::launch as engine;
 
 #[cfg(target_os = "linux")]
-pub use self::linux::shared::Shared;
+pub use self::value::shared::Shared;
 pub use crate::cross::process::Owned;
-
-#[cfg(all(fuzzing, target_os = "linux"))]
-#[doc(hidden)]
-pub use self::linux::fuzzing;
-
-#[cfg(feature = "cluster")]
-pub(crate) fn serve(processes: std::num::NonZeroUsize) -> std::io::Result<()> {
-    engine::serve(processes)
-}
 
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///

@@ -17,7 +17,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("cross", &["process"]),
     ("expansion", &[]),
-    ("cluster", &["process"]),
     ("guide", &[]),
     ("limit", &[]),
     ("function", &["limit"]),
@@ -35,10 +34,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("threads", ENGINE),
     ("process", ENGINE),
     ("asynchronous", ENGINE),
+    ("cluster", CLUSTER),
 ];
 
 const ENGINE: &[&str] = &[
     "cell",
+    "cluster",
     "config",
     "cross",
     "current",
@@ -55,6 +56,9 @@ const ENGINE: &[&str] = &[
     "timer",
     "wait",
 ];
+
+const CLUSTER: &[&str] =
+    &["cell", "config", "error", "function", "panic", "process", "sequential", "task", "timer"];
 
 /// Where `unsafe` may be, beside the engines' own files: each with a SAFETY sentence per block.
 const UNSAFE: &[&str] =

@@ -6,7 +6,7 @@ use crate::function::Function;
 use crate::sequential;
 use crate::task::Task;
 
-pub(super) fn spawn<A, B, T>(function: &'static Function, _: A, _: fn(B) -> T) -> Task<T>
+pub(crate) fn spawn<A, B, T>(function: &'static Function, _: A, _: fn(B) -> T) -> Task<T>
 where
     A: Arguments<B>,
     T: Output + 'static,
@@ -17,11 +17,11 @@ where
 }
 
 #[cfg(feature = "cluster")]
-pub(super) fn serve(_: std::num::NonZeroUsize) -> std::io::Result<()> {
+pub(crate) fn serve(_: std::num::NonZeroUsize) -> std::io::Result<()> {
     Err(std::io::Error::other("worker processes need Linux, so far"))
 }
 
-pub(super) fn spawn_retrying<A, B, T>(
+pub(crate) fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,

@@ -12,24 +12,24 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
-use super::memory::failed;
+use crate::process::linux::memory::failed;
 
-pub(super) const BELL: u8 = b'!';
+pub(crate) const BELL: u8 = b'!';
 const FILES: u8 = b'F';
 
 /// The most files that one packet brings.
-pub(super) const FILES_MAX: usize = 16;
+pub(crate) const FILES_MAX: usize = 16;
 const PACKET_MAX: usize = 128;
 
 /// A pair of connected ends, neither of which is inherited by chance.
-pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = SocketType::SEQPACKET;
     rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
         .map_err(|error| failed("socketpair", error))
 }
 
 /// Sends a packet, with files.
-pub(super) fn send(
+pub(crate) fn send(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
     files: &[BorrowedFd<'_>],
@@ -48,7 +48,7 @@ pub(super) fn send(
 }
 
 /// Sends files, as many as there are.
-pub(super) fn send_files(
+pub(crate) fn send_files(
     socket: BorrowedFd<'_>,
     files: &[BorrowedFd<'_>],
     flags: SendFlags,
@@ -57,19 +57,19 @@ pub(super) fn send_files(
 }
 
 /// Says that there are replies. If the socket is full the other has enough to wake it.
-pub(super) fn ring(socket: BorrowedFd<'_>) {
+pub(crate) fn ring(socket: BorrowedFd<'_>) {
     let _ = send(socket, &[BELL], &[], SendFlags::DONTWAIT);
 }
 
 /// What came.
-pub(super) enum Packet {
+pub(crate) enum Packet {
     Bell,
     Files(Vec<OwnedFd>),
     /// The other end is closed.
     End,
 }
 
-pub(super) fn receive(socket: BorrowedFd<'_>, flags: RecvFlags) -> io::Result<Packet> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, flags: RecvFlags) -> io::Result<Packet> {
     let mut bytes = [0; PACKET_MAX];
     let (length, files) = receive_into(socket, &mut bytes, flags)?;
     Ok(match (length, bytes[0]) {
@@ -79,7 +79,7 @@ pub(super) fn receive(socket: BorrowedFd<'_>, flags: RecvFlags) -> io::Result<Pa
     })
 }
 
-pub(super) fn receive_into(
+pub(crate) fn receive_into(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     flags: RecvFlags,

@@ -11,7 +11,7 @@ extern "C" fn in_child() {
 }
 
 /// Begins to watch.
-pub(super) fn watch() {
+pub(crate) fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the handler stores to an atomic and does nothing else.
@@ -20,18 +20,18 @@ pub(super) fn watch() {
 }
 
 /// This process serves calls.
-pub(super) fn watch_worker() {
+pub(crate) fn watch_worker() {
     watch();
     IS_WORKER.store(true, Ordering::Relaxed);
 }
 
 /// Whether this process was forked from one that watches.
-pub(super) fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     IS_CHILD.load(Ordering::Relaxed)
 }
 
 /// Where a body returns in a child that it forked, the child ends: its parent serves.
-pub(super) fn end_child() {
+pub(crate) fn end_child() {
     if is_child() && IS_WORKER.load(Ordering::Relaxed) {
         // SAFETY: ends the process without the handlers of the parent it was copied from.
         unsafe { libc::_exit(0) }

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::startup;
+use crate::process::linux::startup;
 
 /// The code of the main executable.
 #[derive(Debug, Default)]
@@ -55,23 +55,23 @@ unsafe extern "C" fn look_at_first(
 }
 
 /// Whether the address lies in the code of the main executable.
-pub(super) fn is_code(address: usize) -> bool {
+pub(crate) fn is_code(address: usize) -> bool {
     image().code.iter().any(|range| range.contains(&address))
 }
 
 /// The distance of a function from the anchor, if it lies in the main executable.
-pub(super) fn distance(function: usize) -> Option<i64> {
+pub(crate) fn distance(function: usize) -> Option<i64> {
     is_code(function).then(|| function.wrapping_sub(startup::anchor()) as i64)
 }
 
 /// The function at that distance, if there is code.
-pub(super) fn function(distance: i64) -> Option<usize> {
+pub(crate) fn function(distance: i64) -> Option<usize> {
     let address = startup::anchor().wrapping_add(distance as usize);
     is_code(address).then_some(address)
 }
 
 /// What is the same in two processes only if they run the same executable, nearly always.
-pub(super) fn fingerprint() -> u64 {
+pub(crate) fn fingerprint() -> u64 {
     let image = image();
     let mut print = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |value: usize| print = (print ^ value as u64).wrapping_mul(0x0100_0000_01b3);

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
 /// A stretch of a file's pages in this process.
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     start: *mut u8,
     length: usize,
 }
@@ -25,21 +25,21 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 /// A memory file, mapped from its start.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     file: OwnedFd,
     mapping: Mapping,
 }
 
 /// How much of a file a process may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Read,
     Write,
 }
 
 impl Mapping {
     /// Maps a part of a file; it must end within it.
-    pub(super) fn new(
+    pub(crate) fn new(
         file: impl AsFd,
         offset: u64,
         length: usize,
@@ -60,7 +60,7 @@ impl Mapping {
         Ok(Self { start: start.cast(), length })
     }
 
-    pub(super) fn start(&self) -> *mut u8 {
+    pub(crate) fn start(&self) -> *mut u8 {
         self.start
     }
 
@@ -76,7 +76,7 @@ impl Mapping {
     }
 
     /// Keeps the mapping from a child that forks without exec: it must not act in our name.
-    pub(super) fn keep_from_forks(&self) {
+    pub(crate) fn keep_from_forks(&self) {
         if self.length > 0 {
             // SAFETY: nobody is hurt but such a child, which has no business here.
             let _ = unsafe {
@@ -98,7 +98,7 @@ impl Drop for Mapping {
 
 impl Memory {
     /// A new one of at least `length` bytes, all zero.
-    pub(super) fn new(length: usize) -> io::Result<Self> {
+    pub(crate) fn new(length: usize) -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Not being executable is a seal that old kernels refuse to make.
         let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
@@ -112,7 +112,7 @@ impl Memory {
     }
 
     /// Maps all of a file that another process made.
-    pub(super) fn open(file: OwnedFd, access: Access) -> io::Result<Self> {
+    pub(crate) fn open(file: OwnedFd, access: Access) -> io::Result<Self> {
         if !rustix::fs::fcntl_get_seals(&file)?.contains(SealFlags::SHRINK) {
             return Err(io::Error::other("a memory file that could shrink"));
         }
@@ -122,21 +122,21 @@ impl Memory {
         Ok(Self { file, mapping })
     }
 
-    pub(super) fn start(&self) -> *mut u8 {
+    pub(crate) fn start(&self) -> *mut u8 {
         self.mapping.start
     }
 
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.mapping.length
     }
 
     /// The file alone: nothing is mapped any more.
-    pub(super) fn into_file(self) -> OwnedFd {
+    pub(crate) fn into_file(self) -> OwnedFd {
         self.file
     }
 
     /// Makes it at least `length` bytes long; it may move.
-    pub(super) fn grow(&mut self, length: usize) -> io::Result<()> {
+    pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
         let length = whole_pages(length)?;
         if length <= self.length() {
             return Ok(());
@@ -146,26 +146,26 @@ impl Memory {
     }
 
     /// Maps what another process has added at the end of the file.
-    pub(super) fn catch_up(&mut self) -> io::Result<()> {
+    pub(crate) fn catch_up(&mut self) -> io::Result<()> {
         let length = usize::try_from(rustix::fs::fstat(&self.file)?.st_size)
             .map_err(|_| io::Error::other("a memory file of impossible size"))?;
         if length > self.length() { self.mapping.grow(length) } else { Ok(()) }
     }
 
     /// Keeps the mapping from a child that forks without exec: it must not act in our name.
-    pub(super) fn keep_from_forks(&self) {
+    pub(crate) fn keep_from_forks(&self) {
         self.mapping.keep_from_forks();
     }
 
     /// A large message has been read: its pages are worth more to others.
-    pub(super) fn discard_if_large(&self) {
+    pub(crate) fn discard_if_large(&self) {
         if self.length() > KEEP {
             self.discard();
         }
     }
 
     /// Gives the pages back to the system, for all who map the file; its bytes are zero then.
-    pub(super) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let _ = rustix::fs::fallocate(&self.file, holes, 0, self.length() as u64);
     }
@@ -178,7 +178,7 @@ impl AsFd for Memory {
 }
 
 /// Says what failed too: where a limit or a filter is in the way, that is what to look for.
-pub(super) fn failed(call: &str, error: Errno) -> io::Error {
+pub(crate) fn failed(call: &str, error: Errno) -> io::Error {
     let error = io::Error::from(error);
     io::Error::new(error.kind(), format!("{call}: {error}"))
 }
@@ -192,15 +192,15 @@ fn whole_pages(length: usize) -> io::Result<usize> {
 }
 
 /// How many segments there are; the others pages are for one message alone.
-pub(super) const SEGMENTS: usize = 16;
+pub(crate) const SEGMENTS: usize = 16;
 /// What a segment may keep when it is not in use.
 const KEEP: usize = 16 << 20;
 
 /// A memory file for one large message at a time. There are few, and they are used again and
 /// again: the receiver maps each once, and warm pages are what makes them fast.
-pub(super) struct Segment {
+pub(crate) struct Segment {
     number: usize,
-    pub(super) memory: Memory,
+    pub(crate) memory: Memory,
 }
 
 struct Segments {
@@ -212,7 +212,7 @@ static ALL: Mutex<Segments> = Mutex::new(Segments { made: 0, idle: Vec::new() })
 
 impl Segment {
     /// One of at least `length` bytes, unless all are in use or memory is short.
-    pub(super) fn take(length: usize) -> Option<Self> {
+    pub(crate) fn take(length: usize) -> Option<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         // The last one back is the warmest; of those, the first that is large enough.
         let large = all.idle.iter().rposition(|segment| segment.memory.length() >= length);
@@ -238,12 +238,12 @@ impl Segment {
     }
 
     /// Less than [`SEGMENTS`].
-    pub(super) fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         self.number
     }
 
     /// Everybody is done with what lies in it.
-    pub(super) fn give_back(self) {
+    pub(crate) fn give_back(self) {
         self.memory.discard_if_large();
         ALL.lock().unwrap_or_else(PoisonError::into_inner).idle.push(self);
     }

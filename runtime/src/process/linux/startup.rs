@@ -19,13 +19,17 @@ use std::{env, io};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 
-use super::channel::WorkerEnd;
-use super::{constructors, control, image, lifeline, worker};
+use crate::process::channel::WorkerEnd;
+use crate::process::linux::constructors;
+use crate::process::linux::control;
+use crate::process::linux::image;
+use crate::process::linux::lifeline;
+use crate::process::worker;
 
 /// Set for a worker by its parent, and removed by the worker at once.
-pub(super) const VARIABLE: &str = "TRINE_WORKER";
+pub(crate) const VARIABLE: &str = "TRINE_WORKER";
 /// Set for a process that is to serve as a machine of a cluster: its number of workers.
-pub(super) const SERVE: &str = "TRINE_SERVE";
+pub(crate) const SERVE: &str = "TRINE_SERVE";
 /// How deep workers of workers go.
 const DEPTH_MAX: u32 = 8;
 
@@ -74,7 +78,7 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
 /// Makes this process a machine of the cluster instead of the program.
 #[cfg(feature = "cluster")]
 fn serve() -> ! {
-    super::cluster::serve_as_asked()
+    crate::cluster::serve_as_asked()
 }
 
 #[cfg(not(feature = "cluster"))]
@@ -91,15 +95,15 @@ fn could_not_start(error: &io::Error) -> ! {
 }
 
 /// What a parent tells in the environment.
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     parent: u32,
-    pub(super) token: u128,
+    pub(crate) token: u128,
     depth: u32,
 }
 
 impl Ticket {
     /// For a worker of this process.
-    pub(super) fn new(token: u128) -> Self {
+    pub(crate) fn new(token: u128) -> Self {
         Self { parent: std::process::id(), token, depth: DEPTH.load(Ordering::Relaxed) + 1 }
     }
 
@@ -139,17 +143,17 @@ impl std::fmt::Display for Ticket {
 
 /// The first packet on the socket, which brings the memory and the lifeline.
 #[derive(Default)]
-pub(super) struct Hello {
-    pub(super) token: u128,
-    pub(super) fingerprint: u64,
+pub(crate) struct Hello {
+    pub(crate) token: u128,
+    pub(crate) fingerprint: u64,
     /// In bytes; 0 for none.
-    pub(super) memory_limit: u64,
+    pub(crate) memory_limit: u64,
 }
 
 impl Hello {
     const LENGTH: usize = 32;
 
-    pub(super) fn to_bytes(&self) -> [u8; Self::LENGTH] {
+    pub(crate) fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let mut bytes = [0; Self::LENGTH];
         bytes[..16].copy_from_slice(&self.token.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.fingerprint.to_ne_bytes());
@@ -209,12 +213,12 @@ fn empty_stdin() -> io::Result<()> {
 
 /// Where functions are measured from. Whoever calls this keeps the constructor in the program.
 #[inline]
-pub(super) fn anchor() -> usize {
+pub(crate) fn anchor() -> usize {
     constructor as *const () as usize
 }
 
 /// Whether this process may start workers.
-pub(super) fn may_spawn() -> Result<(), String> {
+pub(crate) fn may_spawn() -> Result<(), String> {
     if let Some(why) = REFUSED.get() {
         return Err(format!("this process was started as a worker, but {why}"));
     }
@@ -235,6 +239,6 @@ pub(super) fn may_spawn() -> Result<(), String> {
 }
 
 /// How many workers deep this process is; 0 outside.
-pub(super) fn depth() -> u32 {
+pub(crate) fn depth() -> u32 {
     DEPTH.load(Ordering::Relaxed)
 }

@@ -1,0 +1,105 @@
+//! A call that runs on another machine, as its handle sees it.
+
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::caller::Caller;
+use super::envelope::{Fault, Parts};
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::function::Function;
+use crate::panic;
+use crate::process::call::{self, Job, Reply};
+use crate::process::value::message::Message;
+use crate::process::value::shared;
+use crate::process::value::wire::Reader;
+use crate::task::{Call, Task};
+
+/// A call as the caller's books have it: whatever its result is.
+pub(crate) trait Remote: Send + Sync {
+    fn function(&self) -> &'static Function;
+    fn is_finished(&self) -> bool;
+    fn reply(&self, status: u32, parts: Parts);
+    fn fail(&self, fault: Fault);
+}
+
+struct RemoteCall<T> {
+    function: &'static Function,
+    cell: Cell<T>,
+    caller: &'static Caller,
+    number: u64,
+    result: PhantomData<fn() -> T>,
+}
+
+/// Sends a call out.
+pub(crate) fn start<T>(caller: &'static Caller, function: &'static Function, job: Job) -> Task<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let number = caller.next_number();
+    let cell = Cell::started(function.name(), "process");
+    let call = Arc::new(RemoteCall { function, cell, caller, number, result: PhantomData });
+    caller.send(number, call.clone(), job);
+    Task::new(call)
+}
+
+impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
+    fn finish(&self, result: Result<T, Error>) {
+        if let Err(late) = self.cell.finish(result) {
+            panic::drop_quietly(late);
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
+    fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    fn is_finished(&self) -> bool {
+        self.cell.is_finished()
+    }
+
+    fn reply(&self, status: u32, parts: Parts) {
+        let name = self.function.name();
+        let files = parts.files.iter().map(|bytes| shared::freeze(bytes));
+        let result = match files.collect::<Result<Vec<_>, _>>() {
+            Ok(files) => {
+                call::outcome(name, Reply { status, bytes: Reader::new(&parts.bytes), files })
+            }
+            Err(error) => Err(call::codec(name, &format!("its result: {error}"))),
+        };
+        self.finish(result);
+    }
+
+    fn fail(&self, fault: Fault) {
+        self.finish(Err(fault.into_error(self.function.name())));
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
+    fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    fn name(&self) -> &'static str {
+        self.function.name()
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        self.finish(Err(why));
+        self.caller.cancel(self.number);
+    }
+}
+
+/// A message's bytes and files, for a machine that has neither.
+pub(crate) fn parts_of(message: Message) -> io::Result<Parts> {
+    let contents = message.files.iter().map(|file| shared::contents(file));
+    Ok(Parts {
+        bytes: message.bytes.as_slice().to_vec(),
+        files: contents.collect::<Result<_, _>>()?,
+    })
+}

@@ -1,0 +1,156 @@
+//! The end that takes requests and sends replies.
+
+use super::*;
+
+impl WorkerEnd {
+    pub(crate) fn open(file: impl AsFd) -> io::Result<Self> {
+        let requests = Mapping::new(&file, 0, HALF, Access::Read)?;
+        let replies = Mapping::new(&file, HALF as u64, HALF, Access::Write)?;
+        requests.keep_from_forks();
+        replies.keep_from_forks();
+        Ok(Self { requests, replies, sleeps: AtomicU32::new(0) })
+    }
+
+    fn theirs(&self) -> &ParentWords {
+        // SAFETY: the half starts with them, for as long as it is mapped. It is mapped read-only,
+        // and nothing but loads and futex calls is done with them.
+        unsafe { &*self.requests.start().cast() }
+    }
+
+    pub(super) fn words(&self) -> &WorkerWords {
+        // SAFETY: as above; this half is ours to write.
+        unsafe { &*self.replies.start().cast() }
+    }
+
+    fn request_ring(&self) -> Ring {
+        // SAFETY: within the half.
+        Ring(unsafe { self.requests.start().add(WORDS) })
+    }
+
+    pub(super) fn reply_ring(&self) -> Ring {
+        // SAFETY: within the half.
+        Ring(unsafe { self.replies.start().add(WORDS) })
+    }
+
+    pub(crate) fn set_ready(&self) {
+        self.words().ready.0.store(1, Release);
+    }
+
+    pub(crate) fn has_requests(&self, head: u32) -> bool {
+        self.theirs().progress.0.request_tail.position.load(Acquire) != head
+    }
+
+    /// The next request after `head`: its start and its head.
+    pub(crate) fn next_request(&self, head: u32) -> Result<Option<(u32, RequestHead)>, Corrupt> {
+        let tail = self.theirs().progress.0.request_tail.position.load(Acquire);
+        if tail == head {
+            return Ok(None);
+        }
+        // SAFETY: a `RequestHead` is integers, with its length first.
+        unsafe { self.request_ring().next(head, tail, |request: &RequestHead| request.length) }
+            .map(Some)
+    }
+
+    pub(crate) fn request_bytes(&self, start: u32) -> *const u8 {
+        self.request_ring().at(start.wrapping_add(HEAD))
+    }
+
+    /// Announces the call that runs next; false if it was taken back.
+    pub(crate) fn begin(&self, number: u64, start: u32) -> bool {
+        self.words().running.0.store(number * 2 + 1, Release);
+        // See `ParentEnd::withdraw`.
+        fence(SeqCst);
+        let at = self.request_ring().at(start);
+        // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
+        let withdrawn =
+            unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
+        withdrawn.load(Relaxed) == 0
+    }
+
+    pub(crate) fn end(&self, number: u64) {
+        self.words().running.0.store(number * 2, Release);
+    }
+
+    /// Room for a reply at `tail` or after: its start, and where its bytes go. `bytes` is the
+    /// most that it may have.
+    pub(crate) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {
+        let ring = self.reply_ring();
+        let start = ring.place(tail, self.taken(), record(REPLY_HEAD, bytes))?;
+        Some((start, ring.at(start.wrapping_add(REPLY_HEAD))))
+    }
+
+    /// Writes the head of a reply whose bytes are there, and publishes it; returns its end.
+    pub(crate) fn publish_reply(&self, start: u32, head: &ReplyHead) -> u32 {
+        // SAFETY: `start` comes from `place_reply`, which found room.
+        unsafe { self.reply_ring().at(start).cast::<ReplyHead>().write(*head) };
+        let tail = start.wrapping_add(record(REPLY_HEAD, head.length));
+        self.words().reply_tail.0.publish(tail);
+        tail
+    }
+
+    /// The core from which the last request was sent.
+    pub(crate) fn core(&self) -> u32 {
+        self.theirs().progress.0.request_tail.core.load(Relaxed)
+    }
+
+    /// Up to where the parent has taken the replies.
+    pub(crate) fn taken(&self) -> u32 {
+        self.theirs().progress.0.reply_head.load(Acquire)
+    }
+
+    /// Who listens, and the number of that announcement.
+    pub(crate) fn listener(&self) -> (Listener, u32) {
+        fence(SeqCst);
+        let word = self.theirs().listening.0.load(Relaxed);
+        let listener = match word % 4 {
+            1 => Listener::Dispatcher,
+            2 => Listener::Joiner,
+            _ => Listener::Looking,
+        };
+        (listener, word)
+    }
+
+    pub(crate) fn wake_joiner(&self) {
+        ring_bell(&self.words().reply_tail.0.position);
+    }
+
+    /// How many messages in a segment of ours the parent is done with.
+    pub(crate) fn released(&self, segment: usize) -> u32 {
+        self.theirs().released[segment].load(Acquire)
+    }
+
+    /// Sleeps until the parent rings, and `most` at the most, unless `awaited` holds already: a
+    /// request, or room.
+    pub(crate) fn sleep(&self, for_room: bool, most: Option<Duration>, awaited: impl Fn() -> bool) {
+        let bell = self.theirs().bell.0.load(Acquire);
+        let sleeping = &self.words().sleeping.0;
+        let awake = self.sleeps.load(Relaxed);
+        sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
+        fence(SeqCst);
+        if !awaited() {
+            sleep_on(&self.theirs().bell.0, bell, most);
+        }
+        self.sleeps.store(awake.wrapping_add(4), Relaxed);
+        sleeping.store(awake.wrapping_add(4), Release);
+    }
+
+    /// Leaves word of a panic, for the case that it kills this process.
+    pub(crate) fn leave_report(&self, report: &[u8]) {
+        let length = report.len().min(WORDS - REPORT);
+        // SAFETY: within our half, behind the words; the parent reads it when we are dead.
+        unsafe {
+            let to = self.replies.start().add(REPORT);
+            std::ptr::copy_nonoverlapping(report.as_ptr(), to, length);
+        }
+        self.words().report_length.store(length as u32, Release);
+    }
+
+    pub(crate) fn clear_report(&self) {
+        self.words().report_length.store(0, Relaxed);
+    }
+
+    /// Notes an allocation over the limit. Safe in a signal handler.
+    pub(crate) fn set_over_limit(&self) {
+        self.words().over_limit.store(1, Release);
+    }
+}

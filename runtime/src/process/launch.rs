@@ -1,0 +1,101 @@
+//! Starting a call: its arguments are encoded, its code is found, and the pool gets it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cross::process::{Arguments, Output};
+use crate::error::Error;
+use crate::function::Function;
+use crate::process::call;
+use crate::process::call::{Code, Job, ProcessCall};
+use crate::process::linux::{forks, image};
+use crate::process::pool;
+use crate::process::value::message::Message;
+use crate::process::value::wire::WireError;
+use crate::process::value::{files, wire};
+use crate::task::Task;
+use crate::{panic, retry, sequential};
+
+pub(crate) fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
+where
+    A: Arguments<B>,
+    T: Output + 'static,
+{
+    let code = Code::new::<A, B>(body);
+    match encode(function.name(), arguments) {
+        Ok(message) => launch(function, message, code),
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}
+
+pub(crate) fn spawn_retrying<A, B, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> T,
+    failed: fn(&T) -> bool,
+) -> Task<T>
+where
+    A: Arguments<B>,
+    T: Output + 'static,
+{
+    let code = Code::new::<A, B>(body);
+    match encode(function.name(), arguments) {
+        Ok(message) => {
+            let attempt = move |message| launch(function, message, code);
+            retry::spawn(function, message, attempt, failed)
+        }
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}
+
+fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message, Error> {
+    panic::catch(function, || Message::encode(&arguments))?
+        .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
+}
+
+fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    if sequential::is_on() {
+        return sequential::done(function.name(), round_trip(function.name(), &message, code));
+    }
+    match locate(function.name(), message, code) {
+        #[cfg(feature = "cluster")]
+        Ok(job) if crate::cluster::takes(function) => crate::cluster::start(function, job),
+        Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}
+
+/// Finds the code in the executable that a worker runs too.
+fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
+    if forks::is_child() {
+        let why = "this process was forked from one whose workers it cannot use";
+        return Err(call::worker_error(function, why));
+    }
+    let distance = |address: usize| {
+        image::distance(address).ok_or_else(|| {
+            let why = "its code lies in a library, not in the executable that a worker runs";
+            call::worker_error(function, why)
+        })
+    };
+    Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
+}
+
+/// Runs a body here, from the bytes and to the bytes that a worker would see.
+fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
+where
+    T: DeserializeOwned,
+{
+    let codec = |error: WireError| call::codec(function, &error.to_string());
+    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
+    let files = supplied(&message.files)?;
+    let result = panic::catch(function, || {
+        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
+    });
+    let result = result?.map_err(codec)?;
+    let files = supplied(&result.files)?;
+    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
+        .map_err(codec)
+}

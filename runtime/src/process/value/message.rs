@@ -1,0 +1,119 @@
+//! The encoded arguments of a call, on their way from its caller to a worker.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::process::linux::memory::Segment;
+use crate::process::value::files::{self, File};
+use crate::process::value::output::{Finished, Output};
+use crate::process::value::wire::{self, Reader, WireError};
+
+const SMALL: usize = 54;
+/// How much of the scratch space a thread keeps.
+const SCRATCH_MAX: usize = 64 << 10;
+
+/// Encoded arguments, with the files that go along. A clone shares them.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) bytes: Bytes,
+    pub(crate) files: Vec<File>,
+}
+
+/// Where they lie.
+#[derive(Clone)]
+pub(crate) enum Bytes {
+    /// In place, as most arguments fit.
+    Small(u8, [u8; SMALL]),
+    Heap(Arc<[u8]>),
+    /// In shared memory, that long.
+    Segment(Arc<Lent>, usize),
+}
+
+/// A segment that goes back when it is dropped.
+pub(crate) struct Lent(Option<Segment>);
+
+impl Lent {
+    pub(crate) fn segment(&self) -> &Segment {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(segment) = self.0.take() {
+            segment.give_back();
+        }
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Message {
+    /// Encodes a call's arguments.
+    pub(crate) fn encode<A: Serialize>(arguments: &A) -> Result<Self, WireError> {
+        Self::encoded_by(|output| wire::encode(arguments, output))
+    }
+
+    /// What somebody writes.
+    pub(crate) fn encoded_by(
+        encode: impl FnOnce(&mut Output) -> Result<(), WireError>,
+    ) -> Result<Self, WireError> {
+        let scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        let mut output = Output::in_vector(scratch);
+        let (encoded, files) = files::collect(|| encode(&mut output));
+        encoded?;
+        let bytes = match output.finish() {
+            Finished::Heap(vector) => {
+                let bytes = Bytes::new(&vector);
+                if vector.capacity() <= SCRATCH_MAX {
+                    let _ = SCRATCH.try_with(|scratch| scratch.set(vector));
+                }
+                bytes
+            }
+            Finished::Segment(segment, length) => {
+                Bytes::Segment(Arc::new(Lent(Some(segment))), length)
+            }
+            Finished::Given(_) => unreachable!("the output started on the heap"),
+        };
+        Ok(Self { bytes, files })
+    }
+}
+
+impl Bytes {
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader::new(self.as_slice())
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            // SAFETY: the segment has that many bytes, which were written, and which nobody
+            // writes while it is lent: workers map it read-only.
+            Self::Segment(lent, length) => unsafe {
+                std::slice::from_raw_parts(lent.segment().memory.start(), *length)
+            },
+            _ => self.private().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        if bytes.len() > SMALL {
+            return Self::Heap(bytes.into());
+        }
+        let mut small = [0; SMALL];
+        small[..bytes.len()].copy_from_slice(bytes);
+        Self::Small(bytes.len() as u8, small)
+    }
+
+    /// The bytes, if they do not lie in shared memory.
+    pub(crate) fn private(&self) -> Option<&[u8]> {
+        match self {
+            Self::Small(length, bytes) => Some(&bytes[..usize::from(*length)]),
+            Self::Heap(bytes) => Some(bytes),
+            Self::Segment(..) => None,
+        }
+    }
+}

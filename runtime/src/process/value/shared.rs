@@ -1,0 +1,184 @@
+//! [`Shared`]: a slice that is mapped into workers instead of being copied to them.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use rustix::fs::SealFlags;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use crate::process::linux::memory::{Access, Mapping, Memory};
+use crate::process::value::files;
+
+mod seen;
+
+pub(crate) use seen::{forget_seen, has_seen, remember_seen};
+
+/// A slice of plain values in memory that every process maps and nobody can change.
+///
+/// Made once, it crosses to worker processes as a file descriptor, whatever its size: the worker
+/// maps the same pages, read-only. Clones share it too, so it is as cheap among threads. In every
+/// other way it is a `&[T]`.
+///
+/// ```
+/// use trine::concurrent;
+/// use trine::process::Shared;
+///
+/// #[concurrent(process)]
+/// fn sum(numbers: Shared<[f64]>, from: usize, to: usize) -> f64 {
+///     numbers[from..to].iter().sum()
+/// }
+///
+/// let numbers: Shared<[f64]> = (0..1000).map(f64::from).collect();
+/// let low = sum(numbers.clone(), 0, 500);
+/// let high = sum(numbers.clone(), 500, 1000);
+/// assert_eq!(low.join()? + high.join()?, 499_500.0);
+/// # Ok::<(), trine::Error>(())
+/// ```
+///
+/// It implements serde's traits for the calls of process tasks alone: any other format gets an
+/// error, since there a descriptor means nothing.
+pub struct Shared<S: ?Sized> {
+    inner: Arc<Inner>,
+    slice: PhantomData<Arc<S>>,
+}
+
+struct Inner {
+    file: Arc<OwnedFd>,
+    mapping: Mapping,
+    /// In bytes.
+    length: usize,
+}
+
+/// What nobody may do to the memory any more.
+const FROZEN: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
+
+/// A memory file with these bytes, which nobody can change any more.
+pub(crate) fn freeze(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let memory = Memory::new(bytes.len())?;
+    // SAFETY: the memory was made that long, and nobody else knows of it.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
+    let file = memory.into_file();
+    rustix::fs::fcntl_add_seals(&file, FROZEN)?;
+    Ok(file)
+}
+
+/// What is in such a file.
+#[cfg(feature = "cluster")]
+pub(crate) fn contents(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    // The seals first: from then on the size is what it is.
+    if !rustix::fs::fcntl_get_seals(file)?.contains(FROZEN) {
+        return Err(io::Error::other("this is not the memory of a shared slice"));
+    }
+    let length = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
+    let mapping = Mapping::new(file, 0, length, Access::Read)?;
+    // SAFETY: the mapping is that long, and sealed against every change.
+    Ok(unsafe { std::slice::from_raw_parts(mapping.start(), length) }.to_vec())
+}
+
+impl<T: Pod> Shared<[T]> {
+    /// Copies a slice into shared memory.
+    ///
+    /// # Errors
+    /// When the system has no memory or no file descriptor left.
+    pub fn new(slice: &[T]) -> io::Result<Self> {
+        let bytes: &[u8] = bytemuck::cast_slice(slice);
+        Self::open(freeze(bytes)?, bytes.len())
+    }
+
+    /// Maps what was frozen by `new`, here or in another process.
+    fn open(file: OwnedFd, length: usize) -> io::Result<Self> {
+        const { assert!(align_of::<T>() <= 4096, "pages are aligned no better") }
+        let is_frozen = rustix::fs::fcntl_get_seals(&file)?.contains(FROZEN);
+        let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+        if !is_frozen || (length as u64) > size || !length.is_multiple_of(size_of::<T>().max(1)) {
+            return Err(io::Error::other("this is not the memory of a shared slice"));
+        }
+        let inner = match seen::find(&file, length) {
+            Some(inner) => inner,
+            None => {
+                let mapping = Mapping::new(&file, 0, length, Access::Read)?;
+                let inner = Arc::new(Inner { file: Arc::new(file), mapping, length });
+                seen::note(&inner);
+                inner
+            }
+        };
+        Ok(Self { inner, slice: PhantomData })
+    }
+}
+
+impl<T: Pod> Deref for Shared<[T]> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        let length = self.inner.length.checked_div(size_of::<T>()).unwrap_or(0);
+        if length == 0 {
+            return &[];
+        }
+        // SAFETY: the mapping has `length` values of `T`, starts at a page, which is aligned
+        // enough, and is sealed against every change; any bytes are a `T`.
+        unsafe { std::slice::from_raw_parts(self.inner.mapping.start().cast(), length) }
+    }
+}
+
+impl<S: ?Sized> Clone for Shared<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), slice: PhantomData }
+    }
+}
+
+/// # Panics
+/// When the system has no memory or no file descriptor left; [`Shared::new`] returns that.
+impl<T: Pod> FromIterator<T> for Shared<[T]> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self::from(values.into_iter().collect::<Vec<_>>())
+    }
+}
+
+/// # Panics
+/// When the system has no memory or no file descriptor left; [`Shared::new`] returns that.
+impl<T: Pod> From<Vec<T>> for Shared<[T]> {
+    fn from(values: Vec<T>) -> Self {
+        match Self::new(&values) {
+            Ok(shared) => shared,
+            Err(error) => panic!("no shared memory for {} values: {error}", values.len()),
+        }
+    }
+}
+
+impl<T: Pod + fmt::Debug> fmt::Debug for Shared<[T]> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Pod + PartialEq> PartialEq for Shared<[T]> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Pod> Serialize for Shared<[T]> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let file = files::attach(Arc::clone(&self.inner.file)).ok_or_else(|| {
+            ser::Error::custom("a `Shared` slice crosses only in a call of a process task")
+        })?;
+        (file, self.inner.length as u64).serialize(serializer)
+    }
+}
+
+impl<'de, T: Pod> Deserialize<'de> for Shared<[T]> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (file, length) = <(u32, u64)>::deserialize(deserializer)?;
+        let file = files::take(file).ok_or_else(|| {
+            de::Error::custom("a `Shared` slice crosses only in a call of a process task")
+        })?;
+        let length = usize::try_from(length).map_err(de::Error::custom)?;
+        Self::open(file, length).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,89 @@
+//! Runs of numbers, in one piece.
+//!
+//! serde passes every value it serializes through a generic method (`serialize_field<T>`,
+//! `serialize_element<T>`, …), so the format sees the type `T` of every argument, field and
+//! element. Where that is exactly a vector or slice of a primitive number, its bytes are the
+//! encoding: this module recognises those types. Compared are `TypeId`s, which fold to constants.
+
+use super::decode::Reader;
+use super::{Output, WireError};
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+/// Calls `$each!` with every primitive whose every bit pattern is a value.
+macro_rules! numbers {
+    ($each:ident) => {
+        $each!(u8 i8 u16 i16 u32 i32 u64 i64 u128 i128 f32 f64);
+        // serde passes these as 64 bits wide.
+        #[cfg(target_pointer_width = "64")]
+        $each!(usize isize);
+    };
+}
+
+/// Writes `value` in one piece if it is a vector or slice of numbers; says whether it did.
+#[inline]
+pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
+    // Everything recognised here is two or three words long, which most types are not.
+    let words = size_of_val(value) / size_of::<usize>();
+    if words != 2 && words != 3 {
+        return false;
+    }
+    let id = typeid::of::<T>();
+    let pointer: *const () = (&raw const *value).cast();
+    macro_rules! each {
+        ($($number:ty)*) => { $(
+            if id == TypeId::of::<Vec<$number>>() {
+                // SAFETY: `T` is `Vec<$number>`, a type without lifetimes.
+                slice(unsafe { &*pointer.cast::<Vec<$number>>() }, output);
+                return true;
+            }
+            if id == TypeId::of::<Box<[$number]>>() || id == TypeId::of::<&'static [$number]>() {
+                // SAFETY: `T` is `Box<[$number]>` or some `&[$number]`; both have the layout of
+                // the latter, and it is used only while `value` is borrowed.
+                slice(unsafe { *pointer.cast::<&[$number]>() }, output);
+                return true;
+            }
+        )* };
+    }
+    numbers!(each);
+    false
+}
+
+fn slice<N: Copy>(numbers: &[N], output: &mut Output) {
+    output.write(&(numbers.len() as u64).to_ne_bytes());
+    // SAFETY: primitive numbers have no padding; the bytes are those of the slice.
+    output.write(unsafe {
+        std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers))
+    });
+}
+
+/// Reads the value that the seed `S` asks for in one piece, if `S` is the plain seed of a vector
+/// of numbers; `None` if it is anything else.
+#[inline]
+pub(crate) fn decode<S, V>(reader: &mut Reader<'_>) -> Option<Result<V, WireError>> {
+    let id = typeid::of::<S>();
+    macro_rules! each {
+        ($($number:ty)*) => { $(
+            if id == TypeId::of::<PhantomData<Vec<$number>>>() {
+                // The plain seed of a type yields that type: `V` is `Vec<$number>`.
+                return Some(reader.numbers::<$number>().map(same::<Vec<$number>, V>));
+            }
+            if id == TypeId::of::<PhantomData<Box<[$number]>>>() {
+                let boxed = reader.numbers::<$number>().map(Vec::into_boxed_slice);
+                return Some(boxed.map(same::<Box<[$number]>, V>));
+            }
+        )* };
+    }
+    if size_of::<V>() == size_of::<Vec<u8>>() || size_of::<V>() == size_of::<Box<[u8]>>() {
+        numbers!(each);
+    }
+    None
+}
+
+/// The identity, for two names of one type.
+fn same<From, To>(value: From) -> To {
+    assert_eq!(typeid::of::<From>(), typeid::of::<To>());
+    let value = std::mem::ManuallyDrop::new(value);
+    // SAFETY: both are the same type, and `value` is not used again.
+    unsafe { std::mem::transmute_copy::<std::mem::ManuallyDrop<From>, To>(&value) }
+}
