@@ -1,4 +1,8 @@
 //! What the tests and benches of trine share.
 
 pub mod checks;
+pub mod gate;
+pub mod modes;
 pub mod outcomes;
+pub mod process;
+pub mod programs;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use trine::{Error, ErrorKind, concurrent, gather};
 
 use crate::checks::{self, Named, output_of, part, wait_until};
+use crate::process::double;
 
 /// Runs the table, or what the arguments name.
 pub fn main() {
@@ -46,11 +47,6 @@ const CHECKS: &[Named] = &[
     ("a body that closes all files", closed_files),
     ("garbage on stdout", garbage_on_stdout),
 ];
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
 
 #[concurrent(process)]
 fn repeated<T>(value: T, times: usize) -> Vec<T>

@@ -2,6 +2,7 @@
 //!
 //! A proc-macro crate exports no functions, so its modules are compiled into this test once more.
 
+mod compiles;
 mod golden;
 mod mutation;
 

@@ -4,9 +4,10 @@ use std::sync::Barrier;
 use std::thread;
 
 use trine::concurrent;
+use trine_tests::programs::alone;
 
 #[concurrent(process)]
-fn double(number: u32) -> u32 {
+fn slowly_double(number: u32) -> u32 {
     (0..number % 7).for_each(|_| thread::yield_now());
     number * 2
 }
@@ -15,9 +16,11 @@ fn double(number: u32) -> u32 {
 /// what is left there.
 #[test]
 fn an_awaited_call_is_told_when_joins_come_in_between() {
-    trine::Config::new().processes(1).apply().unwrap();
-    rounds(1, 20_000);
-    rounds(2, 20_000);
+    let test = an_awaited_call_is_told_when_joins_come_in_between;
+    alone(test, &[("TRINE_PROCESSES", "1")], || {
+        rounds(1, 20_000);
+        rounds(2, 20_000);
+    });
 }
 
 /// In each round that many threads join a call, while this one awaits another.
@@ -29,14 +32,14 @@ fn rounds(joiners: usize, count: u32) {
                 for number in 0..count {
                     round.wait();
                     (0..number % 3 * joiner).for_each(|_| thread::yield_now());
-                    assert_eq!(double(number).join().unwrap(), number * 2);
+                    assert_eq!(slowly_double(number).join().unwrap(), number * 2);
                 }
             });
         }
         for number in 0..count {
             round.wait();
             (0..number % 5).for_each(|_| thread::yield_now());
-            assert_eq!(trine::block_on(double(number)).unwrap(), number * 2);
+            assert_eq!(trine::block_on(slowly_double(number)).unwrap(), number * 2);
         }
     });
 }

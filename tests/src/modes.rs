@@ -2,28 +2,33 @@
 
 use trine::Task;
 
-pub(crate) struct Mode {
-    pub(crate) name: &'static str,
+/// The functions of one mode.
+#[derive(Debug)]
+pub struct Mode {
+    /// As it stands in the attribute.
+    pub name: &'static str,
     /// One more.
-    pub(crate) value: fn(u32) -> Task<u32>,
+    pub value: fn(u32) -> Task<u32>,
     /// Returns `Err`.
-    pub(crate) fails: fn(u32) -> Task<Result<u32, String>>,
-    pub(crate) panics: fn(u32) -> Task<u32>,
+    pub fails: fn(u32) -> Task<Result<u32, String>>,
+    /// With a message that has the number.
+    pub panics: fn(u32) -> Task<u32>,
     /// Aborts, where that does not end the test too.
-    pub(crate) crashes: Option<fn(u32) -> Task<u32>>,
+    pub crashes: Option<fn(u32) -> Task<u32>>,
     /// Comes to the gate, and returns 7 when let go.
-    pub(crate) gated: fn(u16) -> Task<u32>,
+    pub gated: fn(u16) -> Task<u32>,
     /// The same, one at a time.
-    pub(crate) limited: fn(u16) -> Task<u32>,
+    pub limited: fn(u16) -> Task<u32>,
     /// Comes to the gate, and returns 8 when it sees that it is cancelled.
-    pub(crate) polite: fn(u16) -> Task<u32>,
+    pub polite: fn(u16) -> Task<u32>,
     /// The same, with a deadline of 50 ms.
-    pub(crate) hangs: fn(u16) -> Task<u32>,
+    pub hangs: fn(u16) -> Task<u32>,
     /// Does what the gate says: panic, error or value; three attempts.
-    pub(crate) retried: fn(u16) -> Task<Result<u32, String>>,
+    pub retried: fn(u16) -> Task<Result<u32, String>>,
 }
 
-pub(crate) const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
+/// Every mode that is built.
+pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 macro_rules! blocking_mode {
     ($module:ident, $mode:ident, $crashes:expr) => {
@@ -32,7 +37,7 @@ macro_rules! blocking_mode {
             use std::net::TcpStream;
             use trine::concurrent;
 
-            pub(crate) const MODE: super::Mode = super::Mode {
+            pub(super) const MODE: super::Mode = super::Mode {
                 name: stringify!($mode),
                 value,
                 fails,
@@ -126,7 +131,7 @@ mod asynchronous {
     use tokio::net::TcpStream;
     use trine::concurrent;
 
-    pub(crate) const MODE: super::Mode = super::Mode {
+    pub(super) const MODE: super::Mode = super::Mode {
         name: "async",
         value,
         fails,

@@ -1,30 +1,12 @@
-//! Torture of the threads engine. Every test here passes on a pool of any size;
-//! `in_pools_of_one_and_two` runs them all again in the smallest.
+//! Torture of the threads engine: waits inside waits, panics, blocking, threads that come and go.
 
 use std::panic;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::thread;
 
 use trine::{TaskIterator, concurrent, gather};
-
-#[test]
-fn in_pools_of_one_and_two() {
-    if std::env::var_os("TRINE_THREADS").is_some() {
-        return;
-    }
-    let pools = ["1", "2"].map(|threads| {
-        let this = std::env::current_exe().unwrap();
-        let child = Command::new(this).env("TRINE_THREADS", threads).output().unwrap();
-        (threads, child)
-    });
-    for (threads, child) in pools {
-        let output = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success(), "with {threads} threads:\n{output}");
-        assert!(output.contains("test result: ok"), "nothing ran:\n{output}");
-    }
-}
+use trine_tests::programs::alone;
 
 #[concurrent(threads)]
 fn fib(n: u32) -> u64 {
@@ -240,17 +222,13 @@ fn no_panic_costs_the_pool_a_thread() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tasks_end_where_no_thread_can_be_made() {
+    alone(tasks_end_where_no_thread_can_be_made, &[], without_threads);
+}
+
+#[cfg(target_os = "linux")]
+fn without_threads() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    const CHILD: &str = "TRINE_TEST_WITHOUT_THREADS";
-    if std::env::var_os(CHILD).is_none() {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "tasks_end_where_no_thread_can_be_made"]).env(CHILD, "1");
-        let child = child.output().unwrap();
-        let output = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success() && output.contains("1 passed"), "{output}");
-        return;
-    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
     let kibibytes: u64 = size.split_whitespace().nth(1).unwrap().parse().unwrap();

@@ -1,12 +1,9 @@
-//! A worker that writes nonsense where its parent reads. Alone in a program, since it may be any
-//! call of its worker that pays.
+//! A worker that writes nonsense where its parent reads. In a process of its own, since it may be
+//! any call of its worker that pays.
 
 use trine::{Error, concurrent};
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
+use trine_tests::process::double;
+use trine_tests::programs::alone;
 
 /// Writes over everything that the engine shares with its parent and that a worker may write, for
 /// long enough to be seen.
@@ -29,7 +26,11 @@ fn scribble(mut seed: u64) {
 }
 
 #[test]
-fn a_corrupt_worker_is_found_out_and_nothing_hangs() -> Result<(), Error> {
+fn a_corrupt_worker_is_found_out_and_nothing_hangs() {
+    alone(a_corrupt_worker_is_found_out_and_nothing_hangs, &[], || scribbles().unwrap());
+}
+
+fn scribbles() -> Result<(), Error> {
     let mut found = 0;
     for seed in 1..=20 {
         let before: Vec<_> = (0..50).map(double).collect();

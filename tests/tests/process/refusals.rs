@@ -6,13 +6,9 @@
 use std::io::Error as SystemError;
 use std::time::Duration;
 
-use trine::{ErrorKind, concurrent};
+use trine::ErrorKind;
 use trine_tests::checks::{self, Named, output_of, part};
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
+use trine_tests::process::double;
 
 /// Runs before the runtime's constructor and spoils what it looks for: then a worker runs `main`.
 /// Or it keeps the worker from ever coming to that constructor.

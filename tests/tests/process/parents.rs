@@ -12,11 +12,7 @@ use std::thread;
 
 use trine::{concurrent, gather};
 use trine_tests::checks::{self, Named, is_alive, output_of, part, wait_until};
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
+use trine_tests::process::double;
 
 #[concurrent(process)]
 fn forever() {

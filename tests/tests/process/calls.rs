@@ -1,14 +1,10 @@
 //! Process tasks: values cross, many at once; nesting, retries, fresh workers. How calls end is in
-//! `process_outcomes`.
+//! `trine_tests::outcomes`.
 
 use std::collections::HashSet;
 
 use trine::{Error, concurrent, gather};
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
+use trine_tests::process::double;
 
 #[concurrent(process)]
 fn process_id() -> u32 {

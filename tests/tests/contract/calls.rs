@@ -1,39 +1,18 @@
 //! One contract over all modes: mode × outcome × what becomes of the handle × who calls.
 //!
-//! The modes are tables of the same functions (`contract/modes.rs`). A body that has to be caught
-//! in the middle connects to a [`Gate`] of the test, which accepts (so it has started) and hangs up
-//! (so it may end): nothing here sleeps or measures time.
-
-#[path = "contract/modes.rs"]
-mod modes;
+//! A body that has to be caught in the middle connects to a [`Gate`] of the test, which accepts (so
+//! it has started) and hangs up (so it may end): nothing here sleeps or measures time.
 
 use std::future::Future;
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
-use modes::{MODES, Mode};
 use trine::{Error, ErrorKind, TaskIterator, concurrent, gather, race};
-
-/// Where a body says that it has started, and waits until it may end.
-struct Gate(TcpListener);
-
-impl Gate {
-    fn new() -> Self {
-        Self(TcpListener::bind(("127.0.0.1", 0)).unwrap())
-    }
-
-    fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
-    }
-
-    /// Waits until a body has come. Dropping the stream lets it go on.
-    fn entered(&self) -> TcpStream {
-        trine::blocking(|| self.0.accept()).unwrap().0
-    }
-}
+use trine_tests::gate::Gate;
+use trine_tests::modes::{MODES, Mode};
 
 /// Waits until the body at the other end is gone: returned, dropped or killed.
 async fn gone(mut body: TcpStream, mode: &Mode, caller: Caller) {
@@ -224,17 +203,15 @@ fn a_task_cancelled_while_it_waits_for_a_place_never_starts() {
         let entered = hold(&first_gate, mode, caller).await;
         drop(entered);
         assert_eq!(result(first, mode, caller).await.unwrap(), 7);
-        second_gate.0.set_nonblocking(true).unwrap();
-        assert!(second_gate.0.accept().is_err(), "the cancelled call came in");
+        assert!(second_gate.entered_already().is_none(), "the cancelled call came in");
     });
 }
 
 /// Waits for a body without blocking the runtime that has to run it.
 async fn hold(gate: &Gate, mode: &Mode, caller: Caller) -> TcpStream {
     if must_not_block(mode, caller) {
-        gate.0.set_nonblocking(true).unwrap();
         loop {
-            if let Ok((stream, _)) = gate.0.accept() {
+            if let Some(stream) = gate.entered_already() {
                 return stream;
             }
             tokio::task::yield_now().await;

@@ -1,10 +1,10 @@
 //! What the options and the settings do at run time, beyond the contract of all modes.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, mpsc};
 
 use trine::{ErrorKind, TaskIterator, concurrent, gather, race};
+use trine_tests::programs::{alone, output_alone};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
@@ -183,34 +183,20 @@ fn sequential_runs_inline_and_in_order() {
     });
 }
 
-/// Runs one ignored test of this file in a process of its own, with these variables.
-fn alone(test: &str, variables: &[(&str, &str)]) -> std::process::Output {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap()
+#[test]
+fn the_environment_makes_all_calls_sequential() {
+    alone(the_environment_makes_all_calls_sequential, &[("TRINE_SEQUENTIAL", "1")], || {
+        assert!(thread_name().is_finished());
+    });
 }
 
 #[test]
-fn the_environment_sets_the_pools() {
-    let output = alone("in_the_environment", &[("TRINE_SEQUENTIAL", "1")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let output = alone("uses_the_pool", &[("TRINE_THREADS", "none")]);
+fn a_bad_number_of_threads_in_the_environment_is_told() {
+    let test = a_bad_number_of_threads_in_the_environment_is_told;
+    let variables = [("TRINE_THREADS", "none")];
+    let Some(output) = output_alone(test, &variables, || unit().join().unwrap()) else { return };
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("TRINE_THREADS must be a whole number of at least 1"), "{told}");
-}
-
-#[test]
-#[ignore = "run by `the_environment_sets_the_pools` in a process of its own"]
-fn in_the_environment() {
-    assert!(thread_name().is_finished());
-}
-
-#[test]
-#[ignore = "run by `the_environment_sets_the_pools` in a process of its own"]
-fn uses_the_pool() {
-    unit().join().unwrap();
 }
 
 #[concurrent(threads)]
@@ -233,12 +219,10 @@ fn lets_go(let_go: &'static AtomicBool) {
 
 #[test]
 fn who_comes_back_from_a_wait_does_not_wait_for_ever_for_a_permit() {
-    let output = alone("comes_back", &[("TRINE_THREADS", "1")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let test = who_comes_back_from_a_wait_does_not_wait_for_ever_for_a_permit;
+    alone(test, &[("TRINE_THREADS", "1")], comes_back);
 }
 
-#[test]
-#[ignore = "run by `who_comes_back_from_a_wait_…` in a process of its own"]
 fn comes_back() {
     static LET_GO: AtomicBool = AtomicBool::new(false);
     // A deadline keeps it off this thread, which has no permit to lend.
@@ -247,12 +231,9 @@ fn comes_back() {
 
 #[test]
 fn settings_come_once_and_first() {
-    let output = alone("sets_the_pools", &[("TRINE_THREADS", "7")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    alone(settings_come_once_and_first, &[("TRINE_THREADS", "7")], sets_the_pools);
 }
 
-#[test]
-#[ignore = "run by `settings_come_once_and_first` in a process of its own"]
 fn sets_the_pools() {
     assert!(trine::Config::new().threads(0).apply().is_err());
     trine::Config::new().threads(1).apply().unwrap();

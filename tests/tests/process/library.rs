@@ -5,12 +5,8 @@ use std::ffi::{CStr, CString, c_char};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use trine::{Error, concurrent};
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
-}
+use trine::Error;
+use trine_tests::process::double;
 
 /// The example `foreign`, which `cargo test` makes too; made here if somebody asks for this test
 /// alone.

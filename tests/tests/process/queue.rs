@@ -4,6 +4,7 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
 use trine::concurrent;
+use trine_tests::programs::alone;
 
 #[concurrent(process)]
 fn held(port: u16) -> u16 {
@@ -19,7 +20,11 @@ fn value() -> u32 {
 
 #[test]
 fn a_call_between_a_long_one_and_a_cancelled_one_is_not_left_behind() {
-    trine::Config::new().processes(2).apply().unwrap();
+    let test = a_call_between_a_long_one_and_a_cancelled_one_is_not_left_behind;
+    alone(test, &[("TRINE_PROCESSES", "2")], keep_two_workers_busy);
+}
+
+fn keep_two_workers_busy() {
     for _ in 0..20 {
         let gates = [0, 1].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let long = gates.each_ref().map(|gate| held(gate.local_addr().unwrap().port()));

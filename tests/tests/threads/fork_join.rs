@@ -1,29 +1,11 @@
 //! `trine::join`: results, borrows, depth, panics, from inside and outside the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use trine::{concurrent, join};
-
-#[test]
-fn in_pools_of_one_and_two() {
-    if std::env::var_os("TRINE_THREADS").is_some() {
-        return;
-    }
-    let pools = ["1", "2"].map(|threads| {
-        let this = std::env::current_exe().unwrap();
-        let child = Command::new(this).env("TRINE_THREADS", threads).output().unwrap();
-        (threads, child)
-    });
-    for (threads, child) in pools {
-        let output = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success(), "with {threads} threads:\n{output}");
-        assert!(output.contains("test result: ok"), "nothing ran:\n{output}");
-    }
-}
 
 fn fib(n: u32) -> u64 {
     if n < 2 {

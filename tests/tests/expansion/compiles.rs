@@ -4,7 +4,7 @@
 #![allow(unused_imports, unused_parens, reason = "as the expansion leaves them")]
 #![allow(clippy::all, reason = "clippy looks at the sources; expansions are not written by hand")]
 
-#[path = "../expand"]
+#[path = "../../expand"]
 mod sources {
     mod asynchronous;
     mod methods;
@@ -13,7 +13,7 @@ mod sources {
     mod threads;
 }
 
-#[path = "../expand"]
+#[path = "../../expand"]
 #[rustfmt::skip]
 mod expansions {
     #[path = "asynchronous.expanded.rs"]

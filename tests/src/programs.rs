@@ -1,0 +1,51 @@
+//! Tests that run their own program again: alone, with other variables, in another pool.
+
+use std::any::type_name;
+use std::process::{Command, Output};
+
+/// Set in a program that [`alone`] started.
+const ALONE: &str = "TRINE_TEST_ALONE";
+
+/// Runs the body of a test in a process of its own, with these variables, and returns what it said
+/// and how it ended; `None` in that process, where the body has run.
+///
+/// `test` is the test that calls this.
+pub fn output_alone<F: Fn()>(_test: F, variables: &[(&str, &str)], body: fn()) -> Option<Output> {
+    if std::env::var_os(ALONE).is_some() {
+        body();
+        return None;
+    }
+    let (_crate, name) = type_name::<F>().split_once("::").unwrap();
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", name, "--nocapture"]).env(ALONE, "1");
+    let output = program.envs(variables.iter().copied()).output().unwrap();
+    assert!(text_of(&output).contains("running 1 test"), "there is no test `{name}`");
+    Some(output)
+}
+
+/// The same for a body that has to pass.
+pub fn alone<F: Fn()>(test: F, variables: &[(&str, &str)], body: fn()) {
+    if let Some(output) = output_alone(test, variables, body) {
+        assert!(output.status.success(), "{}", text_of(&output));
+    }
+}
+
+/// Runs all tests of this program again, once with each value of a variable that sets something;
+/// nothing where it is set already.
+pub fn again_with(variable: &str, values: &[&str]) {
+    if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {
+        return;
+    }
+    for value in values {
+        let this = std::env::current_exe().unwrap();
+        let output = Command::new(this).env(variable, value).output().unwrap();
+        let text = text_of(&output);
+        assert!(output.status.success(), "with {variable}={value}:\n{text}");
+        assert!(text.contains("test result: ok"), "nothing ran:\n{text}");
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    let [out, error] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{out}{error}")
+}

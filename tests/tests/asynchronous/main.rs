@@ -1,0 +1,3 @@
+//! The async engine, on tokio.
+
+mod runtimes;

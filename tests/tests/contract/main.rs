@@ -1,0 +1,8 @@
+//! What holds in every mode: calls and their handles, scopes, options.
+//!
+//! The modes are tables of the same functions, `trine_tests::modes`: what is new in all of them
+//! gets a row there and its checks in a file here.
+
+mod calls;
+mod options;
+mod scope;

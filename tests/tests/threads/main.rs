@@ -1,0 +1,12 @@
+//! The threads engine. Every test here passes on a pool of any size;
+//! `in_pools_of_one_and_two` runs them all again in the smallest.
+
+mod calls;
+mod fork_join;
+
+use trine_tests::programs::again_with;
+
+#[test]
+fn in_pools_of_one_and_two() {
+    again_with("TRINE_THREADS", &["1", "2"]);
+}
