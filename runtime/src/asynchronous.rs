@@ -5,22 +5,23 @@
 //! the other modes, so it can be joined from plain code and awaited in any executor.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::{self, Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
+use ::tokio::runtime::Handle;
 
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{config, panic, retry, sequential};
+use crate::{panic, retry, sequential, tokio, wait};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -33,15 +34,18 @@ use crate::{config, panic, retry, sequential};
 /// # Ok::<(), trine::Error>(())
 /// ```
 ///
-/// # Panics
-/// If there is no ambient runtime and trine's own cannot be started.
+/// Where there is no ambient runtime and trine's own cannot be started, the task ends with an error
+/// that says so.
 pub fn spawn<A, T, F>(function: &'static Function, arguments: A, body: fn(Same<A>) -> F) -> Task<T>
 where
     A: Arguments + Itself<Itself = A> + 'static,
     T: 'static,
     F: Answer<Output = T> + Send + 'static,
 {
-    spawn_on(ambient(), function, arguments, body)
+    match tokio::ambient() {
+        Ok(runtime) => spawn_on(runtime, function, arguments, body),
+        Err(refusal) => refused(function, &refusal),
+    }
 }
 
 fn spawn_on<A, T, F>(
@@ -56,17 +60,13 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     if sequential::is_on() {
-        let result = panic::catch(function.name(), || {
-            let _context = enter();
-            crate::wait::block_on(body(arguments))
-        });
+        let result = panic::catch(function.name(), || wait::block_on(body(arguments)));
         return sequential::done(function.name(), result);
     }
-    let is_alone = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(&runtime);
     let call = Arc::new(AsyncCall {
         job: JobCell::new(function, "async", (arguments, body)),
-        home: is_alone.then(|| runtime.id()),
-        runtime: function.limiter().map(|_| runtime.clone()),
+        runtime: is_kept.then(|| runtime.clone()),
         waker: Mutex::new(None),
     });
     match function.limiter() {
@@ -88,7 +88,10 @@ where
     T: 'static,
     F: Answer<Output = T> + Send + 'static,
 {
-    let runtime = ambient();
+    let runtime = match tokio::ambient() {
+        Ok(runtime) => runtime,
+        Err(refusal) => return refused(function, &refusal),
+    };
     let start = move |arguments| spawn_on(runtime.clone(), function, arguments, body);
     retry::spawn(function, arguments, start, failed)
 }
@@ -108,7 +111,7 @@ where
     T: 'scope,
     F: Answer<Output = T> + Send + 'scope,
 {
-    let start = |job: FutureJob| spawn_on(multi_thread(), function, job, |job| job);
+    let start = |job: FutureJob| start_elsewhere(&tokio::multi_thread(), function, job);
     scope::launch_future(scope, function, move || body(arguments), start)
 }
 
@@ -125,44 +128,28 @@ where
     T: 'scope,
     F: Answer<Output = T> + Send + 'scope,
 {
-    let runtime = multi_thread();
-    let start = move |job: FutureJob| spawn_on(runtime.clone(), function, job, |job| job);
+    let runtime = tokio::multi_thread();
+    let start = move |job: FutureJob| start_elsewhere(&runtime, function, job);
     scope::launch_retrying_future(scope, function, arguments, body, failed, start)
 }
 
-fn ambient() -> Handle {
-    Handle::try_current().unwrap_or_else(|_| fallback().clone())
-}
-
-/// A runtime that goes on while this thread blocks.
-fn multi_thread() -> Handle {
-    match Handle::try_current() {
-        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => runtime,
-        _ => fallback().clone(),
+fn start_elsewhere(
+    runtime: &io::Result<Handle>,
+    function: &'static Function,
+    job: FutureJob,
+) -> Task<bool> {
+    match runtime {
+        Ok(runtime) => spawn_on(runtime.clone(), function, job, |job| job),
+        Err(refusal) => refused(function, refusal),
     }
 }
 
-/// Makes a multi-thread runtime ambient for timers and sockets of futures that are driven by a
-/// plain thread: the one that is, else trine's own. A current-thread runtime would need the very
-/// thread that blocks.
-pub(crate) fn enter() -> Option<EnterGuard<'static>> {
-    let ambient = Handle::try_current().map(|runtime| runtime.runtime_flavor());
-    (!matches!(ambient, Ok(RuntimeFlavor::MultiThread))).then(|| fallback().enter())
-}
-
-/// The runtime of programs that have none.
-fn fallback() -> &'static Handle {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| {
-            Builder::new_multi_thread()
-                .worker_threads(config::threads())
-                .thread_name("trine-async")
-                .enable_all()
-                .build()
-                .expect("trine could not start a tokio runtime for its async tasks")
-        })
-        .handle()
+fn refused<T: Send + 'static>(function: &'static Function, refusal: &io::Error) -> Task<T> {
+    let message = format!("no tokio runtime for it: {refusal}");
+    sequential::done(
+        function.name(),
+        Err(Error::new(function.name(), ErrorKind::Worker { message })),
+    )
 }
 
 /// The arguments, and what makes a future of them.
@@ -170,9 +157,8 @@ type Job<A, F> = (A, fn(A) -> F);
 
 struct AsyncCall<A, T, F> {
     job: JobCell<Job<A, F>, T>,
-    /// The current-thread runtime that has to run it, if it is one.
-    home: Option<runtime::Id>,
-    /// Where to start it when there is a place, if the function has a limit.
+    /// Where it runs: kept if the function has a limit, so that it starts later, or if the runtime
+    /// is a current-thread one, whose thread must not wait for it.
     runtime: Option<Handle>,
     /// Whom to tell of a cancel: set while the body waits.
     waker: Mutex<Option<Waker>>,
@@ -227,7 +213,9 @@ where
     }
 
     fn needs_this_thread(&self) -> bool {
-        self.home.is_some() && Handle::try_current().ok().map(|here| here.id()) == self.home
+        let is_driven_here =
+            |runtime: &Handle| !tokio::is_multi_thread(runtime) && tokio::is_driven_here(runtime);
+        self.runtime.as_ref().is_some_and(is_driven_here)
     }
 }
 
@@ -302,17 +290,27 @@ fn note(slot: &mut Option<Waker>, waker: &Waker) {
     }
 }
 
-fn deadline<A, T, F>(call: &Arc<AsyncCall<A, T, F>>, allowed: Duration) -> Alarm
+/// When a body has to be at its end: by its runtime's clock where that is paused.
+struct Deadline {
+    _alarm: Option<Alarm>,
+    _paused: Option<tokio::PausedAlarm>,
+}
+
+fn deadline<A, T, F>(call: &Arc<AsyncCall<A, T, F>>, allowed: Duration) -> Deadline
 where
     A: Send + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     let call = Arc::downgrade(call);
-    Alarm::after(allowed, move || {
+    let ring = move || {
         if let Some(call) = call.upgrade() {
             let why = Error::timed_out(call.name(), allowed);
             call.cancel(why);
         }
-    })
+    };
+    match tokio::paused_alarm(allowed, ring) {
+        Ok(alarm) => Deadline { _alarm: None, _paused: Some(alarm) },
+        Err(ring) => Deadline { _alarm: Some(Alarm::after(allowed, ring)), _paused: None },
+    }
 }

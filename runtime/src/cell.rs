@@ -27,6 +27,7 @@ use crate::observe::Observed;
 use crate::panic::drop_quietly;
 use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 use crate::sync::{UnsafeCell, yield_now};
+use crate::tokio;
 
 #[cfg(all(test, trine_loom))]
 mod model;
@@ -101,6 +102,8 @@ pub(crate) struct Cell<T> {
     state: State,
     output: UnsafeCell<Option<Result<T, Error>>>,
     waiter: UnsafeCell<Option<Waiter>>,
+    /// The paused clock of the runtime in which the call was made, if it runs outside of it.
+    clock: UnsafeCell<Option<tokio::HeldClock>>,
 }
 
 // SAFETY: `output` and `waiter` are touched only by the thread that won the right to by an atomic
@@ -117,6 +120,7 @@ impl<T> Cell<T> {
             state: State(AtomicU32::new(stage)),
             output: UnsafeCell::new(None),
             waiter: UnsafeCell::new(None),
+            clock: UnsafeCell::new(None),
         }
     }
 
@@ -191,6 +195,11 @@ impl<T> Cell<T> {
                 waiter.tell();
             }
         }
+        // After the waiter was told: it has its turn before the clock moves on.
+        drop(self.clock.with_mut(|clock| {
+            // SAFETY: only the one caller that won the step to `FINISHING` comes here.
+            unsafe { (*clock).take() }
+        }));
         Ok(())
     }
 
@@ -284,7 +293,10 @@ impl<J, T> JobCell<J, T> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
-        let cell = Cell::at(stage, Observed::call(function.name(), mode));
+        let mut cell = Cell::at(stage, Observed::call(function.name(), mode));
+        if mode != "async" {
+            cell.clock = UnsafeCell::new(tokio::hold_clock());
+        }
         Self { function, cell, job: UnsafeCell::new(Some(job)) }
     }
 

@@ -65,6 +65,7 @@ mod sequential;
 mod sync;
 mod task;
 mod timer;
+mod tokio;
 mod wait;
 
 pub mod guide;

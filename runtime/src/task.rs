@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::timer::Alarm;
-use crate::wait;
+use crate::{tokio, wait};
 
 /// What an engine, or a combinator, supplies.
 pub(crate) trait Call<T>: Send + Sync {
@@ -76,12 +76,16 @@ impl<T> Task<T> {
     /// deadlock a pool. A thread of the pool lends its permit while it waits, a thread of a
     /// multi-thread tokio runtime its other tasks.
     ///
+    /// A body that runs here finds this thread's thread-local values, and one that runs in the pool
+    /// those that earlier bodies left there: do not rely on either. In a tokio runtime a body never
+    /// runs here, so that it may always block, and start a runtime of its own.
+    ///
     /// # Errors
     /// The task's [`Error`] when it panicked, crashed, timed out or was cancelled.
     ///
     /// # Panics
-    /// When it could only hang: the task needs the current-thread tokio runtime that this very
-    /// thread is running. Await it there.
+    /// When it could only hang: the task needs the current-thread tokio runtime whose tasks this
+    /// very thread is polling. Await it there, or join it in `spawn_blocking`.
     ///
     /// ```
     /// # use trine::concurrent;
@@ -292,6 +296,19 @@ pub(crate) fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<R
     result.map_or(Poll::Pending, Poll::Ready)
 }
 
+/// Polls for the result, as one step of the tokio task that does.
+pub(crate) fn poll<T>(
+    call: &(dyn Call<T> + '_),
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Error>> {
+    let step = ready!(tokio::poll_budget(context));
+    let result = poll_result(call, context.waker());
+    if result.is_ready() {
+        step.made_progress();
+    }
+    result
+}
+
 /// Waits in any executor. Cancel safe: a dropped future is a dropped task, which is cancelled; poll
 /// it by reference (`&mut task`, in a `select!` say) to keep it.
 ///
@@ -310,7 +327,7 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        poll_result(&*self.call, context.waker())
+        poll(&*self.call, context)
     }
 }
 

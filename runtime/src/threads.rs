@@ -27,7 +27,7 @@ use crate::limit::Admit;
 use crate::scope::{self, Job, Scope, ScopedTask};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{panic, retry, sequential};
+use crate::{panic, retry, sequential, tokio};
 
 mod clock;
 mod crew;
@@ -218,8 +218,9 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     }
 
     fn help(self: Arc<Self>) {
-        // Who joins a task with a deadline has to be free to leave.
-        if self.job.function().time_allowed().is_none() {
+        // Who joins a task with a deadline has to be free to leave; and a body that finds itself
+        // in a tokio runtime could not start one of its own.
+        if self.job.function().time_allowed().is_none() && tokio::may_run_bodies() {
             let call = Arc::as_ptr(&self);
             let ran = worker::attributed(self.job.function(), || self.run());
             if ran && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {

@@ -6,8 +6,6 @@
 
 use std::cell::Cell;
 use std::future::Future;
-#[cfg(feature = "async")]
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -15,6 +13,8 @@ use std::time::Instant;
 
 use crossbeam_utils::Backoff;
 use crossbeam_utils::sync::{Parker, Unparker};
+
+use crate::tokio;
 
 /// What a thread of an engine does around a blocking wait.
 pub(crate) trait Hook: Sync {
@@ -34,8 +34,8 @@ pub(crate) fn set_hook(hook: &'static dyn Hook) {
 
 /// Runs a closure that may block: the thread's permit, or tokio's worker, is lent meanwhile.
 ///
-/// On a thread of the pool another task gets the permit to run. On a thread of a multi-thread
-/// tokio runtime its other tasks go on elsewhere. On any other thread it is a plain call. Not
+/// On a thread of the pool another task gets the permit to run. In a task of a multi-thread tokio
+/// runtime the others of that thread go on elsewhere. On any other thread it is a plain call. Not
 /// needed around `join`, which does it by itself, and never a matter of correctness: the pool also
 /// finds blocked threads by itself, a little later.
 ///
@@ -69,35 +69,8 @@ pub fn blocking<R>(wait: impl FnOnce() -> R) -> R {
             let _after = After(hook);
             wait()
         }
-        _ => outside_pool(wait),
+        _ => tokio::lent(wait),
     }
-}
-
-#[cfg(feature = "async")]
-fn outside_pool<R>(wait: impl FnOnce() -> R) -> R {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    match Handle::try_current() {
-        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            let mut wait = Some(wait);
-            let lent = catch_unwind(AssertUnwindSafe(|| {
-                tokio::task::block_in_place(|| wait.take().map(|wait| wait()))
-            }));
-            match (lent, wait) {
-                (Ok(Some(value)), _) => value,
-                // tokio refuses on some of its own threads, in a `LocalSet` say, and only before
-                // it calls. Then the thread blocks with its tasks.
-                (_, Some(wait)) => wait(),
-                (Err(payload), None) => resume_unwind(payload),
-                (Ok(None), None) => unreachable!("it was there to be called"),
-            }
-        }
-        _ => wait(),
-    }
-}
-
-#[cfg(not(feature = "async"))]
-fn outside_pool<R>(wait: impl FnOnce() -> R) -> R {
-    wait()
 }
 
 /// A thread's means to sleep and be woken. Not `std::thread::park`, whose token the user's code
@@ -189,9 +162,8 @@ pub(crate) fn until<R>(
 /// # Panics
 /// When the future does.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    #[cfg(feature = "async")]
-    let _context = crate::asynchronous::enter();
-    let mut future = pin!(future);
+    let _context = tokio::enter();
+    let mut future = pin!(tokio::without_budget(future));
     let output = until(None, |waker| future.as_mut().poll(&mut Context::from_waker(waker)));
     output.expect("without a deadline it waits for the end")
 }

@@ -21,11 +21,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limit", &[]),
     ("function", &["limit"]),
     ("panic", &["error"]),
-    ("cell", &["current", "error", "function", "limit", "observe", "panic", "sync"]),
+    ("cell", &["current", "error", "function", "limit", "observe", "panic", "sync", "tokio"]),
     ("current", &["cell"]),
-    ("wait", &["asynchronous"]), // whose runtime a blocked future finds its timers in
+    ("tokio", &["config"]),
+    ("wait", &["tokio"]),
     ("timer", &[]),
-    ("task", &["cell", "error", "timer", "wait"]),
+    ("task", &["cell", "error", "timer", "tokio", "wait"]),
     ("observe", &["error"]),
     ("sequential", &["cell", "error", "task"]),
     ("combine", &["cell", "error", "panic", "task", "wait"]),
@@ -54,6 +55,7 @@ const ENGINE: &[&str] = &[
     "sync",
     "task",
     "timer",
+    "tokio",
     "wait",
 ];
 

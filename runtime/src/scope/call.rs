@@ -92,7 +92,7 @@ impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        task::poll_result(&*self.call, context.waker())
+        task::poll(&*self.call, context)
     }
 }
 

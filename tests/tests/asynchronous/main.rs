@@ -1,3 +1,5 @@
 //! The async engine, on tokio.
 
+mod paused;
 mod runtimes;
+mod surroundings;
