@@ -203,7 +203,7 @@ where
         let Err(why) = self.job.revoke(why) else { return };
         self.cell().request_cancel();
         if why.is_timeout() {
-            let _ = self.cell().finish(Err(why));
+            self.cell().finish(Err(why));
         }
         // A body that is being polled right now looks at the request when it comes to its await.
         let waker = self.waker().take();
@@ -238,7 +238,7 @@ where
         if !call.cell().is_finished()
             && let Err(why) = call.job.revoke(Error::cancelled(call.name()))
         {
-            let _ = call.cell().finish(Err(why));
+            call.cell().finish(Err(why));
         }
     }
 }
@@ -279,9 +279,7 @@ where
             .await
         }
     };
-    if let Err(late) = cell.finish(result) {
-        panic::drop_quietly(late);
-    }
+    cell.finish(result);
 }
 
 fn note(slot: &mut Option<Waker>, waker: &Waker) {

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Place;
 use crate::observe::Observed;
-use crate::panic::drop_quietly;
+use crate::panic::{drop_quietly, quietly};
 use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 use crate::sync::{UnsafeCell, yield_now};
 use crate::tokio;
@@ -165,11 +165,13 @@ impl<T> Cell<T> {
         self.observed.inside(|| current::run(&self.state, body))
     }
 
-    /// Ends a running task. Gives the result back if it has ended already: a deadline or a kill
-    /// came first.
-    pub(crate) fn finish(&self, result: Result<T, Error>) -> Result<(), Result<T, Error>> {
+    /// Ends a running task, and says whether it did: if a deadline or a kill came first, the
+    /// result is dropped. No code of others that runs in here, a destructor or a waker, can unwind
+    /// into the caller, who may be a thread that serves all tasks.
+    pub(crate) fn finish(&self, result: Result<T, Error>) -> bool {
         if !self.state.advance(RUNNING, FINISHING) {
-            return Err(result);
+            drop_quietly(result);
+            return false;
         }
         self.observed.ended(&result);
         let failed = if result.is_err() { FAILED } else { 0 };
@@ -192,7 +194,7 @@ impl<T> Cell<T> {
                 unsafe { (*waiter).take() }
             });
             if let Some(waiter) = waiter {
-                waiter.tell();
+                quietly(|| waiter.tell());
             }
         }
         // After the waiter was told: it has its turn before the clock moves on.
@@ -200,7 +202,7 @@ impl<T> Cell<T> {
             // SAFETY: only the one caller that won the step to `FINISHING` comes here.
             unsafe { (*clock).take() }
         }));
-        Ok(())
+        true
     }
 
     /// The output, once: whoever comes first gets it.
@@ -223,7 +225,7 @@ impl<T> Cell<T> {
     pub(crate) fn abandon(&self) -> bool {
         let state = self.state.0.fetch_or(ABANDONED, AcqRel);
         if state & STAGE == FINISHED {
-            drop(self.take());
+            drop_quietly(self.take());
             return false;
         }
         state & ABANDONED == 0
@@ -257,7 +259,7 @@ impl<T> Cell<T> {
         });
         let finished = self.state.0.fetch_and(!REGISTERING, AcqRel) & STAGE == FINISHED;
         // Dropped only now: a waker's destructor is other people's code.
-        drop(earlier);
+        drop_quietly(earlier);
         if finished {
             let waiter = self.waiter.with_mut(|slot| {
                 // SAFETY: `finish` saw `REGISTERING` and left the waiter to us, and nobody
@@ -322,8 +324,8 @@ impl<J, T> JobCell<J, T> {
         Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()) })
     }
 
-    /// Ends a task that has not started with this error, and drops its job; false if it has
-    /// started. The job's destructors run on this thread.
+    /// Ends a task that has not started with this error, and drops its job. Gives the error back
+    /// if the task has started. The job's destructors run on this thread.
     pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
             None
@@ -338,7 +340,7 @@ impl<J, T> JobCell<J, T> {
             drop_quietly(job);
         }
         drop(place);
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         Ok(())
     }
 

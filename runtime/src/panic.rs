@@ -3,7 +3,9 @@
 //! The place is told only to the panic hook, so the first caught body adds one that notes it for
 //! this thread and then calls the hook that was there: what is printed stays as the user set it.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
@@ -33,11 +35,24 @@ pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Resu
     })
 }
 
-/// Drops a value that nobody waits for. Its destructor's panic was printed by the hook and has
-/// nobody to go to.
+/// Drops a value that nobody waits for.
 pub(crate) fn drop_quietly<T>(value: T) {
     if std::mem::needs_drop::<T>() {
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+        quietly(|| drop(value));
+    }
+}
+
+/// Runs what may run code of others, on a thread that has to go on whatever that does. A panic was
+/// printed by the hook and has nobody to go to: then there is no value.
+pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(discard).ok()
+}
+
+/// Drops the payload of a panic, which is a value of others too.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Payloads that panic as they are dropped may go on like that without end.
+        mem::forget(next);
     }
 }
 

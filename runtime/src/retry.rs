@@ -115,9 +115,7 @@ where
             return false;
         };
         if !self.should_retry(&result) {
-            if let Err(late) = self.cell.finish(result) {
-                panic::drop_quietly(late);
-            }
+            self.cell.finish(result);
             // Not with the handle, which may live on: they may hold a scope open.
             let arguments = self.progress().arguments.take();
             panic::drop_quietly(arguments);
@@ -201,7 +199,7 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         let (attempt, pause, arguments) = {
             let mut progress = self.progress();
             (progress.attempt.clone(), progress.pause.take(), progress.arguments.take())

@@ -58,7 +58,7 @@ pub(crate) fn is_on() -> bool {
 /// A task that has ended already.
 pub(crate) fn done<T: Send + 'static>(name: &'static str, result: Result<T, Error>) -> Task<T> {
     let cell = crate::cell::Cell::running();
-    let _ = cell.finish(result);
+    cell.finish(result);
     Task::new(std::sync::Arc::new(Done { name, cell }))
 }
 

@@ -167,9 +167,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         let _alarm = function.time_allowed().map(|allowed| self.deadline(allowed));
         let cell = self.job.cell();
         let result = cell.run(|| panic::catch(function.name(), || (self.body)(arguments)));
-        if let Err(late) = cell.finish(result) {
-            panic::drop_quietly(late);
-        }
+        cell.finish(result);
         true
     }
 
@@ -233,7 +231,7 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         if let Err(why) = self.job.revoke(why) {
             self.cell().request_cancel();
             if why.is_timeout() {
-                let _ = self.cell().finish(Err(why));
+                self.cell().finish(Err(why));
             }
         }
     }

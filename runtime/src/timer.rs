@@ -1,10 +1,11 @@
 //! Deadlines: one thread for all of them, which exists from the first on and sleeps until the next.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::panic::quietly;
 
 type Ring = Box<dyn FnOnce() + Send>;
 
@@ -101,7 +102,7 @@ impl Timer {
                     let ring = entry.remove();
                     drop(state);
                     // What rings may run others' destructors; their panics must not end the timer.
-                    let _ = catch_unwind(AssertUnwindSafe(ring));
+                    quietly(ring);
                     state = self.lock();
                 }
                 Some(entry) => {

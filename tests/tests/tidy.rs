@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("current", &["cell"]),
     ("tokio", &["config"]),
     ("wait", &["tokio"]),
-    ("timer", &[]),
+    ("timer", &["panic"]),
     ("task", &["cell", "error", "timer", "tokio", "wait"]),
     ("observe", &["error"]),
     ("sequential", &["cell", "error", "task"]),

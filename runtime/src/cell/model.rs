@@ -50,7 +50,7 @@ fn call() -> Arc<JobCell<u32, u32>> {
 
 fn run(call: &JobCell<u32, u32>) -> bool {
     let Some(claim) = call.claim() else { return false };
-    let _ = call.cell().finish(Ok(claim.job + 1));
+    call.cell().finish(Ok(claim.job + 1));
     true
 }
 
@@ -87,8 +87,8 @@ fn a_body_and_a_deadline_give_one_result() {
         let call = call();
         let claim = call.claim().unwrap();
         let other = Arc::clone(&call);
-        let worker = thread::spawn(move || other.cell().finish(Ok(claim.job)).is_ok());
-        let late = call.cell().finish(Err(Error::cancelled("modelled"))).is_ok();
+        let worker = thread::spawn(move || other.cell().finish(Ok(claim.job)));
+        let late = call.cell().finish(Err(Error::cancelled("modelled")));
         let in_time = worker.join().unwrap();
         assert!(late ^ in_time);
         assert_eq!(call.cell().take().unwrap().is_ok(), in_time);
@@ -142,7 +142,7 @@ fn an_abandoned_output_is_dropped_once_and_at_once() {
         let other = Arc::clone(&call);
         let worker = thread::spawn(move || {
             let claim = other.claim().unwrap();
-            let _ = other.cell().finish(Ok(claim.job));
+            other.cell().finish(Ok(claim.job));
         });
         call.cell().abandon();
         worker.join().unwrap();

@@ -11,7 +11,6 @@ use super::envelope::{Fault, Parts};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::function::Function;
-use crate::panic;
 use crate::process::call::{self, Job, Reply};
 use crate::process::value::message::Message;
 use crate::process::value::shared;
@@ -48,9 +47,7 @@ where
 
 impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
     fn finish(&self, result: Result<T, Error>) {
-        if let Err(late) = self.cell.finish(result) {
-            panic::drop_quietly(late);
-        }
+        self.cell.finish(result);
     }
 }
 

@@ -99,9 +99,7 @@ where
             return;
         }
         let mapped = result.and_then(|value| panic::catch(self.source.name(), || function(value)));
-        if let Err(late) = self.cell.finish(mapped) {
-            panic::drop_quietly(late);
-        }
+        self.cell.finish(mapped);
     }
 }
 
@@ -124,7 +122,7 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         self.source.cancel();
     }
 
@@ -164,7 +162,7 @@ where
                 }
             }
             Err(error) => {
-                let _ = self.cell.finish(Err(error));
+                self.cell.finish(Err(error));
             }
         }
     }
@@ -179,10 +177,8 @@ where
     fn finished(self: Arc<Self>, index: usize) {
         if index == 0 {
             self.start_second();
-        } else if let Some(result) = self.second.get().and_then(Task::try_take)
-            && let Err(late) = self.cell.finish(result)
-        {
-            panic::drop_quietly(late);
+        } else if let Some(result) = self.second.get().and_then(Task::try_take) {
+            self.cell.finish(result);
         }
     }
 }
@@ -209,7 +205,7 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         self.first.cancel();
         if let Some(second) = self.second.get() {
             second.cancel();

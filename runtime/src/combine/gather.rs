@@ -185,7 +185,7 @@ impl<P: Parts> Gathered<P> {
             failed: AtomicBool::new(false),
         });
         if count == 0 {
-            let _ = gathered.cell.finish(Ok(gathered.parts.values()));
+            gathered.cell.finish(Ok(gathered.parts.values()));
         }
         for index in 0..count {
             let observer: Arc<dyn Observer> = gathered.clone();
@@ -207,11 +207,11 @@ impl<P: Parts> Observer for Gathered<P> {
             if !self.failed.swap(true, Ordering::AcqRel)
                 && let Some(error) = part.take_error()
             {
-                let _ = self.cell.finish(Err(error));
+                self.cell.finish(Err(error));
                 self.each().for_each(Part::cancel);
             }
         } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let _ = self.cell.finish(Ok(self.parts.values()));
+            self.cell.finish(Ok(self.parts.values()));
         }
     }
 }
@@ -231,7 +231,7 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         self.each().for_each(Part::cancel);
     }
 

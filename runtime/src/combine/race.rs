@@ -51,7 +51,7 @@ impl<T: Send> Observer for Race<T> {
         if !self.won.swap(true, Ordering::AcqRel)
             && let Some(result) = self.tasks[index].try_take()
         {
-            let _ = self.cell.finish(result);
+            self.cell.finish(result);
             self.tasks.iter().for_each(Task::cancel);
         }
     }
@@ -67,7 +67,7 @@ impl<T: Send> Call<T> for Race<T> {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.cell.finish(Err(why));
+        self.cell.finish(Err(why));
         self.tasks.iter().for_each(Task::cancel);
     }
 

@@ -83,9 +83,7 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     }
 
     fn finish(&self, result: Result<T, Error>) {
-        if let Err(late) = self.job.cell().finish(result) {
-            panic::drop_quietly(late);
-        }
+        self.job.cell().finish(result);
     }
 }
 

@@ -194,9 +194,7 @@ impl<T: Send> Observer for Lands<T> {
             (Some(Ok(_)), Value::Returned(value)) => Ok(value),
             _ => Err(Error::cancelled(self.landing.name)),
         };
-        if let Err(late) = self.landing.cell.finish(result) {
-            panic::drop_quietly(late);
-        }
+        self.landing.cell.finish(result);
     }
 }
 

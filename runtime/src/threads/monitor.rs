@@ -20,6 +20,7 @@ use super::parker::Parker;
 use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
+use crate::panic::quietly;
 
 /// The first tick, and those while something changes.
 const SHORTEST_TICK: Duration = Duration::from_micros(250);
@@ -94,7 +95,9 @@ impl Watch {
     fn run(&mut self) {
         loop {
             self.pool.monitor.parker.park();
-            self.watch();
+            if quietly(|| self.watch()).is_none() {
+                self.pool.crew.unwatch();
+            }
             self.sights.clear();
             self.lent = 0;
         }

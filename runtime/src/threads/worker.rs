@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::hint;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use super::pool::{Pool, pool};
 use super::seat::{self, Item, Seat};
 use super::{clock, join};
 use crate::function::Function;
+use crate::panic::{drop_quietly, quietly};
 use crate::wait;
 
 /// A worker beyond the number of permits leaves after so long a sleep.
@@ -113,7 +113,7 @@ impl Worker {
                 self.seat.post.enter(item.function());
                 wait_for(item);
             } else {
-                quietly(|| drop(item));
+                drop_quietly(item);
             }
         }
     }
@@ -126,7 +126,7 @@ impl Worker {
                 return true;
             }
             // A shell. Others' destructors may panic; that is no reason to end.
-            quietly(|| drop(item));
+            drop_quietly(item);
         }
         join::take_offer(|job| {
             self.found();
@@ -243,9 +243,4 @@ fn wait_for(item: Item) {
         true => habit.note_waiting(),
         false => habit.note_computing(),
     }
-}
-
-fn quietly(run: impl FnOnce()) {
-    // What panicked here was printed by the panic hook and has nobody to go to.
-    let _ = catch_unwind(AssertUnwindSafe(run));
 }

@@ -17,6 +17,7 @@ use super::Pool;
 use super::harvest::{harvest, leave, read_socket};
 use super::link::{Link, signal_and_code};
 use crate::error::{Error, ErrorKind};
+use crate::panic::quietly;
 use crate::process::call::codec;
 use crate::process::channel::Listener;
 use crate::process::worker::report::Panic;
@@ -125,7 +126,8 @@ impl Dispatcher {
                 }
             }
             for (link, hung_up) in links {
-                if self.serve(&link, hung_up) {
+                // What went wrong with one worker's calls must not end the others'.
+                if quietly(|| self.serve(&link, hung_up)).unwrap_or(true) {
                     busy.push(link);
                 }
             }
