@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
+use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
 use crate::{panic, retry, sequential, tokio, wait};
@@ -67,7 +68,7 @@ where
     let call = Arc::new(AsyncCall {
         job: JobCell::new(function, "async", (arguments, body)),
         runtime: is_kept.then(|| runtime.clone()),
-        waker: Mutex::new(None),
+        waker: Lock::new(None),
     });
     match function.limiter() {
         None => drop(runtime.spawn(drive(Driver(call.clone())))),
@@ -161,12 +162,12 @@ struct AsyncCall<A, T, F> {
     /// is a current-thread one, whose thread must not wait for it.
     runtime: Option<Handle>,
     /// Whom to tell of a cancel: set while the body waits.
-    waker: Mutex<Option<Waker>>,
+    waker: Lock<Option<Waker>>,
 }
 
 impl<A, T, F> AsyncCall<A, T, F> {
-    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waker(&self) -> Guard<'_, Option<Waker>> {
+        self.waker.lock()
     }
 }
 

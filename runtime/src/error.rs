@@ -5,8 +5,9 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::sync::Lock;
 
 /// Why a task ended without a value.
 ///
@@ -36,7 +37,7 @@ struct Inner {
     function: &'static str,
     kind: ErrorKind,
     /// What the task panicked with; in a mutex since payloads are `Send` alone.
-    payload: Mutex<Option<Box<dyn Any + Send>>>,
+    payload: Lock<Option<Box<dyn Any + Send>>>,
     backtrace: Option<String>,
 }
 
@@ -145,7 +146,7 @@ impl Error {
     /// Always: that is what it does. An error of another kind panics with its `Display` line.
     pub fn resume_unwind(self) -> ! {
         let inner = *self.inner;
-        let payload = inner.payload.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let payload = inner.payload.into_inner();
         match (payload, inner.kind) {
             (Some(payload), _) => std::panic::resume_unwind(payload),
             (None, ErrorKind::Panicked { message, .. }) => {
@@ -157,7 +158,7 @@ impl Error {
 
     pub(crate) fn new(function: &'static str, kind: ErrorKind) -> Self {
         Self {
-            inner: Box::new(Inner { function, kind, payload: Mutex::new(None), backtrace: None }),
+            inner: Box::new(Inner { function, kind, payload: Lock::new(None), backtrace: None }),
         }
     }
 
@@ -176,7 +177,7 @@ impl Error {
     ) -> Self {
         let message = message_of(&*payload);
         let mut error = Self::new(function, ErrorKind::Panicked { message, location });
-        error.inner.payload = Mutex::new(Some(payload));
+        error.inner.payload = Lock::new(Some(payload));
         error
     }
 

@@ -59,6 +59,7 @@ mod function;
 mod limit;
 mod observe;
 mod panic;
+mod random;
 mod retry;
 mod scope;
 mod sequential;

@@ -4,7 +4,9 @@
 //! ends a call hands its place to the longest waiting one.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::sync::{Guard, Lock};
 
 /// A call that can wait for a place.
 pub(crate) trait Admit: Send + Sync {
@@ -16,7 +18,7 @@ pub(crate) trait Admit: Send + Sync {
 pub(crate) struct Limiter {
     /// 0 where there is none.
     limit: usize,
-    line: Mutex<Line>,
+    line: Lock<Line>,
 }
 
 struct Line {
@@ -27,7 +29,7 @@ struct Line {
 impl Limiter {
     /// No limit: nobody has to enter.
     pub(crate) const fn none() -> Self {
-        Self { limit: 0, line: Mutex::new(Line { running: 0, waiting: VecDeque::new() }) }
+        Self { limit: 0, line: Lock::new(Line { running: 0, waiting: VecDeque::new() }) }
     }
 
     pub(crate) const fn set(&mut self, limit: usize) {
@@ -73,8 +75,8 @@ impl Limiter {
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> Guard<'_, Line> {
+        self.line.lock()
     }
 }
 

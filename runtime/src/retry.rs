@@ -4,15 +4,16 @@
 //! tasks, so each has its own `timeout` and its own place under `limit`, and between them neither
 //! a thread nor a place is held.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cell::{Cell, Observer, Waiter};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::panic;
+use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
+use crate::{panic, random};
 
 /// The longest wait between two attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
@@ -41,7 +42,7 @@ where
         cell: Cell::running(),
         start,
         failed,
-        progress: Mutex::new(progress),
+        progress: Lock::new(progress),
     });
     retrying.attempt();
     Task::new(retrying)
@@ -52,7 +53,7 @@ struct Retrying<A, T, S> {
     cell: Cell<T>,
     start: S,
     failed: fn(&T) -> bool,
-    progress: Mutex<Progress<A, T>>,
+    progress: Lock<Progress<A, T>>,
 }
 
 struct Progress<A, T> {
@@ -71,8 +72,8 @@ where
     T: Send + 'static,
     S: Fn(A) -> Task<T> + Send + Sync + 'static,
 {
-    fn progress(&self) -> MutexGuard<'_, Progress<A, T>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> Guard<'_, Progress<A, T>> {
+        self.progress.lock()
     }
 
     fn current(&self) -> Option<Arc<Task<T>>> {
@@ -154,9 +155,7 @@ where
 /// Between half of the wait and all of it, so that calls that failed together do not come back
 /// together.
 fn jittered(wait: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library's source of randomness; this is no place to depend on another.
-    let random = RandomState::new().hash_one(0) as u32;
+    let random = random::number() as u32;
     wait / 2 + (wait / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 

@@ -11,10 +11,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::abort;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
+use crate::sync::Lock;
 use crate::wait;
 
 mod call;
@@ -40,7 +41,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 #[derive(Default)]
 struct Running {
     count: AtomicUsize,
-    waiter: Mutex<Option<Waker>>,
+    waiter: Lock<Option<Waker>>,
 }
 
 /// Held by whatever may touch what the scope's calls borrow, and dropped last.
@@ -64,7 +65,7 @@ impl Drop for Token {
     fn drop(&mut self) {
         // Release, and Acquire in `wait`: all that the job did comes before the scope's end.
         if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let waiter = self.0.waiter.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let waiter = self.0.waiter.lock().take();
             if let Some(waiter) = waiter {
                 waiter.wake();
             }
@@ -78,7 +79,7 @@ impl Running {
             return;
         }
         wait::until(None, |waker| {
-            let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiter = self.waiter.lock();
             if self.count.load(Ordering::Acquire) == 0 {
                 return Poll::Ready(());
             }

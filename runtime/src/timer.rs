@@ -1,11 +1,12 @@
 //! Deadlines: one thread for all of them, which exists from the first on and sleeps until the next.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::panic::quietly;
+use crate::sync::{Guard, Lock, Signal};
 
 type Ring = Box<dyn FnOnce() + Send>;
 
@@ -52,8 +53,8 @@ impl Drop for Alarm {
 }
 
 struct Timer {
-    state: Mutex<State>,
-    changed: Condvar,
+    state: Lock<State>,
+    changed: Signal,
 }
 
 #[derive(Default)]
@@ -66,12 +67,12 @@ struct State {
 
 fn timer() -> &'static Timer {
     static TIMER: OnceLock<Timer> = OnceLock::new();
-    TIMER.get_or_init(|| Timer { state: Mutex::default(), changed: Condvar::new() })
+    TIMER.get_or_init(|| Timer { state: Lock::default(), changed: Signal::new() })
 }
 
 impl Timer {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     fn insert(&'static self, at: Instant, ring: Ring) -> (Instant, u64) {
@@ -107,14 +108,10 @@ impl Timer {
                 }
                 Some(entry) => {
                     let wait = entry.key().0 - now;
-                    state = self
-                        .changed
-                        .wait_timeout(state, wait)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
+                    state = self.changed.wait_timeout(state, wait);
                 }
                 None => {
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state = self.changed.wait(state);
                 }
             }
         }

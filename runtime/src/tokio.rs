@@ -18,8 +18,8 @@ mod present {
     use std::future::Future;
     use std::io;
     use std::panic::catch_unwind;
+    use std::sync::OnceLock;
     use std::sync::mpsc::{Sender, channel};
-    use std::sync::{Mutex, OnceLock, PoisonError};
     use std::task::{Context, Poll};
     use std::thread;
     use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ mod present {
     use ::tokio::task::{AbortHandle, block_in_place, coop, unconstrained};
 
     use crate::config;
+    use crate::sync::Lock;
 
     /// How long to look for a sign that a current-thread runtime is driven by another thread.
     const LOOK_FOR: Duration = Duration::from_millis(20);
@@ -69,11 +70,11 @@ mod present {
     /// The runtime of programs that have none.
     fn fallback() -> io::Result<&'static Handle> {
         static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-        static START: Mutex<()> = Mutex::new(());
+        static START: Lock<()> = Lock::new(());
         if let Some(runtime) = RUNTIME.get() {
             return Ok(runtime.handle());
         }
-        let _one_at_a_time = START.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = START.lock();
         if RUNTIME.get().is_none() {
             // tokio panics where the system gives it no thread, so another is asked for first.
             thread::Builder::new().spawn(|| ())?.join().ok();
@@ -244,7 +245,7 @@ mod present {
     /// a runtime that have not ended.
     pub(crate) struct HeldClock(Id);
 
-    static HELD: Mutex<Vec<Holder>> = Mutex::new(Vec::new());
+    static HELD: Lock<Vec<Holder>> = Lock::new(Vec::new());
 
     struct Holder {
         runtime: Id,
@@ -257,7 +258,7 @@ mod present {
     pub(crate) fn hold_clock() -> Option<HeldClock> {
         let runtime = paused()?;
         let id = runtime.id();
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock();
         match held.iter_mut().find(|holder| holder.runtime == id) {
             Some(holder) => holder.calls += 1,
             None => {
@@ -271,7 +272,7 @@ mod present {
 
     impl Drop for HeldClock {
         fn drop(&mut self) {
-            let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = HELD.lock();
             if let Some(at) = held.iter().position(|holder| holder.runtime == self.0) {
                 held[at].calls -= 1;
                 if held[at].calls == 0 {

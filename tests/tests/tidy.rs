@@ -12,26 +12,27 @@ const LONGEST_LINE: usize = 100;
 /// What each module of the runtime may use of the others: the arrows of ARCHITECTURE.md. The three
 /// engines are not in each other's rows, and `task` has none of them.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("error", &[]),
     ("sync", &[]),
+    ("random", &[]),
+    ("error", &["sync"]),
     ("config", &[]),
     ("cross", &["process"]),
     ("expansion", &[]),
     ("guide", &[]),
-    ("limit", &[]),
+    ("limit", &["sync"]),
     ("function", &["limit"]),
     ("panic", &["error"]),
     ("cell", &["current", "error", "function", "limit", "observe", "panic", "sync", "tokio"]),
     ("current", &["cell"]),
-    ("tokio", &["config"]),
+    ("tokio", &["config", "sync"]),
     ("wait", &["tokio"]),
-    ("timer", &["panic"]),
+    ("timer", &["panic", "sync"]),
     ("task", &["cell", "error", "timer", "tokio", "wait"]),
     ("observe", &["error"]),
     ("sequential", &["cell", "error", "task"]),
-    ("combine", &["cell", "error", "panic", "task", "wait"]),
-    ("retry", &["cell", "error", "function", "panic", "task", "timer"]),
-    ("scope", &["cell", "error", "function", "panic", "retry", "task", "wait"]),
+    ("combine", &["cell", "error", "panic", "sync", "task", "wait"]),
+    ("retry", &["cell", "error", "function", "panic", "random", "sync", "task", "timer"]),
+    ("scope", &["cell", "error", "function", "panic", "retry", "sync", "task", "wait"]),
     ("threads", ENGINE),
     ("process", ENGINE),
     ("asynchronous", ENGINE),
@@ -49,6 +50,7 @@ const ENGINE: &[&str] = &[
     "limit",
     "observe",
     "panic",
+    "random",
     "retry",
     "scope",
     "sequential",
@@ -59,8 +61,19 @@ const ENGINE: &[&str] = &[
     "wait",
 ];
 
-const CLUSTER: &[&str] =
-    &["cell", "config", "error", "function", "panic", "process", "sequential", "task", "timer"];
+const CLUSTER: &[&str] = &[
+    "cell",
+    "config",
+    "error",
+    "function",
+    "panic",
+    "process",
+    "random",
+    "sequential",
+    "sync",
+    "task",
+    "timer",
+];
 
 /// Where `unsafe` may be, beside the engines' own files: each with a SAFETY sentence per block.
 const UNSAFE: &[&str] =

@@ -6,17 +6,18 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) struct Batches<K, V>(Mutex<HashMap<K, Vec<V>>>);
+use crate::sync::{Guard, Lock};
+
+pub(crate) struct Batches<K, V>(Lock<HashMap<K, Vec<V>>>);
 
 impl<K: Eq + Hash, V> Batches<K, V> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Lock::new(HashMap::new()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Vec<V>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, HashMap<K, Vec<V>>> {
+        self.0.lock()
     }
 
     /// Adds one. True if nobody is at it: then the caller is, and takes batches until there is

@@ -20,6 +20,7 @@ use super::settings::Settings;
 use super::subject::{
     self, ANSWER_SUBJECTS, ANSWERS, Build, CLAIM_SUBJECTS, CLAIMS, TASK_SUBJECTS, TASKS,
 };
+use crate::random;
 
 /// How long an answer is kept: so long may a caller be away.
 pub(crate) const KEEP_ANSWERS: Duration = Duration::from_secs(15 * 60);
@@ -267,7 +268,7 @@ impl Broker {
 
     /// Asks machines; `None` if there was no answer that fits.
     pub(crate) async fn ask(&self, subject: String, holds: Option<subject::CallId>) -> Heard {
-        let number = subject::unique();
+        let number = random::number();
         let Ok(sealed) = self.seal(&subject, &Question { number, holds }, &[]) else {
             return Heard::None;
         };

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,9 @@ use super::broker::{Broker, Heard, KEEP_ANSWERS, KEEP_TASKS, LOST_AFTER};
 use super::envelope::{Fault, Value};
 use super::remote::Remote;
 use super::settings::Settings;
-use super::subject;
 use crate::process::call::Job;
+use crate::random;
+use crate::sync::{Guard, Lock};
 
 /// How long nothing has to be heard before machines are asked, and how often then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ pub(crate) struct Caller {
     pub(crate) wait: Duration,
     pub(crate) address: String,
     commands: mpsc::UnboundedSender<Command>,
-    books: Mutex<Books>,
+    books: Lock<Books>,
     /// There is something in the books.
     news: Notify,
 }
@@ -93,12 +94,12 @@ impl Caller {
         let (sender, commands) = mpsc::unbounded_channel();
         // As long as the program runs, like the thread.
         let caller: &Self = Box::leak(Box::new(Self {
-            id: subject::unique(),
+            id: random::number(),
             numbers: AtomicU64::new(1),
             wait: settings.wait,
             address: settings.addresses.join(","),
             commands: sender,
-            books: Mutex::default(),
+            books: Lock::default(),
             news: Notify::new(),
         }));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -113,8 +114,8 @@ impl Caller {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn books(&self) -> Guard<'_, Books> {
+        self.books.lock()
     }
 
     /// Sends a call, from any thread.

@@ -7,8 +7,8 @@
 //! the other.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 use super::batches::Batches;
 use super::broker::Broker;
 use super::subject::CallId;
+
+use crate::sync::{Guard, Lock};
 
 /// The calls of one record.
 const CALLS: u64 = 64;
@@ -87,18 +89,18 @@ pub(crate) struct Claims {
     broker: Arc<Broker>,
     machine: u64,
     wanted: Batches<Group, Wanted>,
-    known: Mutex<HashMap<Group, (u64, Claimed)>>,
+    known: Lock<HashMap<Group, (u64, Claimed)>>,
     swaps: AtomicU64,
 }
 
 impl Claims {
     pub(crate) fn new(broker: Arc<Broker>, machine: u64) -> Self {
-        let (wanted, known) = (Batches::new(), Mutex::default());
+        let (wanted, known) = (Batches::new(), Lock::default());
         Self { broker, machine, wanted, known, swaps: AtomicU64::new(1) }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Group, (u64, Claimed)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> Guard<'_, HashMap<Group, (u64, Claimed)>> {
+        self.known.lock()
     }
 
     /// Claims a call, or says who has.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -15,6 +15,7 @@ use crate::process::call::{Job, Pending, Reply};
 use crate::process::pool::{self, Pool};
 use crate::process::value::message::{Bytes, Message};
 use crate::process::value::shared;
+use crate::sync::Lock;
 use crate::timer::Alarm;
 
 /// How a hosted call ended.
@@ -27,7 +28,7 @@ pub(crate) struct Hosted {
     job: JobCell<Job, ()>,
     pool: &'static Pool,
     sent: AtomicU64,
-    ended: Mutex<Option<oneshot::Sender<Ended>>>,
+    ended: Lock<Option<oneshot::Sender<Ended>>>,
 }
 
 impl Hosted {
@@ -47,7 +48,7 @@ impl Hosted {
             job: JobCell::new(function, "process", job),
             pool,
             sent: AtomicU64::new(0),
-            ended: Mutex::new(Some(sender)),
+            ended: Lock::new(Some(sender)),
         });
         pool.submit(hosted.clone());
         Ok((hosted, receiver))
@@ -81,7 +82,7 @@ impl Hosted {
     }
 
     fn tell(&self, ended: Ended) {
-        let sender = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sender = self.ended.lock().take();
         if let Some(sender) = sender {
             let _ = sender.send(ended);
         }
@@ -133,9 +134,9 @@ impl Pending for Hosted {
 /// program has, and only who has the key can name one.
 fn function_of(task: &Task) -> &'static Function {
     type Kind = (i64, Option<std::time::Duration>, Option<u64>, bool);
-    static KNOWN: Mutex<Option<HashMap<Kind, &'static Function>>> = Mutex::new(None);
+    static KNOWN: Lock<Option<HashMap<Kind, &'static Function>>> = Lock::new(None);
     let kind = (task.body, task.timeout, task.memory, task.fresh);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = KNOWN.lock();
     known.get_or_insert_default().entry(kind).or_insert_with(|| {
         let mut function = Function::new(task.name.clone().leak());
         if let Some(timeout) = task.timeout.filter(|timeout| !timeout.is_zero()) {

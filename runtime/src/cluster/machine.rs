@@ -7,7 +7,7 @@
 //! answers that it is lost.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
@@ -23,7 +23,10 @@ use super::envelope::{Ending, Fault, Question, Reply, Task};
 use super::hosted::{Ended, Hosted};
 use super::objects::Placed;
 use super::slots::{Slot, Slots};
-use super::subject::{self, CallId};
+use super::subject::CallId;
+
+use crate::random;
+use crate::sync::{Guard, Lock};
 
 /// How often the broker hears that a call is still running.
 const PROGRESS: Duration = LOST_AFTER.checked_div(5).expect("it is not zero");
@@ -42,7 +45,7 @@ pub(crate) struct Machine {
     pub(crate) slots: Arc<Slots>,
     claims: Arc<Claims>,
     answers: Arc<Answers>,
-    calls: Mutex<Calls>,
+    calls: Lock<Calls>,
 }
 
 #[derive(Default)]
@@ -62,19 +65,19 @@ struct Held {
 
 impl Machine {
     pub(crate) fn new(broker: Arc<Broker>, workers: usize) -> Self {
-        let id = subject::unique();
+        let id = random::number();
         Self {
             id,
             slots: Arc::new(Slots::new(workers)),
             claims: Arc::new(Claims::new(Arc::clone(&broker), id)),
             answers: Arc::new(Answers::new(Arc::clone(&broker))),
             broker,
-            calls: Mutex::default(),
+            calls: Lock::default(),
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn calls(&self) -> Guard<'_, Calls> {
+        self.calls.lock()
     }
 
     /// Takes a call that the broker has delivered.

@@ -90,12 +90,6 @@ impl Build {
     }
 }
 
-/// A number that nobody else has.
-pub(crate) fn unique() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
-}
-
 /// The group of calls in the subject of their claims.
 pub(crate) fn group_in(subject: &str) -> Option<u64> {
     u64::from_str_radix(subject.rsplit('.').next()?, 16).ok()

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{Part, TaskIterator};
 use crate::cell::{Observer, Waiter};
 use crate::error::Error;
+use crate::sync::{Guard, Lock};
 use crate::task::Task;
 use crate::wait;
 
@@ -56,11 +57,11 @@ pub struct BufferUnordered<I: TaskIterator> {
 
 /// Which tasks have finished and were not given out yet.
 #[derive(Default)]
-struct Completed(Mutex<(VecDeque<usize>, Option<Waker>)>);
+struct Completed(Lock<(VecDeque<usize>, Option<Waker>)>);
 
 impl Completed {
-    fn lock(&self) -> MutexGuard<'_, (VecDeque<usize>, Option<Waker>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, (VecDeque<usize>, Option<Waker>)> {
+        self.0.lock()
     }
 }
 

@@ -1,11 +1,12 @@
 //! `map` and `then`: what follows a task, without a thread that waits for it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use super::Part;
 use crate::cell::{Cell, Observer, Waiter};
 use crate::error::Error;
 use crate::panic;
+use crate::sync::Lock;
 use crate::task::{Call, Task};
 
 impl<T: Send + 'static> Task<T> {
@@ -32,7 +33,7 @@ impl<T: Send + 'static> Task<T> {
         let map = Arc::new(Map {
             cell: Cell::running(),
             source: self,
-            function: Mutex::new(Some(function)),
+            function: Lock::new(Some(function)),
         });
         let observer: Arc<dyn Observer> = map.clone();
         map.source.watch(Waiter::Observer(observer, 0));
@@ -65,7 +66,7 @@ impl<T: Send + 'static> Task<T> {
         let then = Arc::new(Then {
             cell: Cell::running(),
             first: self,
-            next: Mutex::new(Some(next)),
+            next: Lock::new(Some(next)),
             second: OnceLock::new(),
         });
         let observer: Arc<dyn Observer> = then.clone();
@@ -74,14 +75,14 @@ impl<T: Send + 'static> Task<T> {
     }
 }
 
-fn take<F>(function: &Mutex<Option<F>>) -> Option<F> {
-    function.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take<F>(function: &Lock<Option<F>>) -> Option<F> {
+    function.lock().take()
 }
 
 struct Map<T, U, F> {
     cell: Cell<U>,
     source: Task<T>,
-    function: Mutex<Option<F>>,
+    function: Lock<Option<F>>,
 }
 
 impl<T, U, F> Observer for Map<T, U, F>
@@ -134,7 +135,7 @@ where
 struct Then<T, U, F> {
     cell: Cell<U>,
     first: Task<T>,
-    next: Mutex<Option<F>>,
+    next: Lock<Option<F>>,
     second: OnceLock<Task<U>>,
 }
 

@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
 use rustix::thread::futex::{self, Timespec};
 
 use crate::process::linux::memory::{Access, Mapping, Memory, SEGMENTS};
@@ -40,9 +41,6 @@ const SKIP: u32 = u32::MAX;
 
 const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * INLINE_MAX);
 
-#[repr(align(128))]
-struct Line<T>(T);
-
 /// The end of a ring, and the core on which its writer was when it wrote that.
 struct End {
     position: AtomicU32,
@@ -59,11 +57,11 @@ impl End {
 #[repr(C)]
 struct ParentWords {
     /// What a worker looks at before each call.
-    progress: Line<Progress>,
+    progress: CachePadded<Progress>,
     /// Who wants to hear of replies: a [`Listener`] and, above it, how often that has changed.
-    listening: Line<AtomicU32>,
+    listening: CachePadded<AtomicU32>,
     /// What a worker sleeps on.
-    bell: Line<AtomicU32>,
+    bell: CachePadded<AtomicU32>,
     /// How many messages in each of the worker's segments the parent is done with.
     released: [AtomicU32; SEGMENTS],
 }
@@ -78,13 +76,13 @@ struct Progress {
 #[repr(C)]
 struct WorkerWords {
     /// The end of the replies.
-    reply_tail: Line<End>,
+    reply_tail: CachePadded<End>,
     /// Twice the number of the latest call, and 1 more while it runs.
-    running: Line<AtomicU64>,
+    running: CachePadded<AtomicU64>,
     /// Counts by 4; 1 more while the worker sleeps, 3 more if it does so for want of room.
-    sleeping: Line<AtomicU32>,
+    sleeping: CachePadded<AtomicU32>,
     /// Not 0 when it has started.
-    ready: Line<AtomicU32>,
+    ready: CachePadded<AtomicU32>,
     report_length: AtomicU32,
     /// Not 0 when it ends for want of memory.
     over_limit: AtomicU32,

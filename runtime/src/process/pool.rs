@@ -7,7 +7,7 @@
 //! unstarted with the busiest one, so a long call holds up nobody for long.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::config;
 use crate::function::Function;
@@ -16,6 +16,7 @@ use crate::process::linux::forks;
 use crate::process::linux::startup;
 use crate::process::pool::link::Link;
 use crate::process::pool::outbox::{Claimed, Entry, GivenUp, Slot};
+use crate::sync::{Guard, Lock};
 
 mod choice;
 pub(crate) mod dispatcher;
@@ -32,7 +33,7 @@ pub(crate) struct Pool {
     /// Each worker gets one call.
     fresh: bool,
     workers_max: usize,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Default)]
@@ -83,8 +84,8 @@ pub(crate) fn pool_of(function: &Function) -> &'static Pool {
     if memory.is_none() && !fresh {
         return PLAIN.get_or_init(|| Pool::new(None, false));
     }
-    static OTHERS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
-    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    static OTHERS: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
+    let mut others = OTHERS.lock();
     if let Some(pool) = others.iter().find(|pool| pool.memory == memory && pool.fresh == fresh) {
         return pool;
     }
@@ -100,7 +101,7 @@ impl Pool {
         // The cores are taken by the workers beside this one, unless somebody says otherwise.
         let nested = startup::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
         let workers_max = if nested { 1 } else { config::processes() };
-        Self { memory, fresh, workers_max, state: Mutex::default() }
+        Self { memory, fresh, workers_max, state: Lock::default() }
     }
 
     /// In bytes; 0 for none.
@@ -108,8 +109,8 @@ impl Pool {
         self.memory.unwrap_or(0)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// Takes a call in.

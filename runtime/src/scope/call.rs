@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::{Scope, Token};
 use crate::cell::{Cell, Observer, Waiter};
 use crate::error::Error;
 use crate::function::Function;
+use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
 use crate::{panic, retry};
 
@@ -118,7 +119,7 @@ struct Landing<T> {
     name: &'static str,
     cell: Cell<T>,
     /// What the last attempt returned; closed once the task has ended.
-    value: Mutex<Value<T>>,
+    value: Lock<Value<T>>,
     /// The task, without a lifetime, that runs the job.
     inner: OnceLock<Task<bool>>,
 }
@@ -134,13 +135,13 @@ impl<T: Send> Landing<T> {
         Arc::new(Self {
             name: function.name(),
             cell: Cell::running(),
-            value: Mutex::new(Value::Awaited),
+            value: Lock::new(Value::Awaited),
             inner: OnceLock::new(),
         })
     }
 
-    fn value(&self) -> MutexGuard<'_, Value<T>> {
-        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    fn value(&self) -> Guard<'_, Value<T>> {
+        self.value.lock()
     }
 
     /// Called by the job, which holds a token: a value that comes too late is dropped here.

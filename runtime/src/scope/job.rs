@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Token;
 use crate::cell::Observer;
+use crate::sync::Lock;
 
 type Run<'a> = Box<dyn FnOnce() -> bool + Send + 'a>;
 type BoxFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
@@ -68,7 +69,7 @@ pub(super) struct Jobs<J>(Arc<Maker<J>>);
 
 struct Maker<J> {
     // Dropped in this order: the token last. A mutex, since arguments are `Send` alone.
-    make: Mutex<Make<'static, J>>,
+    make: Lock<Make<'static, J>>,
     _token: Token,
 }
 
@@ -82,11 +83,11 @@ impl<J> Jobs<J> {
         // struct, before the token goes; until then `scope` has not returned, and `'a` outlives the
         // scope by the bounds of `launch_retrying`.
         let make = unsafe { std::mem::transmute::<Make<'a, J>, Make<'static, J>>(make) };
-        Self(Arc::new(Maker { make: Mutex::new(make), _token: token }))
+        Self(Arc::new(Maker { make: Lock::new(make), _token: token }))
     }
 
     pub(super) fn make(&self) -> J {
-        let make = self.0.make.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = self.0.make.lock();
         make()
     }
 }

@@ -313,7 +313,7 @@ impl<M: Member> Crew<M> {
     }
 
     fn lock(&self) -> impl std::ops::DerefMut<Target = Roster<M>> {
-        self.roster.lock().expect("nothing panics under the roster's lock")
+        self.roster.lock()
     }
 
     /// Passes a permit on, under the lock: to the first that returns, if any.

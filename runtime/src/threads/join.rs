@@ -255,7 +255,7 @@ impl Fork {
     fn prepare(&self) {
         self.top.set(&raw const self.end);
         self.slot.set(match seat::mine() {
-            Some(seat) if pool().permits > 1 => &seat.slot.0,
+            Some(seat) if pool().permits > 1 => &seat.slot,
             _ => &NEVER,
         });
     }
@@ -326,7 +326,7 @@ pub(super) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
 }
 
 fn take_from(seat: &Seat) -> Option<*const Link> {
-    let slot = &seat.slot.0;
+    let slot = &seat.slot;
     let link = slot.load(Ordering::Relaxed);
     let taken = !link.is_null()
         && slot

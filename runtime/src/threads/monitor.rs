@@ -12,7 +12,6 @@
 //! ends a task while more permits are out than there are gives one back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
 use crate::panic::quietly;
+use crate::sync::Lock;
 
 /// The first tick, and those while something changes.
 const SHORTEST_TICK: Duration = Duration::from_micros(250);
@@ -32,7 +32,7 @@ const MOST_LENT: usize = 64;
 pub(super) const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
 pub(super) struct Monitor {
-    starting: Mutex<()>,
+    starting: Lock<()>,
     lives: AtomicBool,
     parker: Parker,
 }
@@ -50,7 +50,7 @@ struct Sight {
 
 impl Monitor {
     pub(super) fn new() -> Self {
-        Self { starting: Mutex::new(()), lives: AtomicBool::new(false), parker: Parker::new() }
+        Self { starting: Lock::new(()), lives: AtomicBool::new(false), parker: Parker::new() }
     }
 
     /// Wakes the monitor. False if there is none: its thread could not be made.
@@ -68,7 +68,7 @@ impl Monitor {
     /// Makes the thread. Tried again each time, since a system that has no thread to give may have
     /// one later.
     fn come_to_life(&self) -> bool {
-        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.starting.lock();
         if self.lives.load(Ordering::Acquire) {
             return true;
         }

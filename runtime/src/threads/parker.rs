@@ -4,6 +4,8 @@
 //! consumed it could swallow a wake-up meant for the code that called us.
 
 use std::time::Duration;
+#[cfg(not(trine_loom))]
+use std::time::Instant;
 
 use crate::sync::{Condvar, Mutex};
 
@@ -21,9 +23,9 @@ impl Parker {
 
     /// Sleeps until there is a token, and takes it. Never returns without one.
     pub(crate) fn park(&self) {
-        let mut token = self.token.lock().expect("a parker's lock is never poisoned");
+        let mut token = self.token.lock();
         while !*token {
-            token = self.arrived.wait(token).expect("a parker's lock is never poisoned");
+            token = self.arrived.wait(token);
         }
         *token = false;
     }
@@ -31,11 +33,15 @@ impl Parker {
     /// As [`park`](Self::park), at most that long. Whether a token was taken.
     #[cfg(not(trine_loom))]
     pub(crate) fn park_timeout(&self, at_most: Duration) -> bool {
-        let token = self.token.lock().expect("a parker's lock is never poisoned");
-        let (mut token, _) = self
-            .arrived
-            .wait_timeout_while(token, at_most, |token| !*token)
-            .expect("a parker's lock is never poisoned");
+        let mut token = self.token.lock();
+        let until = Instant::now() + at_most;
+        while !*token {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            token = self.arrived.wait_timeout(token, left);
+        }
         std::mem::take(&mut *token)
     }
 
@@ -48,7 +54,7 @@ impl Parker {
 
     /// Leaves a token and wakes the sleeper.
     pub(crate) fn unpark(&self) {
-        *self.token.lock().expect("a parker's lock is never poisoned") = true;
+        *self.token.lock() = true;
         self.arrived.notify_one();
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+use crossbeam_utils::CachePadded;
 
 use crate::function::Function;
 
@@ -43,14 +44,10 @@ pub(crate) type Item = Arc<dyn Runnable>;
 /// A deque that holds this many entries is searched for shells of tasks that were claimed.
 const SWEEP_FROM: usize = 1024;
 
-#[repr(align(128))]
-pub(crate) struct Padded<T>(pub(crate) T);
-
 /// What one thread shows to all others.
-#[repr(align(128))]
 pub(crate) struct Seat {
     /// The oldest fork-join job of the thread, for whoever has nothing to do.
-    pub(super) slot: Padded<AtomicPtr<Link>>,
+    pub(super) slot: CachePadded<AtomicPtr<Link>>,
     /// Where the thread sleeps.
     pub(super) parker: Parker,
     /// What the monitor sees of a pool worker.
@@ -208,7 +205,7 @@ impl Seat {
     fn new(index: usize) -> Self {
         let deque = Deque::new_lifo();
         Self {
-            slot: Padded(AtomicPtr::new(ptr::null_mut())),
+            slot: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
             parker: Parker::new(),
             post: Post::new(),
             index,
@@ -224,12 +221,12 @@ impl Seat {
 
     /// Shows a job to all. To be followed by [`Crew::published`](super::crew::Crew::published).
     pub(super) fn offer(&self, job: *const Link) {
-        self.slot.0.store(job.cast_mut(), Ordering::Release);
+        self.slot.store(job.cast_mut(), Ordering::Release);
         FLAGS.raise(self.index);
     }
 
     fn has_anything(&self) -> bool {
-        !self.stealer.is_empty() || !self.slot.0.load(Ordering::Acquire).is_null()
+        !self.stealer.is_empty() || !self.slot.load(Ordering::Acquire).is_null()
     }
 
     /// Whether there is anything to take here; if not, lowers the flag that said so.

@@ -25,7 +25,7 @@ impl Rings {
             // SAFETY: `at` stays within the ring, which nobody refers to.
             unsafe { ring.at(start.wrapping_add(index)).write_volatile(byte) };
         }
-        self.worker.words().reply_tail.0.publish(end);
+        self.worker.words().reply_tail.publish(end);
         let (mut head, mut count) = (start, 0);
         while let Ok(Some((at, reply))) = self.parent.next_reply(head) {
             let length = reply.length as usize;

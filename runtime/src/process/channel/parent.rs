@@ -35,7 +35,7 @@ impl ParentEnd {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.theirs().ready.0.load(Acquire) != 0
+        self.theirs().ready.load(Acquire) != 0
     }
 
     /// Writes a request at `tail` or after and returns its start; `None` while there is no room.
@@ -63,7 +63,7 @@ impl ParentEnd {
     /// Lets the worker see the requests up to `tail`; returns its sleep's number if it has to be
     /// woken for that.
     pub(crate) fn publish_requests(&self, tail: u32) -> Option<u32> {
-        self.words().progress.0.request_tail.publish(tail);
+        self.words().progress.request_tail.publish(tail);
         self.sleeper()
     }
 
@@ -71,13 +71,13 @@ impl ParentEnd {
     /// was stored before.
     pub(crate) fn sleeper(&self) -> Option<u32> {
         fence(SeqCst);
-        let sleeping = self.theirs().sleeping.0.load(Relaxed);
+        let sleeping = self.theirs().sleeping.load(Relaxed);
         (sleeping % 2 == 1).then_some(sleeping)
     }
 
     pub(crate) fn wake_worker(&self) {
-        self.words().bell.0.fetch_add(1, Release);
-        ring_bell(&self.words().bell.0);
+        self.words().bell.fetch_add(1, Release);
+        ring_bell(&self.words().bell);
     }
 
     /// A copy of a request's bytes, which nobody but this side writes.
@@ -105,16 +105,16 @@ impl ParentEnd {
 
     /// Twice the number of the latest call that the worker began, and 1 more if it runs.
     pub(crate) fn running(&self) -> u64 {
-        self.theirs().running.0.load(Acquire)
+        self.theirs().running.load(Acquire)
     }
 
     pub(crate) fn has_replies(&self, head: u32) -> bool {
-        self.theirs().reply_tail.0.position.load(Acquire) != head
+        self.theirs().reply_tail.position.load(Acquire) != head
     }
 
     /// The next reply after `head`: where its bytes are, and its head, checked.
     pub(crate) fn next_reply(&self, head: u32) -> Result<Option<(u32, ReplyHead)>, Corrupt> {
-        let tail = self.theirs().reply_tail.0.position.load(Acquire);
+        let tail = self.theirs().reply_tail.position.load(Acquire);
         if tail == head {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl ParentEnd {
 
     /// The worker may write over the replies up to `head`.
     pub(crate) fn free_replies(&self, head: u32) {
-        self.words().progress.0.reply_head.store(head, Release);
+        self.words().progress.reply_head.store(head, Release);
     }
 
     /// Whether the worker sleeps for want of room, or is about to without having seen what was
@@ -144,7 +144,7 @@ impl ParentEnd {
 
     /// Says who wants to hear of replies from now on. One thread at a time does.
     pub(crate) fn listen(&self, listener: Listener) {
-        let word = &self.words().listening.0;
+        let word = &self.words().listening;
         let changes = word.load(Relaxed) / 4;
         word.store(changes.wrapping_add(1) * 4 + listener as u32, Release);
         // Then we look for replies, while the worker writes one and then looks who listens.
@@ -155,18 +155,18 @@ impl ParentEnd {
     /// `still` is asked after the thread can be woken.
     pub(crate) fn sleep(&self, head: u32, still: impl Fn() -> bool) {
         if still() {
-            sleep_on(&self.theirs().reply_tail.0.position, head, None);
+            sleep_on(&self.theirs().reply_tail.position, head, None);
         }
     }
 
     /// The core that the worker was on when it sent its last reply.
     pub(crate) fn core(&self) -> u32 {
-        self.theirs().reply_tail.0.core.load(Relaxed)
+        self.theirs().reply_tail.core.load(Relaxed)
     }
 
     /// Wakes the joining thread that sleeps; false if there is none yet.
     pub(crate) fn wake_joiner(&self) -> bool {
-        ring_bell(&self.theirs().reply_tail.0.position) > 0
+        ring_bell(&self.theirs().reply_tail.position) > 0
     }
 
     /// What the worker left about the panic that killed it.

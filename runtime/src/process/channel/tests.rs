@@ -86,7 +86,7 @@ fn no_reply_leads_out_of_the_ring() {
             unsafe { ring.add(at).cast::<u32>().write_volatile(value) };
         }
         let tail = [random(), (random() % RING) & !7][random() as usize % 2];
-        worker.words().reply_tail.0.publish(tail);
+        worker.words().reply_tail.publish(tail);
         let head = (random() % RING) & !7;
         if let Ok(Some((start, reply))) = parent.next_reply(head) {
             let offset = (start & (RING - 1)) + REPLY_HEAD;

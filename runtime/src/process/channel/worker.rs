@@ -33,16 +33,16 @@ impl WorkerEnd {
     }
 
     pub(crate) fn set_ready(&self) {
-        self.words().ready.0.store(1, Release);
+        self.words().ready.store(1, Release);
     }
 
     pub(crate) fn has_requests(&self, head: u32) -> bool {
-        self.theirs().progress.0.request_tail.position.load(Acquire) != head
+        self.theirs().progress.request_tail.position.load(Acquire) != head
     }
 
     /// The next request after `head`: its start and its head.
     pub(crate) fn next_request(&self, head: u32) -> Result<Option<(u32, RequestHead)>, Corrupt> {
-        let tail = self.theirs().progress.0.request_tail.position.load(Acquire);
+        let tail = self.theirs().progress.request_tail.position.load(Acquire);
         if tail == head {
             return Ok(None);
         }
@@ -57,7 +57,7 @@ impl WorkerEnd {
 
     /// Announces the call that runs next; false if it was taken back.
     pub(crate) fn begin(&self, number: u64, start: u32) -> bool {
-        self.words().running.0.store(number * 2 + 1, Release);
+        self.words().running.store(number * 2 + 1, Release);
         // See `ParentEnd::withdraw`.
         fence(SeqCst);
         let at = self.request_ring().at(start);
@@ -68,7 +68,7 @@ impl WorkerEnd {
     }
 
     pub(crate) fn end(&self, number: u64) {
-        self.words().running.0.store(number * 2, Release);
+        self.words().running.store(number * 2, Release);
     }
 
     /// Room for a reply at `tail` or after: its start, and where its bytes go. `bytes` is the
@@ -84,24 +84,24 @@ impl WorkerEnd {
         // SAFETY: `start` comes from `place_reply`, which found room.
         unsafe { self.reply_ring().at(start).cast::<ReplyHead>().write(*head) };
         let tail = start.wrapping_add(record(REPLY_HEAD, head.length));
-        self.words().reply_tail.0.publish(tail);
+        self.words().reply_tail.publish(tail);
         tail
     }
 
     /// The core from which the last request was sent.
     pub(crate) fn core(&self) -> u32 {
-        self.theirs().progress.0.request_tail.core.load(Relaxed)
+        self.theirs().progress.request_tail.core.load(Relaxed)
     }
 
     /// Up to where the parent has taken the replies.
     pub(crate) fn taken(&self) -> u32 {
-        self.theirs().progress.0.reply_head.load(Acquire)
+        self.theirs().progress.reply_head.load(Acquire)
     }
 
     /// Who listens, and the number of that announcement.
     pub(crate) fn listener(&self) -> (Listener, u32) {
         fence(SeqCst);
-        let word = self.theirs().listening.0.load(Relaxed);
+        let word = self.theirs().listening.load(Relaxed);
         let listener = match word % 4 {
             1 => Listener::Dispatcher,
             2 => Listener::Joiner,
@@ -111,7 +111,7 @@ impl WorkerEnd {
     }
 
     pub(crate) fn wake_joiner(&self) {
-        ring_bell(&self.words().reply_tail.0.position);
+        ring_bell(&self.words().reply_tail.position);
     }
 
     /// How many messages in a segment of ours the parent is done with.
@@ -122,13 +122,13 @@ impl WorkerEnd {
     /// Sleeps until the parent rings, and `most` at the most, unless `awaited` holds already: a
     /// request, or room.
     pub(crate) fn sleep(&self, for_room: bool, most: Option<Duration>, awaited: impl Fn() -> bool) {
-        let bell = self.theirs().bell.0.load(Acquire);
-        let sleeping = &self.words().sleeping.0;
+        let bell = self.theirs().bell.load(Acquire);
+        let sleeping = &self.words().sleeping;
         let awake = self.sleeps.load(Relaxed);
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
-            sleep_on(&self.theirs().bell.0, bell, most);
+            sleep_on(&self.theirs().bell, bell, most);
         }
         self.sleeps.store(awake.wrapping_add(4), Relaxed);
         sleeping.store(awake.wrapping_add(4), Release);

@@ -7,11 +7,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
+
+use crate::sync::Lock;
 
 /// A stretch of a file's pages in this process.
 pub(crate) struct Mapping {
@@ -208,12 +209,12 @@ struct Segments {
     idle: Vec<Segment>,
 }
 
-static ALL: Mutex<Segments> = Mutex::new(Segments { made: 0, idle: Vec::new() });
+static ALL: Lock<Segments> = Lock::new(Segments { made: 0, idle: Vec::new() });
 
 impl Segment {
     /// One of at least `length` bytes, unless all are in use or memory is short.
     pub(crate) fn take(length: usize) -> Option<Self> {
-        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = ALL.lock();
         // The last one back is the warmest; of those, the first that is large enough.
         let large = all.idle.iter().rposition(|segment| segment.memory.length() >= length);
         let found = match large {
@@ -245,6 +246,6 @@ impl Segment {
     /// Everybody is done with what lies in it.
     pub(crate) fn give_back(self) {
         self.memory.discard_if_large();
-        ALL.lock().unwrap_or_else(PoisonError::into_inner).idle.push(self);
+        ALL.lock().idle.push(self);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -21,6 +21,7 @@ use crate::panic::quietly;
 use crate::process::call::codec;
 use crate::process::channel::Listener;
 use crate::process::worker::report::Panic;
+use crate::sync::Lock;
 
 /// How long a process may take to become a worker.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ const WAKE: u64 = u64::MAX;
 struct Dispatcher {
     epoll: OwnedFd,
     wake: OwnedFd,
-    desk: Mutex<Desk>,
+    desk: Lock<Desk>,
 }
 
 #[derive(Default)]
@@ -50,7 +51,7 @@ struct Desk {
 pub(crate) fn watch(link: &Arc<Link>) -> io::Result<()> {
     let dispatcher = dispatcher()?;
     let key = u64::from(link.key);
-    let mut desk = dispatcher.desk.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut desk = dispatcher.desk.lock();
     desk.links.insert(key, Arc::clone(link));
     desk.starting.push((Arc::clone(link), Instant::now() + START_MAX));
     drop(desk);
@@ -68,7 +69,7 @@ pub(crate) fn watch(link: &Arc<Link>) -> io::Result<()> {
 pub(crate) fn start_worker(pool: &'static Pool) {
     match dispatcher() {
         Ok(dispatcher) => {
-            dispatcher.desk.lock().unwrap_or_else(PoisonError::into_inner).wanted.push(pool);
+            dispatcher.desk.lock().wanted.push(pool);
             dispatcher.wake_up();
         }
         // Which it will not be able to, and say why.
@@ -95,7 +96,7 @@ impl Dispatcher {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let data = EventData::new_u64(WAKE);
         epoll::add(&epoll, &wake, data, EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { epoll, wake, desk: Mutex::default() })
+        Ok(Self { epoll, wake, desk: Lock::default() })
     }
 
     fn wake_up(&self) {
@@ -145,13 +146,13 @@ impl Dispatcher {
     }
 
     fn find(&self, key: u64) -> Option<Arc<Link>> {
-        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = self.desk.lock();
         desk.links.get(&key).cloned()
     }
 
     /// Starts wanted workers and ends those that do not become any; returns when to look again.
     fn look_at_desk(&self) -> Option<Duration> {
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.desk.lock();
         let wanted = std::mem::take(&mut desk.wanted);
         desk.starting.retain(|(link, _)| !link.channel.is_ready() && !link.is_doomed());
         let now = Instant::now();
@@ -214,7 +215,7 @@ impl Dispatcher {
             let _ = epoll::delete(&self.epoll, pidfd.as_fd());
         }
         let _ = epoll::delete(&self.epoll, link.control.as_fd());
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.desk.lock();
         desk.links.remove(&u64::from(link.key));
         desk.starting.retain(|(starting, _)| starting.key != link.key);
         drop(desk);

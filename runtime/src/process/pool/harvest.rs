@@ -5,7 +5,6 @@
 //! of the replies, so a call and its result cost no hand-over between threads.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use rustix::net::RecvFlags;
@@ -19,6 +18,7 @@ use crate::process::linux::control::{self, Packet};
 use crate::process::linux::memory::{Access, Memory};
 use crate::process::value::wire::Reader;
 use crate::process::worker::status;
+use crate::sync::Guard;
 use crate::wait;
 
 /// The most replies that are taken at once.
@@ -67,7 +67,7 @@ fn work(link: &Link, inbox: &mut Inbox, wanted: impl Fn() -> bool) {
 }
 
 /// Leaves a worker's replies to the dispatcher.
-pub(crate) fn leave<'a>(link: &'a Link, mut inbox: MutexGuard<'a, Inbox>) {
+pub(crate) fn leave<'a>(link: &'a Link, mut inbox: Guard<'a, Inbox>) {
     loop {
         if inbox.listening != Listener::Dispatcher {
             inbox.listen(link, Listener::Dispatcher);

@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 
 use rustix::net::SendFlags;
@@ -19,6 +19,8 @@ use crate::process::linux::image;
 use crate::process::linux::memory::{Memory, SEGMENTS, failed};
 use crate::process::linux::startup::{self, Hello, Ticket};
 use crate::process::spin::Patience;
+use crate::random;
+use crate::sync::{Guard, Lock};
 
 /// The program that a worker runs: this one, whatever became of its file.
 pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
@@ -35,14 +37,14 @@ pub(crate) struct Link {
     /// Its closing kills the worker, in whatever way it comes to be closed.
     _lifeline: OwnedFd,
     /// Until it is reaped: only so long is its number its own.
-    child: Mutex<Option<Child>>,
+    child: Lock<Option<Child>>,
     /// It has ended, or is about to.
     doomed: AtomicBool,
     /// A joining thread sleeps on the channel.
     asleep: AtomicBool,
     /// Why it was ended, if it was for what it did.
     offence: OnceLock<String>,
-    inbox: Mutex<Inbox>,
+    inbox: Lock<Inbox>,
     /// Somebody came for replies while somebody else had the inbox.
     knocked: AtomicBool,
 }
@@ -131,27 +133,23 @@ impl Link {
             control,
             pidfd: rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok(),
             _lifeline: lifeline,
-            child: Mutex::new(Some(child)),
+            child: Lock::new(Some(child)),
             doomed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             offence: OnceLock::new(),
-            inbox: Mutex::new(Inbox::new()),
+            inbox: Lock::new(Inbox::new()),
             knocked: AtomicBool::new(false),
         })
     }
 
     /// The right to take replies, if nobody has it.
-    pub(crate) fn try_inbox(&self) -> Option<MutexGuard<'_, Inbox>> {
-        match self.inbox.try_lock() {
-            Ok(inbox) => Some(inbox),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    pub(crate) fn try_inbox(&self) -> Option<Guard<'_, Inbox>> {
+        self.inbox.try_lock()
     }
 
     /// The same for one who knows of replies, as the dispatcher does when it is told: whoever has
     /// the inbox will know.
-    pub(crate) fn knock(&self) -> Option<MutexGuard<'_, Inbox>> {
+    pub(crate) fn knock(&self) -> Option<Guard<'_, Inbox>> {
         self.try_inbox().or_else(|| {
             self.knocked.store(true, Ordering::SeqCst);
             fence(Ordering::SeqCst);
@@ -168,8 +166,8 @@ impl Link {
     }
 
     /// The right to take replies, when whoever has it is done. For the end of a doomed worker.
-    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn inbox(&self) -> Guard<'_, Inbox> {
+        self.inbox.lock()
     }
 
     pub(crate) fn is_doomed(&self) -> bool {
@@ -184,7 +182,7 @@ impl Link {
     /// Kills the worker's whole group, at once. The dispatcher does the rest when it is dead.
     pub(crate) fn kill(&self) {
         self.doom();
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = self.child.lock();
         if let Some(child) = &*child {
             let pid = Pid::from_child(child);
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
@@ -207,7 +205,7 @@ impl Link {
     /// Ends the group, waits for the process, which is dead or dying, and says how it ended.
     pub(crate) fn reap(&self) -> Option<ExitStatus> {
         self.kill();
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let child = self.child.lock().take();
         // Somebody else in this program may have waited for all children: then nobody knows.
         child.and_then(|mut child| child.wait().ok())
     }
@@ -240,7 +238,6 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// A number that nobody guesses.
 fn token() -> u128 {
-    use std::hash::{BuildHasher, RandomState};
-    let half = || u128::from(RandomState::new().hash_one(std::process::id()));
+    let half = || u128::from(random::number());
     half() << 64 | half()
 }

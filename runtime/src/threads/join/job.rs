@@ -97,7 +97,7 @@ where
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
             // Checked after the look into the slot, and so as old: what was there is part of our
             // job, since a worker is in one job at a time.
-            let offer = thief.filter(|thief| !thief.slot.0.load(Ordering::Acquire).is_null());
+            let offer = thief.filter(|thief| !thief.slot.load(Ordering::Acquire).is_null());
             if let Some(part) = offer.filter(|_| !done.is_set()).and_then(take_from) {
                 // SAFETY: taken just now, by this thread alone.
                 unsafe { run_taken(part, owner) };
