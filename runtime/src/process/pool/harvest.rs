@@ -224,7 +224,9 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<OwnedFd>,
     while inbox.files.len() < count {
         match control::receive(link.control.as_fd(), RecvFlags::DONTWAIT) {
             Ok(Packet::Files(files)) => inbox.files.extend(files),
-            Ok(Packet::Bell) => {}
+            // Meant for the dispatcher, which will not find it now. The worker rings once for an
+            // announcement, so whoever leaves has to announce the dispatcher anew.
+            Ok(Packet::Bell) => inbox.listening = Listener::Looking,
             Ok(Packet::End) | Err(_) => return Err(Corrupt("a reply's files did not come")),
         }
     }
