@@ -1,5 +1,4 @@
-//! What the compiler says: one case for each rejection and each type error, pinned to the
-//! toolchain in `rust-toolchain.toml` or the default one.
+//! What the compiler says: one case for each rejection and each type error.
 //!
 //! Renew the `.stderr` files with `TRYBUILD=overwrite cargo test -p trine-tests --test ui`.
 

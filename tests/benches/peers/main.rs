@@ -1,4 +1,4 @@
-//! trine beside its peers: `cargo bench -p trine-tests` prints the table of BENCHMARKS.md,
+//! trine beside its peers: `cargo bench -p trine-tests` prints the table of the README,
 //! `cargo bench -p trine-tests -- NAME` the rows whose name or number that is.
 //!
 //! All contestants of a row run in one process, in turn, for several rounds; what counts is the

@@ -1,0 +1,108 @@
+//! Rules of the text: what is too long, what says nothing of itself, what names files that are not
+//! there.
+
+use std::fmt::Write;
+
+use crate::{assert_none, is_generated, sources, texts};
+
+const LONGEST_FILE: usize = 400;
+const LONGEST_FUNCTION: usize = 70;
+const LONGEST_LINE: usize = 100;
+
+#[test]
+fn files_functions_and_lines_are_short() {
+    let mut broken = String::new();
+    for (path, text) in sources(".").iter().filter(|(path, _)| !is_generated(path)) {
+        let lines = text.lines().count();
+        if lines > LONGEST_FILE {
+            writeln!(broken, "{path}: {lines} lines").unwrap();
+        }
+        for (number, line) in text.lines().enumerate() {
+            if line.chars().count() > LONGEST_LINE && !line.contains("https://") {
+                writeln!(broken, "{path}:{}: over {LONGEST_LINE} columns", number + 1).unwrap();
+            }
+        }
+        for (name, line, length) in functions(text) {
+            if length > LONGEST_FUNCTION {
+                writeln!(broken, "{path}:{line}: `{name}` has {length} lines").unwrap();
+            }
+        }
+    }
+    assert_none("split what is too long", &broken);
+}
+
+/// Name, line and length of each function, as rustfmt lays them out.
+fn functions(text: &str) -> Vec<(String, usize, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let Some((before, after)) = code.split_once("fn ") else { continue };
+        let qualifiers = before.split_whitespace().all(|word| {
+            word.starts_with("pub") || ["const", "async", "unsafe", "extern"].contains(&word)
+        });
+        if !qualifiers {
+            continue;
+        }
+        let indent = &line[..line.len() - code.len()];
+        let end = lines[start..].iter().position(|line| {
+            line.strip_prefix(indent).is_some_and(|rest| rest.starts_with('}'))
+                || (line.starts_with(indent) && line.trim_end().ends_with(['}', ';']))
+                    && line.trim_start().starts_with("fn ")
+        });
+        let name = after.split(['(', '<']).next().unwrap_or_default().to_owned();
+        found.push((name, start + 1, end.map_or(1, |end| end + 1)));
+    }
+    found
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let mut broken = String::new();
+    for (path, text) in sources(".") {
+        let shown_to_users = path.contains("/ui/") || is_generated(&path);
+        if !shown_to_users && !text.starts_with("//!") && !text.starts_with("#!") {
+            writeln!(broken, "{path}").unwrap();
+        }
+    }
+    assert_none("files without a header", &broken);
+}
+
+/// Names that stand for a file of the reader's, or for one of each folder.
+const NOT_OURS: &[&str] = &["NAME.expanded.rs", "a.txt", "b.txt", "c.txt", "d.txt"];
+
+#[test]
+fn comments_and_pages_name_files_that_exist() {
+    let files = texts(".", &["rs", "md", "sh", "svg", "toml", ""]);
+    let mut broken = String::new();
+    for (path, text) in files.iter().filter(|(path, _)| !path.ends_with(".svg")) {
+        for (number, line) in text.lines().enumerate() {
+            let line = if path.ends_with(".md") { line } else { comment(line) };
+            for name in file_names(line).filter(|name| !NOT_OURS.contains(name)) {
+                let is_there = files.iter().any(|(path, _)| {
+                    path == name || path.strip_suffix(name).is_some_and(|rest| rest.ends_with('/'))
+                });
+                if !is_there {
+                    writeln!(broken, "{path}:{}: there is no `{name}`", number + 1).unwrap();
+                }
+            }
+        }
+    }
+    assert_none("files that are named and not there", &broken);
+}
+
+/// What follows `//` in a line of code, or `#` in a script.
+fn comment(line: &str) -> &str {
+    line.split_once("//").or_else(|| line.trim_start().split_once('#')).unwrap_or_default().1
+}
+
+/// The words of a text that end as files of this repository do.
+fn file_names(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    let words = text.split(move |c| !is_part(c)).map(|word| word.trim_matches('.'));
+    let words = words.map(|word| word.trim_start_matches("../").trim_start_matches("/"));
+    words.filter(|word| {
+        let (name, extension) = word.rsplit_once('.').unwrap_or_default();
+        !name.is_empty() && ["rs", "md", "sh", "svg", "toml"].contains(&extension)
+    })
+}
