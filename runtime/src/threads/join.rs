@@ -28,7 +28,8 @@ use crate::sequential;
 
 /// The head of a job on some thread's stack.
 pub(super) struct Link {
-    /// The next older private job, or the list's end.
+    /// The next older private job, or the list's end; null once the job is offered, and so in no
+    /// list.
     older: Neighbour,
     /// The next younger one; only meaningful if there is one.
     younger: Neighbour,
@@ -108,6 +109,10 @@ thread_local! {
 /// When a closure does: the first one's panic goes on as it is, after the second has ended if it
 /// had begun; the second one's goes on here.
 ///
+/// # Aborts
+/// When a stackful coroutine is suspended inside a closure and resumed on another thread, as far as
+/// that is seen. On its own thread coroutines may be resumed in any order.
+///
 /// ```
 /// fn sum(numbers: &[u64]) -> u64 {
 ///     if numbers.len() < 2 {
@@ -139,6 +144,9 @@ where
     let abandon = Abandon(&job);
     let first = a();
     mem::forget(abandon);
+    if cfg!(debug_assertions) {
+        fork.check_thread();
+    }
     if fork.top.get() == &raw const job.link {
         fork.pop(&job.link);
         // SAFETY: the job was private to its end and is out of the list: nobody else has it.
@@ -208,6 +216,13 @@ impl Link {
     }
 
     /// # Safety
+    /// The job was put into its thread's list, and this is that thread.
+    unsafe fn is_offered(&self) -> bool {
+        // SAFETY: set when the job was put into the list.
+        unsafe { self.older.get() }.is_null()
+    }
+
+    /// # Safety
     /// The job was offered, and its owner has not left it.
     unsafe fn shared(&self) -> &Shared {
         // SAFETY: written before the job was offered, and only read since.
@@ -239,6 +254,41 @@ impl Fork {
         if !self.is_offering() {
             self.offer();
         }
+    }
+
+    /// Takes a private job out of the list from wherever it stands: the frames of stackful
+    /// coroutines on one thread need not end in the reverse order of their beginnings.
+    #[cold]
+    fn remove(&self, link: &Link) {
+        // SAFETY: a private job, so it was put into the list, and all pointers there lead to jobs
+        // whose frames stand.
+        unsafe {
+            let older = link.older.get();
+            if self.top.get() == ptr::from_ref(link) {
+                self.top.set(older);
+                return;
+            }
+            let mut younger = self.top.get();
+            while younger != &raw const self.end && (*younger).older.get() != ptr::from_ref(link) {
+                younger = (*younger).older.get();
+            }
+            if younger == &raw const self.end {
+                moved();
+            }
+            (*younger).older.set(older);
+            (*older).younger.set(younger);
+        }
+    }
+
+    /// Aborts if this is not the calling thread's own. For builds with checks: elsewhere it would
+    /// be a good part of what a join costs.
+    #[inline(never)]
+    fn check_thread(&self) {
+        FORK.with(|mine| {
+            if !ptr::eq(mine, self) {
+                moved();
+            }
+        });
     }
 
     #[cold]
@@ -280,6 +330,7 @@ impl Fork {
                 (*next).older.set(end);
                 self.end.younger.set(next);
             }
+            (*oldest).older.set(ptr::null());
             let thief = AtomicPtr::new(ptr::null_mut());
             (*(*oldest).shared.get()).write(Shared { owner, thief, done: Latch::new() });
             oldest
@@ -302,6 +353,15 @@ impl Fork {
             pool().release();
         }
     }
+}
+
+/// A job is neither in this thread's list nor offered by it: its frame was carried over from
+/// another thread, whose list still leads there.
+#[cold]
+fn moved() -> ! {
+    // Nothing may unwind out of a frame that others reach.
+    eprintln!("trine: a coroutine inside `trine::join` was resumed on another thread");
+    std::process::abort();
 }
 
 /// No more offers from this thread: its seat is gone.

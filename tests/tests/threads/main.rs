@@ -2,6 +2,7 @@
 //! `in_pools_of_one_and_two` runs them all again in the smallest.
 
 mod calls;
+mod coroutines;
 mod fork_join;
 
 use trine_tests::programs::again_with;

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::{FORK, Link, Shared, run_taken, take_from};
+use crate::threads::seat;
 use crate::wait;
 
 /// A second closure, on the stack of who joins.
@@ -58,7 +59,8 @@ where
         }
     }
 
-    /// The second result, of a job that was offered: runs it, or waits for who has taken it.
+    /// The second result, where the job is no longer the youngest private one: runs it, or waits
+    /// for who has taken it.
     #[cold]
     #[inline(never)]
     pub(super) fn settle(&self) -> RB {
@@ -75,11 +77,17 @@ where
         }
     }
 
-    /// Takes the offered job back, if nobody has taken it.
+    /// Takes the job back, if nobody has taken it.
     fn reclaim(&self) -> bool {
-        let link = (&raw const self.link).cast_mut();
         FORK.with(|fork| {
-            let slot = fork.slot.get();
+            // SAFETY: `join` has put it into the list.
+            if !unsafe { self.link.is_offered() } {
+                fork.remove(&self.link);
+                return true;
+            }
+            // SAFETY: it was offered, and this frame is its owner's.
+            let slot = unsafe { &self.link.shared().owner.slot };
+            let link = (&raw const self.link).cast_mut();
             slot.load(Ordering::Relaxed) == link
                 && slot
                     .compare_exchange(link, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
@@ -91,21 +99,24 @@ where
     fn wait(&self) {
         // SAFETY: the job was offered, and this frame is its owner's.
         let Shared { owner, thief, done } = unsafe { self.link.shared() };
-        let mut rounds = 0;
+        // Not there when a coroutine outlives its thread's seat: then this thread can only look.
+        let mine = seat::mine_if_any().filter(|mine| ptr::eq(*mine, *owner));
+        let mut rounds = 0u32;
         while !done.is_set() {
             // SAFETY: seats are never freed.
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
             // Checked after the look into the slot, and so as old: what was there is part of our
             // job, since a worker is in one job at a time.
             let offer = thief.filter(|thief| !thief.slot.load(Ordering::Acquire).is_null());
-            if let Some(part) = offer.filter(|_| !done.is_set()).and_then(take_from) {
+            let part = offer.filter(|_| mine.is_some() && !done.is_set()).and_then(take_from);
+            if let (Some(part), Some(mine)) = (part, mine) {
                 // SAFETY: taken just now, by this thread alone.
-                unsafe { run_taken(part, owner) };
+                unsafe { run_taken(part, mine) };
                 rounds = 0;
                 continue;
             }
-            rounds += 1;
-            if rounds > ROUNDS {
+            rounds = rounds.saturating_add(1);
+            if rounds > ROUNDS && mine.is_some() {
                 if done.wait() {
                     wait::blocking(|| owner.parker.park());
                 }
@@ -114,7 +125,7 @@ where
             for _ in 0..16 {
                 std::hint::spin_loop();
             }
-            if rounds % 4 == 0 {
+            if rounds.is_multiple_of(4) {
                 thread::yield_now();
             }
         }
@@ -139,17 +150,8 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
     #[cold]
     fn drop(&mut self) {
         let job = self.0;
-        let link = &raw const job.link;
-        let private = FORK.with(|fork| {
-            let private = fork.top.get() == link;
-            if private {
-                // SAFETY: set when the job was put into the list.
-                fork.top.set(unsafe { job.link.older.get() });
-            }
-            private
-        });
-        let _lease = EndLease(link);
-        if private || job.reclaim() {
+        let _lease = EndLease(&raw const job.link);
+        if job.reclaim() {
             // SAFETY: out of the list, or taken back: nobody else has it.
             drop(unsafe { job.take() });
         } else {
