@@ -173,7 +173,7 @@ pub(crate) struct Habit(AtomicU8);
 
 impl Habit {
     const BLOCKS: u8 = 3;
-    const MOST: u8 = 8;
+    const MAX: u8 = 8;
 
     const fn unknown() -> Self {
         Self(AtomicU8::new(0))
@@ -187,7 +187,7 @@ impl Habit {
     /// A call was seen waiting. Two threads that note at once may count once: it is a hint.
     pub(crate) fn note_waiting(&self) {
         let score = self.0.load(Ordering::Relaxed);
-        self.0.store((score + 1).min(Self::MOST), Ordering::Relaxed);
+        self.0.store((score + 1).min(Self::MAX), Ordering::Relaxed);
     }
 
     /// A call was seen computing, which costs twice as much to get wrong.

@@ -32,7 +32,6 @@ use crate::{panic, retry, sequential, tokio};
 mod clock;
 mod crew;
 mod flags;
-#[allow(unsafe_code, reason = "jobs on the stack, run by other threads while it stands")]
 mod join;
 mod latch;
 #[cfg(all(test, trine_loom))]
@@ -159,7 +158,7 @@ struct ThreadCall<A, T> {
 
 impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     /// Runs the body on this thread, if nobody else does.
-    fn run(self: Arc<Self>) -> bool {
+    fn claim_and_run(self: Arc<Self>) -> bool {
         let Some(Claim { job: arguments, place: _place }) = self.job.claim() else {
             return false;
         };
@@ -192,7 +191,7 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
     }
 
     fn run(self: Arc<Self>) {
-        ThreadCall::run(self);
+        self.claim_and_run();
     }
 }
 
@@ -220,7 +219,7 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         // in a tokio runtime could not start one of its own.
         if self.job.function().time_allowed().is_none() && tokio::may_run_bodies() {
             let call = Arc::as_ptr(&self);
-            let ran = worker::attributed(self.job.function(), || self.run());
+            let ran = worker::attributed(self.job.function(), || self.claim_and_run());
             if ran && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
                 pool::pool().published();
             }

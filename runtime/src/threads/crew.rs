@@ -33,7 +33,7 @@ const WATCHED: u64 = 1 << 63;
 const FIELD: u64 = 0xffff;
 
 /// More permits than this are never lent.
-const MOST_LENT: u64 = 1 << 10;
+const MAX_LENT: u64 = 1 << 10;
 
 /// One reading of the word.
 #[derive(Clone, Copy)]
@@ -269,7 +269,7 @@ impl<M: Member> Crew<M> {
 
     /// Makes a permit beyond P.
     pub(crate) fn lend(&self) {
-        self.update(|now| (now.lent() < MOST_LENT).then(|| now.0 + LENT + AVAILABLE));
+        self.update(|now| (now.lent() < MAX_LENT).then(|| now.0 + LENT + AVAILABLE));
         fence(Ordering::SeqCst);
     }
 

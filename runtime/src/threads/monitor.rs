@@ -23,11 +23,11 @@ use crate::panic::quietly;
 use crate::sync::Lock;
 
 /// The first tick, and those while something changes.
-const SHORTEST_TICK: Duration = Duration::from_micros(250);
+const MIN_TICK: Duration = Duration::from_micros(250);
 /// The tick while all permits are computed with.
-const LONGEST_TICK: Duration = Duration::from_millis(4);
+const MAX_TICK: Duration = Duration::from_millis(4);
 /// Permits lent at once at most.
-const MOST_LENT: usize = 64;
+const MAX_LENT: usize = 64;
 /// How long a task may hold up others where nobody can see whether it computes.
 pub(super) const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
@@ -104,7 +104,7 @@ impl Watch {
     }
 
     fn watch(&mut self) {
-        let mut tick = SHORTEST_TICK;
+        let mut tick = MIN_TICK;
         loop {
             thread::sleep(tick);
             if !self.is_needed() {
@@ -114,7 +114,7 @@ impl Watch {
                     return;
                 }
             }
-            tick = if self.tick() { SHORTEST_TICK } else { (tick * 2).min(LONGEST_TICK) };
+            tick = if self.tick() { MIN_TICK } else { (tick * 2).min(MAX_TICK) };
         }
     }
 
@@ -158,7 +158,7 @@ impl Watch {
     }
 
     fn lend(&mut self, all_blocked: bool) {
-        self.lent = if all_blocked { (self.lent * 2).clamp(1, MOST_LENT) } else { 0 };
+        self.lent = if all_blocked { (self.lent * 2).clamp(1, MAX_LENT) } else { 0 };
         for _ in 0..self.lent {
             self.pool.lend();
         }
@@ -197,8 +197,8 @@ impl Watch {
             // then add few threads, and real waits still never stop the queue.
             Probe::Time => {
                 let shares = 1 + revoked / self.pool.permits;
-                let patience = PRESUMED_BLOCKED * u32::try_from(shares).unwrap_or(u32::MAX);
-                now.duration_since(began) >= patience
+                let allowance = PRESUMED_BLOCKED * u32::try_from(shares).unwrap_or(u32::MAX);
+                now.duration_since(began) >= allowance
             }
         }
     }

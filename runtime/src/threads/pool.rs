@@ -13,7 +13,7 @@ use super::worker;
 use crate::config;
 
 /// More threads than this are never made: blocked tasks beyond it wait in the queue.
-const MOST_THREADS: usize = 512;
+const MAX_THREADS: usize = 512;
 
 impl Member for &'static Seat {
     fn wake(self) {
@@ -25,21 +25,21 @@ pub(super) struct Pool {
     pub(super) crew: Crew<&'static Seat>,
     pub(super) permits: usize,
     pub(super) monitor: Monitor,
-    pub(super) patience: Patience,
+    pub(super) spin: SpinBudget,
 }
 
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
     let permits = config::threads().min(seat::SEATS_OF_A_KIND);
     Pool {
-        crew: Crew::new(permits, most_threads(permits)),
+        crew: Crew::new(permits, max_threads(permits)),
         permits,
         monitor: Monitor::new(),
-        patience: Patience::new(),
+        spin: SpinBudget::new(),
     }
 });
 
-fn most_threads(permits: usize) -> usize {
-    MOST_THREADS.max(permits).min(seat::SEATS_OF_A_KIND)
+fn max_threads(permits: usize) -> usize {
+    MAX_THREADS.max(permits).min(seat::SEATS_OF_A_KIND)
 }
 
 /// The pool, made when first needed; its threads are made when there is work for them.
@@ -83,7 +83,7 @@ impl Pool {
     /// all that computes.
     #[cold]
     fn dispatch(&'static self, item: Item) {
-        seat::push_patient(item);
+        seat::push_blocking(item);
         let tell = |seat: &'static Seat| seat.post.send_on_errand();
         if !self.crew.dispatch(tell, || start_worker(worker::run_errand)) {
             self.published();
@@ -131,8 +131,8 @@ impl Pool {
         // The permits' holders may wait themselves, for this very thread even. The monitor finds
         // those that sleep; those that compute until this thread has done something it cannot.
         let watched = self.monitor.start(self);
-        let patience = if watched { RETURN_PATIENCE } else { super::monitor::PRESUMED_BLOCKED };
-        if !seat.parker.park_timeout(patience) {
+        let at_most = if watched { MAX_RETURN_WAIT } else { super::monitor::PRESUMED_BLOCKED };
+        if !seat.parker.park_timeout(at_most) {
             // Go on without, rather than never; the next permit that is given up makes it good.
             if self.crew.leave_queue(seat) {
                 self.crew.borrow();
@@ -144,7 +144,7 @@ impl Pool {
 }
 
 /// How long a thread that comes back from a wait stands in line for a permit.
-const RETURN_PATIENCE: Duration = Duration::from_millis(20);
+const MAX_RETURN_WAIT: Duration = Duration::from_millis(20);
 
 fn start_worker(run: fn()) -> bool {
     thread::Builder::new().name("trine-worker".to_owned()).spawn(run).is_ok()
@@ -156,16 +156,16 @@ fn start_worker(run: fn()) -> bool {
 /// pays when tasks follow each other closely, and is waste when they do not. Which it is, the
 /// recent past tells: a look that found something, or a sleep that was short, lengthens the next
 /// look; a vain one halves it.
-pub(super) struct Patience {
+pub(super) struct SpinBudget {
     microseconds: AtomicU32,
     /// One worker at a time looks on; the next to find nothing sleeps at once.
     taken: AtomicBool,
 }
 
 /// Longer than a wake-up takes, so that a steady stream of tasks meets a worker that is awake.
-const MOST_PATIENCE: u32 = 64;
+const MAX_SPIN: u32 = 64;
 
-impl Patience {
+impl SpinBudget {
     fn new() -> Self {
         Self { microseconds: AtomicU32::new(0), taken: AtomicBool::new(false) }
     }
@@ -188,14 +188,14 @@ impl Patience {
 
     /// A sleep has ended after that many microseconds.
     pub(super) fn slept(&self, microseconds: u128) {
-        if microseconds < u128::from(2 * MOST_PATIENCE) {
+        if microseconds < u128::from(2 * MAX_SPIN) {
             self.lengthen();
         }
     }
 
     fn lengthen(&self) {
         let now = self.microseconds.load(Ordering::Relaxed);
-        self.microseconds.store((now * 2).clamp(4, MOST_PATIENCE), Ordering::Relaxed);
+        self.microseconds.store((now * 2).clamp(4, MAX_SPIN), Ordering::Relaxed);
     }
 
     fn shorten(&self) {

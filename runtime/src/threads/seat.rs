@@ -21,7 +21,6 @@ use crossbeam_utils::CachePadded;
 use crate::function::Function;
 
 use super::flags::Flags;
-use super::join::Link;
 use super::parker::Parker;
 use super::post::Post;
 
@@ -44,10 +43,13 @@ pub(crate) type Item = Arc<dyn Runnable>;
 /// A deque that holds this many entries is searched for shells of tasks that were claimed.
 const SWEEP_FROM: usize = 1024;
 
+/// A fork-join job. Only `join` knows what is behind a pointer to it.
+pub(super) enum Offer {}
+
 /// What one thread shows to all others.
 pub(crate) struct Seat {
     /// The oldest fork-join job of the thread, for whoever has nothing to do.
-    pub(super) slot: CachePadded<AtomicPtr<Link>>,
+    pub(super) offered: CachePadded<AtomicPtr<Offer>>,
     /// Where the thread sleeps.
     pub(super) parker: Parker,
     /// What the monitor sees of a pool worker.
@@ -86,7 +88,7 @@ static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
 
 /// Calls of functions that mostly wait, for workers that need no permit for them.
-static PATIENT: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+static BLOCKING: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
 
 /// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
@@ -94,6 +96,7 @@ static BURIED: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     static SEAT: Cell<Option<&'static Seat>> = const { Cell::new(None) };
     static VACATE: Vacate = const { Vacate };
+    static BEFORE_VACATING: Cell<fn()> = const { Cell::new(|| ()) };
 }
 
 struct Vacate;
@@ -101,7 +104,7 @@ struct Vacate;
 impl Drop for Vacate {
     fn drop(&mut self) {
         if let Some(seat) = SEAT.take() {
-            super::join::close();
+            BEFORE_VACATING.get()();
             seat.occupied.store(false, Ordering::Release);
         }
     }
@@ -111,6 +114,11 @@ impl Drop for Vacate {
 #[inline]
 pub(super) fn mine() -> Option<&'static Seat> {
     SEAT.get().or_else(take_seat)
+}
+
+/// What is to be done on this thread before its seat goes to another.
+pub(super) fn before_vacating(act: fn()) {
+    BEFORE_VACATING.set(act);
 }
 
 /// The calling thread's seat, if it has one already.
@@ -164,19 +172,19 @@ pub(super) fn any_laden() -> bool {
 
 fn has_strays() -> bool {
     let has_any = |queue: &Injector<Item>| !queue.is_empty();
-    LazyLock::get(&STRAYS).is_some_and(has_any) || LazyLock::get(&PATIENT).is_some_and(has_any)
+    LazyLock::get(&STRAYS).is_some_and(has_any) || LazyLock::get(&BLOCKING).is_some_and(has_any)
 }
 
 /// Queues a call that will mostly wait. To be followed by
 /// [`Crew::dispatch`](super::crew::Crew::dispatch).
-pub(super) fn push_patient(item: Item) {
-    PATIENT.push(item);
+pub(super) fn push_blocking(item: Item) {
+    BLOCKING.push(item);
     fence(Ordering::SeqCst);
 }
 
 /// Takes the oldest of the calls that will mostly wait.
-pub(super) fn take_patient() -> Option<Item> {
-    retry(|| PATIENT.steal())
+pub(super) fn take_blocking() -> Option<Item> {
+    retry(|| BLOCKING.steal())
 }
 
 /// Queues a task, on the calling thread's own deque if it can have one. To be followed by
@@ -205,7 +213,7 @@ impl Seat {
     fn new(index: usize) -> Self {
         let deque = Deque::new_lifo();
         Self {
-            slot: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
+            offered: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
             parker: Parker::new(),
             post: Post::new(),
             index,
@@ -220,13 +228,34 @@ impl Seat {
     }
 
     /// Shows a job to all. To be followed by [`Crew::published`](super::crew::Crew::published).
-    pub(super) fn offer(&self, job: *const Link) {
-        self.slot.store(job.cast_mut(), Ordering::Release);
+    pub(super) fn offer(&self, job: *const Offer) {
+        self.offered.store(job.cast_mut(), Ordering::Release);
         FLAGS.raise(self.index);
     }
 
+    /// Whether a job is shown here. All that happened before is seen afterwards.
+    pub(super) fn is_offering(&self) -> bool {
+        !self.offered.load(Ordering::Acquire).is_null()
+    }
+
+    /// Takes the job that is offered here, for the calling thread alone.
+    pub(super) fn take_offered(&self) -> Option<*const Offer> {
+        let job = self.offered.load(Ordering::Relaxed);
+        (!job.is_null() && self.withdraw(job)).then_some(job.cast_const())
+    }
+
+    /// Takes this job, if it is the one that is offered here.
+    pub(super) fn withdraw(&self, job: *const Offer) -> bool {
+        let (job, nothing) = (job.cast_mut(), ptr::null_mut());
+        self.offered.load(Ordering::Relaxed) == job
+            && self
+                .offered
+                .compare_exchange(job, nothing, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+    }
+
     fn has_anything(&self) -> bool {
-        !self.stealer.is_empty() || !self.slot.load(Ordering::Acquire).is_null()
+        !self.stealer.is_empty() || self.is_offering()
     }
 
     /// Whether there is anything to take here; if not, lowers the flag that said so.
@@ -334,9 +363,9 @@ impl Seat {
         robbed
     }
 
-    /// Takes the job that another thread offers, by whatever way `take` does.
-    pub(super) fn take_offer<R>(&self, take: impl FnMut(&Self) -> Option<R>) -> Option<R> {
-        laden().filter(|other| *other != self).find_map(take)
+    /// Takes the job that some other thread offers.
+    pub(super) fn take_offer_of_others(&self) -> Option<*const Offer> {
+        laden().filter(|other| *other != self).find_map(Self::take_offered)
     }
 
     /// The same from the tasks that lie at no seat.
@@ -344,7 +373,7 @@ impl Seat {
         if !has_strays() {
             return None;
         }
-        retry(|| STRAYS.steal_batch_and_pop(self.deque())).or_else(take_patient)
+        retry(|| STRAYS.steal_batch_and_pop(self.deque())).or_else(take_blocking)
     }
 }
 

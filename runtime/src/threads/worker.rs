@@ -108,7 +108,7 @@ impl Worker {
 
     /// Runs calls that mostly wait, until there are no more.
     fn errand(&mut self) {
-        while let Some(item) = seat::take_patient() {
+        while let Some(item) = seat::take_blocking() {
             if item.is_queued() {
                 self.seat.post.enter(item.function());
                 wait_for(item);
@@ -189,8 +189,8 @@ impl Worker {
             self.pool.crew.start_search();
             return true;
         }
-        let Some(patience) = self.pool.patience.take() else { return false };
-        let (start, at_most) = (Instant::now(), Duration::from_micros(patience.into()));
+        let Some(microseconds) = self.pool.spin.take() else { return false };
+        let (start, at_most) = (Instant::now(), Duration::from_micros(microseconds.into()));
         let rewarded = loop {
             for _ in 0..16 {
                 hint::spin_loop();
@@ -203,7 +203,7 @@ impl Worker {
             }
             thread::yield_now();
         };
-        self.pool.patience.give_back(rewarded);
+        self.pool.spin.give_back(rewarded);
         rewarded
     }
 
@@ -228,7 +228,7 @@ impl Worker {
             self.errand();
             return true;
         }
-        self.pool.patience.slept(lay_down.elapsed().as_micros());
+        self.pool.spin.slept(lay_down.elapsed().as_micros());
         (self.has_permit, self.searching) = (true, true);
         true
     }

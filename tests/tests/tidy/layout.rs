@@ -21,9 +21,16 @@ const NEVER: &[(&[&str], &[&str])] = &[
 const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];
 
 /// Where `unsafe` may be, beside the engines' own files: each with a SAFETY sentence per block.
-const UNSAFE: &[&str] =
-    &["runtime/src/cell.rs", "runtime/src/current.rs", "runtime/src/scope/job.rs"];
-const UNSAFE_FOLDERS: &[&str] = &["runtime/src/threads/", "runtime/src/process"];
+const UNSAFE: &[&str] = &[
+    "runtime/src/cell.rs",
+    "runtime/src/current.rs",
+    "runtime/src/scope/job.rs",
+    "runtime/src/threads/join/fork.rs",
+    "runtime/src/threads/join/job.rs",
+    "runtime/src/threads/post.rs",
+    "runtime/src/threads/seat.rs",
+];
+const UNSAFE_FOLDERS: &[&str] = &["runtime/src/process"];
 
 /// The room that a file is in: the first part of its name.
 fn room(name: &str) -> &str {

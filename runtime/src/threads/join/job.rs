@@ -7,8 +7,8 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use super::{FORK, Link, Shared, run_taken, take_from};
-use crate::threads::seat;
+use super::fork::{Fork, Link, Shared};
+use crate::threads::seat::{self, Offer, Seat};
 use crate::wait;
 
 /// A second closure, on the stack of who joins.
@@ -34,16 +34,27 @@ where
         }
     }
 
+    /// The second result: mostly by running the closure, here and now.
+    #[inline]
+    pub(super) fn result(&self, fork: &Fork) -> RB {
+        if fork.pop(&self.link) {
+            // SAFETY: the job was private to its end and is out of the list: nobody else has it.
+            let closure = unsafe { self.take() };
+            return closure();
+        }
+        self.settle()
+    }
+
     /// # Safety
     /// Called once, by whoever has the job.
     #[inline]
-    pub(super) unsafe fn take(&self) -> B {
+    unsafe fn take(&self) -> B {
         // SAFETY: by the contract the closure is still there, and nobody else reaches it.
         unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
     }
 
     /// # Safety
-    /// `link` heads a job of this type that the caller has taken from its owner's slot.
+    /// `link` heads a job of this type that the caller has taken from its owner's seat.
     unsafe fn run(link: *const Link) {
         // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
         // the last that is touched; setting it may be the end of the frame.
@@ -63,7 +74,7 @@ where
     /// for who has taken it.
     #[cold]
     #[inline(never)]
-    pub(super) fn settle(&self) -> RB {
+    fn settle(&self) -> RB {
         let _lease = EndLease(&raw const self.link);
         if self.reclaim() {
             // SAFETY: taken back before anybody else took it.
@@ -79,20 +90,14 @@ where
 
     /// Takes the job back, if nobody has taken it.
     fn reclaim(&self) -> bool {
-        FORK.with(|fork| {
-            // SAFETY: `join` has put it into the list.
-            if !unsafe { self.link.is_offered() } {
-                fork.remove(&self.link);
-                return true;
-            }
-            // SAFETY: it was offered, and this frame is its owner's.
-            let slot = unsafe { &self.link.shared().owner.slot };
-            let link = (&raw const self.link).cast_mut();
-            slot.load(Ordering::Relaxed) == link
-                && slot
-                    .compare_exchange(link, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-        })
+        // SAFETY: `join` has put it into the list.
+        if !unsafe { self.link.is_offered() } {
+            Fork::mine().remove(&self.link);
+            return true;
+        }
+        // SAFETY: it was offered, and this frame is its owner's.
+        let owner = unsafe { self.link.shared() }.owner;
+        owner.withdraw((&raw const self.link).cast())
     }
 
     /// Waits for the thread that has taken the job, and takes from it what it offers.
@@ -107,8 +112,9 @@ where
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
             // Checked after the look into the slot, and so as old: what was there is part of our
             // job, since a worker is in one job at a time.
-            let offer = thief.filter(|thief| !thief.slot.load(Ordering::Acquire).is_null());
-            let part = offer.filter(|_| mine.is_some() && !done.is_set()).and_then(take_from);
+            let offer = thief.filter(|thief| thief.is_offering());
+            let part =
+                offer.filter(|_| mine.is_some() && !done.is_set()).and_then(Seat::take_offered);
             if let (Some(part), Some(mine)) = (part, mine) {
                 // SAFETY: taken just now, by this thread alone.
                 unsafe { run_taken(part, mine) };
@@ -139,7 +145,7 @@ struct EndLease(*const Link);
 
 impl Drop for EndLease {
     fn drop(&mut self) {
-        FORK.with(|fork| fork.end_lease(self.0));
+        Fork::mine().end_lease(self.0);
     }
 }
 
@@ -159,5 +165,27 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
             // SAFETY: the latch says that the result was written, and this is the only reader.
             drop(unsafe { (*job.result.get()).assume_init_read() });
         }
+    }
+}
+
+/// Takes a job that another thread offers, and has `run` run it. Whether there was one.
+pub(in crate::threads) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
+    let Some(mine) = seat::mine_if_any() else { return false };
+    let Some(job) = mine.take_offer_of_others() else { return false };
+    run(&mut || {
+        // SAFETY: it was taken just now, by this thread alone.
+        unsafe { run_taken(job, mine) }
+    });
+    true
+}
+
+/// # Safety
+/// This thread has taken the job from its owner's seat, and runs it once.
+unsafe fn run_taken(job: *const Offer, mine: &'static Seat) {
+    let job = job.cast::<Link>();
+    // SAFETY: the owner does not leave the job before its latch is set, which `run` does last.
+    unsafe {
+        (*job).shared().thief.store(ptr::from_ref(mine).cast_mut(), Ordering::Release);
+        ((*job).run)(job);
     }
 }

@@ -1,0 +1,259 @@
+//! A thread's private jobs: a list that nobody else touches, of which the oldest is offered to all.
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::process::abort;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::sequential;
+use crate::threads::latch::Latch;
+use crate::threads::pool::pool;
+use crate::threads::seat::{self, Offer, Seat};
+
+/// The head of a job on some thread's stack.
+pub(super) struct Link {
+    /// The next older private job, or the list's end; null once the job is offered, and so in no
+    /// list.
+    older: Neighbour,
+    /// The next younger one; only meaningful if there is one.
+    younger: Neighbour,
+    pub(super) run: unsafe fn(*const Link),
+    /// Written when the job is offered.
+    shared: UnsafeCell<MaybeUninit<Shared>>,
+}
+
+/// What a job has from when it is offered.
+pub(super) struct Shared {
+    pub(super) owner: &'static Seat,
+    pub(super) thief: AtomicPtr<Seat>,
+    pub(super) done: Latch,
+}
+
+/// A pointer in the list. Unset at first, since even two needless stores are a good part of what
+/// a join costs.
+struct Neighbour(Cell<MaybeUninit<*const Link>>);
+
+impl Neighbour {
+    const fn unset() -> Self {
+        Self(Cell::new(MaybeUninit::uninit()))
+    }
+
+    #[inline]
+    fn set(&self, link: *const Link) {
+        self.0.set(MaybeUninit::new(link));
+    }
+
+    /// # Safety
+    /// It was set.
+    #[inline]
+    unsafe fn get(&self) -> *const Link {
+        // SAFETY: the contract.
+        unsafe { self.0.get().assume_init() }
+    }
+}
+
+/// A thread's private jobs.
+pub(super) struct Fork {
+    /// The youngest; the list's end if there is none.
+    top: Cell<*const Link>,
+    end: Link,
+    /// Where the oldest is offered. [`NOWHERE`] as long as the thread has no seat, [`NEVER`] if
+    /// there is nobody to share with.
+    offered: Cell<&'static AtomicPtr<Offer>>,
+    /// The outermost job of a thread outside the pool that holds a permit for its time.
+    lease: Cell<*const Link>,
+}
+
+/// Always empty: so that the first join offers its job, and gets a seat for that.
+static NOWHERE: AtomicPtr<Offer> = AtomicPtr::new(ptr::null_mut());
+/// Always full.
+static NEVER: AtomicPtr<Offer> = AtomicPtr::new(ptr::dangling_mut());
+
+thread_local! {
+    // Constant and without a destructor: reaching it is one instruction.
+    static FORK: Fork = const {
+        Fork {
+            top: Cell::new(ptr::null()),
+            end: Link::new(|_| unreachable!("the list's end is no job")),
+            offered: Cell::new(&NOWHERE),
+            lease: Cell::new(ptr::null()),
+        }
+    };
+}
+
+impl Link {
+    pub(super) const fn new(run: unsafe fn(*const Link)) -> Self {
+        Self {
+            older: Neighbour::unset(),
+            younger: Neighbour::unset(),
+            run,
+            shared: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// # Safety
+    /// The job was put into its thread's list, and this is that thread.
+    pub(super) unsafe fn is_offered(&self) -> bool {
+        // SAFETY: set when the job was put into the list.
+        unsafe { self.older.get() }.is_null()
+    }
+
+    /// # Safety
+    /// The job was offered, and its owner has not left it.
+    pub(super) unsafe fn shared(&self) -> &Shared {
+        // SAFETY: written before the job was offered, and only read since.
+        unsafe { (*self.shared.get()).assume_init_ref() }
+    }
+}
+
+impl Fork {
+    /// The calling thread's.
+    #[inline]
+    pub(super) fn mine() -> &'static Self {
+        let fork = FORK.with(ptr::from_ref);
+        // SAFETY: a thread-local without a destructor lives as long as its thread, which is as
+        // long as a reference of this thread can be used.
+        unsafe { &*fork }
+    }
+
+    #[inline]
+    pub(super) fn is_offering(&self) -> bool {
+        !self.offered.get().load(Ordering::Relaxed).is_null()
+    }
+
+    #[inline]
+    pub(super) fn push(&self, link: &Link) {
+        let top = self.top.get();
+        link.older.set(top);
+        // SAFETY: `top` is the list's end, or a job in a frame below this one; `prepare` has run
+        // before the first push.
+        unsafe { (*top).younger.set(link) };
+        self.top.set(link);
+    }
+
+    /// Takes a job out of the list if it is the youngest there, and offers another if none is.
+    #[inline]
+    pub(super) fn pop(&self, link: &Link) -> bool {
+        if self.top.get() != ptr::from_ref(link) {
+            return false;
+        }
+        // SAFETY: set when the job was put into the list.
+        self.top.set(unsafe { link.older.get() });
+        if !self.is_offering() {
+            self.offer();
+        }
+        true
+    }
+
+    /// Takes a private job out of the list from wherever it stands: the frames of stackful
+    /// coroutines on one thread need not end in the reverse order of their beginnings.
+    #[cold]
+    pub(super) fn remove(&self, link: &Link) {
+        // SAFETY: a private job, so it was put into the list, and all pointers there lead to jobs
+        // whose frames stand.
+        unsafe {
+            let older = link.older.get();
+            if self.top.get() == ptr::from_ref(link) {
+                self.top.set(older);
+                return;
+            }
+            let mut younger = self.top.get();
+            while younger != &raw const self.end && (*younger).older.get() != ptr::from_ref(link) {
+                younger = (*younger).older.get();
+            }
+            if younger == &raw const self.end {
+                moved();
+            }
+            (*younger).older.set(older);
+            (*older).younger.set(younger);
+        }
+    }
+
+    /// Aborts if this is not the calling thread's own. For builds with checks: elsewhere it would
+    /// be a good part of what a join costs.
+    #[inline(never)]
+    pub(super) fn check_thread(&self) {
+        if !ptr::eq(Self::mine(), self) {
+            moved();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn push_and_offer(&self, link: &Link) {
+        if self.top.get().is_null() {
+            self.prepare();
+        }
+        self.push(link);
+        self.offer();
+    }
+
+    #[cold]
+    fn prepare(&self) {
+        self.top.set(&raw const self.end);
+        seat::before_vacating(close);
+        self.offered.set(match seat::mine() {
+            Some(seat) if pool().permits > 1 => &seat.offered,
+            _ => &NEVER,
+        });
+    }
+
+    /// Offers the oldest private job to all.
+    #[cold]
+    #[inline(never)]
+    fn offer(&self) {
+        let end = &raw const self.end;
+        if self.top.get() == end || self.is_offering() || sequential::is_on() {
+            return;
+        }
+        let Some(owner) = seat::mine_if_any() else { return };
+        // SAFETY: the list is not empty, so its end's neighbour is a job in a frame below; so is
+        // that one's neighbour, if it is not the youngest. Nobody else sees them yet.
+        let oldest = unsafe {
+            let oldest = self.end.younger.get();
+            if self.top.get() == oldest {
+                self.top.set(end);
+            } else {
+                let next = (*oldest).younger.get();
+                (*next).older.set(end);
+                self.end.younger.set(next);
+            }
+            (*oldest).older.set(ptr::null());
+            let thief = AtomicPtr::new(ptr::null_mut());
+            (*(*oldest).shared.get()).write(Shared { owner, thief, done: Latch::new() });
+            oldest
+        };
+        let pool = pool();
+        if self.top.get() == end && !owner.post.is_worker() && self.lease.get().is_null() {
+            // This thread computes from now on: one worker less does.
+            if pool.crew.try_take() {
+                self.lease.set(oldest);
+            }
+        }
+        owner.offer(oldest.cast());
+        pool.published();
+    }
+
+    /// Gives the permit back at the end of the job that it was taken for.
+    pub(super) fn end_lease(&self, link: *const Link) {
+        if self.lease.get() == link {
+            self.lease.set(ptr::null());
+            pool().release();
+        }
+    }
+}
+
+/// A job is neither in this thread's list nor offered by it: its frame was carried over from
+/// another thread, whose list still leads there.
+#[cold]
+fn moved() -> ! {
+    // Nothing may unwind out of a frame that others reach.
+    eprintln!("trine: a coroutine inside `trine::join` was resumed on another thread");
+    abort();
+}
+
+/// No more offers from this thread: its seat goes to another.
+fn close() {
+    Fork::mine().offered.set(&NEVER);
+}
