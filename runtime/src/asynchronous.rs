@@ -18,6 +18,7 @@ use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::relay::Asked;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
@@ -213,7 +214,7 @@ where
         }
     }
 
-    fn needs_this_thread(&self) -> bool {
+    fn needs_this_thread(self: Arc<Self>, _: &mut Asked) -> bool {
         let is_driven_here =
             |runtime: &Handle| !tokio::is_multi_thread(runtime) && tokio::is_driven_here(runtime);
         self.runtime.as_ref().is_some_and(is_driven_here)

@@ -25,6 +25,7 @@ use crate::function::Function;
 use crate::limit::Place;
 use crate::observe::Observed;
 use crate::panic::{drop_quietly, quietly};
+use crate::relay::{self, Observer, Step};
 use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 use crate::sync::{UnsafeCell, yield_now};
 use crate::tokio;
@@ -59,17 +60,11 @@ pub(crate) enum Waiter {
     Observer(Arc<dyn Observer>, usize),
 }
 
-/// A combinator over tasks.
-pub(crate) trait Observer: Send + Sync {
-    /// The `index`th task has finished; runs on the thread that finished it.
-    fn finished(self: Arc<Self>, index: usize);
-}
-
 impl Waiter {
     pub(crate) fn tell(self) {
         match self {
             Self::Waker(waker) => waker.wake(),
-            Self::Observer(observer, index) => observer.finished(index),
+            Self::Observer(observer, index) => relay::take(Step::Tell(observer, index)),
         }
     }
 }
@@ -326,7 +321,10 @@ impl<J, T> JobCell<J, T> {
 
     /// Ends a task that has not started with this error, and drops its job. Gives the error back
     /// if the task has started. The job's destructors run on this thread.
-    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
+    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error>
+    where
+        J: Send + 'static,
+    {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
             None
         } else if self.cell.state.advance(QUEUED, RUNNING) {
@@ -336,9 +334,9 @@ impl<J, T> JobCell<J, T> {
         };
         let place = Place(place);
         self.cell.request_cancel();
-        if let Some(job) = self.take_job() {
-            drop_quietly(job);
-        }
+        // It may own tasks, whose arguments own others.
+        let job = self.take_job();
+        quietly(|| relay::discard(job));
         drop(place);
         self.cell.finish(Err(why));
         Ok(())

@@ -1,4 +1,4 @@
-//! Tasks of tasks: `gather`, `race`, `map`, `then`, `buffered`.
+//! Tasks of tasks: `gather`, `race`, `map`, `outcome`, `then`, `buffered`.
 //!
 //! Each combinator is a [`Call`](crate::task::Call) like an engine's, with a cell of its own, so
 //! its handle is a `Task` like any other. Its parts tell it by the same waiter slot that a joining
@@ -13,8 +13,11 @@ pub use buffered::{BufferUnordered, Buffered};
 pub use gather::{Gather, gather};
 pub use race::race;
 
+use std::sync::Arc;
+
 use crate::cell::Waiter;
 use crate::error::Error;
+use crate::relay::Asked;
 use crate::task::Task;
 
 /// Combinators on iterators of tasks.
@@ -107,7 +110,9 @@ trait Part: Send + Sync {
     fn has_failed(&self) -> bool;
     fn take_error(&self) -> Option<Error>;
     fn name(&self) -> &'static str;
-    fn needs_this_thread(&self) -> bool;
+    /// What [`Call::needs_this_thread`](crate::task::Call::needs_this_thread) says, while it has
+    /// not finished.
+    fn ask(&self, asked: &mut Asked) -> bool;
 }
 
 impl<T> Part for Task<T> {
@@ -137,7 +142,7 @@ impl<T> Part for Task<T> {
         self.call().name()
     }
 
-    fn needs_this_thread(&self) -> bool {
-        !self.is_finished() && self.call().needs_this_thread()
+    fn ask(&self, asked: &mut Asked) -> bool {
+        !self.is_finished() && Arc::clone(self.call()).needs_this_thread(asked)
     }
 }

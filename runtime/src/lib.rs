@@ -60,6 +60,7 @@ mod limit;
 mod observe;
 mod panic;
 mod random;
+mod relay;
 mod retry;
 mod scope;
 mod sequential;

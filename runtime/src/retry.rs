@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cell::{Cell, Observer, Waiter};
+use crate::cell::{Cell, Waiter};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
+use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
@@ -210,9 +211,10 @@ where
         }
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.current()
-            .is_some_and(|attempt| !attempt.is_finished() && attempt.call().needs_this_thread())
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        self.current().is_some_and(|attempt| {
+            !attempt.is_finished() && Arc::clone(attempt.call()).needs_this_thread(asked)
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
+use crate::relay::Asked;
 use crate::timer::Alarm;
 use crate::{tokio, wait};
 
@@ -28,8 +29,9 @@ pub(crate) trait Call<T>: Send + Sync {
     fn cancel(self: Arc<Self>, why: Error);
 
     /// Whether a thread that blocks here now could never be woken, since it is itself the thread
-    /// that has to run the task.
-    fn needs_this_thread(&self) -> bool {
+    /// that has to run the task. One that has parts adds itself to `asked`, to ask those.
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        let _ = asked;
         false
     }
 }
@@ -98,7 +100,7 @@ impl<T> Task<T> {
     /// ```
     pub fn join(self) -> Result<T, Error> {
         self.help();
-        match wait_for(&*self.call, None) {
+        match wait_for(&self.call, None) {
             Some(result) => result,
             None => unreachable!("without a deadline it waits for the end"),
         }
@@ -132,7 +134,7 @@ impl<T> Task<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        wait_for(&*self.call, deadline).ok_or(self)
+        wait_for(&self.call, deadline).ok_or(self)
     }
 
     /// Sets a deadline from now: past it the task is cancelled, and joins as
@@ -252,10 +254,15 @@ impl<T> Task<T> {
 
     /// Runs the task here if it may be, and returns whether it has finished or not.
     pub(crate) fn help(&self) {
-        // Who joins a task with a deadline has to be free to leave.
-        if self.alarm.is_none() && !self.is_finished() {
-            Arc::clone(&self.call).help();
+        if let Some(call) = self.to_help() {
+            call.help();
         }
+    }
+
+    /// The call, if its joiner may run it.
+    pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
+        // Who joins a task with a deadline has to be free to leave.
+        (self.alarm.is_none() && !self.is_finished()).then(|| Arc::clone(&self.call))
     }
 
     pub(crate) fn call(&self) -> &Arc<dyn Call<T>> {
@@ -269,21 +276,30 @@ impl<T> Task<T> {
 }
 
 /// Blocks until the task has finished or the deadline passes.
-pub(crate) fn wait_for<T>(
-    call: &(dyn Call<T> + '_),
+pub(crate) fn wait_for<'a, T>(
+    call: &Arc<dyn Call<T> + 'a>,
     deadline: Option<Instant>,
 ) -> Option<Result<T, Error>> {
     if let Some(result) = call.cell().take() {
         return Some(result);
     }
     assert!(
-        !call.needs_this_thread(),
+        !needs_this_thread(call),
         "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
          runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
         call.name()
     );
     wait::spin(|| call.cell().is_finished());
-    wait::until(deadline, |waker| poll_result(call, waker))
+    wait::until(deadline, |waker| poll_result(&**call, waker))
+}
+
+fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
+    let mut asked = Asked::new();
+    let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
+    while !needs && let Some(combined) = asked.pop() {
+        needs = combined.ask_parts(&mut asked);
+    }
+    needs
 }
 
 /// The result, or the promise to wake.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use crossbeam_utils::Backoff;
 use crossbeam_utils::sync::{Parker, Unparker};
 
-use crate::tokio;
+use crate::{relay, tokio};
 
 /// What a thread of an engine does around a blocking wait.
 pub(crate) trait Hook: Sync {
@@ -128,6 +128,8 @@ pub(crate) fn until<R>(
     deadline: Option<Instant>,
     mut poll: impl FnMut(&Waker) -> Poll<R>,
 ) -> Option<R> {
+    // What this thread would wait for may be its own to do.
+    relay::catch_up();
     with_seat(|seat| {
         if let Poll::Ready(value) = poll(&seat.waker) {
             return Some(value);

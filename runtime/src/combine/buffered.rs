@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{Part, TaskIterator};
-use crate::cell::{Observer, Waiter};
+use crate::cell::Waiter;
 use crate::error::Error;
+use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::Task;
 use crate::wait;
@@ -111,7 +112,7 @@ impl<I: TaskIterator> Iterator for BufferUnordered<I> {
         if self.window.is_empty() {
             return None;
         }
-        let stuck = self.window.values().find(|task| task.needs_this_thread());
+        let stuck = self.window.values().find(|task| task.ask(&mut Asked::new()));
         assert!(
             stuck.is_none() || !self.completed.lock().0.is_empty(),
             "`buffer_unordered` would wait forever: task `{}` runs on the current-thread tokio \

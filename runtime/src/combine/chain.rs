@@ -1,11 +1,16 @@
-//! `map` and `then`: what follows a task, without a thread that waits for it.
+//! `map`, `outcome` and `then`: what follows a task, without a thread that waits for it.
+//!
+//! Each lets go of the task before it as soon as it has its result, or needs none: of a chain that
+//! has ended nothing stays but the last value.
 
-use std::sync::{Arc, OnceLock};
+use std::mem;
+use std::sync::Arc;
 
 use super::Part;
-use crate::cell::{Cell, Observer, Waiter};
+use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::panic;
+use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
 
@@ -30,14 +35,57 @@ impl<T: Send + 'static> Task<T> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        let map = Arc::new(Map {
+        let name = self.call().name();
+        self.turn(move |result| result.and_then(|value| panic::catch(name, || function(value))))
+    }
+
+    /// The result as a value, so that a failure is one too: one task, which does not fail with this
+    /// one.
+    ///
+    /// So nothing is lost on the way: [`map`](Self::map) sees failures, and can put a key beside
+    /// each, and [`gather`](crate::gather()) of outcomes gives all of them, where the first failure
+    /// would have cancelled the rest.
+    ///
+    /// Cancelling or dropping the new task cancels this one. A cancel, or a
+    /// [`timeout`](Self::timeout), of the new task is an error of its own; give this one the
+    /// deadline, `task.timeout(…).outcome()`, to have it in the value.
+    ///
+    /// ```
+    /// use trine::{concurrent, gather};
+    ///
+    /// #[concurrent(threads)]
+    /// fn half(number: u32) -> u32 {
+    ///     assert!(number % 2 == 0, "odd");
+    ///     number / 2
+    /// }
+    ///
+    /// let keyed = (1..4).map(|number| half(number).outcome().map(move |half| (number, half)));
+    /// for (number, half) in gather(keyed).join()? {
+    ///     match half {
+    ///         Ok(half) => assert_eq!(half * 2, number),
+    ///         Err(error) => println!("{number}: {error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn outcome(self) -> Task<Result<T, Error>> {
+        self.turn(Ok)
+    }
+
+    /// A task that ends as the function makes of this one's result.
+    fn turn<U, F>(self, function: F) -> Task<U>
+    where
+        U: Send + 'static,
+        F: FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
+    {
+        let call = Arc::clone(self.call());
+        let turned = Arc::new(Turned {
             cell: Cell::running(),
-            source: self,
-            function: Lock::new(Some(function)),
+            name: call.name(),
+            source: Lock::new(Some((self, function))),
         });
-        let observer: Arc<dyn Observer> = map.clone();
-        map.source.watch(Waiter::Observer(observer, 0));
-        Task::new(map)
+        watch(&*call, turned.clone(), 0);
+        Task::new(turned)
     }
 
     /// Starts the next task with this one's value when it is there: one task for both.
@@ -63,80 +111,116 @@ impl<T: Send + 'static> Task<T> {
         U: Send + 'static,
         F: FnOnce(T) -> Task<U> + Send + 'static,
     {
+        let call = Arc::clone(self.call());
         let then = Arc::new(Then {
             cell: Cell::running(),
-            first: self,
-            next: Lock::new(Some(next)),
-            second: OnceLock::new(),
+            name: Lock::new(call.name()),
+            stage: Lock::new(Stage::First(self, next)),
         });
-        let observer: Arc<dyn Observer> = then.clone();
-        then.first.watch(Waiter::Observer(observer, 0));
+        watch(&*call, then.clone(), 0);
         Task::new(then)
     }
 }
 
-fn take<F>(function: &Lock<Option<F>>) -> Option<F> {
-    function.lock().take()
-}
-
-struct Map<T, U, F> {
-    cell: Cell<U>,
-    source: Task<T>,
-    function: Lock<Option<F>>,
-}
-
-impl<T, U, F> Observer for Map<T, U, F>
-where
-    T: Send,
-    U: Send,
-    F: FnOnce(T) -> U + Send,
-{
-    fn finished(self: Arc<Self>, _: usize) {
-        let (Some(result), Some(function)) = (self.source.try_take(), take(&self.function)) else {
-            return;
-        };
-        if self.cell.is_finished() {
-            // Cancelled: nobody wants what the function would make.
-            return;
-        }
-        let mapped = result.and_then(|value| panic::catch(self.source.name(), || function(value)));
-        self.cell.finish(mapped);
+fn watch<T>(call: &dyn Call<T>, observer: Arc<dyn Observer>, index: usize) {
+    if let Err(waiter) = call.cell().register(Waiter::Observer(observer, index)) {
+        waiter.tell();
     }
 }
 
-impl<T, U, F> Call<U> for Map<T, U, F>
+/// Another task's result, made into its own.
+struct Turned<T, U, F> {
+    cell: Cell<U>,
+    name: &'static str,
+    /// Gone when it is used or not needed any more.
+    source: Lock<Option<(Task<T>, F)>>,
+}
+
+impl<T, U, F> Observer for Turned<T, U, F>
 where
-    T: Send,
+    T: Send + 'static,
     U: Send,
-    F: FnOnce(T) -> U + Send,
+    F: FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
+{
+    fn finished(self: Arc<Self>, _: usize) {
+        let Some((source, function)) = self.source.lock().take() else { return };
+        let Some(result) = source.try_take() else { return };
+        relay::discard(source);
+        if self.cell.is_finished() {
+            // Cancelled: nobody wants what the function would make.
+            relay::discard((result, function));
+        } else {
+            self.cell.finish(function(result));
+        }
+    }
+}
+
+impl<T, U, F> Combined for Turned<T, U, F>
+where
+    T: Send + 'static,
+    U: Send,
+    F: Send + 'static,
+{
+    fn help_parts(&self) {
+        let source = self.source.lock().as_ref().and_then(|(source, _)| source.to_help());
+        if let Some(source) = source {
+            source.help();
+        }
+    }
+
+    fn cancel_parts(&self) {
+        let source = self.source.lock().take();
+        relay::discard(source);
+    }
+
+    fn ask_parts(&self, asked: &mut Asked) -> bool {
+        self.source.lock().as_ref().is_some_and(|(source, _)| source.ask(asked))
+    }
+}
+
+impl<T, U, F> Call<U> for Turned<T, U, F>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
 {
     fn cell(&self) -> &Cell<U> {
         &self.cell
     }
 
     fn name(&self) -> &'static str {
-        self.source.name()
+        self.name
     }
 
     fn help(self: Arc<Self>) {
-        self.source.help();
+        relay::take(Step::HelpParts(self));
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
         self.cell.finish(Err(why));
-        self.source.cancel();
+        relay::take(Step::CancelParts(self));
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.source.needs_this_thread()
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        asked.push(self);
+        false
     }
 }
 
 struct Then<T, U, F> {
     cell: Cell<U>,
-    first: Task<T>,
-    next: Lock<Option<F>>,
-    second: OnceLock<Task<U>>,
+    /// Of the task that runs.
+    name: Lock<&'static str>,
+    stage: Lock<Stage<T, U, F>>,
+}
+
+enum Stage<T, U, F> {
+    First(Task<T>, F),
+    /// The second is being made.
+    Between,
+    Second(Task<U>),
+    /// Ended, or cancelled.
+    Over,
 }
 
 impl<T, U, F> Then<T, U, F>
@@ -145,24 +229,36 @@ where
     U: Send + 'static,
     F: FnOnce(T) -> Task<U> + Send + 'static,
 {
-    fn start_second(self: &Arc<Self>) {
-        let (Some(result), Some(next)) = (self.first.try_take(), take(&self.next)) else {
-            return;
-        };
-        if self.cell.is_finished() {
-            return;
+    fn advance(&self, to: Stage<T, U, F>) -> Stage<T, U, F> {
+        let mut stage = self.stage.lock();
+        match &*stage {
+            // A cancel came first, and left the rest to whoever comes next.
+            Stage::Over => to,
+            _ => mem::replace(&mut *stage, to),
         }
-        match result.and_then(|value| panic::catch(self.first.name(), || next(value))) {
+    }
+
+    fn start_second(self: Arc<Self>) {
+        let Stage::First(first, next) = self.advance(Stage::Between) else { return };
+        let Some(result) = first.try_take() else { return };
+        relay::discard(first);
+        let second = match result {
+            Ok(value) => panic::catch(self.name(), || next(value)),
+            Err(error) => {
+                relay::discard(next);
+                Err(error)
+            }
+        };
+        match second {
             Ok(second) => {
-                let second = self.second.get_or_init(|| second);
-                let observer: Arc<dyn Observer> = self.clone();
-                second.watch(Waiter::Observer(observer, 1));
-                // A cancel in between saw no second task and left it to us.
-                if self.cell.is_finished() {
-                    second.cancel();
-                }
+                let call = Arc::clone(second.call());
+                *self.name.lock() = call.name();
+                // Back comes a second task that nobody wants any more.
+                relay::discard(self.advance(Stage::Second(second)));
+                watch(&*call, self, 1);
             }
             Err(error) => {
+                self.advance(Stage::Over);
                 self.cell.finish(Err(error));
             }
         }
@@ -178,8 +274,47 @@ where
     fn finished(self: Arc<Self>, index: usize) {
         if index == 0 {
             self.start_second();
-        } else if let Some(result) = self.second.get().and_then(Task::try_take) {
+        } else if let Stage::Second(second) = self.advance(Stage::Over)
+            && let Some(result) = second.try_take()
+        {
+            relay::discard(second);
             self.cell.finish(result);
+        }
+    }
+}
+
+impl<T, U, F> Combined for Then<T, U, F>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(T) -> Task<U> + Send + 'static,
+{
+    fn help_parts(&self) {
+        let first = match &*self.stage.lock() {
+            Stage::First(first, _) => first.to_help(),
+            _ => None,
+        };
+        if let Some(first) = first {
+            first.help();
+        }
+        let second = match &*self.stage.lock() {
+            Stage::Second(second) => second.to_help(),
+            _ => None,
+        };
+        if let Some(second) = second {
+            second.help();
+        }
+    }
+
+    fn cancel_parts(&self) {
+        relay::discard(self.advance(Stage::Over));
+    }
+
+    fn ask_parts(&self, asked: &mut Asked) -> bool {
+        match &*self.stage.lock() {
+            Stage::First(first, _) => first.ask(asked),
+            Stage::Second(second) => second.ask(asked),
+            Stage::Between | Stage::Over => false,
         }
     }
 }
@@ -195,28 +330,20 @@ where
     }
 
     fn name(&self) -> &'static str {
-        self.second.get().map_or_else(|| self.first.name(), Part::name)
+        *self.name.lock()
     }
 
     fn help(self: Arc<Self>) {
-        self.first.help();
-        if let Some(second) = self.second.get() {
-            second.help();
-        }
+        relay::take(Step::HelpParts(self));
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
         self.cell.finish(Err(why));
-        self.first.cancel();
-        if let Some(second) = self.second.get() {
-            second.cancel();
-        }
+        relay::take(Step::CancelParts(self));
     }
 
-    fn needs_this_thread(&self) -> bool {
-        match self.second.get() {
-            None => self.first.needs_this_thread(),
-            Some(second) => second.needs_this_thread(),
-        }
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        asked.push(self);
+        false
     }
 }

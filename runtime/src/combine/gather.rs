@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::Part;
-use crate::cell::{Cell, Observer, Waiter};
+use crate::cell::{Cell, Waiter};
 use crate::error::Error;
+use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::task::{Call, Task};
 
 /// Waits for all tasks: one task for all their values, in input order.
@@ -170,7 +171,9 @@ tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
 
 struct Gathered<P: Parts> {
     cell: Cell<P::Output>,
-    parts: P,
+    name: &'static str,
+    /// There until it is dropped.
+    parts: Option<P>,
     remaining: AtomicUsize,
     failed: AtomicBool,
 }
@@ -180,38 +183,47 @@ impl<P: Parts> Gathered<P> {
         let count = parts.count();
         let gathered = Arc::new(Self {
             cell: Cell::running(),
-            parts,
+            name: if count == 0 { "gather" } else { parts.part(0).name() },
+            parts: Some(parts),
             remaining: AtomicUsize::new(count),
             failed: AtomicBool::new(false),
         });
         if count == 0 {
-            gathered.cell.finish(Ok(gathered.parts.values()));
+            gathered.cell.finish(Ok(gathered.parts().values()));
         }
         for index in 0..count {
             let observer: Arc<dyn Observer> = gathered.clone();
-            gathered.parts.part(index).watch(Waiter::Observer(observer, index));
+            gathered.parts().part(index).watch(Waiter::Observer(observer, index));
         }
         Task::new(gathered)
     }
 
+    fn parts(&self) -> &P {
+        match &self.parts {
+            Some(parts) => parts,
+            None => unreachable!("they are there until it is dropped"),
+        }
+    }
+
     fn each(&self) -> impl DoubleEndedIterator<Item = &dyn Part> {
-        (0..self.parts.count()).map(|index| self.parts.part(index))
+        let parts = self.parts();
+        (0..parts.count()).map(|index| parts.part(index))
     }
 }
 
 impl<P: Parts> Observer for Gathered<P> {
     fn finished(self: Arc<Self>, index: usize) {
-        let part = self.parts.part(index);
+        let part = self.parts().part(index);
         if part.has_failed() {
             // The first failure is the one that counts; what it cancels fails too.
             if !self.failed.swap(true, Ordering::AcqRel)
                 && let Some(error) = part.take_error()
             {
                 self.cell.finish(Err(error));
-                self.each().for_each(Part::cancel);
+                relay::take(Step::CancelParts(self));
             }
         } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cell.finish(Ok(self.parts.values()));
+            self.cell.finish(Ok(self.parts().values()));
         }
     }
 }
@@ -222,20 +234,41 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
     }
 
     fn name(&self) -> &'static str {
-        if self.parts.count() == 0 { "gather" } else { self.parts.part(0).name() }
+        self.name
     }
 
     fn help(self: Arc<Self>) {
-        // From the end: whoever else works on these tasks comes from the start.
-        self.each().rev().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
+        relay::take(Step::HelpParts(self));
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
         self.cell.finish(Err(why));
+        relay::take(Step::CancelParts(self));
+    }
+
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        asked.push(self);
+        false
+    }
+}
+
+impl<P: Parts> Combined for Gathered<P> {
+    fn help_parts(&self) {
+        // From the end: whoever else works on these tasks comes from the start.
+        self.each().rev().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
+    }
+
+    fn cancel_parts(&self) {
         self.each().for_each(Part::cancel);
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.each().any(Part::needs_this_thread)
+    fn ask_parts(&self, asked: &mut Asked) -> bool {
+        self.each().any(|part| part.ask(asked))
+    }
+}
+
+impl<P: Parts> Drop for Gathered<P> {
+    fn drop(&mut self) {
+        relay::discard(self.parts.take());
     }
 }

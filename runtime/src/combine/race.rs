@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Part;
-use crate::cell::{Cell, Observer, Waiter};
+use crate::cell::{Cell, Waiter};
 use crate::error::Error;
+use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::task::{Call, Task};
 
 /// The first of the tasks to finish, with a value or a failure; the rest are cancelled.
@@ -32,7 +33,12 @@ use crate::task::{Call, Task};
 pub fn race<T: Send + 'static>(tasks: impl IntoIterator<Item = Task<T>>) -> Task<T> {
     let tasks: Vec<_> = tasks.into_iter().collect();
     assert!(!tasks.is_empty(), "`race` needs at least one task");
-    let race = Arc::new(Race { cell: Cell::running(), tasks, won: AtomicBool::new(false) });
+    let race = Arc::new(Race {
+        cell: Cell::running(),
+        name: Part::name(&tasks[0]),
+        tasks,
+        won: AtomicBool::new(false),
+    });
     for (index, task) in race.tasks.iter().enumerate() {
         let observer: Arc<dyn Observer> = race.clone();
         task.watch(Waiter::Observer(observer, index));
@@ -40,38 +46,59 @@ pub fn race<T: Send + 'static>(tasks: impl IntoIterator<Item = Task<T>>) -> Task
     Task::new(race)
 }
 
-struct Race<T> {
+struct Race<T: Send + 'static> {
     cell: Cell<T>,
+    name: &'static str,
     tasks: Vec<Task<T>>,
     won: AtomicBool,
 }
 
-impl<T: Send> Observer for Race<T> {
+impl<T: Send + 'static> Observer for Race<T> {
     fn finished(self: Arc<Self>, index: usize) {
         if !self.won.swap(true, Ordering::AcqRel)
             && let Some(result) = self.tasks[index].try_take()
         {
             self.cell.finish(result);
-            self.tasks.iter().for_each(Task::cancel);
+            relay::take(Step::CancelParts(self));
         }
     }
 }
 
-impl<T: Send> Call<T> for Race<T> {
+impl<T: Send + 'static> Call<T> for Race<T> {
     fn cell(&self) -> &Cell<T> {
         &self.cell
     }
 
     fn name(&self) -> &'static str {
-        self.tasks[0].name()
+        self.name
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
         self.cell.finish(Err(why));
+        relay::take(Step::CancelParts(self));
+    }
+
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        asked.push(self);
+        false
+    }
+}
+
+impl<T: Send + 'static> Combined for Race<T> {
+    fn help_parts(&self) {}
+
+    fn cancel_parts(&self) {
         self.tasks.iter().for_each(Task::cancel);
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.tasks.iter().all(Part::needs_this_thread)
+    fn ask_parts(&self, _: &mut Asked) -> bool {
+        // One that goes on elsewhere is enough; of combined tasks that is taken for granted.
+        self.tasks.iter().all(|task| task.ask(&mut Asked::new()))
+    }
+}
+
+impl<T: Send + 'static> Drop for Race<T> {
+    fn drop(&mut self) {
+        relay::discard(std::mem::take(&mut self.tasks));
     }
 }

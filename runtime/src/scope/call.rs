@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::job::{FutureJob, Job, Jobs, erase_observer};
 use super::{Scope, Token};
-use crate::cell::{Cell, Observer, Waiter};
+use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::function::Function;
+use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
 use crate::{panic, retry};
@@ -57,7 +58,7 @@ impl<T> ScopedTask<'_, T> {
         if !self.is_finished() {
             Arc::clone(&self.call).help();
         }
-        match task::wait_for(&*self.call, None) {
+        match task::wait_for(&self.call, None) {
             Some(result) => result,
             None => unreachable!("without a deadline it waits for the end"),
         }
@@ -72,7 +73,7 @@ impl<T> ScopedTask<'_, T> {
     /// As [`Task::join`].
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        task::wait_for(&*self.call, deadline).ok_or(self)
+        task::wait_for(&self.call, deadline).ok_or(self)
     }
 
     /// Whether the task has ended, with a value or an error.
@@ -220,8 +221,9 @@ impl<T: Send> Call<T> for Landing<T> {
         }
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.inner.get().is_some_and(|inner| inner.call().needs_this_thread())
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        let inner = self.inner.get().map(|inner| Arc::clone(inner.call()));
+        inner.is_some_and(|inner| inner.needs_this_thread(asked))
     }
 }
 
@@ -374,7 +376,7 @@ impl<T: Send> Call<T> for Adopted<T> {
         Arc::clone(self.0.call()).cancel(why);
     }
 
-    fn needs_this_thread(&self) -> bool {
-        self.0.call().needs_this_thread()
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        Arc::clone(self.0.call()).needs_this_thread(asked)
     }
 }

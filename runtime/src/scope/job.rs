@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Token;
-use crate::cell::Observer;
+use crate::relay::Observer;
 use crate::sync::Lock;
 
 type Run<'a> = Box<dyn FnOnce() -> bool + Send + 'a>;

@@ -14,8 +14,8 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["cluster"], &["threads", "asynchronous"]),
     (&["task", "combine", "scope", "retry", "sequential"], ENGINES),
     (&["cell", "current", "wait", "timer", "tokio", "function", "limit", "config"], ENGINES),
-    (&["error", "panic", "sync", "random", "observe"], ENGINES),
-    (&["cell", "current"], &["task", "combine", "scope", "retry", "sequential"]),
+    (&["error", "panic", "relay", "sync", "random", "observe"], ENGINES),
+    (&["cell", "current", "relay"], &["task", "combine", "scope", "retry", "sequential"]),
 ];
 
 const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];

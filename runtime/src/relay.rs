@@ -1,0 +1,134 @@
+//! What follows the end of a task, step by step, on a stack that does not grow with the steps.
+//!
+//! The end of one task tells a combinator, which ends and tells the next; a cancel goes the other
+//! way, from a task to its parts and on to theirs; a handle that is dropped may own others. Each
+//! step is short, and calls the next one as any code would. But a chain may have 100,000 links. So
+//! from some depth on a step is not taken: it queues, and the last one that was taken takes all
+//! that queue, in a loop. Whoever is above sees no difference.
+//!
+//! Below, code of users that runs in a step might wait for what is queued on its own thread. Where
+//! this crate blocks, it takes those steps first ([`catch_up`]).
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::panic::quietly;
+
+/// Steps are taken inside of each other this deep.
+const DEEPEST: usize = 16;
+
+/// A combinator over tasks.
+pub(crate) trait Observer: Send + Sync {
+    /// The `index`th task has finished; runs on the thread that finished it.
+    fn finished(self: Arc<Self>, index: usize);
+}
+
+/// A task that has others as its parts.
+pub(crate) trait Combined: Send + Sync {
+    /// Has the joiner run the parts that have not started, where that is possible.
+    fn help_parts(&self);
+
+    /// Cancels the parts; nobody wants them any more.
+    fn cancel_parts(&self);
+
+    /// Asks those parts that have not finished for what `Call::needs_this_thread` says.
+    fn ask_parts(&self, asked: &mut Asked) -> bool;
+}
+
+/// Combined tasks whose parts are to be asked.
+pub(crate) type Asked = Vec<Arc<dyn Combined>>;
+
+/// Something to do next.
+pub(crate) enum Step {
+    Tell(Arc<dyn Observer>, usize),
+    CancelParts(Arc<dyn Combined>),
+    HelpParts(Arc<dyn Combined>),
+    Drop(Box<dyn Send>),
+}
+
+impl Step {
+    fn take(self) {
+        match self {
+            Self::Tell(observer, index) => observer.finished(index),
+            Self::CancelParts(combined) => combined.cancel_parts(),
+            Self::HelpParts(combined) => combined.help_parts(),
+            Self::Drop(value) => drop(value),
+        }
+    }
+}
+
+/// Steps to be taken, of this thread.
+#[derive(Default)]
+struct Queue {
+    next: VecDeque<Step>,
+    /// These may run bodies, which take their time: after all others.
+    help: VecDeque<Step>,
+}
+
+impl Queue {
+    fn push(&mut self, step: Step) {
+        match step {
+            Step::HelpParts(_) => self.help.push_back(step),
+            _ => self.next.push_back(step),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Step> {
+        self.next.pop_front().or_else(|| self.help.pop_front())
+    }
+}
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static QUEUE: RefCell<Queue> = RefCell::default();
+}
+
+/// Takes a step now, or has it taken by the loop that this thread is in.
+pub(crate) fn take(step: Step) {
+    if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
+        QUEUE.with_borrow_mut(|queue| queue.push(step));
+    } else {
+        deeper(|| step.take());
+    }
+}
+
+/// Drops a value that may own tasks, which own others.
+pub(crate) fn discard<T: Send + 'static>(value: T) {
+    if !std::mem::needs_drop::<T>() {
+        return;
+    }
+    if is_deep() {
+        take(Step::Drop(Box::new(value)));
+    } else {
+        deeper(|| drop(value));
+    }
+}
+
+fn is_deep() -> bool {
+    DEPTH.try_with(Cell::get).is_ok_and(|depth| depth >= DEEPEST)
+}
+
+fn deeper(step: impl FnOnce()) {
+    struct Leave(usize);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            if self.0 + 1 == DEEPEST {
+                catch_up();
+            }
+            let _ = DEPTH.try_with(|depth| depth.set(self.0));
+        }
+    }
+    let depth = DEPTH.try_with(|depth| depth.replace(depth.get() + 1)).unwrap_or(0);
+    let _leave = Leave(depth);
+    step();
+}
+
+/// Takes all steps that queue on this thread.
+pub(crate) fn catch_up() {
+    let next = || QUEUE.try_with(|queue| queue.borrow_mut().pop()).ok().flatten();
+    while let Some(step) = next() {
+        // A destructor that panics must not take the others' steps with it.
+        quietly(|| step.take());
+    }
+}

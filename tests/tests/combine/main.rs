@@ -1,0 +1,3 @@
+//! The combinators.
+
+mod depth;
