@@ -21,7 +21,7 @@ use crate::limit::Admit;
 use crate::relay::Asked;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::sync::{Guard, Lock};
-use crate::task::{Call, Task};
+use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
 use crate::{panic, retry, sequential, tokio, wait};
 
@@ -73,7 +73,7 @@ where
     });
     match function.limiter() {
         None => drop(runtime.spawn(drive(Driver(call.clone())))),
-        Some(limiter) => limiter.enter(call.clone()),
+        Some(limiter) => limiter.enter(function.options(), call.clone()),
     }
     Task::new(call)
 }
@@ -259,7 +259,7 @@ where
         return;
     };
     let function = call.job.function();
-    let _alarm = function.time_allowed().map(|allowed| deadline(call, allowed));
+    let _alarm = function.options().timeout.map(|allowed| deadline(call, allowed));
     let cell = call.cell();
     let result = match cell.run(|| panic::catch(function.name(), || body(arguments))) {
         Err(error) => Err(error),
@@ -302,14 +302,7 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let call = Arc::downgrade(call);
-    let ring = move || {
-        if let Some(call) = call.upgrade() {
-            let why = Error::timed_out(call.name(), allowed);
-            call.cancel(why);
-        }
-    };
-    match tokio::paused_alarm(allowed, ring) {
+    match tokio::paused_alarm(allowed, time_out(call, allowed)) {
         Ok(alarm) => Deadline { _alarm: None, _paused: Some(alarm) },
         Err(ring) => Deadline { _alarm: Some(Alarm::after(allowed, ring)), _paused: None },
     }

@@ -67,7 +67,7 @@ fn settings() -> Option<&'static Result<Settings, String>> {
 
 /// Whether a call of this function goes out.
 pub(crate) fn takes(function: &Function) -> bool {
-    !function.is_local() && settings().is_some()
+    !function.options().local && settings().is_some()
 }
 
 pub(crate) fn start<T>(function: &'static Function, job: Job) -> Task<T>

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::limit::Limiter;
+use crate::options::Options;
 
 /// The name and the options of a concurrent function.
 ///
@@ -19,13 +20,8 @@ use crate::limit::Limiter;
 #[derive(Debug)]
 pub struct Function {
     name: &'static str,
-    timeout: Option<Duration>,
-    retries: u32,
-    backoff: Duration,
+    options: Options,
     limiter: Limiter,
-    memory: Option<u64>,
-    fresh: bool,
-    local: bool,
     habit: Habit,
 }
 
@@ -33,17 +29,7 @@ impl Function {
     /// A function of this name with no options.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            timeout: None,
-            retries: 0,
-            backoff: Duration::ZERO,
-            limiter: Limiter::none(),
-            memory: None,
-            fresh: false,
-            local: false,
-            habit: Habit::unknown(),
-        }
+        Self { name, options: Options::NONE, limiter: Limiter::new(), habit: Habit::unknown() }
     }
 
     /// `timeout = …`: each run ends with `TimedOut` that long after it started.
@@ -53,7 +39,7 @@ impl Function {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         assert!(!timeout.is_zero(), "`timeout` must be more than zero");
-        self.timeout = Some(timeout);
+        self.options.timeout = Some(timeout);
         self
     }
 
@@ -64,7 +50,7 @@ impl Function {
     #[must_use]
     pub const fn retries(mut self, retries: u32) -> Self {
         assert!(retries > 0, "`retries` must be more than zero");
-        self.retries = retries;
+        self.options.retries = retries;
         self
     }
 
@@ -75,7 +61,7 @@ impl Function {
     #[must_use]
     pub const fn backoff(mut self, backoff: Duration) -> Self {
         assert!(!backoff.is_zero(), "`backoff` must be more than zero");
-        self.backoff = backoff;
+        self.options.backoff = backoff;
         self
     }
 
@@ -86,7 +72,7 @@ impl Function {
     #[must_use]
     pub const fn limit(mut self, limit: usize) -> Self {
         assert!(limit > 0, "`limit` must be more than zero");
-        self.limiter.set(limit);
+        self.options.limit = Some(limit);
         self
     }
 
@@ -97,21 +83,21 @@ impl Function {
     #[must_use]
     pub const fn memory(mut self, bytes: u64) -> Self {
         assert!(bytes > 0, "`memory` must be more than zero");
-        self.memory = Some(bytes);
+        self.options.memory = Some(bytes);
         self
     }
 
     /// `fresh`: every call gets a worker process of its own.
     #[must_use]
     pub const fn fresh(mut self) -> Self {
-        self.fresh = true;
+        self.options.fresh = true;
         self
     }
 
     /// `local`: calls stay on this machine, also where a cluster is set.
     #[must_use]
     pub const fn local(mut self) -> Self {
-        self.local = true;
+        self.options.local = true;
         self
     }
 
@@ -124,39 +110,13 @@ impl Function {
 
 /// What the engines ask.
 impl Function {
-    pub(crate) const fn time_allowed(&self) -> Option<Duration> {
-        self.timeout
+    pub(crate) const fn options(&self) -> &Options {
+        &self.options
     }
 
-    pub(crate) const fn retry_limit(&self) -> u32 {
-        self.retries
-    }
-
-    pub(crate) const fn first_backoff(&self) -> Duration {
-        self.backoff
-    }
-
+    /// Where calls wait for a place, if the function has a limit.
     pub(crate) const fn limiter(&self) -> Option<&Limiter> {
-        if self.limiter.is_none() { None } else { Some(&self.limiter) }
-    }
-
-    pub(crate) const fn memory_allowed(&self) -> Option<u64> {
-        self.memory
-    }
-
-    pub(crate) const fn wants_fresh_process(&self) -> bool {
-        self.fresh
-    }
-
-    #[cfg(feature = "cluster")]
-    pub(crate) const fn is_local(&self) -> bool {
-        self.local
-    }
-
-    /// How many calls may run at once, wherever they do.
-    #[cfg(feature = "cluster")]
-    pub(crate) const fn limit_of_all(&self) -> Option<usize> {
-        self.limiter.limit()
+        if self.options.limit.is_some() { Some(&self.limiter) } else { None }
     }
 
     pub(crate) const fn habit(&self) -> &Habit {

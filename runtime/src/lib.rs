@@ -58,6 +58,7 @@ mod error;
 mod function;
 mod limit;
 mod observe;
+mod options;
 mod panic;
 mod random;
 mod relay;

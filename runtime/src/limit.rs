@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::options::Options;
 use crate::sync::{Guard, Lock};
 
 /// A call that can wait for a place.
@@ -16,8 +17,6 @@ pub(crate) trait Admit: Send + Sync {
 }
 
 pub(crate) struct Limiter {
-    /// 0 where there is none.
-    limit: usize,
     line: Lock<Line>,
 }
 
@@ -27,28 +26,14 @@ struct Line {
 }
 
 impl Limiter {
-    /// No limit: nobody has to enter.
-    pub(crate) const fn none() -> Self {
-        Self { limit: 0, line: Lock::new(Line { running: 0, waiting: VecDeque::new() }) }
-    }
-
-    pub(crate) const fn set(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
-    #[cfg(feature = "cluster")]
-    pub(crate) const fn limit(&self) -> Option<usize> {
-        if self.limit == 0 { None } else { Some(self.limit) }
-    }
-
-    pub(crate) const fn is_none(&self) -> bool {
-        self.limit == 0
+    pub(crate) const fn new() -> Self {
+        Self { line: Lock::new(Line { running: 0, waiting: VecDeque::new() }) }
     }
 
     /// Admits the call now, or once there is a place for it.
-    pub(crate) fn enter(&self, call: Arc<dyn Admit>) {
+    pub(crate) fn enter(&self, options: &Options, call: Arc<dyn Admit>) {
         let mut line = self.line();
-        if line.running == self.limit {
+        if options.limit.is_some_and(|limit| line.running >= limit) {
             line.waiting.push_back(call);
             return;
         }
@@ -82,7 +67,7 @@ impl Limiter {
 
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Limiter").field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Limiter").finish_non_exhaustive()
     }
 }
 

@@ -33,8 +33,8 @@ where
 {
     let progress = Progress {
         arguments: Some(arguments),
-        left: function.retry_limit(),
-        backoff: function.first_backoff(),
+        left: function.options().retries,
+        backoff: function.options().backoff,
         attempt: None,
         pause: None,
     };

@@ -24,6 +24,12 @@ pub(crate) trait Call<T>: Send + Sync {
     /// nothing where that is not possible.
     fn help(self: Arc<Self>) {}
 
+    /// Whether a run of the task has a deadline, at which a joiner who runs it could not leave:
+    /// then no joiner does.
+    fn has_deadline(&self) -> bool {
+        false
+    }
+
     /// Ends the task as hard as the mode can, without blocking. What has not started ends with
     /// `why`; so does what runs, where it can be stopped, and always if `why` is a deadline.
     fn cancel(self: Arc<Self>, why: Error);
@@ -34,6 +40,30 @@ pub(crate) trait Call<T>: Send + Sync {
         let _ = asked;
         false
     }
+}
+
+/// What ends a call as timed out, if it is still there. It keeps no call alive.
+pub(crate) fn time_out<T, C>(call: &Arc<C>, after: Duration) -> impl FnOnce() + Send + use<T, C>
+where
+    T: 'static,
+    C: Call<T> + ?Sized + 'static,
+{
+    let call = Arc::downgrade(call);
+    move || {
+        if let Some(call) = call.upgrade() {
+            let why = Error::timed_out(call.name(), after);
+            call.cancel(why);
+        }
+    }
+}
+
+/// Ends a call as timed out after that time, unless this is dropped before.
+pub(crate) fn deadline<T, C>(call: &Arc<C>, after: Duration) -> Alarm
+where
+    T: 'static,
+    C: Call<T> + ?Sized + 'static,
+{
+    Alarm::after(after, time_out(call, after))
 }
 
 /// A running, or queued, call of a concurrent function: the one handle, for every mode.
@@ -159,13 +189,7 @@ impl<T> Task<T> {
     where
         T: 'static,
     {
-        let call = Arc::downgrade(&self.call);
-        let alarm = Alarm::after(timeout, move || {
-            if let Some(call) = call.upgrade() {
-                let why = Error::timed_out(call.name(), timeout);
-                call.cancel(why);
-            }
-        });
+        let alarm = deadline(&self.call, timeout);
         // The sooner of two deadlines counts, so an earlier one stays.
         self.alarm = Some(match self.alarm.take() {
             None => alarm,
@@ -252,7 +276,7 @@ impl<T> Task<T> {
         self.call.cell().abandon();
     }
 
-    /// Runs the task here if it may be, and returns whether it has finished or not.
+    /// Runs the task here if it can be; does nothing else.
     pub(crate) fn help(&self) {
         if let Some(call) = self.to_help() {
             call.help();
@@ -261,8 +285,9 @@ impl<T> Task<T> {
 
     /// The call, if its joiner may run it.
     pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
-        // Who joins a task with a deadline has to be free to leave.
-        (self.alarm.is_none() && !self.is_finished()).then(|| Arc::clone(&self.call))
+        // Whoever joins a task with a deadline has to be free to leave.
+        let has_deadline = self.alarm.is_some() || self.call.has_deadline();
+        (!has_deadline && !self.is_finished()).then(|| Arc::clone(&self.call))
     }
 
     pub(crate) fn call(&self) -> &Arc<dyn Call<T>> {

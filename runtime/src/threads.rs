@@ -17,7 +17,6 @@
 //! | `parker` | where a thread sleeps |
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Arguments, Itself, Output, RepeatableArguments, Same};
@@ -25,8 +24,7 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::scope::{self, Job, Scope, ScopedTask};
-use crate::task::{Call, Task};
-use crate::timer::Alarm;
+use crate::task::{Call, Task, deadline};
 use crate::{panic, retry, sequential, tokio};
 
 mod clock;
@@ -79,7 +77,7 @@ where
     let call = Arc::new(ThreadCall { job: JobCell::new(function, "threads", arguments), body });
     match function.limiter() {
         None => pool::push(call.clone()),
-        Some(limiter) => limiter.enter(call.clone()),
+        Some(limiter) => limiter.enter(function.options(), call.clone()),
     }
     Task::new(call)
 }
@@ -163,21 +161,11 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
             return false;
         };
         let function = self.job.function();
-        let _alarm = function.time_allowed().map(|allowed| self.deadline(allowed));
+        let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
         let cell = self.job.cell();
         let result = cell.run(|| panic::catch(function.name(), || (self.body)(arguments)));
         cell.finish(result);
         true
-    }
-
-    fn deadline(self: &Arc<Self>, allowed: Duration) -> Alarm {
-        let call = Arc::downgrade(self);
-        Alarm::after(allowed, move || {
-            if let Some(call) = call.upgrade() {
-                let why = Error::timed_out(call.name(), allowed);
-                call.cancel(why);
-            }
-        })
     }
 }
 
@@ -214,10 +202,13 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         self.job.function().name()
     }
 
+    fn has_deadline(&self) -> bool {
+        self.job.function().options().timeout.is_some()
+    }
+
     fn help(self: Arc<Self>) {
-        // Who joins a task with a deadline has to be free to leave; and a body that finds itself
-        // in a tokio runtime could not start one of its own.
-        if self.job.function().time_allowed().is_none() && tokio::may_run_bodies() {
+        // A body that finds itself in a tokio runtime could not start one of its own.
+        if tokio::may_run_bodies() {
             let call = Arc::as_ptr(&self);
             let ran = worker::attributed(self.job.function(), || self.claim_and_run());
             if ran && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {

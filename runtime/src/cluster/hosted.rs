@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 use super::envelope::{Fault, Parts, Task};
-use crate::cell::{Claim, JobCell};
+use crate::cell::{Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::process::call::{Job, Pending, Reply};
@@ -16,6 +16,7 @@ use crate::process::pool::{self, Pool};
 use crate::process::value::message::{Bytes, Message};
 use crate::process::value::shared;
 use crate::sync::Lock;
+use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 
 /// How a hosted call ended.
@@ -89,6 +90,20 @@ impl Hosted {
     }
 }
 
+impl Call<()> for Hosted {
+    fn cell(&self) -> &Cell<()> {
+        self.job.cell()
+    }
+
+    fn name(&self) -> &'static str {
+        self.job.function().name()
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        self.stop(why);
+    }
+}
+
 impl Pending for Hosted {
     fn claim(&self) -> Option<Claim<Job>> {
         self.job.claim()
@@ -107,13 +122,7 @@ impl Pending for Hosted {
     }
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
-        let allowed = self.function().time_allowed()?;
-        let call = Arc::downgrade(&self);
-        Some(Alarm::after(allowed, move || {
-            if let Some(call) = call.upgrade() {
-                call.stop(Error::timed_out(call.function().name(), allowed));
-            }
-        }))
+        self.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
     fn complete(self: Arc<Self>, reply: Reply<'_>) {

@@ -46,7 +46,7 @@ impl Caller {
         if self.wait.is_zero() && !Box::pin(self.somebody_is_there(&broker)).await {
             return self.give_up_one(number, &nobody(&self.address, self.wait));
         }
-        let limit = call.function().limit_of_all();
+        let limit = call.function().options().limit;
         let queue = queue_of(limit, job.body);
         if limit.is_some() {
             Box::pin(self.make_queue(&broker, &*call, &queue, limit)).await;
@@ -115,9 +115,9 @@ impl Caller {
                 name: function.name().to_owned(),
                 invoke,
                 body,
-                timeout: function.time_allowed(),
-                memory: function.memory_allowed(),
-                fresh: function.wants_fresh_process(),
+                timeout: function.options().timeout,
+                memory: function.options().memory,
+                fresh: function.options().fresh,
                 value: value.clone(),
             };
             broker.seal(&subject, &task, &behind)

@@ -23,7 +23,7 @@ use crate::process::value::output::Output;
 use crate::process::value::wire::{self, Reader, WireError};
 use crate::process::worker::report::Panic;
 use crate::process::worker::{Invoke, status};
-use crate::task::Call;
+use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 
 /// What goes to a worker.
@@ -77,7 +77,7 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         });
         match function.limiter() {
             None => pool.submit(call.clone()),
-            Some(limiter) => limiter.enter(call.clone()),
+            Some(limiter) => limiter.enter(function.options(), call.clone()),
         }
         call
     }
@@ -105,14 +105,7 @@ impl<T: DeserializeOwned + Send + 'static> Pending for ProcessCall<T> {
     }
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
-        let allowed = self.job.function().time_allowed()?;
-        let call = Arc::downgrade(&self);
-        Some(Alarm::after(allowed, move || {
-            if let Some(call) = call.upgrade() {
-                let why = Error::timed_out(call.name(), allowed);
-                call.cancel(why);
-            }
-        }))
+        self.job.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
     fn complete(self: Arc<Self>, reply: Reply<'_>) {

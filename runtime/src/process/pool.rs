@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config;
 use crate::function::Function;
+use crate::options::Options;
 use crate::process::call::{NUMBER, Pending, sent, worker_error};
 use crate::process::linux::forks;
 use crate::process::linux::startup;
@@ -80,7 +81,7 @@ impl Chores {
 /// The pool for a function.
 pub(crate) fn pool_of(function: &Function) -> &'static Pool {
     static PLAIN: OnceLock<Pool> = OnceLock::new();
-    let (memory, fresh) = (function.memory_allowed(), function.wants_fresh_process());
+    let &Options { memory, fresh, .. } = function.options();
     if memory.is_none() && !fresh {
         return PLAIN.get_or_init(|| Pool::new(None, false));
     }

@@ -10,8 +10,8 @@ impl Pool {
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
         while let Some(next) = state.queue.front() {
             let wants_idle = match next {
-                Waiting::Queued(call) => call.function().time_allowed().is_some(),
-                Waiting::Claimed(claimed) => claimed.call.function().time_allowed().is_some(),
+                Waiting::Queued(call) => call.function().options().timeout.is_some(),
+                Waiting::Claimed(claimed) => claimed.call.function().options().timeout.is_some(),
             };
             let Some(index) = self.choose(state, wants_idle, chores) else {
                 return;
@@ -21,7 +21,7 @@ impl Pool {
             };
             if let Some(claimed) = Self::claim(waiting, chores) {
                 let clocked =
-                    claimed.call.function().time_allowed().is_some() && claimed.alarm.is_none();
+                    claimed.call.function().options().timeout.is_some() && claimed.alarm.is_none();
                 let call = clocked.then(|| Arc::clone(&claimed.call));
                 match state.slots[index].send(claimed) {
                     Ok(asleep) => {

@@ -1,0 +1,35 @@
+//! What the attribute's options say, as plain data.
+
+use std::time::Duration;
+
+/// The options of a function as plain data, which go with a call wherever it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Options {
+    /// How long a run may take, from the start of the body.
+    pub(crate) timeout: Option<Duration>,
+    /// How many more times a failed call is tried.
+    pub(crate) retries: u32,
+    /// The wait before the first retry; zero for none.
+    pub(crate) backoff: Duration,
+    /// How many calls run at once.
+    pub(crate) limit: Option<usize>,
+    /// How many bytes a worker process that runs it may use.
+    pub(crate) memory: Option<u64>,
+    /// Whether every call gets a worker process of its own.
+    pub(crate) fresh: bool,
+    /// Whether calls stay on this machine.
+    pub(crate) local: bool,
+}
+
+impl Options {
+    pub(crate) const NONE: Self = Self {
+        timeout: None,
+        retries: 0,
+        backoff: Duration::ZERO,
+        limit: None,
+        memory: None,
+        fresh: false,
+        local: false,
+    };
+}
