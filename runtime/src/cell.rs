@@ -126,8 +126,8 @@ impl<T> Cell<T> {
 
     /// The same for a call, which has a span.
     #[cfg(feature = "cluster")]
-    pub(crate) fn started(name: &'static str, mode: &'static str) -> Self {
-        let observed = Observed::call(name, mode);
+    pub(crate) fn started(function: &'static Function, mode: &'static str) -> Self {
+        let observed = Observed::call(function, mode);
         observed.started();
         Self::at(RUNNING, observed)
     }
@@ -290,7 +290,7 @@ impl<J, T> JobCell<J, T> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
-        let mut cell = Cell::at(stage, Observed::call(function.name(), mode));
+        let mut cell = Cell::at(stage, Observed::call(function, mode));
         if mode != "async" {
             cell.clock = UnsafeCell::new(tokio::hold_clock());
         }
@@ -333,6 +333,7 @@ impl<J, T> JobCell<J, T> {
             return Err(why);
         };
         let place = Place(place);
+        self.cell.observed.started();
         self.cell.request_cancel();
         // It may own tasks, whose arguments own others.
         let job = self.take_job();

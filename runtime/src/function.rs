@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::limit::Limiter;
 use crate::options::Options;
+use crate::stats::Account;
 
 /// The name and the options of a concurrent function.
 ///
@@ -23,13 +24,20 @@ pub struct Function {
     options: Options,
     limiter: Limiter,
     habit: Habit,
+    account: Account,
 }
 
 impl Function {
     /// A function of this name with no options.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, options: Options::NONE, limiter: Limiter::new(), habit: Habit::unknown() }
+        Self {
+            name,
+            options: Options::NONE,
+            limiter: Limiter::new(),
+            habit: Habit::unknown(),
+            account: Account::new(),
+        }
     }
 
     /// `timeout = …`: each run ends with `TimedOut` that long after it started.
@@ -117,6 +125,11 @@ impl Function {
     /// Where calls wait for a place, if the function has a limit.
     pub(crate) const fn limiter(&self) -> Option<&Limiter> {
         if self.options.limit.is_some() { Some(&self.limiter) } else { None }
+    }
+
+    /// Where its calls are counted.
+    pub(crate) const fn account(&self) -> &Account {
+        &self.account
     }
 
     pub(crate) const fn habit(&self) -> &Habit {

@@ -65,6 +65,7 @@ mod relay;
 mod retry;
 mod scope;
 mod sequential;
+mod stats;
 mod sync;
 mod task;
 mod timer;
@@ -92,6 +93,7 @@ pub use error::{Error, ErrorKind};
 pub use function::Function;
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
+pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
 pub use task::Task;
 #[cfg(feature = "threads")]
 pub use threads::join;

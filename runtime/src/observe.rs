@@ -1,6 +1,48 @@
-//! What `tracing` is told of a task: one span each. Without the feature it is nothing, at no cost.
+//! Who is told of a task from its call to its end: what counts it, and `tracing`.
 
 use crate::error::Error;
+use crate::function::Function;
+use crate::stats::Counted;
+
+/// What is observed of one task.
+pub(crate) struct Observed {
+    /// `None` for what is no call of a function: a combinator.
+    counted: Option<Counted>,
+    traced: Traced,
+}
+
+impl Observed {
+    /// A call that is being made.
+    pub(crate) fn call(function: &'static Function, mode: &'static str) -> Self {
+        let counted = Some(Counted::made(function.account(), function.name(), mode));
+        Self { counted, traced: Traced::call(function.name(), mode) }
+    }
+
+    /// What is no call of a function.
+    pub(crate) fn nothing() -> Self {
+        Self { counted: None, traced: Traced::nothing() }
+    }
+
+    /// The body starts, or the call is cancelled before.
+    pub(crate) fn started(&self) {
+        if let Some(counted) = &self.counted {
+            counted.started();
+        }
+        self.traced.started();
+    }
+
+    pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
+        if let Some(counted) = &self.counted {
+            counted.ended(result);
+        }
+        self.traced.ended(result);
+    }
+
+    /// Runs a piece of the body.
+    pub(crate) fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.traced.inside(body)
+    }
+}
 
 /// A task's span, from its call to its end.
 ///
@@ -8,30 +50,28 @@ use crate::error::Error;
 /// caller's span, wherever the body runs. Fields: `function`, `mode`, `queued` (the time from the
 /// call to the start of the body) and `outcome` (`value`, or the error's line).
 #[cfg(feature = "tracing")]
-pub(crate) struct Observed {
+struct Traced {
     span: tracing::Span,
     called: std::time::Instant,
 }
 
 #[cfg(feature = "tracing")]
-impl Observed {
-    /// A call that is being made.
-    pub(crate) fn call(function: &'static str, mode: &'static str) -> Self {
+impl Traced {
+    fn call(function: &'static str, mode: &'static str) -> Self {
         use tracing::field::Empty;
         let span = tracing::info_span!("task", function, mode, queued = Empty, outcome = Empty);
         Self { span, called: std::time::Instant::now() }
     }
 
-    /// What is no call of a function: a combinator.
-    pub(crate) fn nothing() -> Self {
+    fn nothing() -> Self {
         Self { span: tracing::Span::none(), called: std::time::Instant::now() }
     }
 
-    pub(crate) fn started(&self) {
+    fn started(&self) {
         self.span.record("queued", tracing::field::debug(self.called.elapsed()));
     }
 
-    pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
+    fn ended<T>(&self, result: &Result<T, Error>) {
         match result {
             Ok(_) => self.span.record("outcome", "value"),
             Err(error) => self.span.record("outcome", tracing::field::display(error)),
@@ -39,29 +79,30 @@ impl Observed {
     }
 
     /// Runs a piece of the body inside of the span.
-    pub(crate) fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
+    fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
         self.span.in_scope(body)
     }
 }
 
+/// Without the feature it is nothing, at no cost.
 #[cfg(not(feature = "tracing"))]
-pub(crate) struct Observed;
+struct Traced;
 
 #[cfg(not(feature = "tracing"))]
-impl Observed {
-    pub(crate) fn call(_function: &'static str, _mode: &'static str) -> Self {
+impl Traced {
+    fn call(_function: &'static str, _mode: &'static str) -> Self {
         Self
     }
 
-    pub(crate) fn nothing() -> Self {
+    fn nothing() -> Self {
         Self
     }
 
-    pub(crate) fn started(&self) {}
+    fn started(&self) {}
 
-    pub(crate) fn ended<T>(&self, _result: &Result<T, Error>) {}
+    fn ended<T>(&self, _result: &Result<T, Error>) {}
 
-    pub(crate) fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
+    fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
         body()
     }
 }

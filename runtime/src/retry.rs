@@ -124,6 +124,7 @@ where
             return false;
         }
         panic::drop_quietly(result);
+        self.function.account().retried();
         let mut progress = self.progress();
         progress.left -= 1;
         progress.attempt = None;

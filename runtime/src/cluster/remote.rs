@@ -39,7 +39,7 @@ where
     T: DeserializeOwned + Send + 'static,
 {
     let number = caller.next_number();
-    let cell = Cell::started(function.name(), "process");
+    let cell = Cell::started(function, "process");
     let call = Arc::new(RemoteCall { function, cell, caller, number, result: PhantomData });
     caller.send(number, call.clone(), job);
     Task::new(call)

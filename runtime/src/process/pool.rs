@@ -17,6 +17,7 @@ use crate::process::linux::forks;
 use crate::process::linux::startup;
 use crate::process::pool::link::Link;
 use crate::process::pool::outbox::{Claimed, Entry, GivenUp, Slot};
+use crate::stats;
 use crate::sync::{Guard, Lock};
 
 mod choice;
@@ -190,6 +191,7 @@ impl Pool {
         state.starting -= 1;
         match started {
             Ok(link) => {
+                stats::worker_started();
                 state.slots.push(Slot::new(link));
                 self.hand_out(&mut state, &mut chores);
                 // What it could take from others.
@@ -302,6 +304,7 @@ impl Pool {
         let mut chores = Chores::default();
         let mut state = self.lock();
         let index = state.slots.iter().position(|slot| slot.link.key == link.key)?;
+        stats::worker_ended();
         let mut entries = state.slots.remove(index).into_pending();
         let blamed = if ran { entries.next() } else { None };
         let served = link.channel.is_ready();

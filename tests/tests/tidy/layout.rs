@@ -14,7 +14,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["cluster"], &["threads", "asynchronous"]),
     (&["task", "combine", "scope", "retry", "sequential"], ENGINES),
     (&["cell", "current", "wait", "timer", "tokio", "function", "limit", "config"], ENGINES),
-    (&["error", "panic", "relay", "sync", "random", "observe"], ENGINES),
+    (&["error", "panic", "relay", "sync", "random", "observe", "stats"], ENGINES),
     (&["cell", "current", "relay"], &["task", "combine", "scope", "retry", "sequential"]),
 ];
 

@@ -1,0 +1,379 @@
+//! What has become of the calls so far, counted for each function.
+//!
+//! A call is counted three times: when it is made, when its body starts and when it ends. Each
+//! thread counts in a block of its own, so a count is a load and a store and no core waits for
+//! another; whoever asks adds the blocks up. A thread that ends leaves its blocks to the next one.
+//! The clock costs as much as all the rest of a short call, so only a sample of the calls is timed:
+//! a function's first ones on each thread, and then every 64th.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use std::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::sync::Lock;
+
+mod latency;
+
+pub use self::latency::Latency;
+
+/// So many calls of a function are all timed on a thread, and then one in so many.
+const TIMED_FIRST: u64 = 1024;
+const TIMED_EACH: u64 = 64;
+
+/// What trine has done in this program so far; see [`stats`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The functions that were called, in the order of their first calls.
+    pub functions: Vec<FunctionStats>,
+    /// The worker processes.
+    pub workers: WorkerStats,
+}
+
+/// What has become of the calls of one function.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FunctionStats {
+    /// The function's name.
+    pub name: &'static str,
+    /// `threads`, `process` or `async`.
+    pub mode: &'static str,
+    /// Calls that have not started.
+    pub queued: u64,
+    /// Calls that have started and not ended; in `process`, that were given to a worker.
+    pub running: u64,
+    /// Calls that have ended with a value, also if that is an `Err` of the function's own.
+    pub done: u64,
+    /// Calls that have ended with an error.
+    pub failed: Failures,
+    /// How often a call was tried again. Each try counts as a call above.
+    pub retries: u64,
+    /// How long calls took, from the call to the end, of a sample.
+    pub latency: Latency,
+}
+
+/// Calls that have ended with an error, by its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failures {
+    /// [`ErrorKind::Panicked`].
+    pub panicked: u64,
+    /// [`ErrorKind::Crashed`].
+    pub crashed: u64,
+    /// [`ErrorKind::TimedOut`].
+    pub timed_out: u64,
+    /// [`ErrorKind::Cancelled`].
+    pub cancelled: u64,
+    /// [`ErrorKind::MemoryLimit`].
+    pub memory_limit: u64,
+    /// All other kinds: what could not cross, a worker that could not start or was lost.
+    pub other: u64,
+}
+
+impl Failures {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        let Self { panicked, crashed, timed_out, cancelled, memory_limit, other } = *self;
+        panicked + crashed + timed_out + cancelled + memory_limit + other
+    }
+}
+
+/// Worker processes, of all `process` functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStats {
+    /// How many were started.
+    pub starts: u64,
+    /// How many have ended, for whatever reason.
+    pub deaths: u64,
+}
+
+/// Counts what has become of all calls so far.
+///
+/// Counting goes on all the time and costs a call some nanoseconds. The numbers are exact once
+/// the calls are over; while calls are going on, one may be seen a moment before the other.
+/// Calls inside of [`sequential`](crate::sequential()) are not counted.
+///
+/// ```
+/// use trine::concurrent;
+///
+/// #[concurrent(threads)]
+/// fn half(number: u32) -> u32 {
+///     assert!(number % 2 == 0, "an odd number");
+///     number / 2
+/// }
+///
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// assert_eq!(half(8).join()?, 4);
+/// assert!(half(7).join().is_err());
+/// let stats = trine::stats();
+/// let half = stats.functions.iter().find(|function| function.name == "half").unwrap();
+/// assert_eq!((half.done, half.failed.panicked), (1, 1));
+/// println!("{}", stats); // one line for each function
+/// # Ok::<(), trine::Error>(())
+/// ```
+#[must_use]
+pub fn stats() -> Stats {
+    let functions = RECORDS.lock().iter().map(|record| record.total()).collect();
+    let workers =
+        WorkerStats { starts: WORKER_STARTS.load(Relaxed), deaths: WORKER_DEATHS.load(Relaxed) };
+    Stats { functions, workers }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for function in &self.functions {
+            writeln!(f, "{function}")?;
+        }
+        let WorkerStats { starts, deaths } = self.workers;
+        if starts > 0 { writeln!(f, "workers: {starts} started, {deaths} ended") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for FunctionStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, mode, queued, running, done, failed, .. } = self;
+        write!(f, "{name} ({mode}): {queued} queued, {running} running, {done} done")?;
+        let kinds = [
+            (failed.panicked, "panicked"),
+            (failed.crashed, "crashed"),
+            (failed.timed_out, "timed out"),
+            (failed.cancelled, "cancelled"),
+            (failed.memory_limit, "out of memory"),
+            (failed.other, "failed otherwise"),
+            (self.retries, "retries"),
+        ];
+        for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, ", {count} {kind}")?;
+        }
+        match (self.latency.quantile(0.5), self.latency.quantile(0.99)) {
+            (Some(median), Some(late)) => write!(f, "; median {median:.1?}, p99 {late:.1?}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All functions that were called.
+static RECORDS: Lock<Vec<&'static Record>> = Lock::new(Vec::new());
+static WORKER_STARTS: AtomicU64 = AtomicU64::new(0);
+static WORKER_DEATHS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn worker_started() {
+    WORKER_STARTS.fetch_add(1, Relaxed);
+}
+
+pub(crate) fn worker_ended() {
+    WORKER_DEATHS.fetch_add(1, Relaxed);
+}
+
+/// A function's entry in the records, made at its first call.
+#[derive(Debug)]
+pub(crate) struct Account(OnceLock<&'static Record>);
+
+impl Account {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn record(&self, name: &'static str, mode: &'static str) -> &'static Record {
+        self.0.get_or_init(|| Record::register(name, mode))
+    }
+
+    pub(crate) fn retried(&self) {
+        if let Some(record) = self.0.get() {
+            record.retries.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// A call that is counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted {
+    record: &'static Record,
+    /// When it was made, in nanoseconds of [`now`]; 0 if it is not timed.
+    made: u64,
+}
+
+impl Counted {
+    /// A call that is being made.
+    pub(crate) fn made(account: &Account, name: &'static str, mode: &'static str) -> Self {
+        let record = account.record(name, mode);
+        let calls = record.mine(|counts| counts.made.increment());
+        let is_timed = calls < TIMED_FIRST || calls.is_multiple_of(TIMED_EACH);
+        Self { record, made: if is_timed { now() } else { 0 } }
+    }
+
+    /// Its body starts, or it is cancelled before.
+    pub(crate) fn started(&self) {
+        self.record.mine(|counts| counts.started.increment());
+    }
+
+    pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
+        let outcome = outcome(result);
+        self.record.mine(|counts| counts.ended[outcome].increment());
+        if self.made > 0 {
+            self.record.latency.note(now().saturating_sub(self.made));
+        }
+    }
+}
+
+const OUTCOMES: usize = 7;
+
+/// Where an end is counted.
+fn outcome<T>(result: &Result<T, Error>) -> usize {
+    match result.as_ref().map_err(Error::kind) {
+        Ok(_) => 0,
+        Err(ErrorKind::Panicked { .. }) => 1,
+        Err(ErrorKind::Crashed { .. }) => 2,
+        Err(ErrorKind::TimedOut { .. }) => 3,
+        Err(ErrorKind::Cancelled) => 4,
+        Err(ErrorKind::MemoryLimit) => 5,
+        Err(_) => 6,
+    }
+}
+
+/// Nanoseconds since the first call; never 0.
+fn now() -> u64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let since = FIRST.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// All that is known of a function.
+#[derive(Debug)]
+struct Record {
+    /// Its place in the threads' lists.
+    index: usize,
+    name: &'static str,
+    mode: &'static str,
+    blocks: Lock<Vec<&'static Counts>>,
+    /// For threads that are ending and have no list any more.
+    shared: Counts,
+    retries: AtomicU64,
+    latency: latency::Histogram,
+}
+
+/// What one thread has counted of one function.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Somebody counts here. The block of a thread that has ended goes to another thread.
+    is_taken: AtomicBool,
+    made: Count,
+    started: Count,
+    ended: [Count; OUTCOMES],
+}
+
+/// A number that one thread writes.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    /// Adds one, and says what it was. Where two threads may write, as none of ours do except on
+    /// their way out, one of two counts can be lost.
+    fn increment(&self) -> u64 {
+        let count = self.0.load(Relaxed);
+        self.0.store(count + 1, Relaxed);
+        count
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// This thread's blocks, by the functions' indices.
+#[derive(Default)]
+struct Mine(RefCell<Vec<Option<&'static Counts>>>);
+
+thread_local! {
+    static MINE: Mine = const { Mine(RefCell::new(Vec::new())) };
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        for counts in self.0.get_mut().iter().flatten() {
+            counts.is_taken.store(false, Release);
+        }
+    }
+}
+
+impl Record {
+    /// Makes one that stays: functions are as many as the program's text has.
+    fn register(name: &'static str, mode: &'static str) -> &'static Self {
+        let mut records = RECORDS.lock();
+        let record = Box::leak(Box::new(Self {
+            index: records.len(),
+            name,
+            mode,
+            blocks: Lock::new(Vec::new()),
+            shared: Counts::default(),
+            retries: AtomicU64::new(0),
+            latency: latency::Histogram::new(),
+        }));
+        records.push(record);
+        record
+    }
+
+    /// Counts in this thread's block.
+    fn mine<R>(&'static self, count: impl Fn(&Counts) -> R) -> R {
+        let counted = MINE.try_with(|mine| {
+            if let Some(Some(counts)) = mine.0.borrow().get(self.index) {
+                return count(counts);
+            }
+            let counts = self.block();
+            let mut blocks = mine.0.borrow_mut();
+            if blocks.len() <= self.index {
+                blocks.resize(self.index + 1, None);
+            }
+            blocks[self.index] = Some(counts);
+            count(counts)
+        });
+        counted.unwrap_or_else(|_| count(&self.shared))
+    }
+
+    /// A block that no other thread counts in.
+    #[cold]
+    fn block(&self) -> &'static Counts {
+        let mut blocks = self.blocks.lock();
+        let free = blocks.iter().find(|counts| !counts.is_taken.swap(true, Acquire));
+        if let Some(free) = free {
+            return free;
+        }
+        let counts: &Counts = Box::leak(Box::default());
+        counts.is_taken.store(true, Relaxed);
+        blocks.push(counts);
+        counts
+    }
+
+    fn total(&self) -> FunctionStats {
+        let mut ended = [0; OUTCOMES];
+        let blocks = self.blocks.lock();
+        let all = || blocks.iter().copied().chain([&self.shared]);
+        // Ends first: what ends meanwhile then counts as running, and nothing as less than none.
+        for counts in all() {
+            for (sum, count) in ended.iter_mut().zip(&counts.ended) {
+                *sum += count.get();
+            }
+        }
+        let started = all().map(|counts| counts.started.get()).sum::<u64>();
+        let made = all().map(|counts| counts.made.get()).sum::<u64>();
+        let [done, panicked, crashed, timed_out, cancelled, memory_limit, other] = ended;
+        let failed = Failures { panicked, crashed, timed_out, cancelled, memory_limit, other };
+        FunctionStats {
+            name: self.name,
+            mode: self.mode,
+            queued: made.saturating_sub(started),
+            running: started.saturating_sub(done + failed.total()),
+            done,
+            failed,
+            retries: self.retries.load(Relaxed),
+            latency: self.latency.read(),
+        }
+    }
+}

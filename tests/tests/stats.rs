@@ -1,0 +1,97 @@
+//! What `trine::stats` counts. A binary of its own: nobody else's calls are among them.
+
+use std::io::Write;
+
+use trine::{FunctionStats, stats};
+use trine_tests::gate::Gate;
+use trine_tests::modes::{MODES, Mode};
+
+/// What was counted of a function that was called at least once.
+fn of(mode: &Mode, name: &str) -> FunctionStats {
+    let is_it = |function: &FunctionStats| (function.name, function.mode) == (name, mode.name);
+    stats().functions.into_iter().find(is_it).expect("it was called")
+}
+
+#[test]
+fn each_call_is_counted_once() {
+    for mode in MODES {
+        for number in 0..100 {
+            (mode.value)(number).join().unwrap();
+        }
+        let value = of(mode, "value");
+        assert_eq!((value.queued, value.running, value.done), (0, 0, 100), "{mode:?}");
+        assert_eq!(value.failed.total(), 0, "{mode:?}");
+        assert_eq!(value.latency.count(), 100, "{mode:?}");
+        assert!(value.latency.quantile(0.5) <= value.latency.quantile(0.99), "{mode:?}");
+
+        assert!((mode.fails)(1).join().unwrap().is_err());
+        assert_eq!(of(mode, "fails").done, 1, "an `Err` is a value: {mode:?}");
+
+        let printed = stats().to_string();
+        let line = format!("value ({}): 0 queued, 0 running, 100 done", mode.name);
+        assert!(printed.lines().any(|found| found.starts_with(&line)), "{printed}");
+    }
+}
+
+#[test]
+fn what_waits_and_what_runs_is_told_apart() {
+    for mode in MODES {
+        let gate = Gate::new();
+        let first = (mode.limited)(gate.port());
+        let entered = gate.entered();
+        let second = (mode.limited)(gate.port());
+        let limited = of(mode, "limited");
+        assert_eq!((limited.queued, limited.running, limited.done), (1, 1, 0), "{mode:?}");
+        drop(second);
+        let limited = of(mode, "limited");
+        assert_eq!((limited.queued, limited.running), (0, 1), "{mode:?}");
+        assert_eq!(limited.failed.cancelled, 1, "{mode:?}");
+        drop(entered);
+        first.join().unwrap();
+        let limited = of(mode, "limited");
+        assert_eq!((limited.queued, limited.running, limited.done), (0, 0, 1), "{mode:?}");
+    }
+}
+
+#[test]
+fn failures_are_counted_by_their_kind() {
+    for mode in MODES {
+        assert!((mode.panics)(1).join().is_err());
+        assert_eq!(of(mode, "panics").failed.panicked, 1, "{mode:?}");
+
+        let gate = Gate::new();
+        assert!((mode.hangs)(gate.port()).join().unwrap_err().is_timeout());
+        assert_eq!(of(mode, "hangs").failed.timed_out, 1, "{mode:?}");
+
+        if let Some(crashes) = mode.crashes {
+            assert!(crashes(1).join().is_err());
+            assert_eq!(of(mode, "crashes").failed.crashed, 1, "{mode:?}");
+            assert!(stats().workers.deaths >= 1);
+        }
+    }
+}
+
+#[test]
+fn a_retry_is_a_call_of_its_own() {
+    for mode in MODES {
+        let gate = Gate::new();
+        let task = (mode.retried)(gate.port());
+        for word in ["error", "panic", "value"] {
+            gate.entered().write_all(word.as_bytes()).unwrap();
+        }
+        assert_eq!(task.join().unwrap(), Ok(9));
+        let retried = of(mode, "retried");
+        assert_eq!((retried.retries, retried.done, retried.failed.panicked), (2, 2, 1), "{mode:?}");
+    }
+}
+
+#[test]
+fn threads_that_end_leave_what_they_counted() {
+    let mode = &MODES[0];
+    let threads = 8;
+    for _ in 0..threads {
+        std::thread::spawn(|| (mode.polite)(0).cancel()).join().unwrap();
+    }
+    let polite = of(mode, "polite");
+    assert_eq!(polite.queued + polite.running + polite.done + polite.failed.total(), threads);
+}
