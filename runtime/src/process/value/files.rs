@@ -1,8 +1,9 @@
 //! Files that travel with a value: what [`Shared`](super::Shared) leaves here while it is encoded
 //! goes along with the message, and is here again while it is decoded.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::process::value::wire::WireError;
@@ -10,37 +11,47 @@ use crate::process::value::wire::WireError;
 /// A file on its way.
 pub(crate) type File = Arc<OwnedFd>;
 
+/// Files that arrived, each until it is taken.
+type Arrived = Vec<Option<OwnedFd>>;
+
+// Every value passes here and few have files, so what is known of a thread is one pointer each: to
+// the vector of the innermost call below, or null.
 thread_local! {
-    static LEAVING: RefCell<Option<Vec<File>>> = const { RefCell::new(None) };
-    static ARRIVED: RefCell<Option<Vec<Option<OwnedFd>>>> = const { RefCell::new(None) };
+    static LEAVING: Cell<*mut Vec<File>> = const { Cell::new(ptr::null_mut()) };
+    static ARRIVED: Cell<*mut Arrived> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// A thread's pointer, which goes back to what it was before.
+struct Within<T: 'static>(&'static std::thread::LocalKey<Cell<*mut T>>, *mut T);
+
+impl<T> Within<T> {
+    fn new(key: &'static std::thread::LocalKey<Cell<*mut T>>, here: *mut T) -> Self {
+        Self(key, key.replace(here))
+    }
+}
+
+impl<T> Drop for Within<T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
 }
 
 /// Runs an encoder; returns also the files that its values attached.
+#[inline]
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<File>) {
-    struct Restore(Option<Option<Vec<File>>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            if let Some(outer) = self.0.take() {
-                LEAVING.set(outer);
-            }
-        }
-    }
+    let mut files = Vec::new();
     // A `Serialize` may call a process task of its own.
-    let mut restore = Restore(Some(LEAVING.replace(Some(Vec::new()))));
+    let within = Within::new(&LEAVING, &raw mut files);
     let result = encode();
-    let outer = restore.0.take().flatten();
-    (result, LEAVING.replace(outer).unwrap_or_default())
+    drop(within);
+    (result, files)
 }
 
 /// Runs a decoder, whose values may take these files.
+#[inline]
 pub(crate) fn supply<R>(files: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Vec<Option<OwnedFd>>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ARRIVED.set(self.0.take());
-        }
-    }
-    let _restore = Restore(ARRIVED.replace(Some(files.into_iter().map(Some).collect())));
+    let mut files: Arrived = files.into_iter().map(Some).collect();
+    let _within = Within::new(&ARRIVED, &raw mut files);
     decode()
 }
 
@@ -52,14 +63,17 @@ pub(crate) fn duplicate(files: &[File]) -> Result<Vec<OwnedFd>, WireError> {
 
 /// Attaches a file to the value that is being encoded; `None` outside of that.
 pub(crate) fn attach(file: File) -> Option<u32> {
-    LEAVING.with_borrow_mut(|leaving| {
-        let leaving = leaving.as_mut()?;
-        leaving.push(file);
-        u32::try_from(leaving.len() - 1).ok()
-    })
+    // SAFETY: the vector is that of a `collect` which this thread is in, and nobody else uses it
+    // until `encode` returns.
+    let leaving = unsafe { LEAVING.get().as_mut() }?;
+    leaving.push(file);
+    u32::try_from(leaving.len() - 1).ok()
 }
 
 /// Takes an attached file, once; `None` if there is no such file.
 pub(crate) fn take(index: u32) -> Option<OwnedFd> {
-    ARRIVED.with_borrow_mut(|arrived| arrived.as_mut()?.get_mut(index as usize)?.take())
+    // SAFETY: the vector is that of a `supply` which this thread is in, and nobody else uses it
+    // until `decode` returns.
+    let arrived = unsafe { ARRIVED.get().as_mut() }?;
+    arrived.get_mut(index as usize)?.take()
 }
