@@ -19,9 +19,16 @@
 //!   to serde: return their text, `Result<T, String>`, or an error of your own that derives both.
 //! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, go in one piece, at the speed of
 //!   memory. [`Shared`] slices are not copied at all.
-//! * The encoding does not describe itself, so `#[serde(untagged)]`, `flatten`, internally tagged
-//!   enums, `skip_serializing_if` and JSON values do not cross: a
-//!   [`Codec`](crate::ErrorKind::Codec) error says which.
+//! * What arrives is what was sent, or what JSON would have made of it (a field with
+//!   `#[serde(skip)]` has its default), whatever attributes of serde a type has. A value for which
+//!   that cannot be is a [`Codec`](crate::ErrorKind::Codec) error that names the type and the
+//!   field, never another value. `untagged`, `flatten`, tagged enums and JSON values cross too.
+//! * What serde itself does not know does not cross: a path that is not UTF-8 (an `OsString`
+//!   does), a `SystemTime` before 1970, an `i128` or an `IpAddr` inside of what is `untagged`,
+//!   internally tagged or `flatten`. A type with a `&'static str` is not `DeserializeOwned`, which
+//!   the compiler says; `Cow<'static, str>` and `String` are.
+//! * Values may be nested as deep as the stack of the thread that encodes or decodes them is;
+//!   deeper ones, which would overflow it, are an error.
 //! * Function, type and const generics cross by themselves: the worker has the same code.
 //!
 //! # What a worker inherits

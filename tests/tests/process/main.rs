@@ -1,6 +1,7 @@
 //! The process engine. What needs to be a program of its own, to be killed or limited, is beside
 //! this one in files without a harness: `outcomes.rs`, `parents.rs`, `refusals.rs`.
 
+mod attributes;
 mod calls;
 mod corrupt;
 mod joiners;

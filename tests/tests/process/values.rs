@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trine::process::Shared;
-use trine::{Error, ErrorKind, concurrent, gather};
+use trine::{Error, concurrent, gather};
 
 #[concurrent(process)]
 fn reversed(mut numbers: Vec<f64>) -> Vec<f64> {
@@ -75,33 +75,6 @@ fn a_borrowed_struct_crosses() -> Result<(), Error> {
     let image = Image { size: (2, 2), pixels: vec![0, 1, 2, 3], name: "a".into() };
     assert_eq!(negative(&image).join()?.pixels, [255, 254, 253, 252]);
     Ok(())
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Loose {
-    Number(u32),
-    Text(String),
-}
-
-#[concurrent(process)]
-fn loosen(number: u32) -> Loose {
-    if number > 0 { Loose::Number(number) } else { Loose::Text(String::new()) }
-}
-
-#[concurrent(process)]
-fn take_loose(_value: Loose) {}
-
-#[test]
-fn what_cannot_cross_is_an_error_that_says_where() {
-    let codec = |error: Error| match error.kind() {
-        ErrorKind::Codec { message } => message.clone(),
-        _ => panic!("{error}"),
-    };
-    let message = codec(loosen(1).join().unwrap_err());
-    assert!(message.starts_with("its result: ") && message.contains("untagged"), "{message}");
-    let message = codec(take_loose(Loose::Number(1)).join().unwrap_err());
-    assert!(message.starts_with("its arguments: ") && message.contains("untagged"), "{message}");
 }
 
 struct Fragile;

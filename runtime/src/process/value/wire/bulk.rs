@@ -5,18 +5,28 @@
 //! element. Where that is exactly a vector or slice of a primitive number, its bytes are the
 //! encoding: this module recognises those types. Compared are `TypeId`s, which fold to constants.
 
-use super::decode::Reader;
-use super::{Output, WireError};
+use super::decode::Decoder;
+use super::{Output, WireError, tag};
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-/// Calls `$each!` with every primitive whose every bit pattern is a value.
+/// Calls `$each!` with every primitive whose every bit pattern is a value, and the tag of a run.
 macro_rules! numbers {
     ($each:ident) => {
-        $each!(u8 i8 u16 i16 u32 i32 u64 i64 u128 i128 f32 f64);
+        $each!(
+            u8 = U8S,
+            i8 = I8S,
+            u16 = U16S,
+            i16 = I16S,
+            u32 = U32S,
+            i32 = I32S,
+            u64 = U64S,
+            i64 = I64S
+        );
+        $each!(u128 = U128S, i128 = I128S, f32 = F32S, f64 = F64S);
         // serde passes these as 64 bits wide.
         #[cfg(target_pointer_width = "64")]
-        $each!(usize isize);
+        $each!(usize = U64S, isize = I64S);
     };
 }
 
@@ -31,16 +41,16 @@ pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
     let id = typeid::of::<T>();
     let pointer: *const () = (&raw const *value).cast();
     macro_rules! each {
-        ($($number:ty)*) => { $(
+        ($($number:ident = $tag:ident),*) => { $(
             if id == TypeId::of::<Vec<$number>>() {
                 // SAFETY: `T` is `Vec<$number>`, a type without lifetimes.
-                slice(unsafe { &*pointer.cast::<Vec<$number>>() }, output);
+                slice(unsafe { &*pointer.cast::<Vec<$number>>() }, tag::$tag, output);
                 return true;
             }
             if id == TypeId::of::<Box<[$number]>>() || id == TypeId::of::<&'static [$number]>() {
                 // SAFETY: `T` is `Box<[$number]>` or some `&[$number]`; both have the layout of
                 // the latter, and it is used only while `value` is borrowed.
-                slice(unsafe { *pointer.cast::<&[$number]>() }, output);
+                slice(unsafe { *pointer.cast::<&[$number]>() }, tag::$tag, output);
                 return true;
             }
         )* };
@@ -49,8 +59,8 @@ pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
     false
 }
 
-fn slice<N: Copy>(numbers: &[N], output: &mut Output) {
-    output.write(&(numbers.len() as u64).to_ne_bytes());
+fn slice<N: Copy>(numbers: &[N], tag: u8, output: &mut Output) {
+    output.write(&tag::word(tag, numbers.len()));
     // SAFETY: primitive numbers have no padding; the bytes are those of the slice.
     output.write(unsafe {
         std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers))
@@ -58,18 +68,18 @@ fn slice<N: Copy>(numbers: &[N], output: &mut Output) {
 }
 
 /// Reads the value that the seed `S` asks for in one piece, if `S` is the plain seed of a vector
-/// of numbers; `None` if it is anything else.
+/// of numbers and that is what comes; `None` if it is anything else.
 #[inline]
-pub(crate) fn decode<S, V>(reader: &mut Reader<'_>) -> Option<Result<V, WireError>> {
+pub(crate) fn decode<S, V>(decoder: &mut Decoder<'_>) -> Option<Result<V, WireError>> {
     let id = typeid::of::<S>();
     macro_rules! each {
-        ($($number:ty)*) => { $(
+        ($($number:ident = $tag:ident),*) => { $(
             if id == TypeId::of::<PhantomData<Vec<$number>>>() {
                 // The plain seed of a type yields that type: `V` is `Vec<$number>`.
-                return Some(reader.numbers::<$number>().map(same::<Vec<$number>, V>));
+                return Some(decoder.run::<$number>(tag::$tag)?.map(same::<Vec<$number>, V>));
             }
             if id == TypeId::of::<PhantomData<Box<[$number]>>>() {
-                let boxed = reader.numbers::<$number>().map(Vec::into_boxed_slice);
+                let boxed = decoder.run::<$number>(tag::$tag)?.map(Vec::into_boxed_slice);
                 return Some(boxed.map(same::<Box<[$number]>, V>));
             }
         )* };

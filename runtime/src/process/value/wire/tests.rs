@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Reader, decode};
+use super::{Reader, decode, tag};
 use crate::process::value::message::Message;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ fn everything() -> Everything {
 
 fn bytes_of<A: Serialize>(value: &A) -> Vec<u8> {
     let message = Message::encode(value).unwrap();
-    message.bytes.private().unwrap().to_vec()
+    message.bytes.as_slice().to_vec()
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
@@ -72,14 +72,15 @@ fn everything_crosses() {
 }
 
 #[test]
-fn a_run_of_numbers_has_the_bytes_of_its_elements() {
+fn a_run_of_numbers_and_its_elements_are_read_as_each_other() {
     // A `VecDeque` goes element by element, on both sides.
     let numbers = vec![1.0_f64, 2.5, f64::MAX];
     let one_by_one = bytes_of(&VecDeque::from(numbers.clone()));
-    assert_eq!(bytes_of(&numbers), one_by_one);
-    assert_eq!(bytes_of(&(numbers.as_slice(),)), one_by_one);
+    let in_one_piece = bytes_of(&numbers);
+    assert!(one_by_one.len() > in_one_piece.len());
+    assert_eq!(bytes_of(&(numbers.as_slice(),))[1..], in_one_piece);
     assert_eq!(read::<Vec<f64>>(&one_by_one), Ok(numbers.clone()));
-    assert_eq!(read::<VecDeque<f64>>(&bytes_of(&numbers)), Ok(numbers.into()));
+    assert_eq!(read::<VecDeque<f64>>(&in_one_piece), Ok(numbers.into()));
 }
 
 #[test]
@@ -101,36 +102,137 @@ fn what_is_cut_short_or_too_long_is_refused() {
 
 #[test]
 fn impossible_lengths_reserve_nothing() {
-    for length in [u64::MAX, u64::MAX / 8, 1 << 62, 1 << 40] {
-        let bytes = length.to_ne_bytes();
+    let lengths = [u64::MAX, u64::MAX / 16, 1 << 40];
+    let tags = [tag::SEQUENCE, tag::MAP, tag::STRING, tag::BYTES, tag::F64S, tag::U8S];
+    for (length, tag) in tags.into_iter().flat_map(|tag| lengths.map(|length| (length, tag))) {
+        let bytes = (length << 8 | u64::from(tag)).to_ne_bytes();
         assert!(read::<Vec<f64>>(&bytes).is_err());
         assert!(read::<Vec<String>>(&bytes).is_err());
         assert!(read::<String>(&bytes).is_err());
         assert!(read::<HashMap<u8, u8>>(&bytes).is_err());
-        // Elements that take no bytes would go on for as long.
+        // Elements that hold nothing would go on for as long.
         assert!(read::<Vec<()>>(&bytes).is_err());
         assert!(read::<HashMap<(), ()>>(&bytes).is_err());
     }
     crosses(&vec![(); 100_000]);
 }
 
-#[test]
-fn what_cannot_cross_says_why() {
-    #[derive(Serialize, Deserialize, Debug)]
-    #[serde(untagged)]
-    enum Either {
-        Number(u8),
-    }
-    let why = read::<Either>(&bytes_of(&Either::Number(1))).unwrap_err();
-    assert!(why.contains("untagged"), "{why}");
+/// A value that is told which calls of the serializer to make.
+enum Odd {
+    /// A tuple with fewer elements than it says, or more.
+    Tuple(usize, usize),
+    /// A map with these calls.
+    Map(&'static [bool]),
+    /// A sequence that goes on after an element failed.
+    PassedOver,
+}
 
-    #[derive(Serialize)]
-    struct Sparse {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<u8>,
+impl Serialize for Odd {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
+        match *self {
+            Self::Tuple(said, given) => {
+                let mut tuple = serializer.serialize_tuple(said)?;
+                (0..given).try_for_each(|_| tuple.serialize_element(&1_u8))?;
+                tuple.end()
+            }
+            Self::Map(calls) => {
+                let mut map = serializer.serialize_map(None)?;
+                for &is_key in calls {
+                    if is_key { map.serialize_key(&1_u8)? } else { map.serialize_value(&2_u8)? }
+                }
+                map.end()
+            }
+            Self::PassedOver => {
+                let mut sequence = serializer.serialize_seq(None)?;
+                let _ = sequence.serialize_element(&Self::Tuple(3, 1));
+                sequence.serialize_element(&1_u8)?;
+                sequence.end()
+            }
+        }
     }
-    let Err(why) = Message::encode(&Sparse { field: None }) else { panic!("it crossed") };
-    assert!(why.to_string().contains("`field`"), "{why}");
+}
+
+#[test]
+fn who_serializes_at_odds_with_itself_is_refused() {
+    let refused = [
+        Odd::Tuple(2, 1),
+        Odd::Tuple(1, 2),
+        Odd::Tuple(100, 99),
+        Odd::Map(&[true]),
+        Odd::Map(&[true, true, false, false]),
+        Odd::Map(&[false, true]),
+        Odd::PassedOver,
+    ];
+    for odd in refused {
+        let Err(why) = Message::encode(&(odd,)) else { panic!("it crossed") };
+        assert!(why.to_string().contains("Odd"), "{why}");
+    }
+    assert_eq!(read(&bytes_of(&Odd::Tuple(2, 2))), Ok((1_u8, 1_u8)));
+    assert_eq!(read(&bytes_of(&Odd::Map(&[true, false]))), Ok(HashMap::from([(1_u8, 2_u8)])));
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Sparse {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    a: Option<u8>,
+    b: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    c: Vec<Sparse>,
+}
+
+#[test]
+fn structs_with_different_fields_there_mix() {
+    let sparse = |bits: u8, c| Sparse { a: (bits & 1 > 0).then_some(bits), b: bits, c };
+    let leaves = |count: u8| (0..count).map(|bits| sparse(bits, vec![])).collect::<Vec<_>>();
+    crosses(&(0..50).map(|bits| sparse(bits, leaves(bits % 5))).collect::<Vec<_>>());
+    // Of one shape, their names are there once.
+    let [one, two] = [1, 2].map(|count| bytes_of(&vec![sparse(1, vec![]); count]).len());
+    let names = 4 + 2 + 2 + 2;
+    assert_eq!(two - one, one - 8 - names);
+}
+
+/// A list as deep as it is long.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Link {
+    next: Option<Box<Self>>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut link) = next {
+            next = link.next.take();
+        }
+    }
+}
+
+#[test]
+fn what_is_deeper_than_the_stack_is_an_error_both_ways() {
+    let chain = |length: u32| {
+        (0..length).fold(Link::default(), |link, _| Link { next: Some(Box::new(link)) })
+    };
+    let on_stack = |kilobytes: usize, run: fn(Link) -> Result<Vec<u8>, String>, length| {
+        let link = chain(length);
+        let thread = std::thread::Builder::new().stack_size(kilobytes << 10);
+        thread.spawn(move || run(link)).unwrap().join().unwrap()
+    };
+    let encode = |link: Link| {
+        Message::encode(&link)
+            .map(|message| message.bytes.as_slice().to_vec())
+            .map_err(|why| why.to_string())
+    };
+    let too_deep = on_stack(2 << 10, encode, 1_000_000).unwrap_err();
+    assert!(too_deep.contains("`next` of `Link`") && too_deep.contains("deep"), "{too_deep}");
+    let bytes = on_stack(256 << 10, encode, 50_000).unwrap();
+    let read_on = |kilobytes: usize| {
+        let bytes = bytes.clone();
+        let thread = std::thread::Builder::new().stack_size(kilobytes << 10);
+        thread.spawn(move || read::<Link>(&bytes).map(drop)).unwrap().join().unwrap()
+    };
+    assert!(read_on(2 << 10).unwrap_err().contains("deep"));
+    assert_eq!(read_on(256 << 10), Ok(()));
+    assert!(on_stack(2 << 10, encode, 200).is_ok());
 }
 
 /// Bytes from nowhere, and true bytes with a few wrong, give a value or an error, and nothing

@@ -1,0 +1,299 @@
+//! What visitors walk over: the parts of one value.
+
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
+
+use super::decode::{Decoder, get};
+use super::reader::NAME_MAX;
+use super::{WireError, tag};
+
+/// What stands in a row.
+pub(super) enum Kind {
+    Values,
+    Pairs,
+}
+
+#[cold]
+fn left_over(left: usize, of: usize) -> WireError {
+    WireError::new(format!("{left} of {of} values were not asked for"))
+}
+
+/// Values or pairs in a row.
+pub(super) struct Items<'r, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) left: usize,
+}
+
+impl Items<'_, '_> {
+    #[inline]
+    pub(super) fn finish(self, of: usize) -> Result<(), WireError> {
+        if self.left == 0 { Ok(()) } else { Err(left_over(self.left, of)) }
+    }
+
+    /// No more than could be there: a false length must not reserve memory.
+    fn hint(&self) -> Option<usize> {
+        Some(self.left.min(self.decoder.reader.left()))
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for &mut Items<'_, '_> {
+    type Error = WireError;
+
+    #[inline]
+    fn next_element_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        get(seed, self.decoder).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+impl<'de> de::MapAccess<'de> for &mut Items<'_, '_> {
+    type Error = WireError;
+
+    fn next_key_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        de::SeqAccess::next_element_seed(self, seed)
+    }
+
+    fn next_value_seed<S>(&mut self, seed: S) -> Result<S::Value, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        get(seed, self.decoder)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.hint()
+    }
+}
+
+/// Numbers of a run, one by one, for whoever does not want it in one piece.
+pub(super) struct Run<'r, 'a, N> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) left: usize,
+    pub(super) number: std::marker::PhantomData<N>,
+}
+
+impl<N> Run<'_, '_, N> {
+    pub(super) fn finish(self, of: usize) -> Result<(), WireError> {
+        if self.left == 0 { Ok(()) } else { Err(left_over(self.left, of)) }
+    }
+}
+
+impl<'de, N> de::SeqAccess<'de> for &mut Run<'_, '_, N>
+where
+    N: Copy + IntoDeserializer<'de, WireError>,
+{
+    type Error = WireError;
+
+    fn next_element_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let number = self.decoder.reader.number::<N>()?;
+        seed.deserialize(number.into_deserializer()).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left.min(self.decoder.reader.left() / size_of::<N>()))
+    }
+}
+
+/// The fields of a struct whose names are known to be these.
+pub(super) struct InOrder<'r, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) fields: &'static [&'static str],
+}
+
+impl InOrder<'_, '_> {
+    pub(super) fn finish(self) -> Result<(), WireError> {
+        match self.fields {
+            [] => Ok(()),
+            [field, ..] => Err(WireError::new("it was not asked for").in_field(field)),
+        }
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for &mut InOrder<'_, '_> {
+    type Error = WireError;
+
+    #[inline]
+    fn next_element_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        let Some((field, rest)) = self.fields.split_first() else { return Ok(None) };
+        self.fields = rest;
+        get(seed, self.decoder).map(Some).map_err(|error| error.in_field(field))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.fields.len())
+    }
+}
+
+/// The fields of a struct by their names.
+pub(super) struct Keyed<'r, 'n, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) names: &'n [Box<str>],
+    pub(super) done: usize,
+}
+
+impl Keyed<'_, '_, '_> {
+    pub(super) fn finish(self) -> Result<(), WireError> {
+        match self.names.len() - self.done {
+            0 => Ok(()),
+            left => Err(left_over(left, self.names.len())),
+        }
+    }
+}
+
+impl<'de> de::MapAccess<'de> for &mut Keyed<'_, '_, '_> {
+    type Error = WireError;
+
+    fn next_key_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        let Some(name) = self.names.get(self.done) else { return Ok(None) };
+        let name: StrDeserializer<'_, WireError> = name.as_ref().into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S>(&mut self, seed: S) -> Result<S::Value, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        let name = &self.names[self.done];
+        self.done += 1;
+        get(seed, self.decoder).map_err(|error| error.in_field(name))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.names.len() - self.done)
+    }
+}
+
+/// A variant: its name, then its value if it has one.
+pub(super) struct Variant<'r, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+}
+
+impl<'r, 'a, 'de> de::EnumAccess<'de> for Variant<'r, 'a> {
+    type Error = WireError;
+    type Variant = Payload<'r, 'a>;
+
+    #[inline]
+    fn variant_seed<S>(self, seed: S) -> Result<(S::Value, Payload<'r, 'a>), WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        let Self { decoder } = self;
+        let has_value = decoder.reader.number::<u8>()? == tag::VARIANT;
+        let value = name_as(seed, decoder)?;
+        Ok((value, Payload { decoder, has_value }))
+    }
+}
+
+/// The variant itself, as one pair of a name and a value.
+pub(super) struct Pair<'r, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) is_read: bool,
+}
+
+impl<'de> de::MapAccess<'de> for &mut Pair<'_, '_> {
+    type Error = WireError;
+
+    fn next_key_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(None);
+        }
+        name_as(seed, self.decoder).map(Some)
+    }
+
+    fn next_value_seed<S>(&mut self, seed: S) -> Result<S::Value, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        get(seed, self.decoder)
+    }
+}
+
+fn name_as<'de, S>(seed: S, decoder: &mut Decoder<'_>) -> Result<S::Value, WireError>
+where
+    S: DeserializeSeed<'de>,
+{
+    let mut room = [0; NAME_MAX];
+    let name: StrDeserializer<'_, WireError> = decoder.reader.name(&mut room)?.into_deserializer();
+    seed.deserialize(name)
+}
+
+/// The value of a variant.
+pub(super) struct Payload<'r, 'a> {
+    pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) has_value: bool,
+}
+
+impl<'r, 'a> Payload<'r, 'a> {
+    fn value(self, expected: &dyn de::Expected) -> Result<&'r mut Decoder<'a>, WireError> {
+        if self.has_value {
+            return Ok(self.decoder);
+        }
+        Err(de::Error::invalid_type(de::Unexpected::UnitVariant, expected))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Payload<'_, '_> {
+    type Error = WireError;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), WireError> {
+        if self.has_value { de::Deserialize::deserialize(self.decoder) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn newtype_variant_seed<S>(self, seed: S) -> Result<S::Value, WireError>
+    where
+        S: DeserializeSeed<'de>,
+    {
+        get(seed, self.value(&"a variant with a value")?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, WireError> {
+        self.value(&visitor)?.exact_tuple(length, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, WireError> {
+        let decoder = self.value(&visitor)?;
+        match decoder.tag()? {
+            tag::STRUCT => decoder.structure(fields, visitor),
+            _ => decoder.bare(visitor),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Reading plain bytes, out of memory that somebody else may be writing.
+//!
+//! Replies lie in memory that a worker can still write, so nothing here makes a reference into
+//! it: numbers and runs are copied out first and judged afterwards, lengths are held against what
+//! is left, and a string is checked in its private copy.
+
+use std::marker::PhantomData;
+
+use super::WireError;
+
+/// Bytes that are read by copying only.
+#[derive(Clone)]
+pub(crate) struct Reader<'a> {
+    next: *const u8,
+    left: usize,
+    memory: PhantomData<&'a [u8]>,
+}
+
+/// A name of a field or a variant is no longer.
+pub(super) const NAME_MAX: usize = u8::MAX as usize;
+
+#[cold]
+pub(super) fn short() -> WireError {
+    WireError::new("the encoded value ends too early")
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { next: bytes.as_ptr(), left: bytes.len(), memory: PhantomData }
+    }
+
+    /// # Safety
+    /// `length` bytes from `next` on must stay mapped and readable for `'a`. Others may write
+    /// them meanwhile.
+    pub(crate) unsafe fn from_raw(next: *const u8, length: usize) -> Self {
+        Self { next, left: length, memory: PhantomData }
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    #[inline]
+    pub(super) fn skip(&mut self, length: usize) -> Result<*const u8, WireError> {
+        if length > self.left {
+            return Err(short());
+        }
+        let skipped = self.next;
+        // SAFETY: `length` bytes are left from `next` on.
+        self.next = unsafe { skipped.add(length) };
+        self.left -= length;
+        Ok(skipped)
+    }
+
+    /// Copies a number out. Private to this module's parent: `N` must be a number.
+    #[inline]
+    pub(super) fn number<N: Copy>(&mut self) -> Result<N, WireError> {
+        let bytes = self.skip(size_of::<N>())?;
+        // SAFETY: `skip` found that many bytes; `N` is a number, whose every bit pattern is a
+        // value; the read assumes no alignment.
+        Ok(unsafe { bytes.cast::<N>().read_unaligned() })
+    }
+
+    /// The next byte, without going past it.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        // SAFETY: there is one.
+        (self.left > 0).then(|| unsafe { *self.next })
+    }
+
+    /// The number behind this tag; `None`, and nothing is read, if the next value is another.
+    #[inline]
+    pub(super) fn tagged<N: Copy>(&mut self, tag: u8) -> Option<N> {
+        if self.left <= size_of::<N>() || self.peek() != Some(tag) {
+            return None;
+        }
+        // SAFETY: more bytes are left than the number has, and there is one before it; it is read
+        // as in `number`.
+        let number = unsafe { self.next.add(1).cast::<N>().read_unaligned() };
+        let _ = self.skip(1 + size_of::<N>());
+        Some(number)
+    }
+
+    /// A run of numbers. Private to this module's parent: `N` must be a number.
+    pub(super) fn numbers<N: Copy>(&mut self, count: usize) -> Result<Vec<N>, WireError> {
+        let size = count.checked_mul(size_of::<N>()).ok_or_else(short)?;
+        let bytes = self.skip(size)?;
+        let mut numbers = Vec::<N>::with_capacity(count);
+        // SAFETY: `size` bytes were found, the vector has room for them, and every bit pattern
+        // of a number is a value.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes, numbers.as_mut_ptr().cast::<u8>(), size);
+            numbers.set_len(count);
+        }
+        Ok(numbers)
+    }
+
+    pub(super) fn string(&mut self, length: usize) -> Result<String, WireError> {
+        String::from_utf8(self.numbers::<u8>(length)?)
+            .map_err(|_| WireError::new("a string is not UTF-8"))
+    }
+
+    /// A name, behind the byte that is its length.
+    pub(super) fn name<'n>(&mut self, room: &'n mut [u8; NAME_MAX]) -> Result<&'n str, WireError> {
+        let length = usize::from(self.number::<u8>()?);
+        let bytes = self.skip(length)?;
+        // SAFETY: that many bytes were found, and a name of any length has room.
+        unsafe { std::ptr::copy_nonoverlapping(bytes, room.as_mut_ptr(), length) };
+        std::str::from_utf8(&room[..length]).map_err(|_| WireError::new("a name is not UTF-8"))
+    }
+
+    /// Goes past a name; whether it is this one.
+    pub(super) fn is_name(&mut self, expected: &str) -> Result<bool, WireError> {
+        let length = usize::from(self.number::<u8>()?);
+        let mut name = Self { left: length, ..self.clone() };
+        self.skip(length)?;
+        if length != expected.len() {
+            return Ok(false);
+        }
+        let (words, bytes) = expected.as_bytes().as_chunks::<8>();
+        for word in words {
+            if name.number::<[u8; 8]>()? != *word {
+                return Ok(false);
+            }
+        }
+        for byte in bytes {
+            if name.number::<u8>()? != *byte {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A copy of all that is left.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        self.numbers(self.left).unwrap_or_default()
+    }
+
+    /// All that is left, as text for a person.
+    pub(crate) fn text(self) -> String {
+        String::from_utf8_lossy(&self.into_vec()).into_owned()
+    }
+}

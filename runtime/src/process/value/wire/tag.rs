@@ -1,0 +1,47 @@
+//! The first byte of every value: what kind of value it is.
+//!
+//! Where a length or a place belongs to it, both are one word, so that they are one store: the tag
+//! in its lowest byte, the number in the other seven.
+
+macro_rules! tags {
+    ($($name:ident)*) => { tags!(@ 1_u8; $($name)*); };
+    (@ $next:expr; $name:ident $($rest:ident)*) => {
+        pub(super) const $name: u8 = $next;
+        tags!(@ $name + 1; $($rest)*);
+    };
+    (@ $next:expr;) => {};
+}
+
+// Zero is none, so that memory which nobody wrote is no value.
+tags! {
+    UNIT NONE SOME FALSE TRUE CHAR
+    I8 I16 I32 I64 I128 U8 U16 U32 U64 U128 F32 F64
+    // With a length in bytes.
+    STRING BYTES
+    // With a count: runs of one kind of number, as they lie in memory.
+    I8S I16S I32S I64S I128S U8S U16S U32S U64S U128S F32S F64S
+    // With a count of values, or of pairs.
+    SEQUENCE MAP
+    // With the place of its fields' names.
+    STRUCT
+    // With a name behind it, and then its value.
+    UNIT_VARIANT VARIANT
+    // Of no value, and of one more each.
+    TUPLE
+}
+
+/// Tuples with fewer values than this say so in their tag; others are sequences.
+pub(super) const SHORT_TUPLE: usize = 32;
+const _: () = assert!(TUPLE as usize + SHORT_TUPLE <= u8::MAX as usize);
+
+/// A tag and the number that belongs to it.
+#[inline]
+pub(super) const fn word(tag: u8, number: usize) -> [u8; 8] {
+    ((number as u64) << 8 | tag as u64).to_ne_bytes()
+}
+
+/// The tag of a word, and its number.
+#[inline]
+pub(super) const fn split(word: u64) -> (u8, u64) {
+    (word as u8, word >> 8)
+}

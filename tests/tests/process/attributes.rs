@@ -1,0 +1,113 @@
+//! serde's attributes, each in a type that crosses as an argument and as a result, to a worker and
+//! in `sequential`. What arrives is what JSON would have made of it, or an error that names the
+//! type: never another value.
+
+#![allow(dead_code, reason = "what is printed is read")]
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use trine::{Error, ErrorKind, concurrent};
+
+/// A row: a type, and values of it.
+trait Row: Debug + Serialize + DeserializeOwned + Send + 'static {
+    fn values() -> Vec<Self>;
+}
+
+#[concurrent(process)]
+fn take<R: Row>(value: R) -> String {
+    format!("{value:?}")
+}
+
+#[concurrent(process)]
+fn give<R: Row>(index: usize) -> R {
+    R::values().swap_remove(index)
+}
+
+/// What arrived, each way; or why nothing did.
+fn crossed<R: Row>(index: usize) -> [Result<String, String>; 2] {
+    let argument = take(give_here::<R>(index)).join();
+    let result = give::<R>(index).join().map(|value| format!("{value:?}"));
+    [argument, result].map(|arrived| arrived.map_err(codec))
+}
+
+fn give_here<R: Row>(index: usize) -> R {
+    R::values().swap_remove(index)
+}
+
+fn codec(error: Error) -> String {
+    match error.kind() {
+        ErrorKind::Codec { message } => message.clone(),
+        _ => panic!("{error}"),
+    }
+}
+
+fn json<R: Row>(value: &R) -> Result<String, String> {
+    let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
+    let value: R = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    Ok(format!("{value:?}"))
+}
+
+/// Checks one row; `says` is in the error of each value that does not arrive.
+fn check<R: Row>(says: &str) {
+    for (index, value) in R::values().into_iter().enumerate() {
+        let expected = json(&value);
+        let everywhere = crossed::<R>(index).into_iter();
+        for arrived in everywhere.chain(trine::sequential(|| crossed::<R>(index))) {
+            match arrived {
+                Ok(arrived) => assert_eq!(Ok(&arrived), expected.as_ref(), "{value:?}"),
+                Err(why) => assert!(
+                    !says.is_empty() && why.contains(says),
+                    "{value:?}: {why}; {expected:?}"
+                ),
+            }
+        }
+    }
+}
+
+/// `TEST TYPE: VALUES;` is a test that each value arrives as JSON gives it, or else, with
+/// `or ERROR`, that the error has these words.
+macro_rules! rows {
+    ($($test:ident $row:ty: [$($value:expr),* $(,)?] $(or $says:literal)?;)*) => { $(
+        impl Row for $row {
+            fn values() -> Vec<Self> {
+                vec![$($value),*]
+            }
+        }
+
+        #[test]
+        fn $test() {
+            check::<$row>(concat!($($says)?));
+        }
+    )* };
+}
+
+mod conversions;
+mod enums;
+mod structs;
+
+#[test]
+fn what_serde_does_not_know_is_an_error_that_names_it() {
+    #[derive(Serialize, Deserialize)]
+    struct Job {
+        when: SystemTime,
+        file: PathBuf,
+    }
+
+    #[concurrent(process)]
+    fn echo(job: Job) -> Job {
+        job
+    }
+
+    let when = SystemTime::UNIX_EPOCH;
+    let path = || <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(vec![0xff]);
+    let early = echo(Job { when: when - Duration::from_secs(1), file: PathBuf::new() });
+    let odd = echo(Job { when, file: path().into() });
+    for (task, says) in [(early, "field `when` of `Job`: "), (odd, "field `file` of `Job`: ")] {
+        let why = codec(task.join().err().unwrap());
+        assert!(why.starts_with("its arguments: ") && why.contains(says), "{why}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Variants that are left out or renamed, and enums that are told from what is in them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::structs::SkipSerializing;
+use super::{Row, check};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    #[serde(skip)]
+    _Draft,
+    Buy(u32),
+    #[serde(alias = "0", alias = "Z")]
+    Sell(u32, u32),
+    #[serde(skip_deserializing)]
+    Unread,
+    #[serde(skip_serializing)]
+    _Unwritten,
+    #[serde(rename = "stay")]
+    Hold {
+        #[serde(skip_serializing, default)]
+        secret: u8,
+        level: u8,
+    },
+    None,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Unread {
+    A,
+    #[serde(skip_deserializing)]
+    B(u8),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Unwritten {
+    #[serde(skip_serializing)]
+    A,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Other {
+    #[serde(skip_deserializing)]
+    Newer,
+    Known,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(u32),
+    Text(String),
+    Point { x: f32, y: f32 },
+    Pair(u8, Box<Self>),
+    Many(Vec<Untagged>),
+    Choice(Order),
+    Unit,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Internal {
+    Unit,
+    Newtype(SkipSerializing),
+    Map(BTreeMap<String, Option<u8>>),
+    Fields { x: Option<Option<u8>>, order: Order },
+    Nested(Box<Self2>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Self2 {
+    inner: Vec<Internal>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "t", content = "c")]
+enum Adjacent {
+    #[serde(skip)]
+    _None,
+    Unit,
+    Newtype(u32),
+    Tuple(u8, String),
+    Fields {
+        a: u8,
+        b: Vec<Adjacent>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Tuples {
+    Short(u8, #[serde(skip_serializing, default)] u8),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Wide {
+    Number(i128),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Address {
+    Of(IpAddr),
+}
+
+rows! {
+    enum_with_skipped_variants Vec<Order>: [
+        vec![Order::Buy(100)],
+        vec![Order::Sell(1, 2), Order::Hold { secret: 3, level: 4 }, Order::None],
+    ];
+    enum_with_an_unread_unit Order: [Order::Unread] or "`Order`: unknown variant `Unread`";
+    enum_with_an_unread_variant Unread: [Unread::A, Unread::B(1)]
+        or "`Unread`: unknown variant `B`";
+    enum_with_an_unwritten_variant Unwritten: [Unwritten::A] or "Unwritten";
+    enum_other Vec<Other>: [vec![Other::Newer, Other::Known, Other::Unknown]];
+    enum_untagged Untagged: [
+        Untagged::Number(1),
+        Untagged::Text("a".into()),
+        Untagged::Point { x: 1.5, y: 2.5 },
+        Untagged::Pair(1, Box::new(Untagged::Number(2))),
+        Untagged::Many(vec![Untagged::Number(3), Untagged::Unit]),
+        Untagged::Choice(Order::Buy(1)),
+        Untagged::Choice(Order::Hold { secret: 1, level: 2 }),
+        Untagged::Unit,
+    ];
+    enum_internally_tagged Vec<Internal>: [vec![
+        Internal::Unit,
+        Internal::Newtype(SkipSerializing { secret: 1, level: 2 }),
+        Internal::Map([("a".into(), Some(1)), ("b".into(), None)].into()),
+        Internal::Fields { x: Some(Some(1)), order: Order::Sell(1, 2) },
+        Internal::Fields { x: None, order: Order::None },
+        Internal::Nested(Box::new(Self2 { inner: vec![Internal::Unit] })),
+    ]];
+    enum_adjacently_tagged Vec<Adjacent>: [vec![
+        Adjacent::Unit,
+        Adjacent::Newtype(1),
+        Adjacent::Tuple(2, "a".into()),
+        Adjacent::Fields { a: 1, b: vec![Adjacent::Unit] },
+    ]];
+    tuple_variant_with_fewer Tuples: [Tuples::Short(1, 2)] or "`Tuples`: 1 unnamed fields";
+    wide_number_without_a_tag Wide: [Wide::Number(1)] or "Wide";
+    address_without_a_tag Address: [Address::Of([127, 0, 0, 1].into())] or "Address";
+}
