@@ -38,7 +38,8 @@
 //! # Features
 //! `threads`, `process` and `async` are the modes, all on by default; what a program leaves out is
 //! not compiled, and using it is an error that names the feature. `tracing`, off by default, makes
-//! each task a span below its caller's: see [`guide::debugging`]. `cluster`, off by default, sends
+//! each task a span below its caller's, and `metrics` publishes the counts of [`stats()`]: see
+//! [`guide::debugging`]. `cluster`, off by default, sends
 //! `process` calls to other machines: see [`guide::many_machines`].
 
 #![deny(unsafe_code)]

@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind};
 use crate::sync::Lock;
 
 mod latency;
+#[cfg(feature = "metrics")]
+mod publish;
 
 pub use self::latency::Latency;
 
