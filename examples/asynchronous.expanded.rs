@@ -17,9 +17,11 @@
 //! There is no runtime to set up: a program that has none, as this one, gets trine's.
 use trine::{concurrent, gather};
 fn task() -> ::trine::Task<()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("task");
     ::trine::asynchronous::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("task");
+            &FUNCTION
+        },
         (),
         |()| async move {
             println!("the task runs");

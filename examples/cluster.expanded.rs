@@ -9,9 +9,12 @@ const TASKS: u64 = 64;
 /// Throws darts at the unit square and counts those in the quarter circle. What a machine had when
 /// it went is thrown again elsewhere: the same seed gives the same darts.
 fn throw(seed: u64, darts: u64) -> ::trine::Task<u64> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("throw").retries(3);
     ::trine::process::spawn_retrying(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("throw")
+                .retries(3);
+            &FUNCTION
+        },
         (seed, darts),
         |(seed, darts): (u64, u64)| -> u64 {
             let mut state = seed;
@@ -26,7 +29,7 @@ fn throw(seed: u64, darts: u64) -> ::trine::Task<u64> {
                 .filter(|_| coordinate().powi(2) + coordinate().powi(2) < 1.0)
                 .count() as u64
         },
-        |output: &u64| ::trine::is_err!(output),
+        |output: &u64| ::trine::Returned(output).is_err(),
     )
 }
 fn main() -> Result<(), trine::Error> {

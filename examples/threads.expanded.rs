@@ -17,9 +17,11 @@
 //! ```
 use trine::concurrent;
 fn task() -> ::trine::Task<()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("task");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("task");
+            &FUNCTION
+        },
         (),
         |()| {
             println!("the task runs");

@@ -45,25 +45,31 @@ fn count_words(files: &[PathBuf]) -> Counts {
     counts
 }
 fn on_threads(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("on_threads");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("on_threads");
+            &FUNCTION
+        },
         (files,),
         |(files,): (Vec<PathBuf>,)| -> Counts { count_words(&files) },
     )
 }
 fn in_processes(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("in_processes");
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("in_processes");
+            &FUNCTION
+        },
         (files,),
         |(files,): (Vec<PathBuf>,)| -> Counts { count_words(&files) },
     )
 }
 fn as_async(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("as_async");
     ::trine::asynchronous::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("as_async");
+            &FUNCTION
+        },
         (files,),
         |arguments: (Vec<PathBuf>,)| async move {
             let (files,) = arguments;
@@ -72,24 +78,28 @@ fn as_async(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
             > {
                 return output;
             }
-            ({ count_words(&files) })
+            { ({ count_words(&files) }) }
         },
     )
 }
 /// Stands for a bug in a C library.
 fn segfaults() -> ::trine::Task<u8> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("segfaults");
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("segfaults");
+            &FUNCTION
+        },
         (),
         |()| -> u8 { unsafe { std::ptr::without_provenance::<u8>(1).read_volatile() } },
     )
 }
 fn never_ends() -> ::trine::Task<()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("never_ends")
-        .timeout(::core::time::Duration::from_millis(300));
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("never_ends")
+                .timeout(::core::time::Duration::from_millis(300));
+            &FUNCTION
+        },
         (),
         |()| {
             loop {

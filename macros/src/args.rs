@@ -1,97 +1,75 @@
-//! What stands between the parentheses of `#[concurrent(…)]`: every legal form of it.
+//! What stands between the parentheses of `#[concurrent(…)]`, read.
 //!
-//! A mode comes first, then options in any order, each at most once. A mistake in one option does
-//! not hide the next: the rest of that option is skipped and reading goes on after the comma.
-use super::error::{Errors, similar};
-use super::function::visible;
+//! A mode comes first, then options in any order, each at most once. A mistake in one of them is
+//! one error and does not hide the next: the rest of it is skipped and reading goes on after the
+//! comma. What was probably meant is taken for the rest of the expansion, so that a mistyped mode
+//! or a mistyped `scoped` does not turn the callers red as well.
+use super::error::Errors;
+use super::mode::{self, Mode, THREADS};
+use super::options::{self, Kind, Row};
 use super::quantity;
-use proc_macro2::{Span, TokenStream, TokenTree};
+use super::span::visible;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Expr, Ident, Path, Result, Token};
-
-/// Where a concurrent function runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mode {
-    Threads,
-    Process,
-    Async,
-}
-
-impl Mode {
-    const NAMES: [&str; 3] = ["threads", "process", "async"];
-
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "threads" => Some(Mode::Threads),
-            "process" => Some(Mode::Process),
-            "async" => Some(Mode::Async),
-            _ => None,
-        }
-    }
-
-    /// As it is written in the attribute, and as its feature is called.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Mode::Threads => "threads",
-            Mode::Process => "process",
-            Mode::Async => "async",
-        }
-    }
-
-    /// The module of the runtime crate that is its engine.
-    pub(crate) fn module(self) -> &'static str {
-        match self {
-            Mode::Threads => "threads",
-            Mode::Process => "process",
-            Mode::Async => "asynchronous",
-        }
-    }
-}
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, LitStr, Path, Result, Token};
 
 /// The attribute, read.
 pub(crate) struct Args {
-    /// The mode; when it is missing or unknown (an error by then), threads stand in for it.
-    pub(crate) mode: Mode,
-    /// Where the mode stands, for errors about it.
-    pub(crate) mode_span: Span,
-    /// `scoped`.
-    pub(crate) scoped: Option<Span>,
-    /// `retries = …` was given: the expansion has to say what counts as failed.
-    pub(crate) retries: bool,
-    /// The calls on `Function::new(…)`: one const builder method for each option.
-    pub(crate) builders: TokenStream,
+    /// The mode; where it is missing or unknown, the one that was probably meant.
+    pub(crate) mode: &'static Mode,
+    /// Whether the mode was given and known: else nothing is said of what it takes.
+    pub(crate) has_mode: bool,
+    /// The options, as they were given.
+    pub(crate) options: Vec<Given>,
     /// `crate = …`: the path of the runtime crate, when it is not `::trine`.
     runtime: Option<Path>,
 }
 
-const OPTIONS: [&str; 9] =
-    ["timeout", "retries", "backoff", "limit", "scoped", "memory", "fresh", "local", "crate"];
+/// An option that was given.
+pub(crate) struct Given {
+    pub(crate) row: &'static Row,
+    pub(crate) span: Span,
+    /// What was written after `=`.
+    pub(crate) written: TokenStream,
+    /// The call on `Function::new(…)` that keeps it, if there is one.
+    builder: TokenStream,
+}
 
 impl Args {
     /// Reads the attribute. Always gives something to expand with; mistakes go to `errors`.
     pub(crate) fn parse(
         arguments: TokenStream,
-        enabled: fn(Mode) -> bool,
+        enabled: fn(&Mode) -> bool,
         errors: &mut Errors,
     ) -> Self {
-        let mut args = Args {
-            mode: Mode::Threads,
-            mode_span: Span::call_site(),
-            scoped: None,
-            retries: false,
-            builders: TokenStream::new(),
-            runtime: None,
-        };
+        let mut args = Args { mode: &THREADS, has_mode: false, options: Vec::new(), runtime: None };
         let reader = |input: ParseStream<'_>| {
-            args.read(input, enabled, errors);
+            let mut reader = Reader { args: &mut args, errors, enabled, expects_mode: true };
+            reader.read(input);
             Ok(())
         };
         if let Err(error) = reader.parse2(arguments) {
             errors.add(error);
         }
         args
+    }
+
+    /// Whether the option of this name was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|given| given.row.name == name)
+    }
+
+    /// `scoped`: arguments may borrow.
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.options.iter().any(|given| given.row.kind == Kind::Scoped)
+    }
+
+    /// The calls on `Function::new(…)`: one const builder method for each option.
+    pub(crate) fn builders(&self) -> TokenStream {
+        self.options.iter().map(|given| given.builder.clone()).collect()
     }
 
     /// The path of the runtime crate, for generated code at `span`.
@@ -101,174 +79,262 @@ impl Args {
             None => quote_spanned!(span=> ::trine),
         }
     }
+}
 
-    fn read(&mut self, input: ParseStream<'_>, enabled: fn(Mode) -> bool, errors: &mut Errors) {
-        let mode = match self.read_mode(input) {
-            Ok(mode) if enabled(mode) => Some(mode),
-            Ok(mode) => {
-                let name = mode.name();
-                errors.push(
-                    self.mode_span,
-                    format!(
-                        "the mode `{name}` is off: turn on the feature `{name}` of `trine` in \
-                         Cargo.toml"
-                    ),
-                );
-                Some(mode)
-            }
-            Err(error) => {
-                errors.add(error);
-                None
-            }
-        };
-        self.mode = mode.unwrap_or(Mode::Threads);
+struct Reader<'a> {
+    args: &'a mut Args,
+    errors: &'a mut Errors,
+    enabled: fn(&Mode) -> bool,
+    /// No mode so far, and nothing said about that.
+    expects_mode: bool,
+}
 
-        let mut seen: Vec<(String, Span)> = Vec::new();
-        while skip_to_next(input, errors) {
-            if let Err(error) = self.read_option(input, mode, &mut seen) {
-                errors.add(error);
+impl Reader<'_> {
+    fn read(&mut self, input: ParseStream<'_>) {
+        while !input.is_empty() {
+            if let Err(error) = self.read_item(input) {
+                self.errors.add(error);
                 skip_rest(input);
             }
+            if let (false, Ok(None)) = (input.is_empty(), input.parse::<Option<Token![,]>>()) {
+                self.errors.add(input.error("expected a comma before this"));
+                if !input.peek(Ident::peek_any) {
+                    skip_rest(input);
+                    let _: Result<Option<Token![,]>> = input.parse();
+                }
+            }
         }
-        let given = |name: &str| seen.iter().find(|(option, _)| option == name);
-        if let (Some((_, backoff)), None) = (given("backoff"), given("retries")) {
-            errors.push(*backoff, "`backoff` is the wait between retries: add `retries = 3`");
+        if self.expects_mode {
+            let example = "as in `#[concurrent(threads)]`";
+            let message = format!("expected a mode: {}, {example}", mode::LISTED);
+            self.errors.push(Span::call_site(), message);
+        }
+        for given in &self.args.options {
+            if let Some(needed) = given.row.needs.filter(|needed| !self.args.has(needed)) {
+                let example = Row::named(needed).map_or(needed, |row| row.example);
+                let name = given.row.name;
+                let message = format!("`{name}` means nothing without `{needed}`: add `{example}`");
+                self.errors.push(given.span, message);
+            }
         }
     }
 
-    fn read_mode(&mut self, input: ParseStream<'_>) -> Result<Mode> {
-        let expected = "expected a mode: `threads`, `process` or `async`";
-        if input.is_empty() {
-            return Err(syn::Error::new(
-                Span::call_site(),
-                format!("{expected}, as in `#[concurrent(threads)]`"),
-            ));
+    /// What stands between two commas. Leaves off where it understands no more.
+    fn read_item(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let expects_mode = std::mem::take(&mut self.expects_mode);
+        let expected = if expects_mode {
+            format!("expected a mode: {}", mode::LISTED)
+        } else {
+            format!("expected an option: {}", options::listed())
+        };
+        if input.peek(Token![,]) {
+            return Err(match expects_mode {
+                true => input.error(expected),
+                false => input.error("expected an option before this comma: remove one of the two"),
+            });
+        }
+        if input.peek(LitStr) {
+            return self.read_quoted(&input.parse()?, &expected);
         }
         if !input.peek(Ident::peek_any) {
-            let error = input.error(expected);
-            skip_rest(input);
-            return Err(error);
+            return Err(input.error(expected));
         }
         let ident = input.call(Ident::parse_any)?;
-        self.mode_span = ident.span();
-        let name = ident.to_string();
-        if let Some(mode) = Mode::from_name(&name) {
-            return Ok(mode);
+        let name = ident.unraw().to_string();
+        if let Some(mode) = Mode::named(&name) {
+            return self.take_mode(mode, &ident, expects_mode, input);
         }
-        skip_rest(input);
-        let message = match (name.as_str(), similar(&name, &Mode::NAMES)) {
-            (option, _) if OPTIONS.contains(&option) => {
-                format!("the mode comes first: `#[concurrent(threads, {option}…)]`")
+        match Row::named(&name) {
+            Some(row) if expects_mode => {
+                let message =
+                    format!("the mode comes first: `#[concurrent(threads, {})]`", row.example);
+                self.errors.push(ident.span(), message);
+                self.read_option(row, &ident, input)
             }
-            ("asynchronous" | "tokio" | "future", _) => {
-                format!("{expected}; did you mean `async`?")
+            Some(row) => self.read_option(row, &ident, input),
+            None if expects_mode => self.unknown_mode(&ident, input),
+            None => self.unknown_option(&ident),
+        }
+    }
+
+    fn take_mode(
+        &mut self,
+        mode: &'static Mode,
+        ident: &Ident,
+        expects_mode: bool,
+        input: ParseStream<'_>,
+    ) -> Result<()> {
+        if self.args.has_mode {
+            let message = "a function has one mode: write the function twice to have it in two";
+            return Err(Error::new(ident.span(), message));
+        }
+        self.args.mode = mode;
+        self.args.has_mode = expects_mode;
+        let name = mode.name;
+        if !(self.enabled)(mode) {
+            let message = format!(
+                "the mode `{name}` is off: turn on the feature `{name}` of `trine` in Cargo.toml"
+            );
+            self.errors.push(ident.span(), message);
+        }
+        if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) {
+            return Ok(());
+        }
+        let message = format!("options follow the mode after a comma: `{name}, timeout = 5s`");
+        Err(input.error(message))
+    }
+
+    /// `"threads"`, `"scoped"`, which are words.
+    fn read_quoted(&mut self, text: &LitStr, expected: &str) -> Result<()> {
+        let word = text.value();
+        let known = match Mode::named(&word) {
+            Some(mode) => {
+                self.args.mode = mode;
+                true
             }
-            (_, Some(name)) => format!("{expected}; did you mean `{name}`?"),
-            _ => expected.to_owned(),
+            None => Row::named(&word).is_some(),
         };
-        Err(syn::Error::new(ident.span(), message))
+        if known && expected.starts_with("expected a mode") && is_key_value_attribute() {
+            // `#[concurrent = "threads"]`: the compiler has said that this is no form it knows.
+            self.errors.set_reported();
+            return Ok(());
+        }
+        let message = match known {
+            true => format!("`{word}` is a word of its own: write it without quotes"),
+            false => expected.to_owned(),
+        };
+        Err(Error::new(text.span(), message))
+    }
+
+    fn unknown_mode(&mut self, ident: &Ident, input: ParseStream<'_>) -> Result<()> {
+        let name = ident.unraw().to_string();
+        let has_value = input.peek(Token![=]) || input.peek(Token![:]);
+        let message = match (Row::meant(&name).filter(|_| has_value), Mode::meant(&name)) {
+            (Some(row), _) => {
+                format!("the mode comes first: `#[concurrent(threads, {})]`", row.example)
+            }
+            _ if has_value => {
+                "the mode is a word alone and comes first: `#[concurrent(threads)]`".to_owned()
+            }
+            (None, Some(mode)) => {
+                self.args.mode = mode;
+                format!("unknown mode `{name}`: did you mean `{}`?", mode.name)
+            }
+            _ => format!("unknown mode `{name}`: expected {}", mode::LISTED),
+        };
+        Err(Error::new(ident.span(), message))
+    }
+
+    fn unknown_option(&mut self, ident: &Ident) -> Result<()> {
+        let name = ident.unraw().to_string();
+        let message = if let Some(row) = Row::meant(&name) {
+            if row.kind == Kind::Scoped {
+                self.give(row, ident.span());
+            }
+            format!("unknown option `{name}`: did you mean `{}`?", row.example)
+        } else if let Some(mode) = Mode::meant(&name) {
+            format!("unknown option `{name}`: `{}` is a mode, and that comes first", mode.name)
+        } else {
+            format!("unknown option `{name}`: there are {}", options::listed())
+        };
+        Err(Error::new(ident.span(), message))
+    }
+
+    /// Notes that the option is there; what its value says is put in when that is read.
+    fn give(&mut self, row: &'static Row, span: Span) {
+        let builder = if row.kind == Kind::Flag {
+            let name = Ident::new(row.name, visible(span));
+            quote_spanned!(visible(span)=> .#name())
+        } else {
+            TokenStream::new()
+        };
+        self.args.options.push(Given { row, span, written: TokenStream::new(), builder });
     }
 
     fn read_option(
         &mut self,
+        row: &'static Row,
+        ident: &Ident,
         input: ParseStream<'_>,
-        mode: Option<Mode>,
-        seen: &mut Vec<(String, Span)>,
     ) -> Result<()> {
-        if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("expected an option: {}", listed(&OPTIONS))));
+        let name = row.name;
+        if self.args.has(name) {
+            let message = format!("`{name}` is given twice: keep one");
+            return Err(Error::new(ident.span(), message));
         }
-        let option = input.call(Ident::parse_any)?;
-        let name = option.to_string();
-        let error = |message: String| Err(syn::Error::new(option.span(), message));
-        if !OPTIONS.contains(&name.as_str()) {
-            return error(if Mode::from_name(&name).is_some() {
-                "a function has one mode: write the function twice to have it in two".to_owned()
-            } else if let Some(near) = similar(&name, &OPTIONS) {
-                format!("`{name}` is no option of `concurrent`; did you mean `{near}`?")
-            } else {
-                format!("`{name}` is no option of `concurrent`; there are {}", listed(&OPTIONS))
-            });
+        if self.args.has_mode
+            && let Some(reason) = row.refused_by(self.args.mode)
+        {
+            let message = format!("`{name}` is an option of `process`: {reason}");
+            return Err(Error::new(ident.span(), message));
         }
-        if seen.iter().any(|(earlier, _)| *earlier == name) {
-            return error(format!("`{name}` is given twice: keep one"));
+        self.give(row, ident.span());
+        let ends = input.is_empty() || input.peek(Token![,]);
+        if row.is_bare() {
+            return match ends || input.peek(Ident::peek_any) {
+                true => Ok(()),
+                false => Err(input.error(format!("`{name}` takes no value: its name is enough"))),
+            };
         }
-        seen.push((name.clone(), option.span()));
-        if of_processes(&name) && mode.is_some_and(|m| m != Mode::Process) {
-            return error(format!(
-                "`{name}` is an option of `process`: {}",
-                if name == "local" {
-                    "the other modes never leave this machine"
-                } else {
-                    "only a process of its own has that"
-                }
-            ));
-        }
-        self.read_value(input, &option, &name)
+        self.read_value(row, ident, input)
     }
 
-    /// Reads what follows the name of an option and keeps what it means.
-    fn read_value(&mut self, input: ParseStream<'_>, option: &Ident, name: &str) -> Result<()> {
-        if matches!(name, "scoped" | "fresh" | "local") {
-            if input.peek(Token![=]) {
-                return Err(input.error(format!("`{name}` takes no value: its name is enough")));
-            }
-            if name == "scoped" {
-                self.scoped = Some(option.span());
-            } else {
-                self.builders.extend(quote_spanned!(visible(option.span())=> .#option()));
-            }
-            return Ok(());
+    fn read_value(
+        &mut self,
+        row: &'static Row,
+        ident: &Ident,
+        input: ParseStream<'_>,
+    ) -> Result<()> {
+        let (name, example) = (row.name, row.example);
+        let needs = |span| Err(Error::new(span, format!("`{name}` needs a value: `{example}`")));
+        if input.is_empty() || input.peek(Token![,]) {
+            return needs(ident.span());
         }
-        let example = match name {
-            "timeout" => "timeout = 5s",
-            "backoff" => "backoff = 100ms",
-            "memory" => "memory = 512MiB",
-            "crate" => "crate = path::to::trine",
-            "limit" => "limit = 8",
-            _ => "retries = 3",
-        };
-        if !input.peek(Token![=]) {
-            let message = format!("`{name}` needs a value: `{example}`");
-            return Err(syn::Error::new(option.span(), message));
+        let longer = input.peek(Token![=>]) || input.peek(Token![==]);
+        if longer || !input.peek(Token![=]) {
+            return Err(input.error(format!("expected `=` and a value here: `{example}`")));
         }
         let equals: Token![=] = input.parse()?;
         if input.is_empty() || input.peek(Token![,]) {
-            let message = format!("`{name}` needs a value: `{example}`");
-            return Err(syn::Error::new(equals.span, message));
+            return needs(equals.span);
         }
-        if name == "crate" {
-            let path = input.call(Path::parse_mod_style)?;
-            self.runtime = Some(path);
+        if row.kind == Kind::Crate {
+            self.args.runtime = Some(read_path(input)?);
             return Ok(());
         }
-        let value = Expr::parse(input)?;
-        let value = match name {
-            "memory" => quantity::size(&value)?,
-            "limit" => quantity::count(&value, u64::MAX)?,
-            "retries" => quantity::count(&value, u32::MAX.into())?,
-            _ => quantity::duration(&value)?,
+        if let Ok(text) = input.fork().parse::<LitStr>() {
+            let value = text.value();
+            let value = if value.parse::<TokenStream>().is_ok() { &*value } else { "…" };
+            let message = format!("a value is written without quotes: `{name} = {value}`");
+            return Err(Error::new(text.span(), message));
+        }
+        let value: Expr = input.parse()?;
+        if let (Expr::Lit(number), Ok(unit)) = (&value, input.fork().call(Ident::parse_any)) {
+            let number = &number.lit.to_token_stream();
+            let message = format!("write `{number}{unit}`, a number and its unit in one word");
+            return Err(Error::new(number.span(), message));
+        }
+        let tokens = match row.kind {
+            Kind::Size => quantity::size(&value, row)?,
+            Kind::Count => quantity::count(&value, row, u64::MAX)?,
+            Kind::Times => quantity::count(&value, row, u32::MAX.into())?,
+            _ => quantity::duration(&value, row)?,
         };
-        self.retries |= name == "retries";
-        self.builders.extend(quote_spanned!(visible(option.span())=> .#option(#value)));
+        if let Some(given) = self.args.options.last_mut() {
+            given.builder = quote_spanned!(visible(ident.span())=> .#ident(#tokens));
+            given.written = value.into_token_stream();
+        }
         Ok(())
     }
 }
 
-fn of_processes(option: &str) -> bool {
-    matches!(option, "memory" | "fresh" | "local")
-}
-
-/// Reads the comma before an option; false at the end of the attribute.
-fn skip_to_next(input: ParseStream<'_>, errors: &mut Errors) -> bool {
-    if input.is_empty() {
-        return false;
+/// `crate = path`, also where somebody wrote it in quotes, as serde has it.
+fn read_path(input: ParseStream<'_>) -> Result<Path> {
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        let message = format!("a path is written without quotes: `crate = {}`", text.value());
+        return Err(Error::new(text.span(), message));
     }
-    if !input.peek(Token![,]) {
-        errors.add(input.error("expected a comma"));
-        skip_rest(input);
-    }
-    input.parse::<Option<Token![,]>>().is_ok() && !input.is_empty()
+    input.call(Path::parse_mod_style)
 }
 
 /// Skips what is left of a broken option.
@@ -278,11 +344,9 @@ fn skip_rest(input: ParseStream<'_>) {
     }
 }
 
-/// "`a`, `b` and `c`".
-fn listed(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
+/// Whether the attribute is `#[concurrent = …]`: then the compiler has refused it already, and
+/// hands over what follows the `=` as if it stood in parentheses.
+fn is_key_value_attribute() -> bool {
+    let text = Span::call_site().source_text().unwrap_or_default();
+    text.find('=').is_some_and(|equals| text.find(['(', '{']).is_none_or(|open| equals < open))
 }

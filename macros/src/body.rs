@@ -4,11 +4,13 @@
 //! (`_`, `(x, _)`), bears an attribute or is a reference that a worker process owns, the values
 //! come in by name and the body stands where the parameters can be written as the user did: in an
 //! inner closure, or, `async`, after one `let` for each. Both drop everything as a call would.
-use super::args::{Args, Mode};
-use super::check::ungrouped;
-use super::function::{Function, Parameter, hidden};
-use super::signature::{hidden_self, receiver_type, sibling_name};
-use proc_macro2::{Ident, Span, TokenStream};
+use super::args::Args;
+use super::function::{Function, Parameter};
+use super::outer::{hidden_self, receiver_type};
+use super::sibling;
+use super::span::hidden;
+use super::types::{has_impl, ungrouped};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
 
@@ -36,7 +38,7 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let span = body.result_span();
     let pattern = &body.pattern;
     let types = body.types();
-    let output = function.output.as_ref().filter(|_| args.mode != Mode::Async);
+    let output = function.output.as_ref().filter(|_| !args.mode.awaits);
     match output {
         Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
         None => quote_spanned!(span=> |#pattern #types| #inside),
@@ -91,9 +93,10 @@ impl<'a> Body<'a> {
     /// coerced to the declared type where that is known by then, so a `return` that is never
     /// reached declares it.
     ///
-    /// The outer braces are of this crate's edition, 2024, whatever the user's is: temporaries in
-    /// the last expression of the body are gone before the arguments are. The parentheses keep
-    /// rustc from finding the inner braces superfluous.
+    /// The outer braces are the user's, as coverage has it: it counts what lies in the braces of a
+    /// function if they are from the same source. Those inside are of this crate's edition, 2024,
+    /// whatever the user's is: temporaries in the last expression of the body are gone before the
+    /// arguments are. The parentheses keep rustc from finding the body's braces superfluous.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
@@ -110,21 +113,22 @@ impl<'a> Body<'a> {
         };
         let output = self.function.output_or_unit();
         let option = quote_spanned!(span=> ::core::option::Option);
-        self.driven(quote_spanned! {span=>
-            async move {
-                #bindings
-                if let #option::Some(output) = #option::None::<#output> {
-                    return output;
-                }
-                (#body)
+        let statements = quote_spanned! {span=>
+            #bindings
+            if let #option::Some(output) = #option::None::<#output> {
+                return output;
             }
-        })
+            { (#body) }
+        };
+        let mut block = Group::new(Delimiter::Brace, statements);
+        block.set_span(body.span());
+        self.driven(quote_spanned!(span=> async move #block))
     }
 
     /// A method's body is in the sibling; `Self` and the generics are still in sight here.
     fn call_sibling(&self) -> TokenStream {
         let span = self.span;
-        let sibling = sibling_name(self.function);
+        let sibling = sibling::name(self.function);
         let generics: Vec<&Ident> =
             self.function.signature.generics.params.iter().filter_map(generic).collect();
         let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
@@ -141,13 +145,13 @@ impl<'a> Body<'a> {
         quote_spanned!(span=> { #call })
     }
 
-    /// A future is what `async` wants; the other modes drive it to its end.
+    /// The future, or what drives it to its end.
     fn driven(&self, future: TokenStream) -> TokenStream {
         let runtime = self.args.runtime(self.span);
-        match self.args.mode {
-            Mode::Async => future,
-            _ => quote_spanned!(self.span=> { #runtime::block_on(#future) }),
+        if self.args.mode.awaits {
+            return future;
         }
+        quote_spanned!(self.span=> { #runtime::block_on(#future) })
     }
 
     /// Whether the parameters can stand in the closure's pattern as they are.
@@ -251,7 +255,7 @@ impl<'a> Body<'a> {
     /// The type as the closure gets it.
     fn owned(&self, ty: &Type) -> TokenStream {
         match ungrouped(ty) {
-            Type::Reference(reference) if self.args.mode == Mode::Process => {
+            Type::Reference(reference) if self.args.mode.encodes => {
                 let (runtime, borrowed) = (self.args.runtime(self.span), &reference.elem);
                 quote_spanned!(self.span=> #runtime::process::Owned<#borrowed>)
             }
@@ -282,7 +286,7 @@ fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
 
 /// `&T` of a process function: the caller lends it, the worker owns it.
 fn is_sent_reference(args: &Args, ty: &Type) -> bool {
-    args.mode == Mode::Process && matches!(ungrouped(ty), Type::Reference(_))
+    args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_))
 }
 
 /// `.3`, or `.1 .0` where the tuple of `count` elements is nested.
@@ -301,7 +305,7 @@ fn place(index: usize, count: usize) -> TokenStream {
 
 /// The type, or `_` for what has no name: `impl Trait`.
 fn inferred(ty: &Type) -> TokenStream {
-    if super::lifetimes::has_impl(ty) { quote!(_) } else { ty.to_token_stream() }
+    if has_impl(ty) { quote!(_) } else { ty.to_token_stream() }
 }
 
 /// `&T` for `&'a T`: in the worker it is borrowed from the worker's own.

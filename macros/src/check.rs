@@ -1,18 +1,35 @@
 //! Whether this function can run in this mode. Every rejection has its place, its reason and its
 //! remedy; all that apply are reported.
-use super::args::{Args, Mode};
+use super::args::Args;
+use super::attributes;
 use super::error::Errors;
 use super::function::Function;
-use super::lifetimes::{borrows, has_impl};
-use proc_macro2::Span;
+use super::types::{borrows, has_impl, opaque_span, ungrouped};
+use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
-use syn::{ReceiverKind, Safety, Signature, Type};
+use syn::{GenericParam, ReceiverKind, Safety, Signature, Type};
 
 /// Reports everything about `function` that cannot be had with `args`.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     let signature = &function.signature;
-    function.report_missing_body(errors);
+    if function.body.is_none() {
+        return missing_body(function, errors);
+    }
+    if function.is_main() {
+        errors.push(
+            signature.ident.span(),
+            "`main` cannot be concurrent, since what calls it takes no `Task`: leave it plain, and \
+             call a concurrent function in it",
+        );
+        return;
+    }
+    attributes::check(function, errors);
+    options(args, signature, errors);
     qualifiers(args, signature, errors);
+    if !args.has_mode {
+        // What may be borrowed and returned depends on it.
+        return;
+    }
     if let Some(receiver) = &function.receiver {
         self::receiver(args, receiver, errors);
     }
@@ -21,6 +38,47 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     }
     if let Some(output) = &function.output {
         self::output(args, output, errors);
+    }
+}
+
+fn missing_body(function: &Function, errors: &mut Errors) {
+    errors.push(
+        function.signature.ident.span(),
+        "`concurrent` runs a body, and this function has none: mark the function that has it, one \
+         on its own or a method in an `impl Type` block; in a trait, declare what it returns: \
+         `-> trine::Task<T>`",
+    );
+}
+
+/// The options are kept in a static, which sees neither `Self` nor the function's generics.
+fn options(args: &Args, signature: &Signature, errors: &mut Errors) {
+    let parameters = &signature.generics.params;
+    let generics: Vec<String> = parameters.iter().filter_map(generic_name).collect();
+    for given in &args.options {
+        let mut unknown = given.written.clone().into_iter().filter(|token| match token {
+            TokenTree::Ident(ident) => {
+                let name = ident.to_string();
+                name == "Self" || generics.contains(&name)
+            }
+            _ => false,
+        });
+        if let Some(token) = unknown.next() {
+            errors.push(
+                token.span(),
+                format!(
+                    "`{token}` cannot be used here: an option is the same for all calls and kept \
+                     in a static; write a constant that is known outside of the function"
+                ),
+            );
+        }
+    }
+}
+
+fn generic_name(parameter: &GenericParam) -> Option<String> {
+    match parameter {
+        GenericParam::Type(parameter) => Some(parameter.ident.to_string()),
+        GenericParam::Const(parameter) => Some(parameter.ident.to_string()),
+        GenericParam::Lifetime(_) => None,
     }
 }
 
@@ -51,7 +109,7 @@ fn qualifiers(args: &Args, signature: &Signature, errors: &mut Errors) {
             "variadic arguments cannot be moved into a task: take a `Vec` or a slice",
         );
     }
-    if args.mode == Mode::Async && signature.asyncness.is_none() {
+    if args.has_mode && args.mode.awaits && signature.asyncness.is_none() {
         errors.push(
             signature.fn_token.span,
             "the mode `async` runs an `async fn`: write `async fn`, or choose `threads` for a \
@@ -63,10 +121,10 @@ fn qualifiers(args: &Args, signature: &Signature, errors: &mut Errors) {
 fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
     match &receiver.kind {
         ReceiverKind::Typed(_, ty) => argument(args, ty, errors),
-        ReceiverKind::Reference(_, _, Some(mutability)) if args.mode == Mode::Process => {
+        ReceiverKind::Reference(_, _, Some(mutability)) if args.mode.encodes => {
             mutable(mutability.span, errors);
         }
-        ReceiverKind::Reference(..) if args.mode != Mode::Process && args.scoped.is_none() => {
+        ReceiverKind::Reference(..) if !args.mode.encodes && !args.is_scoped() => {
             errors.push(
                 receiver.self_token.span,
                 "`self` is borrowed, and the task may outlive the borrow: take `self` or \
@@ -79,7 +137,7 @@ fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
 
 fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
     let borrows = borrows(ty);
-    if args.mode == Mode::Process {
+    if args.mode.encodes {
         let is_reference = matches!(ungrouped(ty), Type::Reference(_));
         if let Some(mutability) = borrows.iter().find_map(|borrow| borrow.mutable) {
             return mutable(mutability, errors);
@@ -102,7 +160,7 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         }
         return;
     }
-    if args.scoped.is_some() {
+    if args.is_scoped() {
         return;
     }
     if let Some(borrow) = borrows.iter().find(|borrow| !borrow.is_static()) {
@@ -135,28 +193,25 @@ fn mutable(span: Span, errors: &mut Errors) {
 }
 
 fn output(args: &Args, ty: &Type, errors: &mut Errors) {
-    if let Type::ImplTrait(opaque) = ungrouped(ty) {
+    if let Some(opaque) = opaque_span(ty) {
         errors.push(
-            opaque.span(),
-            "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>`",
+            opaque,
+            "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>` for \
+             `impl Trait`",
         );
         return;
     }
-    let allowed = args.scoped.is_some() && args.mode != Mode::Process;
+    let allowed = args.is_scoped() && !args.mode.encodes;
     if let Some(borrow) = borrows(ty).iter().find(|borrow| !borrow.is_static())
         && !allowed
     {
         errors.push(
             borrow.span,
-            match args.mode {
-                Mode::Process => {
-                    "a result comes out of the worker by value and cannot borrow: return an owned \
-                     type"
-                }
-                _ => {
-                    "the result of a task outlives the call and cannot borrow from it: return an \
-                     owned type, or add `scoped` to the attribute and call it in `trine::scope`"
-                }
+            if args.mode.encodes {
+                "a result comes out of the worker by value and cannot borrow: return an owned type"
+            } else {
+                "the result of a task outlives the call and cannot borrow from it: return an \
+                 owned type, or add `scoped` to the attribute and call it in `trine::scope`"
             },
         );
     }
@@ -179,14 +234,5 @@ fn own(ty: &Type) -> String {
             format!("take `{name}` or `Arc<{name}>`")
         }
         _ => "take it by value or in an `Arc`".to_owned(),
-    }
-}
-
-/// The type inside the invisible groups of `macro_rules!` and inside parentheses.
-pub(crate) fn ungrouped(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => ungrouped(&group.elem),
-        Type::Paren(paren) => ungrouped(&paren.elem),
-        _ => ty,
     }
 }

@@ -2,7 +2,8 @@
 //! with the parameter and without it, and `cfg` on the function chooses. Each keeps the attribute
 //! and is expanded in its turn, by which further conditions are met.
 use super::args::Args;
-use super::function::{Function, visible};
+use super::function::Function;
+use super::span::visible;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};

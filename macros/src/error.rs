@@ -1,11 +1,16 @@
 //! The mistakes found in one use of the attribute. They are collected and reported together, each
 //! at its own token, because whoever made two should not need two builds to hear of both.
 use proc_macro2::{Span, TokenStream};
+use quote::quote;
 use std::fmt::Display;
 
 /// All mistakes so far; empty means that the function can be expanded as it was meant.
 #[derive(Default)]
-pub(crate) struct Errors(Option<syn::Error>);
+pub(crate) struct Errors {
+    ours: Option<syn::Error>,
+    /// The compiler has said something that is not to be said again.
+    reported: bool,
+}
 
 impl Errors {
     /// Adds one mistake: where it is, what is wrong, and what would be right.
@@ -15,20 +20,34 @@ impl Errors {
 
     /// Adds a mistake that syn found.
     pub(crate) fn add(&mut self, error: syn::Error) {
-        match &mut self.0 {
+        match &mut self.ours {
             Some(all) => all.combine(error),
-            None => self.0 = Some(error),
+            None => self.ours = Some(error),
         }
+    }
+
+    /// Something is wrong, and the compiler has said what.
+    pub(crate) fn set_reported(&mut self) {
+        self.reported = true;
     }
 
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.ours.is_none() && !self.reported
     }
 
-    /// One `compile_error!` for each mistake.
+    /// One `compile_error!` for each mistake, as items.
     pub(crate) fn to_tokens(&self) -> TokenStream {
-        self.0.as_ref().map(syn::Error::to_compile_error).unwrap_or_default()
+        self.ours.as_ref().map(syn::Error::to_compile_error).unwrap_or_default()
+    }
+
+    /// The same, with the last one apart, in a type: being of a length that cannot be known, that
+    /// agrees with whatever is expected of it.
+    pub(crate) fn with_type(self) -> (TokenStream, Option<TokenStream>) {
+        let mut all: Vec<syn::Error> = self.ours.into_iter().flatten().collect();
+        let last = all.pop().map(|error| error.to_compile_error());
+        let items = all.iter().map(syn::Error::to_compile_error).collect();
+        (items, last.map(|error| quote!([(); #error])))
     }
 }
 

@@ -1,10 +1,16 @@
 //! What a concurrent function becomes: one static, one call, the body verbatim.
 //!
 //! ```text
+//! // Input:
+//! #[concurrent(threads, limit = 4)]
+//! pub fn thumbnail(path: PathBuf, size: u32) -> io::Result<Image> { BODY }
+//! // Output:
 //! pub fn thumbnail(path: PathBuf, size: u32) -> ::trine::Task<io::Result<Image>> {
-//!     static FUNCTION: ::trine::Function = ::trine::Function::new("thumbnail").limit(4);
 //!     ::trine::threads::spawn(
-//!         &FUNCTION,
+//!         {
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("thumbnail").limit(4);
+//!             &FUNCTION
+//!         },
 //!         (path, size),
 //!         |(path, size): (PathBuf, u32)| -> io::Result<Image> { BODY },
 //!     )
@@ -13,28 +19,37 @@
 //!
 //! The closure captures nothing, so it is a plain `fn` pointer; being no `fn` item, it still sees
 //! generics and `Self`. The tuple holds every argument, mentioned in the body or not, so they live
-//! as long as in a call. The files below each write one part of it:
-//! [`body`] the closure, [`signature`] the function around it, [`recover`] what stands there when
-//! something was wrong.
-use super::args::{Args, Mode};
+//! as long as in a call. The files below each write one part of it: [`outer`] the function that
+//! callers see, [`body`] the closure in it, [`sibling`] the method that has the body of a method,
+//! [`scope`] the lifetimes, [`recover`] what stands there when something was wrong.
+use super::args::Args;
 use super::check;
 use super::error::Errors;
-use super::function::{Function, hidden};
-use super::{body, conditional, recover, signature};
+use super::function::Function;
+use super::mode::Mode;
+use super::span::hidden;
+use super::{body, conditional, half_typed, outer, recover, scope, sibling};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 
 /// The whole macro: what `#[concurrent(ARGUMENTS)] ITEM` becomes.
 pub(crate) fn concurrent(
     arguments: TokenStream,
     item: TokenStream,
-    enabled: fn(Mode) -> bool,
+    enabled: fn(&Mode) -> bool,
 ) -> TokenStream {
+    if is_no_place(&item) {
+        // Statements and expressions bear no attribute macro on stable Rust: the compiler says so.
+        return item;
+    }
     let mut errors = Errors::default();
     let args = Args::parse(arguments.clone(), enabled, &mut errors);
     let mut function = match Function::parse(item.clone()) {
         Ok(function) => function,
         Err(error) => {
+            if let Some(function) = half_typed::function(&args, item.clone()) {
+                return [errors.to_tokens(), function].into_iter().collect();
+            }
             errors.add(error);
             return [errors.to_tokens(), item].into_iter().collect();
         }
@@ -45,51 +60,73 @@ pub(crate) fn concurrent(
     {
         return variants;
     }
-    if args.scoped.is_some() {
-        signature::name_lifetimes(&mut function);
+    if args.is_scoped() {
+        scope::name_lifetimes(&mut function);
     }
     if !errors.is_empty() {
-        let recovered = recover::recover(&args, &function);
-        return [errors.to_tokens(), recovered].into_iter().collect();
+        return recover::recover(&args, &function, errors);
     }
     expand(&args, &function)
+}
+
+/// `let x = 1;` or `{ … }`.
+fn is_no_place(item: &TokenStream) -> bool {
+    match item.clone().into_iter().next() {
+        Some(TokenTree::Ident(word)) => word == "let",
+        Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
+        _ => false,
+    }
 }
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let runtime = args.runtime(span);
-    let static_name = static_name(function, span);
     let name = function.name();
-    let builders = &args.builders;
-    let spawn = spawn(args, span);
-    let scope = args.scoped.map(|_| {
-        let scope = signature::scope_name(span);
+    let builders = args.builders();
+    let entry = entry(args, span);
+    let scope = function.scope.as_ref().map(|_| {
+        let scope = scope::name(span);
         quote!(#scope,)
     });
     let arguments = body::arguments(function);
     let closure = body::closure(args, function);
-    let failed = args.retries.then(|| {
+    let failed = args.has("retries").then(|| {
         let output = function.output_or_unit();
-        quote_spanned!(span=> , |output: &#output| #runtime::is_err!(output))
+        quote_spanned!(span=> , |output: &#output| #runtime::Returned(output).is_err())
     });
-    let outer = signature::outer(args, function, &signature::named_parameters(function));
-    let sibling = function.receiver.as_ref().map(|_| signature::sibling(function));
-    let statements = quote_spanned! {span=>
-        static #static_name: #runtime::Function = #runtime::Function::new(#name) #builders;
-        #spawn(#scope &#static_name, #arguments, #closure #failed)
+    let signature = outer::signature(args, function);
+    let sibling = function.receiver.as_ref().map(|_| sibling::method(function));
+    // Located at the first option: an option that is a constant is looked at when the static is
+    // made, and the compiler then underlines from here to the one that is the matter.
+    let first = args.options.first().map_or(span, |given| hidden(given.span));
+    let function_runtime = args.runtime(first);
+    let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
+    // A block of its own: items have no hygiene on stable Rust, and neither may the body see this
+    // static where it means its own, nor the other way round.
+    let call = quote_spanned! {span=>
+        #entry(
+            #scope
+            {
+                static FUNCTION: #runtime::Function = #new;
+                &FUNCTION
+            },
+            #arguments,
+            #closure
+            #failed
+        )
     };
     // The braces are the user's own, as is the end of the signature: rustc looks there to tell who
     // wrote a function, and lints such as `dead_code` and `missing_docs` speak only to users.
-    let mut block = Group::new(Delimiter::Brace, statements);
+    let mut block = Group::new(Delimiter::Brace, call);
     block.set_span(function.body_or_empty().span());
-    quote!(#outer #block #sibling)
+    quote!(#signature #block #sibling)
 }
 
-/// The entry of the engine: the one place where the mode is looked at.
-fn spawn(args: &Args, span: Span) -> TokenStream {
+/// The entry of the engine.
+fn entry(args: &Args, span: Span) -> TokenStream {
     let runtime = args.runtime(span);
-    let module = Ident::new(args.mode.module(), span);
-    let entry = match (args.scoped.is_some(), args.retries) {
+    let module = Ident::new(args.mode.module, span);
+    let entry = match (args.is_scoped(), args.has("retries")) {
         (false, false) => "spawn",
         (false, true) => "spawn_retrying",
         (true, false) => "spawn_scoped",
@@ -97,27 +134,4 @@ fn spawn(args: &Args, span: Span) -> TokenStream {
     };
     let entry = Ident::new(entry, span);
     quote_spanned!(span=> #runtime::#module::#entry)
-}
-
-/// `FUNCTION`, unless the user's code says that too: items have no hygiene on stable Rust, and
-/// the body must not see ours where it means its own.
-fn static_name(function: &Function, span: Span) -> Ident {
-    let signature = &function.signature;
-    let taken = |name: &str| {
-        mentions(quote!(#signature), name)
-            || function.body.as_ref().is_some_and(|body| mentions(body.stream(), name))
-    };
-    let mut name = "FUNCTION".to_owned();
-    while taken(&name) {
-        name.insert_str(0, "TRINE_");
-    }
-    format_ident!("{name}", span = span)
-}
-
-fn mentions(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }

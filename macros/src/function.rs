@@ -1,9 +1,8 @@
 //! The item under the attribute, taken apart: attributes, visibility, signature, parameters, and
 //! the body as one opaque token tree.
-use super::check::ungrouped;
-use super::error::Errors;
-use super::lifetimes::{Borrow, borrows};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use super::span::{hidden, visible};
+use super::types::{Borrow, borrows, ungrouped};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -79,6 +78,12 @@ impl Function {
         self.signature.ident.unraw().to_string()
     }
 
+    /// Whether this is where the program starts, as far as a macro can see.
+    pub(crate) fn is_main(&self) -> bool {
+        let Signature { ident, inputs, .. } = &self.signature;
+        ident == "main" && inputs.is_empty() && matches!(self.visibility, Visibility::Inherited)
+    }
+
     /// The result, written out.
     pub(crate) fn output_or_unit(&self) -> TokenStream {
         match &self.output {
@@ -113,17 +118,6 @@ impl Function {
         let empty = || Group::new(Delimiter::Brace, TokenStream::new());
         self.body.clone().unwrap_or_else(empty)
     }
-
-    /// Reports what makes an item no function with a body.
-    pub(crate) fn report_missing_body(&self, errors: &mut Errors) {
-        if self.body.is_none() {
-            errors.push(
-                self.signature.ident.span(),
-                "`concurrent` runs a body, and this function has none: give it one here, or mark \
-                 the function that has it (a method in an `impl Type` block, not in a trait)",
-            );
-        }
-    }
 }
 
 impl Parameter {
@@ -144,16 +138,6 @@ impl Parameter {
         };
         Parameter { written: written.clone(), ty, name, is_plain }
     }
-}
-
-/// A local name at `span` that the user's code cannot see, and that hides nothing from it.
-pub(crate) fn hidden(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
-}
-
-/// A generated token: located at the user's code, resolved where the attribute stands.
-pub(crate) fn visible(span: Span) -> Span {
-    Span::call_site().located_at(span)
 }
 
 /// The declared result. `!` is no type on stable Rust, so a result that never comes is one that
@@ -244,16 +228,14 @@ fn split_inner_attributes(body: Group) -> (Vec<Attribute>, Group) {
 fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility, Signature)> {
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
-    let word = input.cursor().ident().map(|(word, _)| word.to_string());
-    let is_constant = input.peek(Token![const]) && input.peek2(syn::Ident);
-    let wrong = |(keyword, _): &&(&str, &str)| word.as_deref() == Some(keyword);
-    let what =
-        if is_constant { Some(&("const", "a constant")) } else { WRONG_ITEMS.iter().find(wrong) };
-    if let Some((_, what)) = what {
-        return Err(input.error(format!(
-            "`concurrent` is for functions, and this is {what}: put it on each function that is \
-             to run as a task"
-        )));
+    if let Some(what) = wrong_item(input) {
+        return Err(syn::Error::new(
+            input.span(),
+            format!(
+                "`concurrent` is for functions, and this is {what}: put it on each function that \
+                 is to run as a task"
+            ),
+        ));
     }
     let signature = input.parse()?;
     input.parse::<Option<Token![;]>>()?;
@@ -263,7 +245,34 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
     Ok((attributes, visibility, signature))
 }
 
-const WRONG_ITEMS: [(&str, &str); 9] = [
+/// What stands there in place of a function.
+fn wrong_item(input: ParseStream<'_>) -> Option<&'static str> {
+    let ahead = input.fork();
+    let word = ahead.call(Ident::parse_any).ok().map(|word| word.to_string());
+    if ahead.peek(Token![!]) {
+        return Some("a macro");
+    }
+    let wrong = |(keyword, _): &&(&str, &str)| word.as_deref() == Some(keyword);
+    if let Some((_, what)) = WRONG_ITEMS.iter().find(wrong) {
+        return Some(what);
+    }
+    let rest: Vec<String> = input
+        .fork()
+        .parse::<TokenStream>()
+        .into_iter()
+        .flatten()
+        .map(|token| token.to_string())
+        .collect();
+    let has = |word: &str| rest.iter().any(|token| token == word);
+    match has("fn") {
+        true => None,
+        false if has("extern") => Some("a block of foreign functions"),
+        false if has("const") => Some("a constant"),
+        false => None,
+    }
+}
+
+const WRONG_ITEMS: [(&str, &str); 10] = [
     ("struct", "a struct"),
     ("enum", "an enum"),
     ("union", "a union"),
@@ -273,4 +282,5 @@ const WRONG_ITEMS: [(&str, &str); 9] = [
     ("type", "a type"),
     ("static", "a static"),
     ("use", "an import"),
+    ("safe", "a foreign function, whose body is elsewhere"),
 ];

@@ -11,35 +11,42 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attributes;
 mod body;
 mod check;
 mod conditional;
 mod error;
 mod expand;
 mod function;
-mod lifetimes;
+mod half_typed;
+mod mode;
+mod options;
+mod outer;
 mod quantity;
 mod recover;
-mod signature;
+mod scope;
+mod sibling;
+mod span;
+mod types;
 
-use args::Mode;
+use mode::Mode;
 use proc_macro::TokenStream;
 
 /// Makes every call of a function start it as a task, and return the task.
 ///
 /// `#[concurrent(threads)]`, `#[concurrent(process)]` or `#[concurrent(async)]`, and then any of
-/// `timeout`, `retries`, `backoff`, `limit`, `scoped`, `memory`, `fresh`, `local` and `crate`. The
-/// crate `trine` documents them.
+/// the options that the crate `trine` documents.
 #[proc_macro_attribute]
 pub fn concurrent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::concurrent(arguments.into(), item.into(), enabled).into()
 }
 
 /// Whether trine was built with the engine of this mode.
-fn enabled(mode: Mode) -> bool {
-    match mode {
-        Mode::Threads => cfg!(feature = "threads"),
-        Mode::Process => cfg!(feature = "process"),
-        Mode::Async => cfg!(feature = "async"),
-    }
+fn enabled(mode: &Mode) -> bool {
+    let features = [
+        ("threads", cfg!(feature = "threads")),
+        ("process", cfg!(feature = "process")),
+        ("async", cfg!(feature = "async")),
+    ];
+    features.contains(&(mode.name, true))
 }

@@ -1,9 +1,11 @@
 //! Durations and sizes as they are written in the attribute: `250ms`, `1.5s`, `512MiB`. rustc
 //! hands literals with unknown suffixes to an attribute as they are, so these need no quotes.
 //! Everything that is not a literal is taken as a const expression and left to the compiler.
-use super::function::visible;
+use super::options::{Kind, Row};
+use super::span::visible;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, Result, UnOp};
 
 /// A unit and how many of the smallest one (a nanosecond, a byte) it is.
@@ -28,10 +30,41 @@ const SIZES: &[Unit] = &[
     ("GiB", 1 << 30),
 ];
 
+/// What people write for a unit that is spelled otherwise here.
+const MISSPELLED: &[(&str, &str)] = &[
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("msec", "ms"),
+    ("msecs", "ms"),
+    ("millis", "ms"),
+    ("milliseconds", "ms"),
+    ("µs", "us"),
+    ("μs", "us"),
+    ("usec", "us"),
+    ("micros", "us"),
+    ("nanos", "ns"),
+    ("m", "min"),
+    ("mins", "min"),
+    ("minute", "min"),
+    ("minutes", "min"),
+    ("hr", "h"),
+    ("hrs", "h"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("k", "KiB"),
+    ("ki", "KiB"),
+    ("m", "MiB"),
+    ("mi", "MiB"),
+    ("g", "GiB"),
+    ("gi", "GiB"),
+    ("bytes", "B"),
+];
+
 /// The tokens of a `Duration` for `value`.
-pub(crate) fn duration(value: &Expr) -> Result<TokenStream> {
-    let units = "ns, us, ms, s, min or h: `250ms`, `1.5s`, `2min`";
-    let Some((span, nanoseconds)) = literal(value, "a duration", DURATIONS, units)? else {
+pub(crate) fn duration(value: &Expr, row: &Row) -> Result<TokenStream> {
+    let Some((span, nanoseconds)) = literal(value, "a duration", DURATIONS, row)? else {
         return Ok(quote!(#value));
     };
     let (constructor, count) = match nanoseconds {
@@ -46,10 +79,9 @@ pub(crate) fn duration(value: &Expr) -> Result<TokenStream> {
 }
 
 /// The tokens of a number of bytes for `value`.
-pub(crate) fn size(value: &Expr) -> Result<TokenStream> {
-    let units = "B, KB, MB, GB, KiB, MiB or GiB: `64KiB`, `512MiB`, `2GB`";
-    let Some((span, bytes)) = literal(value, "a size", SIZES, units)? else {
-        return Ok(quote!(#value));
+pub(crate) fn size(value: &Expr, row: &Row) -> Result<TokenStream> {
+    let Some((span, bytes)) = literal(value, "a size", SIZES, row)? else {
+        return Ok(converted(value, "u64"));
     };
     // `512 << 20` rather than 536870912, where that is exact: the expansion is read by people.
     let shift = [30, 20, 10].into_iter().find(|shift| bytes % (1 << shift) == 0);
@@ -61,51 +93,92 @@ pub(crate) fn size(value: &Expr) -> Result<TokenStream> {
 }
 
 /// The tokens of a count of at least one for `value`.
-pub(crate) fn count(value: &Expr, largest: u64) -> Result<TokenStream> {
+pub(crate) fn count(value: &Expr, row: &Row, largest: u64) -> Result<TokenStream> {
     let Some(literal) = number(value)? else {
-        return Ok(quote!(#value));
+        let ty = if row.kind == Kind::Times { "u32" } else { "usize" };
+        return Ok(converted(value, ty));
     };
+    let example = row.example;
     let Lit::Int(int) = literal else {
-        return Err(Error::new(literal.span(), "expected a whole number, as in `3`"));
+        let message = format!("expected a whole number, as in `{example}`");
+        return Err(Error::new(literal.span(), message));
     };
     let suffixes = ["", "u8", "u16", "u32", "u64", "usize"];
     if !suffixes.contains(&int.suffix()) {
-        let message = format!("`{}` is no unit here: a plain number is expected", int.suffix());
+        let unit = int.suffix();
+        let message =
+            format!("`{unit}` is not a unit here: expected a plain number, as in `{example}`");
         return Err(Error::new(int.span(), message));
     }
     match int.base10_parse::<u64>() {
-        Ok(0) => Err(Error::new(int.span(), "expected at least 1")),
+        Ok(0) => Err(Error::new(int.span(), format!("`{}` must be at least 1", row.name))),
         Ok(count) if count <= largest => Ok(unsuffixed(count, int.span())),
         _ => Err(Error::new(int.span(), format!("this number is too large: at most {largest}"))),
     }
 }
 
+/// A constant of whichever integer type, as the one that `Function` takes.
+fn converted(value: &Expr, ty: &str) -> TokenStream {
+    let span = visible(value.span());
+    let ty = syn::Ident::new(ty, span);
+    quote_spanned!(span=> (#value) as #ty)
+}
+
 /// The value of a suffixed literal in the smallest unit; `None` for any other expression.
-fn literal(value: &Expr, what: &str, units: &[Unit], advice: &str) -> Result<Option<(Span, u64)>> {
+fn literal(value: &Expr, what: &str, units: &[Unit], row: &Row) -> Result<Option<(Span, u64)>> {
     let Some(literal) = number(value)? else {
         return Ok(None);
     };
     let span = literal.span();
+    let error = |message: String| Err(Error::new(span, message));
+    let example = row.example;
     let (digits, suffix) = match literal {
         Lit::Int(int) if is_decimal(literal) => (int.base10_digits(), int.suffix()),
         Lit::Float(float) => (float.base10_digits(), float.suffix()),
-        _ => return Err(Error::new(span, format!("expected {what} with a unit: {advice}"))),
+        _ => return error(format!("expected {what}, as in `{example}`")),
     };
+    let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
     let Some((_, unit)) = units.iter().find(|(name, _)| *name == suffix) else {
-        let message = match suffix {
-            "" => format!("{what} needs a unit: {advice}"),
-            _ => format!("`{suffix}` is no unit of {what}: {advice}"),
-        };
-        return Err(Error::new(span, message));
+        return error(match meant(suffix, &names) {
+            Some(unit) => {
+                format!("`{suffix}` is not a unit of {what}: did you mean `{digits}{unit}`?")
+            }
+            None if suffix.is_empty() => {
+                let smallest = if what == "a duration" { "s" } else { "MiB" };
+                let listed = names.join(", ");
+                format!("{what} needs a unit ({listed}): `{digits}{smallest}`")
+            }
+            None => format!("`{suffix}` is not a unit of {what}: there are {}", names.join(", ")),
+        });
     };
-    match scale(digits, *unit) {
-        Some(0) => Err(Error::new(span, format!("{what} of zero: expected more than that"))),
-        Some(scaled) => Ok(Some((span, scaled))),
-        None => Err(Error::new(
-            span,
-            format!("{what} must be a whole number of the smallest unit and fit in 64 bits"),
-        )),
+    if digits.contains(['e', 'E']) {
+        return error(format!("write the number out, without an exponent: `{example}`"));
     }
+    match scale(digits, *unit) {
+        Scaled::Exactly(0) => error(format!("`{}` must be more than zero", row.name)),
+        Scaled::Exactly(scaled) => Ok(Some((span, scaled))),
+        Scaled::TooFine => error(match names[0] {
+            "ns" => "a duration is a whole number of nanoseconds".to_owned(),
+            _ => "a size is a whole number of bytes".to_owned(),
+        }),
+        Scaled::TooLarge => {
+            let largest = units.iter().rfind(|(name, _)| !name.contains('B') || name.contains('i'));
+            let (name, unit) = largest.unwrap_or(&units[0]);
+            error(format!("this is too large: at most {}{name}", u64::MAX / unit))
+        }
+    }
+}
+
+/// The unit that was probably meant by `suffix`.
+fn meant<'a>(suffix: &str, units: &[&'a str]) -> Option<&'a str> {
+    let lower = suffix.to_lowercase();
+    let same_letters = units.iter().find(|unit| unit.to_lowercase() == lower).copied();
+    let listed = |(written, _): &&(&str, &str)| *written == lower;
+    let misspelled = || {
+        let mut meant = MISSPELLED.iter().filter(listed).map(|(_, unit)| *unit);
+        meant.find_map(|meant| units.iter().find(|unit| **unit == meant).copied())
+    };
+    same_letters.or_else(misspelled)
 }
 
 /// The literal in `value`, if it is one; negative ones are refused.
@@ -129,20 +202,35 @@ fn is_decimal(literal: &Lit) -> bool {
     !["0x", "0o", "0b"].iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// `digits` (as in `12` or `1.5`) times `unit`, if that is a whole number that fits.
-fn scale(digits: &str, unit: u64) -> Option<u64> {
+/// A quantity in the smallest unit.
+enum Scaled {
+    Exactly(u64),
+    /// It is no whole number of those.
+    TooFine,
+    TooLarge,
+}
+
+/// `digits` (as in `12` or `1.5`) times `unit`.
+fn scale(digits: &str, unit: u64) -> Scaled {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = fraction.trim_end_matches('0');
-    let mut total = whole.parse::<u128>().ok()?.checked_mul(u128::from(unit))?;
-    if !fraction.is_empty() {
-        let parts = fraction.parse::<u128>().ok()?.checked_mul(u128::from(unit))?;
-        let divisor = 10_u128.checked_pow(fraction.len().try_into().ok()?)?;
-        if !parts.is_multiple_of(divisor) {
-            return None;
-        }
-        total = total.checked_add(parts / divisor)?;
-    }
-    total.try_into().ok()
+    let unit = u128::from(unit);
+    let Some(total) = whole.parse().ok().and_then(|whole: u128| whole.checked_mul(unit)) else {
+        return Scaled::TooLarge;
+    };
+    let parts = if fraction.is_empty() {
+        Some(0)
+    } else {
+        // More digits than a u128 has are finer than any unit.
+        let parts = fraction.parse().ok().and_then(|parts: u128| parts.checked_mul(unit));
+        let divisor = u32::try_from(fraction.len()).ok().and_then(|n| 10_u128.checked_pow(n));
+        parts.zip(divisor).and_then(|(parts, by)| parts.is_multiple_of(by).then(|| parts / by))
+    };
+    let Some(parts) = parts else { return Scaled::TooFine };
+    total
+        .checked_add(parts)
+        .and_then(|all| all.try_into().ok())
+        .map_or(Scaled::TooLarge, Scaled::Exactly)
 }
 
 fn unsuffixed(number: u64, span: Span) -> TokenStream {
@@ -153,6 +241,7 @@ fn unsuffixed(number: u64, span: Span) -> TokenStream {
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::Row;
     use super::{count, duration, size};
     use syn::parse_str;
 
@@ -175,7 +264,8 @@ mod tests {
             ("7ns", "Duration::from_nanos(7)"),
             ("LIMIT * 2", "LIMIT*2"),
         ] {
-            assert_eq!(text(duration(&parse_str(written).unwrap())), expected);
+            let row = Row::named("timeout").unwrap();
+            assert_eq!(text(duration(&parse_str(written).unwrap(), row)), expected);
         }
     }
 
@@ -187,21 +277,24 @@ mod tests {
             ("10MB", "10000000"),
             ("64KiB", "64<<10"),
             ("100B", "100"),
-            ("self::MEMORY", "self::MEMORY"),
+            ("self::MEMORY", "(self::MEMORY)asu64"),
         ] {
-            assert_eq!(text(size(&parse_str(written).unwrap())), expected);
+            let row = Row::named("memory").unwrap();
+            assert_eq!(text(size(&parse_str(written).unwrap(), row)), expected);
         }
     }
 
     #[test]
-    fn what_is_no_quantity_is_refused() {
+    fn what_is_not_a_quantity_is_refused() {
         for written in ["0s", "0.0ms", "5", "5x", "-5s", "\"5s\"", "1.5ns", "99999999999h", "0x5s"]
         {
-            let refused = text(duration(&parse_str(written).unwrap()));
+            let row = Row::named("timeout").unwrap();
+            let refused = text(duration(&parse_str(written).unwrap(), row));
             assert!(refused.starts_with("error: "), "{written}: {refused}");
         }
         for written in ["0", "3s", "1.5", "'a'", "4294967296", "-1"] {
-            let refused = text(count(&parse_str(written).unwrap(), u32::MAX.into()));
+            let row = Row::named("retries").unwrap();
+            let refused = text(count(&parse_str(written).unwrap(), row, u32::MAX.into()));
             assert!(refused.starts_with("error: "), "{written}: {refused}");
         }
     }

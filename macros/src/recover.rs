@@ -1,15 +1,33 @@
 //! What stands in place of a function in which something was wrong: the signature that callers
 //! were promised, around the body as it is, so that the mistakes already reported stay the only
 //! ones, nothing becomes unused, and an editor still knows every name. It is never run.
+//!
+//! ```text
+//! // Input, with a mistake in the attribute:
+//! fn step(mut self, count: u8) -> u8 { BODY }
+//! // Output:
+//! fn step(mut self, count: u8) -> [(); ::core::compile_error!("…")] {
+//!     let _ = move || -> u8 { BODY };
+//!     ::core::panic!()
+//! }
+//! ```
+//!
+//! The receiver and the parameters are the user's own, since the body speaks of them. The mistake
+//! takes the place of a type where ours could be the wrong one: such a type agrees with all others.
 use super::args::Args;
-use super::function::{Function, visible};
-use super::signature;
+use super::attributes;
+use super::error::Errors;
+use super::function::Function;
+use super::outer;
+use super::span::visible;
+use super::types::{borrows, has_impl};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
+use syn::{Type, Visibility};
 
-/// The function, with a body that type-checks whatever was wrong.
-pub(crate) fn recover(args: &Args, function: &Function) -> TokenStream {
+/// The mistakes, and the function with a body that type-checks whatever was wrong.
+pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> TokenStream {
+    let span = visible(function.signature.ident.span());
     let parameters: Vec<TokenStream> = function
         .parameters
         .iter()
@@ -22,39 +40,55 @@ pub(crate) fn recover(args: &Args, function: &Function) -> TokenStream {
             written.into_token_stream()
         })
         .collect();
-    let outer = signature::outer(args, function, &parameters);
-    let span = visible(function.signature.ident.span());
-    let (runtime, body) = (args.runtime(span), function.body_or_empty());
-    if function.body.is_none() {
+    let (errors, unknown) =
+        if is_unknown(function) { errors.with_type() } else { (errors.to_tokens(), None) };
+    let attributes = attributes::of_recovered(function);
+    let outer = outer::around(args, function, function.receiver.as_ref(), &parameters, unknown);
+    let outer = quote!(#(#attributes)* #outer);
+    let Some(body) = &function.body else {
         // A method without a body is one of a trait, where it may stay without.
         let in_trait = function.receiver.is_some();
         let end = if in_trait { quote!(;) } else { quote_spanned!(span=> { ::core::panic!() }) };
-        return quote!(#outer #end);
-    }
-    let task = if function.scope.is_some() {
-        quote_spanned!(span=> #runtime::ScopedTask<'scope, T>)
-    } else {
-        quote_spanned!(span=> #runtime::Task<T>)
+        return quote!(#errors #outer #end);
     };
-    let output = match &function.output {
-        Some(Type::ImplTrait(_)) | None => None,
-        Some(output) => Some(quote_spanned!(span=> -> #output)),
-    };
-    let (bound, closure) = if function.signature.asyncness.is_some() {
-        (
-            quote_spanned!(span=> ::core::future::Future<Output = T>),
-            quote_spanned!(span=> async move #body),
-        )
+    let output = function.output.as_ref().filter(|output| !has_impl(output));
+    let body = if function.signature.asyncness.is_some() || args.mode.awaits {
+        let edge = output.map(|output| {
+            let option = quote_spanned!(span=> ::core::option::Option);
+            quote_spanned! {span=>
+                if let #option::Some(output) = #option::None::<#output> {
+                    return output;
+                }
+            }
+        });
+        quote_spanned!(span=> async move { #edge #body })
     } else {
-        (
-            quote_spanned!(span=> ::core::ops::FnOnce() -> T),
-            quote_spanned!(span=> move || #output #body),
-        )
+        let output = output.map(|output| quote_spanned!(span=> -> #output));
+        let body = if output.is_some() { body.to_token_stream() } else { quote!({ #body }) };
+        quote_spanned!(span=> move || #output #body)
     };
     quote_spanned! {span=>
+        #errors
         #outer {
-            fn __trine_never_run<'scope, T>(_: impl #bound + 'scope) -> #task { ::core::panic!() }
-            __trine_never_run(#closure)
+            let _ = #body;
+            ::core::panic!()
         }
     }
+}
+
+/// Whether the promised result may be the wrong one: where it has no name, and where somebody else
+/// says what the function returns, a trait to which it may belong or the start of the program.
+fn is_unknown(function: &Function) -> bool {
+    let may_be_of_trait =
+        function.receiver.is_some() && matches!(function.visibility, Visibility::Inherited);
+    function.body.is_none()
+        || function.is_main()
+        || may_be_of_trait
+        || function.output.as_ref().is_some_and(has_no_name)
+}
+
+/// Whether the type cannot be written where callers see it: what it is, or whose lifetime it has,
+/// is not said.
+fn has_no_name(ty: &Type) -> bool {
+    has_impl(ty) || borrows(ty).iter().any(|borrow| borrow.named().is_none() && !borrow.is_static())
 }

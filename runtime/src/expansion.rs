@@ -1,8 +1,9 @@
 //! What `#[concurrent]` writes, to be read.
 //!
 //! `cargo expand` shows it: one static with the function's name and options, one call that starts
-//! the body, and the body, token for token. All that the expansion names is public and documented
-//! here, and the examples on this page are compiled and run.
+//! the body, and the body, token for token. (It unfolds the macros of the body as well: where
+//! `println!` stood, it shows what that is made of.) All that the expansion names is public and
+//! documented here, and the examples on this page are compiled and run.
 //!
 //! # A function
 //!
@@ -24,9 +25,11 @@
 //! ```
 //! # use std::{io, path::PathBuf};
 //! fn length(path: PathBuf, spare: u64) -> ::trine::Task<io::Result<u64>> {
-//!     static FUNCTION: ::trine::Function = ::trine::Function::new("length").limit(4);
 //!     ::trine::threads::spawn(
-//!         &FUNCTION,
+//!         {
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("length").limit(4);
+//!             &FUNCTION
+//!         },
 //!         (path, spare),
 //!         |(path, mut spare): (PathBuf, u64)| -> io::Result<u64> {
 //!             spare += std::fs::metadata(path)?.len();
@@ -37,6 +40,9 @@
 //! # assert!(length("Cargo.toml".into(), 1).join()?.is_ok());
 //! # Ok::<(), trine::Error>(())
 //! ```
+//!
+//! The static stands in a block of its own, so that the body cannot see it: a `FUNCTION` that the
+//! body or a macro in it speaks of is the user's.
 //!
 //! The closure captures nothing, so it is a plain `fn` pointer; since it is no `fn` item, generics
 //! and `Self` are still in sight. All arguments travel in one tuple, those that the body never
@@ -50,9 +56,11 @@
 //! ```
 //! # #[cfg(feature = "process")] {
 //! fn words(text: &str) -> ::trine::Task<usize> {
-//!     static FUNCTION: ::trine::Function = ::trine::Function::new("words");
 //!     ::trine::process::spawn(
-//!         &FUNCTION,
+//!         {
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("words");
+//!             &FUNCTION
+//!         },
 //!         (text,),
 //!         |(text,): (::trine::process::Owned<str>,)| -> usize {
 //!             (|text: &str| -> usize { text.split_whitespace().count() })(&text)
@@ -85,19 +93,25 @@
 //!
 //! ```
 //! fn port(url: String) -> ::trine::Task<Result<u16, std::num::ParseIntError>> {
-//!     static FUNCTION: ::trine::Function = ::trine::Function::new("port");
-//!     ::trine::asynchronous::spawn(&FUNCTION, (url,), |arguments: (String,)| async move {
-//!         let (url,) = arguments;
-//!         if let ::core::option::Option::Some(output) =
-//!             ::core::option::Option::None::<Result<u16, std::num::ParseIntError>>
+//!     ::trine::asynchronous::spawn(
 //!         {
-//!             return output;
-//!         }
-//!         ({
-//!             let port = url.parse()?;
-//!             Ok(port)
-//!         })
-//!     })
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("port");
+//!             &FUNCTION
+//!         },
+//!         (url,),
+//!         |arguments: (String,)| async move {
+//!             let (url,) = arguments;
+//!             if let ::core::option::Option::Some(output) =
+//!                 ::core::option::Option::None::<Result<u16, std::num::ParseIntError>>
+//!             {
+//!                 return output;
+//!             }
+//!             ({
+//!                 let port = url.parse()?;
+//!                 Ok(port)
+//!             })
+//!         },
+//!     )
 //! }
 //! # assert_eq!(port("80".into()).join()?, Ok(80));
 //! # Ok::<(), trine::Error>(())
@@ -135,9 +149,11 @@
 //!
 //! impl Server {
 //!     fn handle(self: Arc<Self>, request: String) -> ::trine::Task<usize> {
-//!         static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
 //!         ::trine::threads::spawn(
-//!             &FUNCTION,
+//!             {
+//!                 static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
+//!                 &FUNCTION
+//!             },
 //!             (self, request),
 //!             |(this, request): (Arc<Self>, String)| -> usize {
 //!                 Self::__trine_handle(this, request)
@@ -159,19 +175,22 @@
 //! # What options add
 //!
 //! Most are calls on [`Function::new`](crate::Function::new). `retries` adds what counts as
-//! failed, `|output: &T| ::trine::is_err!(output)`, and calls `spawn_retrying`. `scoped` adds the
-//! scope as the first argument, calls `spawn_scoped`, and gives the lifetimes that were left out
-//! the scope's:
+//! failed, `|output: &T| ::trine::Returned(output).is_err()`, and calls `spawn_retrying`
+//! ([`Returned`](crate::Returned)). `scoped` adds the scope as the first argument, calls
+//! `spawn_scoped`, gives the lifetimes that were left out the scope's, and says that type
+//! parameters live as long:
 //!
 //! ```
 //! fn count<'scope>(
 //!     scope: &'scope ::trine::Scope<'scope, '_>,
 //!     text: &'scope str,
 //! ) -> ::trine::ScopedTask<'scope, usize> {
-//!     static FUNCTION: ::trine::Function = ::trine::Function::new("count");
 //!     ::trine::threads::spawn_scoped(
 //!         scope,
-//!         &FUNCTION,
+//!         {
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("count");
+//!             &FUNCTION
+//!         },
 //!         (text,),
 //!         |(text,): (&'scope str,)| -> usize { text.len() },
 //!     )

@@ -45,6 +45,7 @@ impl Function {
     /// # Panics
     /// When zero, which in the static is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         assert!(!timeout.is_zero(), "`timeout` must be more than zero");
         self.options.timeout = Some(timeout);
@@ -56,6 +57,7 @@ impl Function {
     /// # Panics
     /// When zero, which in the static is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn retries(mut self, retries: u32) -> Self {
         assert!(retries > 0, "`retries` must be more than zero");
         self.options.retries = retries;
@@ -67,6 +69,7 @@ impl Function {
     /// # Panics
     /// When zero, which in the static is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn backoff(mut self, backoff: Duration) -> Self {
         assert!(!backoff.is_zero(), "`backoff` must be more than zero");
         self.options.backoff = backoff;
@@ -78,6 +81,7 @@ impl Function {
     /// # Panics
     /// When zero, which in the static is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn limit(mut self, limit: usize) -> Self {
         assert!(limit > 0, "`limit` must be more than zero");
         self.options.limit = Some(limit);
@@ -89,6 +93,7 @@ impl Function {
     /// # Panics
     /// When zero, which in the static is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn memory(mut self, bytes: u64) -> Self {
         assert!(bytes > 0, "`memory` must be more than zero");
         self.options.memory = Some(bytes);

@@ -92,6 +92,7 @@ pub use config::{Config, ConfigError};
 pub use current::cancelled;
 pub use error::{Error, ErrorKind};
 pub use function::Function;
+pub use retry::Returned;
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
@@ -137,9 +138,3 @@ pub use threads::join;
 /// ```
 pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
-
-/// What macros of this crate expand to beside its public items.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::retry::{NoResult, Outcome};
-}

@@ -148,7 +148,7 @@ where
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
 /// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, |output| {
-///     trine::is_err!(output)
+///     trine::Returned(output).is_err()
 /// });
 /// assert_eq!(task.join()?, Ok(7));
 /// # Ok::<(), trine::Error>(())

@@ -4,6 +4,7 @@
 //! tasks, so each has its own `timeout` and its own place under `limit`, and between them neither
 //! a thread nor a place is held.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -219,46 +220,49 @@ where
     }
 }
 
-/// What [`is_err!`](crate::is_err) looks at.
-#[doc(hidden)]
+/// A value that a function returned, to be asked whether it is a failure.
+///
+/// Functions with `retries` ask it, whatever their return type is called: what is a `Result` can
+/// be `Err`, every other value is a success. So is, in a function that is generic over its whole
+/// return type, every value.
+///
+/// ```
+/// use trine::Returned;
+/// assert!(Returned(&Err::<(), _>("no")).is_err());
+/// assert!(!Returned(&Ok::<_, ()>(1)).is_err());
+/// assert!(!Returned(&1).is_err());
+/// ```
 #[derive(Debug)]
-pub struct Outcome<'a, T>(pub &'a T);
+pub struct Returned<'a, T>(pub &'a T);
 
-impl<T, E> Outcome<'_, Result<T, E>> {
-    /// For a `Result`: whether it is `Err`. Found before [`NoResult`]'s, being inherent.
-    #[doc(hidden)]
+impl<T, E> Returned<'_, Result<T, E>> {
+    /// Whether the `Result` is `Err`.
     #[must_use]
     pub fn is_err(&self) -> bool {
         self.0.is_err()
     }
 }
 
-/// For every other type.
-#[doc(hidden)]
-pub trait NoResult {
-    #[doc(hidden)]
-    fn is_err(&self) -> bool {
-        false
+/// How every other type comes to have an `is_err`: a method that is not found on a value is looked
+/// for behind it.
+impl<T> Deref for Returned<'_, T> {
+    type Target = Success;
+
+    fn deref(&self) -> &Success {
+        &Success(())
     }
 }
 
-impl<T> NoResult for Outcome<'_, T> {}
+/// A value of a type that is no `Result`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Success(());
 
-/// Whether a value, given by reference, is a `Result` that is `Err`; false for any other type.
-///
-/// Functions with `retries` use it to see that a call failed, whatever their return type is called.
-/// In a function that is generic over its whole return type every value counts as a success.
-///
-/// ```
-/// assert!(trine::is_err!(&Err::<(), _>("no")));
-/// assert!(!trine::is_err!(&Ok::<_, ()>(1)));
-/// assert!(!trine::is_err!(&1));
-/// ```
-#[macro_export]
-macro_rules! is_err {
-    ($output:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::NoResult as _;
-        $crate::__private::Outcome($output).is_err()
-    }};
+impl Success {
+    /// It is none that failed.
+    #[must_use]
+    #[expect(clippy::unused_self, reason = "called as the method of the same name of a `Result`")]
+    pub fn is_err(&self) -> bool {
+        false
+    }
 }

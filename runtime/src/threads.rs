@@ -88,7 +88,7 @@ where
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (&str,)| text.parse::<u32>();
 /// let task = trine::threads::spawn_retrying(&FUNCTION, ("7",), body, |output| {
-///     trine::is_err!(output)
+///     trine::Returned(output).is_err()
 /// });
 /// assert_eq!(task.join()?, Ok(7));
 /// # Ok::<(), trine::Error>(())

@@ -2,9 +2,11 @@
 use std::error::Error;
 use trine::concurrent;
 pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + Sync>>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("fetch");
     ::trine::asynchronous::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("fetch");
+            &FUNCTION
+        },
         (url,),
         |arguments: (String,)| async move {
             let (url,) = arguments;
@@ -13,17 +15,21 @@ pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + 
             > {
                 return output;
             }
-            ({
-                let port: usize = url.parse()?;
-                Ok(port)
-            })
+            {
+                ({
+                    let port: usize = url.parse()?;
+                    Ok(port)
+                })
+            }
         },
     )
 }
 fn tick() -> ::trine::Task<()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("tick");
     ::trine::asynchronous::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("tick");
+            &FUNCTION
+        },
         (),
         |()| async move {
             println!("tick");
@@ -35,9 +41,11 @@ fn wait(
     argument1: String,
     argument2: (String, String),
 ) -> ::trine::Task<String> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("wait");
     ::trine::asynchronous::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("wait");
+            &FUNCTION
+        },
         (left, argument1, argument2),
         |arguments: (u32, String, (String, String))| async move {
             let mut left = arguments.0;
@@ -50,10 +58,12 @@ fn wait(
             > {
                 return output;
             }
-            ({
-                left -= 1;
-                format!("{name}: {left}")
-            })
+            {
+                ({
+                    left -= 1;
+                    format!("{name}: {left}")
+                })
+            }
         },
     )
 }
@@ -65,11 +75,13 @@ fn borrow<'scope, 'a>(
 where
     'a: 'scope,
 {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("borrow")
-        .timeout(::core::time::Duration::from_secs(120));
     ::trine::asynchronous::spawn_scoped(
         scope,
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("borrow")
+                .timeout(::core::time::Duration::from_secs(120));
+            &FUNCTION
+        },
         (text, word),
         |arguments: (&'a str, &'scope str)| async move {
             let (text, word) = arguments;
@@ -78,7 +90,7 @@ where
             > {
                 return output;
             }
-            ({ text.trim_matches(|letter| word.contains(letter)) })
+            { ({ text.trim_matches(|letter| word.contains(letter)) }) }
         },
     )
 }

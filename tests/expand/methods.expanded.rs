@@ -7,17 +7,21 @@ pub struct Server<T> {
 impl<T: Clone + Send + Sync + 'static> Server<T> {
     /// An associated function has the shape of a free one.
     pub fn new(answer: T) -> ::trine::Task<Self> {
-        static FUNCTION: ::trine::Function = ::trine::Function::new("new");
         ::trine::threads::spawn(
-            &FUNCTION,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("new");
+                &FUNCTION
+            },
             (answer,),
             |(answer,): (T,)| -> Self { Self { answer } },
         )
     }
     pub fn handle(self: Arc<Self>, request: String) -> ::trine::Task<(T, String)> {
-        static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
         ::trine::threads::spawn(
-            &FUNCTION,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
+                &FUNCTION
+            },
             (self, request),
             |(this, request): (Arc<Self>, String)| -> (T, String) {
                 Self::__trine_handle(this, request)
@@ -38,10 +42,12 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         'a: 'scope,
         'b: 'scope,
     {
-        static FUNCTION: ::trine::Function = ::trine::Function::new("peek");
         ::trine::threads::spawn_scoped(
             scope,
-            &FUNCTION,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("peek");
+                &FUNCTION
+            },
             (self, prefix),
             |(this, prefix): (&'a Self, &'b str)| -> (&'a T, &'b str) {
                 Self::__trine_peek(this, prefix)
@@ -53,9 +59,11 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         (&self.answer, prefix)
     }
     pub fn convert<U: From<T> + Send + 'static>(self, other: T) -> ::trine::Task<U> {
-        static FUNCTION: ::trine::Function = ::trine::Function::new("convert");
         ::trine::asynchronous::spawn(
-            &FUNCTION,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("convert");
+                &FUNCTION
+            },
             (self, other),
             |(this, other): (Self, T)| Self::__trine_convert::<U>(this, other),
         )
@@ -67,15 +75,21 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
     }
 }
 fn outer(start: u32) -> ::trine::Task<u32> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("outer");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("outer");
+            &FUNCTION
+        },
         (start,),
         |(start,): (u32,)| -> u32 {
             fn inner(value: u32) -> ::trine::Task<u32> {
-                static FUNCTION: ::trine::Function = ::trine::Function::new("inner");
                 ::trine::threads::spawn(
-                    &FUNCTION,
+                    {
+                        static FUNCTION: ::trine::Function = ::trine::Function::new(
+                            "inner",
+                        );
+                        &FUNCTION
+                    },
                     (value,),
                     |(value,): (u32,)| -> u32 { value + 1 },
                 )

@@ -2,9 +2,11 @@
 use std::path::Path;
 use trine::concurrent;
 pub fn parse(text: String, radix: u32) -> ::trine::Task<Option<u32>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("parse");
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("parse");
+            &FUNCTION
+        },
         (text, radix),
         |(text, radix): (String, u32)| -> Option<u32> {
             u32::from_str_radix(&text, radix).ok()
@@ -12,9 +14,11 @@ pub fn parse(text: String, radix: u32) -> ::trine::Task<Option<u32>> {
     )
 }
 fn search(folder: &Path, words: &[String], limit: usize) -> ::trine::Task<usize> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("search");
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("search");
+            &FUNCTION
+        },
         (folder, words, limit),
         |
             (
@@ -34,25 +38,29 @@ fn search(folder: &Path, words: &[String], limit: usize) -> ::trine::Task<usize>
     )
 }
 fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("render")
-        .memory(512 << 20)
-        .fresh()
-        .retries(2);
     ::trine::process::spawn_retrying(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("render")
+                .memory(512 << 20)
+                .fresh()
+                .retries(2);
+            &FUNCTION
+        },
         (page,),
         |(page,): (::trine::process::Owned<str>,)| -> Result<usize, String> {
             (|page: &str| -> Result<usize, String> {
                 if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
             })(&page)
         },
-        |output: &Result<usize, String>| ::trine::is_err!(output),
+        |output: &Result<usize, String>| ::trine::Returned(output).is_err(),
     )
 }
 fn drive(name: &str) -> ::trine::Task<usize> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("drive").local();
     ::trine::process::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("drive").local();
+            &FUNCTION
+        },
         (name,),
         |arguments: (::trine::process::Owned<str>,)| -> usize {
             ::trine::block_on(async move {
@@ -63,7 +71,7 @@ fn drive(name: &str) -> ::trine::Task<usize> {
                 > {
                     return output;
                 }
-                ({ std::future::ready(name.len()).await })
+                { ({ std::future::ready(name.len()).await }) }
             })
         },
     )
@@ -74,9 +82,11 @@ pub struct Grid {
 }
 impl Grid {
     pub fn sum(&self, weight: u64) -> ::trine::Task<u64> {
-        static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
         ::trine::process::spawn(
-            &FUNCTION,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
+                &FUNCTION
+            },
             (self, weight),
             |(this, weight): (::trine::process::Owned<Self>, u64)| -> u64 {
                 Self::__trine_sum(&this, weight)

@@ -5,10 +5,12 @@ pub fn count<'scope>(
     text: &'scope str,
     word: &'scope str,
 ) -> ::trine::ScopedTask<'scope, usize> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("count");
     ::trine::threads::spawn_scoped(
         scope,
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("count");
+            &FUNCTION
+        },
         (text, word),
         |(text, word): (&'scope str, &'scope str)| -> usize {
             text.matches(word).count()
@@ -24,10 +26,12 @@ fn longest<'scope, 'a>(
 where
     'a: 'scope,
 {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("longest");
     ::trine::threads::spawn_scoped(
         scope,
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("longest");
+            &FUNCTION
+        },
         (texts, shown, unused),
         |
             (
@@ -46,10 +50,12 @@ fn fill<'scope>(
     target: &'scope mut [u8],
     value: u8,
 ) -> ::trine::ScopedTask<'scope, ()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("fill");
     ::trine::threads::spawn_scoped(
         scope,
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("fill");
+            &FUNCTION
+        },
         (target, value),
         |(target, value): (&'scope mut [u8], u8)| {
             target.fill(value);

@@ -5,9 +5,12 @@ use std::time::Duration;
 use trine::concurrent;
 /// Docs and attributes stay.
 pub fn thumbnail(path: PathBuf, size: u32) -> ::trine::Task<io::Result<u64>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("thumbnail").limit(4);
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("thumbnail")
+                .limit(4);
+            &FUNCTION
+        },
         (path, size),
         |(path, size): (PathBuf, u32)| -> io::Result<u64> {
             let length = std::fs::metadata(path)?.len();
@@ -16,9 +19,11 @@ pub fn thumbnail(path: PathBuf, size: u32) -> ::trine::Task<io::Result<u64>> {
     )
 }
 fn tick() -> ::trine::Task<()> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("tick");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("tick");
+            &FUNCTION
+        },
         (),
         |()| {
             println!("tick");
@@ -26,9 +31,11 @@ fn tick() -> ::trine::Task<()> {
     )
 }
 fn count(from: u32, to: u32) -> ::trine::Task<u32> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("count");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("count");
+            &FUNCTION
+        },
         (from, to),
         |(mut from, to): (u32, u32)| -> u32 {
             from += 1;
@@ -37,9 +44,11 @@ fn count(from: u32, to: u32) -> ::trine::Task<u32> {
     )
 }
 fn distance(argument0: (f64, f64), argument1: String) -> ::trine::Task<f64> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("distance");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("distance");
+            &FUNCTION
+        },
         (argument0, argument1),
         |(argument0, argument1): ((f64, f64), String)| -> f64 {
             (|(x, _): (f64, f64), _: String| -> f64 { x })(argument0, argument1)
@@ -47,25 +56,29 @@ fn distance(argument0: (f64, f64), argument1: String) -> ::trine::Task<f64> {
     )
 }
 fn fetch(url: String) -> ::trine::Task<Result<String, String>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("fetch")
-        .timeout(::core::time::Duration::from_millis(1500))
-        .retries(3)
-        .backoff(::core::time::Duration::from_millis(100));
     ::trine::threads::spawn_retrying(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("fetch")
+                .timeout(::core::time::Duration::from_millis(1500))
+                .retries(3)
+                .backoff(::core::time::Duration::from_millis(100));
+            &FUNCTION
+        },
         (url,),
         |(url,): (String,)| -> Result<String, String> {
             if url.is_empty() { Err(url) } else { Ok(url) }
         },
-        |output: &Result<String, String>| ::trine::is_err!(output),
+        |output: &Result<String, String>| ::trine::Returned(output).is_err(),
     )
 }
 const PATIENCE: Duration = Duration::from_secs(2);
 fn drive(address: String) -> ::trine::Task<usize> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("drive")
-        .timeout(PATIENCE.saturating_mul(2));
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("drive")
+                .timeout(PATIENCE.saturating_mul(2));
+            &FUNCTION
+        },
         (address,),
         |arguments: (String,)| -> usize {
             ::trine::block_on(async move {
@@ -75,7 +88,7 @@ fn drive(address: String) -> ::trine::Task<usize> {
                 > {
                     return output;
                 }
-                ({ std::future::ready(address.len()).await })
+                { ({ std::future::ready(address.len()).await }) }
             })
         },
     )
@@ -84,9 +97,11 @@ fn largest<T: Ord + Send + 'static, const N: usize>(
     values: [T; N],
     extra: impl Into<T> + Send + 'static,
 ) -> ::trine::Task<Option<T>> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("largest");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("largest");
+            &FUNCTION
+        },
         (values, extra),
         |(values, extra): ([T; N], _)| -> Option<T> {
             values.into_iter().chain([extra.into()]).max()
@@ -94,9 +109,11 @@ fn largest<T: Ord + Send + 'static, const N: usize>(
     )
 }
 fn forever() -> ::trine::Task<::core::convert::Infallible> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("forever");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("forever");
+            &FUNCTION
+        },
         (),
         |()| -> ::core::convert::Infallible {
             loop {
@@ -107,15 +124,23 @@ fn forever() -> ::trine::Task<::core::convert::Infallible> {
 }
 #[cfg(windows)]
 fn raw(r#type: u32, handle: u32) -> ::trine::Task<u32> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("raw");
     ::trine::threads::spawn(
-        &FUNCTION,
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("raw");
+            &FUNCTION
+        },
         (r#type, handle),
         |(r#type, handle): (u32, u32)| -> u32 { r#type },
     )
 }
 #[cfg(not(windows))]
 fn raw(r#type: u32) -> ::trine::Task<u32> {
-    static FUNCTION: ::trine::Function = ::trine::Function::new("raw");
-    ::trine::threads::spawn(&FUNCTION, (r#type,), |(r#type,): (u32,)| -> u32 { r#type })
+    ::trine::threads::spawn(
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("raw");
+            &FUNCTION
+        },
+        (r#type,),
+        |(r#type,): (u32,)| -> u32 { r#type },
+    )
 }

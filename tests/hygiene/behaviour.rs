@@ -260,3 +260,17 @@ fn a_worker_process_owns_what_it_is_lent() {
     let length = concurrency::scope(|scope| functions::driven_there(scope, &text, &[]).join());
     assert_eq!(length.expect("no failure"), 8);
 }
+
+/// A recursive call reaches the concurrent function: that is what the name means.
+#[test]
+fn a_recursive_call_starts_a_task() {
+    #[concurrent(threads, crate = concurrency)]
+    fn depth(left: u32) -> u32 {
+        if left == 0 {
+            return 0;
+        }
+        let below: Task<u32> = depth(left - 1);
+        below.join().expect("no failure") + 1
+    }
+    assert_eq!(depth(5).join().expect("no failure"), 5);
+}

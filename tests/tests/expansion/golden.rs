@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, File, ImplItem, Item, Stmt};
@@ -155,6 +155,28 @@ fn find(attributes: &[Attribute]) -> Option<usize> {
     })
 }
 
+/// What `cargo expand` does not show: the line of documentation that only rustdoc sees.
+fn without_docs_for_rustdoc(tokens: TokenStream) -> TokenStream {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut kept = Vec::new();
+    let mut rest = tokens.as_slice();
+    while let [first, after @ ..] = rest {
+        match (first, after) {
+            (TokenTree::Punct(hash), [TokenTree::Group(group), after @ ..])
+                if hash.as_char() == '#'
+                    && group.stream().to_string().starts_with("cfg_attr (doc ,") =>
+            {
+                rest = after;
+            }
+            _ => {
+                kept.push(first.clone());
+                rest = after;
+            }
+        }
+    }
+    kept.into_iter().collect()
+}
+
 /// The expansion of `function`, whose attributes these are.
 fn expansion(attributes: Vec<Attribute>, function: &(impl ToTokens + Clone)) -> TokenStream {
     let position = find(&attributes).expect("it is concurrent");
@@ -162,7 +184,7 @@ fn expansion(attributes: Vec<Attribute>, function: &(impl ToTokens + Clone)) -> 
         syn::Meta::List(list) => list.tokens.clone(),
         _ => TokenStream::new(),
     };
-    crate::expand(arguments, without(&attributes[position], function))
+    without_docs_for_rustdoc(crate::expand(arguments, without(&attributes[position], function)))
 }
 
 /// The item without that attribute.

@@ -8,17 +8,24 @@ mod mutation;
 
 #[path = "../../../macros/src"]
 mod pipeline {
-    pub(crate) mod args;
+    mod args;
+    mod attributes;
     mod body;
     mod check;
     mod conditional;
     mod error;
     pub(crate) mod expand;
     mod function;
-    mod lifetimes;
+    mod half_typed;
+    mod mode;
+    mod options;
+    mod outer;
     mod quantity;
     mod recover;
-    mod signature;
+    mod scope;
+    mod sibling;
+    mod span;
+    mod types;
 }
 
 use pipeline::expand::concurrent;

@@ -1,10 +1,22 @@
-//! Where a type borrows: which lifetimes it names, and which it leaves out.
+//! What a type says of itself: where it borrows, which lifetimes it leaves out, what it mentions.
 //!
 //! Only what the value itself may borrow counts. The inputs and outputs of `fn(&str)` and
 //! `dyn Fn(&str)` are the caller's business, and so are lifetimes bound by `for<'a>`.
 use proc_macro2::Span;
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Lifetime, Path, PathArguments, Type, TypeParamBound, TypeReference};
+use syn::{
+    GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound,
+    TypeReference,
+};
+
+/// The type inside the invisible groups of `macro_rules!` and inside parentheses.
+pub(crate) fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
+        _ => ty,
+    }
+}
 
 /// One place in a type at which it borrows.
 pub(crate) struct Borrow {
@@ -33,7 +45,7 @@ pub(crate) fn borrows(ty: &Type) -> Vec<Borrow> {
     let mut found = Vec::new();
     walk(&mut ty.clone(), &mut |place| {
         found.push(match place {
-            Place::Impl => return,
+            Place::Impl(_) => return,
             Place::Reference(reference) => Borrow {
                 span: reference.and_token.span(),
                 lifetime: reference.lifetime.clone(),
@@ -49,8 +61,17 @@ pub(crate) fn borrows(ty: &Type) -> Vec<Borrow> {
 
 /// Whether `impl Trait` is part of the type, which then cannot be written elsewhere.
 pub(crate) fn has_impl(ty: &Type) -> bool {
-    let mut found = false;
-    walk(&mut ty.clone(), &mut |place| found |= matches!(place, Place::Impl));
+    opaque_span(ty).is_some()
+}
+
+/// Where `impl` stands in the type.
+pub(crate) fn opaque_span(ty: &Type) -> Option<Span> {
+    let mut found = None;
+    walk(&mut ty.clone(), &mut |place| {
+        if let Place::Impl(opaque) = place {
+            found = Some(opaque.impl_token.span);
+        }
+    });
     found
 }
 
@@ -66,7 +87,27 @@ pub(crate) fn name_elided(ty: &mut Type, lifetime: &Lifetime) {
         Place::Lifetime(written) if written.ident == "_" => {
             *written = at(lifetime, written.span());
         }
-        Place::Lifetime(_) | Place::Impl => {}
+        Place::Lifetime(_) | Place::Impl(_) => {}
+    });
+}
+
+/// Lets each `impl Trait` in `ty` live as long as `lifetime`, unless it says itself how long.
+pub(crate) fn bound_opaque(ty: &mut Type, lifetime: &Lifetime) {
+    walk(ty, &mut |place| match place {
+        // `&impl Trait + 'scope` would be ambiguous.
+        Place::Reference(reference) => {
+            if let Type::ImplTrait(opaque) = &*reference.elem {
+                *reference.elem = syn::parse_quote!((#opaque));
+            }
+        }
+        Place::Impl(opaque) => {
+            let lives = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(_));
+            if !opaque.bounds.iter().any(lives) {
+                let lifetime = at(lifetime, opaque.impl_token.span);
+                opaque.bounds.push(TypeParamBound::Lifetime(lifetime));
+            }
+        }
+        Place::Lifetime(_) => {}
     });
 }
 
@@ -79,7 +120,7 @@ fn at(lifetime: &Lifetime, place: Span) -> Lifetime {
 enum Place<'a> {
     Reference(&'a mut TypeReference),
     Lifetime(&'a mut Lifetime),
-    Impl,
+    Impl(&'a mut TypeImplTrait),
 }
 
 fn walk(ty: &mut Type, visit: &mut dyn FnMut(Place<'_>)) {
@@ -103,7 +144,7 @@ fn walk(ty: &mut Type, visit: &mut dyn FnMut(Place<'_>)) {
         Type::TraitObject(object) => walk_bounds(object.bounds.iter_mut(), visit),
         Type::ImplTrait(opaque) => {
             walk_bounds(opaque.bounds.iter_mut(), visit);
-            visit(Place::Impl);
+            visit(Place::Impl(opaque));
         }
         _ => {}
     }

@@ -1,0 +1,204 @@
+//! Which attributes go where: to the function that callers see, or to the body.
+//!
+//! Attribute macros change a function and so have to see it as it was written: they stand above
+//! `#[concurrent]`, by which they run first. What stands below speaks to the compiler.
+use super::args::Args;
+use super::error::Errors;
+use super::function::Function;
+use super::options::Kind;
+use super::span::visible;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Meta, Token};
+
+/// Reports the attribute macros below `#[concurrent]`, which would see a function that does no
+/// more than start a task.
+pub(crate) fn check(function: &Function, errors: &mut Errors) {
+    for attribute in function.attributes.iter().filter(|attribute| !is_for_compiler(attribute)) {
+        let path = attribute.path();
+        let written = path.to_token_stream().to_string().replace(' ', "");
+        let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        let message = if last == "concurrent" {
+            "`concurrent` is given twice: a function runs in one mode".to_owned()
+        } else if RUNNERS.contains(&&*last) {
+            format!(
+                "what `#[{written}]` runs cannot be concurrent, since it takes no `Task`: leave \
+                 this function plain, and call a concurrent function in it"
+            )
+        } else {
+            format!(
+                "`#[{written}]` stands below `#[concurrent]`, where it would see the function \
+                 that starts the task and not the body: write it above"
+            )
+        };
+        errors.push(path.span(), message);
+    }
+}
+
+/// Attributes by which something else than the program's own code calls the function.
+const RUNNERS: &[&str] = &["test", "bench", "main", "rstest", "test_case", "quickcheck", "case"];
+
+/// Attributes that the compiler knows, of those that a function can bear.
+const OF_COMPILER: &[&str] = &[
+    "allow",
+    "warn",
+    "deny",
+    "forbid",
+    "expect",
+    "cfg",
+    "cfg_attr",
+    "doc",
+    "deprecated",
+    "must_use",
+    "inline",
+    "cold",
+    "track_caller",
+    "target_feature",
+    "coverage",
+    "optimize",
+    "no_mangle",
+    "export_name",
+    "link_section",
+    "link_name",
+    "unsafe",
+    "instruction_set",
+    "no_sanitize",
+    "sanitize",
+    "naked",
+    "ignore",
+    "should_panic",
+    "stable",
+    "unstable",
+    "automatically_derived",
+    "linkage",
+    "used",
+];
+
+/// Tools whose attributes are no macros.
+const TOOLS: &[&str] = &["rustfmt", "clippy", "diagnostic", "miri", "rust_analyzer", "rustdoc"];
+
+fn is_for_compiler(attribute: &Attribute) -> bool {
+    let mut segments = attribute.path().segments.iter().map(|segment| segment.ident.to_string());
+    let (Some(first), second) = (segments.next(), segments.next()) else {
+        return true;
+    };
+    match second {
+        Some(_) => TOOLS.contains(&&*first),
+        None => OF_COMPILER.contains(&&*first) || first.starts_with("rustc_"),
+    }
+}
+
+/// What the outer function bears: the user's own, and a line of documentation that says how calls
+/// run. Only rustdoc sees that, so that a function without a word is still one to `missing_docs`.
+pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
+    let attributes = function.attributes.iter();
+    let users = attributes.filter_map(|attribute| outer_attribute(function, attribute));
+    let options = args.options.iter().filter_map(|given| {
+        let (name, written) = (given.row.name, &given.written.to_string().replace(" :: ", "::"));
+        match given.row.kind {
+            Kind::Crate => None,
+            _ if written.is_empty() => Some(format!(", `{name}`")),
+            _ => Some(format!(", `{name} = {written}`")),
+        }
+    });
+    let options: String = options.collect();
+    let line = format!("\nEach call runs as a task: `{}`{options}.", args.mode.name);
+    let span = visible(function.signature.ident.span());
+    let line = quote_spanned!(span=> #[cfg_attr(doc, doc = #line)]);
+    users.chain([line]).collect()
+}
+
+/// What the function bears in which something was wrong: what was refused would complain as well,
+/// and what was to run the function does not.
+pub(crate) fn of_recovered(function: &Function) -> Vec<TokenStream> {
+    let (kept, refused): (Vec<&Attribute>, Vec<&Attribute>) =
+        function.attributes.iter().partition(|attribute| is_for_compiler(attribute));
+    let span = visible(function.signature.ident.span());
+    let unused = (!refused.is_empty()).then(|| quote_spanned!(span=> #[allow(dead_code)]));
+    kept.into_iter().map(ToTokens::to_token_stream).chain(unused).collect()
+}
+
+/// What the method with the body bears.
+pub(crate) fn of_sibling(function: &Function) -> Vec<TokenStream> {
+    function.attributes.iter().filter_map(sibling_attribute).collect()
+}
+
+/// The attribute as the outer function bears it.
+fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenStream> {
+    // `Task` is `#[must_use]` itself; only a message of one's own adds to that.
+    if attribute.path().is_ident("must_use") && matches!(attribute.meta, Meta::Path(_)) {
+        return None;
+    }
+    if function.receiver.is_some() && attribute.path().is_ident("expect") {
+        let [seen, body] = split_expect(attribute)?;
+        let body = body.map(allowed);
+        return Some(quote!(#seen #body));
+    }
+    Some(attribute.to_token_stream())
+}
+
+/// The attribute as the method with the body bears it: what decides about lints in there, and
+/// whether there is a method at all.
+fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
+    if attribute.path().is_ident("expect") {
+        let [seen, body] = split_expect(attribute)?;
+        let seen = seen.map(allowed);
+        return Some(quote!(#seen #body));
+    }
+    let is_of_body = ["cfg", "target_feature", "coverage", "optimize"]
+        .iter()
+        .any(|name| attribute.path().is_ident(name));
+    (is_of_body || is_lint(attribute)).then(|| attribute.to_token_stream())
+}
+
+/// What is expected of one of the two functions is allowed in the other.
+fn allowed(mut expect: Attribute) -> Attribute {
+    if let Meta::List(list) = &mut expect.meta {
+        list.path = syn::parse_quote!(allow);
+    }
+    expect
+}
+
+/// Lints that look at a function from outside.
+const SIGNATURE_LINTS: [&str; 12] = [
+    "dead_code",
+    "missing_docs",
+    "elided_lifetimes_in_paths",
+    "single_use_lifetimes",
+    "unused_lifetimes",
+    "clippy::extra_unused_lifetimes",
+    "clippy::new_ret_no_self",
+    "clippy::should_implement_trait",
+    "clippy::too_many_arguments",
+    "clippy::type_complexity",
+    "clippy::wrong_self_convention",
+    "clippy::needless_arbitrary_self_type",
+];
+
+/// `#[expect(…)]` has to stand where the lint fires, and only there: at the function that callers
+/// see, or at the body.
+fn split_expect(attribute: &Attribute) -> Option<[Option<Attribute>; 2]> {
+    let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let metas = attribute.parse_args_with(parser).ok()?;
+    let (reason, lints): (Vec<Meta>, Vec<Meta>) =
+        metas.into_iter().partition(|meta| meta.path().is_ident("reason"));
+    let (seen, body): (Vec<Meta>, Vec<Meta>) = lints.into_iter().partition(|lint| {
+        let name: Vec<String> =
+            lint.path().segments.iter().map(|segment| segment.ident.to_string()).collect();
+        SIGNATURE_LINTS.contains(&&*name.join("::"))
+    });
+    let expect = |lints: Vec<Meta>| {
+        (!lints.is_empty()).then(|| {
+            let lints = lints.iter().chain(&reason);
+            syn::parse_quote!(#[expect(#(#lints),*)])
+        })
+    };
+    Some([expect(seen), expect(body)])
+}
+
+/// `allow`, `warn`, `deny`, `forbid`.
+fn is_lint(attribute: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid"].iter().any(|level| attribute.path().is_ident(level))
+}

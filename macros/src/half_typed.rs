@@ -1,0 +1,90 @@
+//! A function whose signature cannot be read, as an editor hands it over while somebody types.
+//!
+//! The compiler reads each item before the macro does and has said what is wrong with it; it says
+//! so once, though it meets the broken tokens again in what is written here. What can be told of
+//! the signature is kept, so that callers see a task and do not turn red.
+//!
+//! ```text
+//! // Input:
+//! async fn fetch(url: , count: u8) -> u8 { BODY }
+//! // Output:
+//! fn fetch(url: , count: u8) -> ::trine::Task<u8> { const { ::core::panic!("…") } }
+//! ```
+use super::args::Args;
+use super::span::visible;
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use quote::quote_spanned;
+use syn::Type;
+
+/// The function, if there are a name, parameters and a body to tell one by.
+pub(crate) fn function(args: &Args, item: TokenStream) -> Option<TokenStream> {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    tokens.pop().filter(|token| is_group(token, Delimiter::Brace))?;
+    let start = tokens.iter().position(|token| is_word(token, "fn"))?;
+    let name = tokens.get(start + 1)?.clone();
+    let is_parameters = |token: &TokenTree| is_group(token, Delimiter::Parenthesis);
+    let parameters = outside_of_angles(&tokens, start, is_parameters)?;
+    let end = outside_of_angles(&tokens, parameters, |token| is_word(token, "where"));
+    let (signature, clause) = tokens.split_at(end.unwrap_or(tokens.len()));
+    let (signature, output) = signature.split_at(parameters + 1);
+    let kept = signature.iter().enumerate().filter(|(index, token)| {
+        *index > start || !["async", "const"].iter().any(|word| is_word(token, word))
+    });
+    let kept = kept.map(|(_, token)| token);
+    let span = visible(name.span());
+    let runtime = args.runtime(span);
+    let output: TokenStream = output.iter().cloned().collect();
+    let arrow = |input: syn::parse::ParseStream<'_>| {
+        input.parse::<syn::Token![->]>()?;
+        input.parse::<Type>()
+    };
+    let output = match syn::parse::Parser::parse2(arrow, output.clone()) {
+        Ok(output) => quote_spanned!(span=> -> #runtime::Task<#output>),
+        Err(_) if output.is_empty() => quote_spanned!(span=> -> #runtime::Task<()>),
+        Err(_) => output,
+    };
+    // A constant of the body is looked at last, when nothing else is wrong: should there be syntax
+    // that the compiler knows and this macro does not, that is an error and not a function that
+    // does nothing.
+    Some(quote_spanned! {span=>
+        #(#kept)* #output #(#clause)* {
+            const { ::core::panic!("`concurrent` cannot read the signature of this function") }
+        }
+    })
+}
+
+fn is_word(token: &TokenTree, word: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident == word)
+}
+
+fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter)
+}
+
+/// Where the first such token stands after `start`, generic arguments aside.
+fn outside_of_angles(
+    tokens: &[TokenTree],
+    start: usize,
+    wanted: impl Fn(&TokenTree) -> bool,
+) -> Option<usize> {
+    let mut depth = 0_u32;
+    let mut before = ' ';
+    for (index, token) in tokens.iter().enumerate().skip(start) {
+        let mut joint = ' ';
+        if let TokenTree::Punct(punct) = token {
+            match punct.as_char() {
+                '<' => depth += 1,
+                '>' if before != '-' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if punct.spacing() == Spacing::Joint {
+                joint = punct.as_char();
+            }
+        }
+        before = joint;
+        if depth == 0 && wanted(token) {
+            return Some(index);
+        }
+    }
+    None
+}

@@ -1,0 +1,113 @@
+//! The options, a row each. To add one, add its row: the reader, the checks and the messages all
+//! work from this table, and `Function` in the runtime has a method of the same name.
+use super::error::similar;
+use super::mode::Mode;
+
+/// One option of the attribute.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// As it is written, and as the method of `Function` is called that keeps it.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// How it is written, for messages.
+    pub(crate) example: &'static str,
+    pub(crate) modes: Modes,
+    /// The option without which it means nothing.
+    pub(crate) needs: Option<&'static str>,
+    /// What people write who mean it.
+    pub(crate) also_called: &'static [&'static str],
+}
+
+/// What follows the name, and where it goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Nothing; `.name()` on the `Function`.
+    Flag,
+    /// Nothing; the function takes a scope, and `Function` need not know.
+    Scoped,
+    /// `= 5s`; `.name(DURATION)`.
+    Duration,
+    /// `= 512MiB`; `.name(BYTES)`.
+    Size,
+    /// `= 3`, up to the largest of a `u32`; `.name(COUNT)`.
+    Times,
+    /// `= 8`; `.name(COUNT)`.
+    Count,
+    /// `= path`; where the runtime crate is.
+    Crate,
+}
+
+/// Which modes have it.
+#[derive(Debug)]
+pub(crate) enum Modes {
+    All,
+    /// The modes whose values cross as bytes, to a worker; and why the others have no use for it.
+    Workers(&'static str),
+}
+
+const A_PROCESS: Modes = Modes::Workers("only a process of its own has that");
+const ANOTHER_MACHINE: Modes = Modes::Workers("the other modes never leave this machine");
+
+/// In the order in which messages list them.
+#[rustfmt::skip]
+static OPTIONS: &[Row] = &[
+    Row { name: "timeout", kind: Kind::Duration, example: "timeout = 5s", modes: Modes::All,
+          needs: None, also_called: &["deadline", "time_limit", "max_time", "expires"] },
+    Row { name: "retries", kind: Kind::Times, example: "retries = 3", modes: Modes::All,
+          needs: None, also_called: &["retry", "max_retries", "attempts", "tries", "repeat"] },
+    Row { name: "backoff", kind: Kind::Duration, example: "backoff = 100ms", modes: Modes::All,
+          needs: Some("retries"), also_called: &["delay", "pause", "retry_delay", "interval"] },
+    Row { name: "limit", kind: Kind::Count, example: "limit = 8", modes: Modes::All,
+          needs: None, also_called: &["parallel", "parallelism", "concurrency", "workers", "jobs",
+                                      "max_concurrency", "max_workers", "permits", "max"] },
+    Row { name: "scoped", kind: Kind::Scoped, example: "scoped", modes: Modes::All,
+          needs: None, also_called: &["borrow", "borrows", "borrowed"] },
+    Row { name: "memory", kind: Kind::Size, example: "memory = 512MiB", modes: A_PROCESS,
+          needs: None, also_called: &["mem", "max_memory", "memory_limit", "ram"] },
+    Row { name: "fresh", kind: Kind::Flag, example: "fresh", modes: A_PROCESS,
+          needs: None, also_called: &["new", "isolated"] },
+    Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
+          needs: None, also_called: &["here"] },
+    Row { name: "crate", kind: Kind::Crate, example: "crate = path::to::trine", modes: Modes::All,
+          needs: None, also_called: &["krate", "runtime", "path"] },
+];
+
+impl Row {
+    /// The option of exactly this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Row> {
+        OPTIONS.iter().find(|row| row.name == name)
+    }
+
+    /// The option that was probably meant.
+    pub(crate) fn meant(typed: &str) -> Option<&'static Row> {
+        let lower = typed.to_lowercase();
+        let alias = OPTIONS.iter().find(|row| row.also_called.contains(&&*lower));
+        alias.or_else(|| Row::named(similar(typed, &names())?))
+    }
+
+    /// Whether its name is all there is to write.
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.kind, Kind::Flag | Kind::Scoped)
+    }
+
+    /// Why this mode has no such option.
+    pub(crate) fn refused_by(&self, mode: &Mode) -> Option<&'static str> {
+        match self.modes {
+            Modes::Workers(reason) if !mode.encodes => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// "`timeout`, `retries`, … and `crate`".
+pub(crate) fn listed() -> String {
+    let quoted: Vec<String> = names().iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    OPTIONS.iter().map(|row| row.name).collect()
+}

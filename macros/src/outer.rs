@@ -1,0 +1,100 @@
+//! The function that callers see.
+//!
+//! ```text
+//! // Input:
+//! pub async fn thumbnail(mut path: PathBuf, size: u32) -> io::Result<Image>
+//! // Output:
+//! pub fn thumbnail(path: PathBuf, size: u32) -> ::trine::Task<io::Result<Image>>
+//! ```
+use super::args::Args;
+use super::attributes;
+use super::function::Function;
+use super::scope;
+use super::span::{hidden, visible};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
+
+/// Everything before the braces: the user's signature with `Task` around its result and, with
+/// `scoped`, the scope in front of its parameters.
+pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
+    let receiver = function.receiver.as_ref().map(|receiver| {
+        let self_token = hidden_self(receiver);
+        Receiver { mutability: None, self_token, ..receiver.clone() }
+    });
+    let named = function.parameters.iter().map(|parameter| {
+        let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
+        quote!(#name #colon #ty)
+    });
+    let attributes = attributes::of_outer(args, function);
+    let signature = around(args, function, receiver.as_ref(), &named.collect::<Vec<_>>(), None);
+    quote!(#(#attributes)* #signature)
+}
+
+/// The signature around this receiver and these parameters, without attributes. `unknown` stands in
+/// for the result where nobody can say what callers were promised.
+pub(crate) fn around(
+    args: &Args,
+    function: &Function,
+    receiver: Option<&Receiver>,
+    parameters: &[TokenStream],
+    unknown: Option<TokenStream>,
+) -> TokenStream {
+    let written = &function.signature;
+    let (visibility, fn_token, name) = (&function.visibility, &written.fn_token, &written.ident);
+    let span = visible(name.span());
+    let runtime = args.runtime(span);
+    // An error by then, and kept so that callers may go on writing `unsafe { … }`.
+    let safety = &written.safety;
+    let receiver = receiver.map(|receiver| quote!(#receiver,));
+    let mut generics = written.generics.clone();
+    let end = end(function);
+    let output = function.output_or_unit();
+    let close = Token![>](end);
+    let (scope, task) = match &function.scope {
+        Some(lifetime) => {
+            scope::bind(&mut generics, function, lifetime, end);
+            let scope = scope::name(span);
+            (
+                quote_spanned!(span=> #scope: &#lifetime #runtime::Scope<#lifetime, '_>,),
+                quote_spanned!(span=> #runtime::ScopedTask<#lifetime, #output #close),
+            )
+        }
+        None => (TokenStream::new(), quote_spanned!(span=> #runtime::Task<#output #close)),
+    };
+    let task = unknown.unwrap_or(task);
+    let where_clause = &generics.where_clause;
+    quote_spanned! {span=>
+        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*)
+        -> #task
+        #where_clause
+    }
+}
+
+/// Where the signature ends, at a token of the user's.
+fn end(function: &Function) -> Span {
+    let signature = &function.signature;
+    match &signature.output {
+        ReturnType::Default => signature.paren_token.span.close(),
+        ReturnType::Type(arrow, _) => arrow.spans[1],
+    }
+}
+
+/// `self` in the outer function, where the user's code never stands.
+pub(crate) fn hidden_self(receiver: &Receiver) -> Token![self] {
+    Token![self](hidden(receiver.self_token.span))
+}
+
+/// The type of `self` in the closure.
+pub(crate) fn receiver_type(args: &Args, receiver: &Receiver) -> Type {
+    let span = visible(receiver.self_token.span);
+    let this = proc_macro2::Ident::new("Self", span);
+    match &receiver.kind {
+        ReceiverKind::Typed(_, ty) => (**ty).clone(),
+        ReceiverKind::Reference(and, lifetime, mutability) => {
+            let lifetime = lifetime.as_ref().filter(|_| !args.mode.encodes);
+            syn::parse_quote!(#and #lifetime #mutability #this)
+        }
+        _ => syn::parse_quote!(#this),
+    }
+}

@@ -1,0 +1,108 @@
+//! What `scoped` does to a signature: the lifetime of the scope, and that all arguments live as
+//! long.
+//!
+//! ```text
+//! // Input:
+//! fn count<T: Ord>(text: &str, word: T) -> usize
+//! // Output:
+//! fn count<'scope, T: Ord>(
+//!     scope: &'scope ::trine::Scope<'scope, '_>,
+//!     text: &'scope str,
+//!     word: T,
+//! ) -> ::trine::ScopedTask<'scope, usize>
+//! where
+//!     T: 'scope,
+//! ```
+use super::function::Function;
+use super::span::{hidden, visible};
+use super::types::{Borrow, bound_opaque, name_elided};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{GenericParam, Generics, Lifetime, ReceiverKind, Token};
+
+/// What the outer function calls the scope.
+pub(crate) fn name(span: Span) -> Ident {
+    Ident::new("scope", hidden(span))
+}
+
+/// Gives the lifetimes that the user left out the name of the scope, so that the function, its
+/// closure and its task speak of the same ones.
+pub(crate) fn name_lifetimes(function: &mut Function) {
+    let mut name = "'scope".to_owned();
+    let generics = &function.signature.generics;
+    while mentions(generics.to_token_stream(), name.trim_start_matches('\''))
+        || function.borrows().iter().any(|borrow| {
+            borrow.lifetime.as_ref().is_some_and(|lifetime| lifetime.to_string() == name)
+        })
+    {
+        name.push_str("_of_task");
+    }
+    let scope = Lifetime::new(&name, visible(function.signature.ident.span()));
+    for parameter in &mut function.parameters {
+        name_elided(&mut parameter.ty, &scope);
+        bound_opaque(&mut parameter.ty, &scope);
+    }
+    if let Some(output) = &mut function.output {
+        name_elided(output, &scope);
+    }
+    match function.receiver.as_mut().map(|receiver| &mut receiver.kind) {
+        Some(ReceiverKind::Reference(_, lifetime, _)) => {
+            let elided = lifetime.as_ref().is_none_or(|lifetime| lifetime.ident == "_");
+            if elided {
+                *lifetime = Some(scope.clone());
+            }
+        }
+        Some(ReceiverKind::Typed(_, ty)) => name_elided(ty, &scope),
+        _ => {}
+    }
+    function.scope = Some(scope);
+}
+
+/// Declares the lifetime of the scope, and that everything in the call lives as long: what borrows
+/// by name, and what may borrow because it is generic.
+pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetime, end: Span) {
+    let mut longer: Vec<TokenStream> = Vec::new();
+    let mut seen: Vec<Lifetime> = Vec::new();
+    for lifetime in function.borrows().iter().filter_map(Borrow::named) {
+        if lifetime.ident != scope.ident && !seen.contains(lifetime) {
+            seen.push(lifetime.clone());
+            longer.push(quote!(#lifetime));
+        }
+    }
+    if by_value(function) {
+        let this = Ident::new("Self", visible(end));
+        longer.push(quote!(#this));
+    }
+    for parameter in &generics.params {
+        if let GenericParam::Type(parameter) = parameter {
+            longer.push(parameter.ident.to_token_stream());
+        }
+    }
+    generics.params.insert(0, syn::parse_quote!(#scope));
+    if !longer.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        for longer in longer {
+            predicates.push(syn::parse_quote!(#longer: #scope));
+        }
+        predicates.push_punct(Token![,](end));
+    }
+}
+
+/// Whether a `Self` crosses, of whose generics this function's own list says nothing.
+fn by_value(function: &Function) -> bool {
+    let receiver = function.receiver.as_ref().map(|receiver| &receiver.kind);
+    match receiver {
+        Some(ReceiverKind::Reference(..)) => false,
+        Some(_) => true,
+        None => mentions(function.signature.to_token_stream(), "Self"),
+    }
+}
+
+/// Whether an identifier, or a lifetime without its quote, is among the tokens.
+fn mentions(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}

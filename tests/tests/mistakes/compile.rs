@@ -1,0 +1,165 @@
+//! Many small programs, compiled at once: each is a module of one crate, and the errors are sorted
+//! by where they are. One run of rustc, on the crates that this test was built with.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// An error of the compiler: the token that it underlines, and what it says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Error {
+    pub(crate) token: String,
+    pub(crate) message: String,
+    /// All of it, as a person sees it.
+    pub(crate) rendered: String,
+}
+
+/// What the compiler says of each program, by its name.
+pub(crate) fn errors(
+    crate_name: &str,
+    programs: &[(String, String)],
+) -> BTreeMap<String, Vec<Error>> {
+    let mut source = String::from("#![allow(warnings)]\nfn main() {}\n");
+    let mut places = Vec::new();
+    let mut found: BTreeMap<String, Vec<Error>> = BTreeMap::new();
+    for (number, (name, program)) in programs.iter().enumerate() {
+        let start = source.lines().count();
+        writeln!(source, "mod program_{number} {{ use trine::concurrent;\n{program}\n}}").unwrap();
+        places.push((start..source.lines().count(), name));
+        found.insert(name.clone(), Vec::new());
+    }
+    let messages = compile(crate_name, &source);
+    for message in messages.lines() {
+        let message: serde_json::Value = serde_json::from_str(message).expect("rustc writes JSON");
+        let text = message["message"].as_str().unwrap_or_default();
+        if message["level"] != "error" || text.starts_with("aborting due to") {
+            continue;
+        }
+        let spans = message["spans"].as_array().expect("a list of spans");
+        let primary = spans.iter().find(|span| span["is_primary"] == true);
+        let primary = primary.unwrap_or_else(|| panic!("an error without a place: {message}"));
+        let line = primary["line_start"].as_u64().and_then(|line| usize::try_from(line).ok());
+        let place = places.iter().find(|(lines, _)| lines.contains(&(line.unwrap_or(0) - 1)));
+        let (_, name) = place.unwrap_or_else(|| panic!("an error outside: {message}"));
+        let rendered = message["rendered"].as_str().unwrap_or_default().to_owned();
+        let error = Error { token: token(primary), message: text.to_owned(), rendered };
+        found.get_mut(*name).expect("it is in there").push(error);
+    }
+    found
+}
+
+/// The text that is underlined, its first line.
+fn token(span: &serde_json::Value) -> String {
+    let text = &span["text"][0];
+    let column = |name: &str| usize::try_from(text[name].as_u64().unwrap_or(1)).unwrap() - 1;
+    let line = text["text"].as_str().unwrap_or_default().chars();
+    let (start, end) = (column("highlight_start"), column("highlight_end"));
+    line.skip(start).take(end - start).collect()
+}
+
+fn compile(name: &str, source: &str) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("main.rs");
+    fs::write(&file, source).unwrap();
+    said(&rustc(&file, &file.with_extension("rmeta"), libraries(), "json"))
+}
+
+/// All that the compiler says of a file, without what is of this machine.
+pub(crate) fn told(source: &Path) -> String {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = source.strip_prefix(tests).expect("it is one of the tests");
+    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("told.rmeta");
+    let said = said(&rustc(source, &output, libraries(), "human"));
+    let workspace = tests.parent().unwrap().to_str().unwrap();
+    let said = said.replace(workspace, "$WORKSPACE");
+    let lines = said.lines().filter(|line| {
+        !["error: aborting due to", "Some errors have detailed", "For more information about"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
+    let mut lines = lines.map(elsewhere).collect::<Vec<_>>().join("\n");
+    lines.truncate(lines.trim_end().len());
+    lines + "\n"
+}
+
+/// The line, without numbers where it is about a file that is not the one compiled: a change there
+/// would change them.
+fn elsewhere(line: &str) -> String {
+    let Some((start, place)) = line.split_once("--> ").or_else(|| line.split_once("::: ")) else {
+        return line.to_owned();
+    };
+    let path = place.split(':').next().unwrap_or_default();
+    match path.rsplit_once("/library/") {
+        _ if path.starts_with("tests/") => line.to_owned(),
+        Some((_, path)) => format!("{start}--> $RUST/{path}"),
+        None => format!("{start}--> {path}"),
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("rustc writes UTF-8")
+}
+
+/// The libraries that this test was built with.
+fn libraries() -> &'static (PathBuf, PathBuf) {
+    static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    LIBRARIES.get_or_init(|| {
+        let trine = built("trine").next().expect("trine was built");
+        // There may be several, built for others; the one that fits is known by trying.
+        let probe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe.rs");
+        fs::write(&probe, PROBE).unwrap();
+        let fits = |serde: &PathBuf| {
+            let libraries = (trine.clone(), serde.clone());
+            rustc(&probe, &probe.with_extension("rmeta"), &libraries, "human").status.success()
+        };
+        let serde = built("serde").find(fits).expect("trine was built with one");
+        (trine, serde)
+    })
+}
+
+const PROBE: &str = "fn main() { cross::<serde_of::Unit>() }
+    fn cross<T: trine::cross::process::Output>() {}
+    mod serde_of { #[derive(serde::Serialize, serde::Deserialize)] pub(crate) struct Unit; }";
+
+fn rustc(file: &Path, output: &Path, (trine, serde): &(PathBuf, PathBuf), format: &str) -> Output {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let with = |key: &str, path: &Path| {
+        let mut argument = OsString::from(key);
+        argument.push(path);
+        argument
+    };
+    Command::new(rustc)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["--edition=2024", "--crate-type=bin", "--emit=metadata", "--error-format", format])
+        .args([OsString::from("-L"), with("dependency=", &folder())])
+        .args([OsString::from("--extern"), with("trine=", trine)])
+        .args([OsString::from("--extern"), with("serde=", serde)])
+        .args([Path::new("-o"), output, file])
+        .output()
+        .expect("rustc can be run")
+}
+
+/// Where cargo puts what this test was built with.
+fn folder() -> PathBuf {
+    env::current_exe().unwrap().parent().unwrap().to_owned()
+}
+
+/// The builds of a library, the last one first.
+fn built(name: &str) -> impl Iterator<Item = PathBuf> {
+    let prefix = format!("lib{name}-");
+    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut builds: Vec<PathBuf> = entries
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&prefix) && name.ends_with(".rlib")
+        })
+        .collect();
+    builds.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    builds.into_iter().rev()
+}

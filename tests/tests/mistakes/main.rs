@@ -1,0 +1,69 @@
+//! Mistakes that a person makes: each is one error at the token that is the matter, in words that
+//! say what to do, and nothing else is red, neither the body nor the callers.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+mod compile;
+mod matrix;
+
+/// The programs of `cases.txt`, and below each the errors it has. Read the diff after renewing them
+/// with `TRINE_UPDATE=1 cargo test -p trine-tests --test mistakes`.
+///
+/// The compiler goes from phase to phase and looks no further than the first with an error, so what
+/// the borrow checker says is of programs of a group; and a mistake of syntax takes what is around
+/// it along, so that such a program stands alone.
+#[test]
+fn each_mistake_is_one_error_in_plain_words() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/cases.txt");
+    let written = fs::read_to_string(&path).unwrap();
+    let programs = programs(&written);
+    let group = |group: fn(&str) -> bool| -> Vec<_> {
+        programs.iter().filter(|(name, _)| group(name)).cloned().collect()
+    };
+    let mut errors = compile::errors("cases", &group(|name| !name.ends_with(')')));
+    errors.extend(compile::errors("borrows", &group(|name| name.ends_with("(borrows)"))));
+    for alone in group(|name| name.ends_with("(alone)")) {
+        errors.extend(compile::errors("alone", &[alone]));
+    }
+    let mut now = String::new();
+    for (name, program) in &programs {
+        write!(now, "== {name}\n{program}").unwrap();
+        for error in &errors[name] {
+            writeln!(now, "-- {} | {}", error.token, error.message).unwrap();
+        }
+    }
+    compare(&path, &now);
+}
+
+/// The programs of `ui/`, and all that the compiler says of them.
+#[test]
+fn what_the_compiler_says_is_as_written_down() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources = entries.filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    for source in sources {
+        compare(&source.with_extension("stderr"), &compile::told(&source));
+    }
+}
+
+fn compare(path: &Path, now: &str) {
+    if std::env::var_os("TRINE_UPDATE").is_some() {
+        fs::write(path, now).unwrap();
+        return;
+    }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(written, now, "{}: not what the compiler says now", path.display());
+}
+
+/// Names and sources, from `== name` to the first `-- token | message`.
+fn programs(text: &str) -> Vec<(String, String)> {
+    let cases = text.split("== ").skip(1);
+    let cases = cases.filter_map(|case| case.split_once('\n'));
+    let source = |lines: &str| {
+        let lines = lines.lines().filter(|line| !line.starts_with("-- "));
+        lines.fold(String::new(), |all, line| all + line + "\n")
+    };
+    cases.map(|(name, lines)| (name.to_owned(), source(lines))).collect()
+}

@@ -1,0 +1,148 @@
+//! Each rejection, on each kind of function, around a body that uses all there is: one error.
+
+use super::compile;
+
+/// What is wrong: the attribute, what stands below it, the qualifiers, a parameter and the result.
+struct Rejection {
+    attribute: &'static str,
+    below: &'static str,
+    qualifiers: &'static str,
+    parameter: &'static str,
+    result: &'static str,
+}
+
+const fn attribute(attribute: &'static str) -> Rejection {
+    let result = "Result<u8, String>";
+    Rejection { attribute, below: "", qualifiers: "", parameter: "extra: u8", result }
+}
+
+/// In attributes `MODE` is one in which the kind of function is right.
+const REJECTIONS: &[Rejection] = &[
+    attribute(""),
+    attribute("thread"),
+    attribute("colour"),
+    attribute("\"threads\""),
+    attribute("mode = threads"),
+    attribute("limit = 3, MODE"),
+    attribute("MODE, timout = 5s"),
+    attribute("MODE, colour = red"),
+    attribute("MODE, timeout = 5"),
+    attribute("MODE, timeout = 5 s"),
+    attribute("MODE, timeout = \"5s\""),
+    attribute("MODE, timeout: 5s"),
+    attribute("MODE, timeout(5s)"),
+    attribute("MODE, timeout = 5days"),
+    attribute("MODE, timeout = 1e3s"),
+    attribute("MODE, timeout = -5s"),
+    attribute("MODE, limit"),
+    attribute("MODE, limit ="),
+    attribute("MODE, limit = 0"),
+    attribute("MODE, limit = Self::LIMIT"),
+    attribute("MODE limit = 3"),
+    attribute("MODE(limit = 3)"),
+    attribute("MODE,, limit = 3"),
+    attribute("MODE, limit = 3, limit = 4"),
+    attribute("MODE, backoff = 5s"),
+    attribute("MODE, crate = \"trine\""),
+    attribute("MODE, MODE"),
+    Rejection { below: "#[tracing::instrument]", ..attribute("MODE") },
+    Rejection { below: "#[tokio::main]", ..attribute("MODE") },
+    Rejection { below: "#[test]", ..attribute("MODE") },
+    Rejection { below: "#[concurrent(MODE)]", ..attribute("MODE") },
+    Rejection { qualifiers: "const", ..attribute("MODE") },
+    Rejection { qualifiers: "unsafe", ..attribute("MODE") },
+    Rejection { qualifiers: "extern \"C\"", ..attribute("MODE") },
+    Rejection { parameter: "extra: &mut u8", ..attribute("MODE") },
+    Rejection { parameter: "extra: Option<&u8>", ..attribute("MODE") },
+    Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
+    Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
+    Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
+];
+
+/// The kinds of functions, the mode in which each is right, and a call of it.
+const KINDS: &[(&str, &str, &str)] = &[
+    ("", "threads", "Type::work"),
+    ("self,", "threads", "Type { count: 1 }.work"),
+    ("mut self,", "threads", "Type { count: 1 }.work"),
+    ("&self,", "process", "Type { count: 1 }.work"),
+    ("self: std::sync::Arc<Self>,", "threads", "std::sync::Arc::new(Type { count: 1 }).work"),
+];
+
+fn program(
+    rejection: &Rejection,
+    (receiver, mode, call): (&str, &str, &str),
+    seen: &str,
+) -> String {
+    let Rejection { attribute, below, qualifiers, parameter, result } = rejection;
+    let is_opaque = result.contains("impl");
+    let borrows = result.contains('&');
+    let attribute = attribute.replace("MODE", mode);
+    let below = below.replace("MODE", mode);
+    let of_self = match receiver {
+        "" => "Self::helped(count)",
+        "mut self," => "{ self.count += count; self.count + self.help() }",
+        _ => "self.count + self.help()",
+    };
+    let value = if borrows { "&3" } else { "number" };
+    let argument = match *parameter {
+        "extra: u8" => "1",
+        "extra: &mut u8" => "&mut 1",
+        "extra: Option<&u8>" => "Some(&1)",
+        _ => "[1].iter()",
+    };
+    let start = if *qualifiers == "unsafe" { "unsafe { " } else { "" };
+    let end = if *qualifiers == "unsafe" { " }" } else { "" };
+    let joined = if is_opaque { "" } else { "let _: u8 = task.join().unwrap().unwrap().clone();" };
+    format!(
+        "#[derive(serde::Serialize, serde::Deserialize)] struct Type {{ count: u8 }}
+        impl Type {{
+            const LIMIT: usize = 3;
+            fn help(&self) -> u8 {{ self.count }}
+            fn helped(count: u8) -> u8 {{ count }}
+            #[concurrent({attribute})] {below}
+            {seen} {qualifiers} fn work(
+                {receiver} mut count: u8, (left, _): (u8, u8), text: String, {parameter},
+            ) -> {result} {{
+                count += left;
+                let more: u8 = text.parse().map_err(|error| format!(\"{{error}} {{text}}\"))?;
+                let seen = || count + more;
+                let number: u8 = {of_self};
+                if seen() > number {{
+                    return Err(text);
+                }}
+                let _used = extra;
+                Ok({value})
+            }}
+        }}
+        fn caller() {{
+            let task = {start}{call}(1, (2, 3), String::new(), {argument}){end};
+            {joined}
+        }}"
+    )
+}
+
+#[test]
+fn each_rejection_is_one_error_on_each_kind_of_function() {
+    let mut programs = Vec::new();
+    for rejection in REJECTIONS {
+        for kind in KINDS {
+            for seen in ["", "pub"] {
+                let Rejection { attribute, below, qualifiers, parameter, result } = rejection;
+                let name = format!(
+                    "#[concurrent({attribute})] {below} {seen} {qualifiers} fn({} {parameter}) -> \
+                     {result}",
+                    kind.0
+                );
+                programs.push((name, program(rejection, *kind, seen)));
+            }
+        }
+    }
+    let errors = compile::errors("matrix", &programs);
+    let wrong = programs.iter().filter(|(name, _)| errors[name].len() != 1);
+    let told = wrong.map(|(name, _)| {
+        let errors = errors[name].iter().map(|error| error.rendered.as_str());
+        format!("{name}\n{}", errors.collect::<String>())
+    });
+    let told: Vec<String> = told.collect();
+    assert!(told.is_empty(), "{} of {}:\n{}", told.len(), programs.len(), told.join("\n"));
+}
