@@ -1,37 +1,16 @@
-//! Runs the contestants of a row in turn and keeps what it cost each.
+//! Runs the contestants of a row in turn and keeps what it cost each, and how steady that was.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts what is allocated, by all contestants alike.
-struct Counting;
+use crate::memory;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static COUNTING: AtomicBool = AtomicBool::new(false);
-
-// SAFETY: every call is passed on to the system's allocator as it is.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if COUNTING.load(Ordering::Relaxed) {
-            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: as our caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as our caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+/// With `--quick`, a row runs this often at least, and no longer than this, whatever it asks for.
+const QUICK_ROUNDS: usize = 3;
+const QUICK_TIME: Duration = Duration::from_secs(1);
 
 /// One workload, and who does it.
 pub(crate) struct Row {
@@ -39,6 +18,7 @@ pub(crate) struct Row {
     workload: &'static str,
     operations: u64,
     rounds: usize,
+    warms_up: bool,
     contestants: Vec<Contestant>,
     goals: Vec<Goal>,
     missing: Vec<&'static str>,
@@ -62,11 +42,13 @@ pub(crate) enum Goal {
     Best(f64),
 }
 
-/// What a contestant needed, per operation.
+/// What a contestant needed, per operation: medians.
 #[derive(Clone)]
 pub(crate) struct Cost {
     pub(crate) name: &'static str,
     pub(crate) wall: f64,
+    /// The wall time of each round, in their order.
+    pub(crate) rounds: Vec<f64>,
     pub(crate) cpu: f64,
     pub(crate) switches: f64,
     pub(crate) allocations: f64,
@@ -85,7 +67,8 @@ pub(crate) struct Outcome {
 impl Row {
     pub(crate) fn new(number: &'static str, workload: &'static str) -> Self {
         let (contestants, goals, missing) = Default::default();
-        Self { number, workload, operations: 1, rounds: 9, contestants, goals, missing }
+        let (operations, rounds, warms_up) = (1, 9, true);
+        Self { number, workload, operations, rounds, warms_up, contestants, goals, missing }
     }
 
     /// How many operations one run is; figures are per operation.
@@ -96,6 +79,12 @@ impl Row {
 
     pub(crate) fn rounds(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
+        self
+    }
+
+    /// Without a round before the first: for contestants that are a new process each time.
+    pub(crate) fn cold(mut self) -> Self {
+        self.warms_up = false;
         self
     }
 
@@ -142,14 +131,20 @@ impl Row {
     }
 
     /// Runs all contestants in turn, a round to warm up first, and takes the medians.
-    pub(crate) fn run(mut self) -> Outcome {
+    pub(crate) fn run(mut self, is_quick: bool) -> Outcome {
         eprintln!("{:>3} {} …", self.number, self.workload);
-        let mut threads = Vec::new();
-        for contestant in &mut self.contestants {
-            threads.push(peak_threads(|| _ = (contestant.run)()));
+        let start = Instant::now();
+        let mut threads = vec![0; self.contestants.len()];
+        for (contestant, threads) in self.contestants.iter_mut().zip(&mut threads) {
+            if self.warms_up {
+                *threads = peak_threads(|| _ = (contestant.run)());
+            }
         }
         let mut samples = vec![Vec::new(); self.contestants.len()];
-        for _ in 0..self.rounds {
+        for round in 0..self.rounds {
+            if is_quick && round >= QUICK_ROUNDS && start.elapsed() > QUICK_TIME {
+                break;
+            }
             for (contestant, samples) in self.contestants.iter_mut().zip(&mut samples) {
                 samples.push(measure(&mut contestant.run, contestant.operations));
                 // Others' threads look on for a moment after their work; that is their cost, not
@@ -159,7 +154,7 @@ impl Row {
         }
         let contestants = self.contestants.iter().zip(samples).zip(threads);
         let costs = contestants
-            .map(|((contestant, samples), threads)| median(contestant.name, &samples, threads))
+            .map(|((contestant, samples), threads)| cost(contestant.name, &samples, threads))
             .collect();
         let Self { number, workload, goals, missing, .. } = self;
         Outcome { number, workload, costs, goals, missing }
@@ -170,27 +165,35 @@ impl Row {
 fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 4] {
     let switches = involuntary_switches();
     let cpu = cpu_time();
-    ALLOCATIONS.store(0, Ordering::Relaxed);
-    COUNTING.store(true, Ordering::Relaxed);
-    let start = Instant::now();
-    let own = run();
-    let wall = own.unwrap_or_else(|| start.elapsed());
-    COUNTING.store(false, Ordering::Relaxed);
+    let (wall, allocations) = memory::allocations(|| {
+        let start = Instant::now();
+        run().unwrap_or_else(|| start.elapsed())
+    });
     let cpu = cpu_time() - cpu;
     // Threads that have ended meanwhile took their count with them.
     let switches = involuntary_switches().saturating_sub(switches);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
     [wall.as_secs_f64(), cpu.as_secs_f64(), switches as f64, allocations as f64]
         .map(|cost| cost / operations as f64)
 }
 
-fn median(name: &'static str, samples: &[[f64; 4]], threads: usize) -> Cost {
-    let [wall, cpu, switches, allocations] = std::array::from_fn(|column| {
-        let mut column: Vec<f64> = samples.iter().map(|sample| sample[column]).collect();
-        column.sort_by(f64::total_cmp);
-        column[column.len() / 2]
-    });
-    Cost { name, wall, cpu, switches, allocations, threads }
+fn cost(name: &'static str, samples: &[[f64; 4]], threads: usize) -> Cost {
+    let column = |column: usize| samples.iter().map(move |sample| sample[column]);
+    let rounds: Vec<f64> = column(0).collect();
+    let [wall, cpu, switches, allocations] = [0, 1, 2, 3].map(|index| median(column(index)));
+    Cost { name, wall, rounds, cpu, switches, allocations, threads }
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quartiles(values)[1]
+}
+
+/// The values that a quarter, a half and three quarters are not above.
+pub(crate) fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let last = values.len() - 1;
+    [last / 4, values.len() / 2, last - last / 4].map(|index| values[index])
 }
 
 /// The CPU time of this process.

@@ -53,7 +53,8 @@ pub(crate) fn play(role: Role) {
 
 pub(crate) fn after_work() -> Row {
     Row::new("13", "idle for 10 s after work, CPU time")
-        .rounds(1)
+        .rounds(3)
+        .cold()
         .self_timed("trine threads", || Role::IdleTrine.perform())
         .self_timed("rayon", || Role::IdleRayon.perform())
         .self_timed("tokio spawn_blocking", || Role::IdleTokio.perform())
@@ -62,7 +63,8 @@ pub(crate) fn after_work() -> Row {
 
 pub(crate) fn one_per_millisecond() -> Row {
     Row::new("13", "a detached task per millisecond for 10 s, CPU time")
-        .rounds(1)
+        .rounds(3)
+        .cold()
         .self_timed("trine threads", || Role::TrickleTrine.perform())
         .self_timed("rayon", || Role::TrickleRayon.perform())
         .self_timed("tokio spawn_blocking", || Role::TrickleTokio.perform())

@@ -1,5 +1,7 @@
 //! trine beside its peers: `cargo bench -p trine-tests` prints the table of the README,
-//! `cargo bench -p trine-tests -- NAME` the rows whose name or number that is.
+//! `cargo bench -p trine-tests -- NAME` the rows whose name or number that is. `--quick` takes a
+//! few rounds of each, and leaves out those that take long as such; `--features jemalloc` or
+//! `mimalloc` gives all contestants that allocator.
 //!
 //! All contestants of a row run in one process, in turn, for several rounds; what counts is the
 //! ratio of the medians. A row that falls short of its goal is marked, and shown all the same.
@@ -12,6 +14,7 @@ mod compile;
 mod fork_join;
 mod harness;
 mod idle;
+mod memory;
 mod process;
 mod python;
 mod role;
@@ -20,6 +23,9 @@ mod table;
 
 use harness::Row;
 use role::Role;
+
+/// Rows that take long whatever the number of rounds: they compile, or wait for minutes.
+const LONG: &[&str] = &["compile", "idle", "trickle"];
 
 fn main() {
     match Role::own() {
@@ -39,8 +45,9 @@ fn main() {
     }
     // procspawn runs its workers from here.
     procspawn::init();
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let (flags, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    let is_quick = flags.iter().any(|flag| flag == "--quick");
     type Named = (&'static str, &'static str, fn() -> Row);
     let rows: &[Named] = &[
         ("1", "fork-join", fork_join::fib),
@@ -71,8 +78,10 @@ fn main() {
         if number == "14" && !cluster::is_here() {
             continue;
         }
-        if wanted.is_empty() || wanted.iter().any(is_wanted) {
-            table.add(row().run());
+        if wanted.is_empty() && is_quick && LONG.contains(&name) {
+            eprintln!("{number:>3} {name} is left out: it takes long");
+        } else if wanted.is_empty() || wanted.iter().any(is_wanted) {
+            table.add(row().run(is_quick));
         }
     }
     table.finish();

@@ -1,5 +1,9 @@
 //! Python's pools, in a child that measures them itself and tells the time per run.
+//!
+//! loky and pebble do not come with Python. `tests/benches/peers/install.sh` puts them into an
+//! environment of their own in `target/`, which is taken from then on.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -19,8 +23,15 @@ fn script() -> &'static str {
     include_str!("peers.py")
 }
 
+/// The environment that `install.sh` has made, or the system's Python.
+fn python() -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = tests.with_file_name("target/python/bin/python3");
+    Command::new(if installed.exists() { installed } else { "python3".into() })
+}
+
 fn has(module: &str) -> bool {
-    let mut python = Command::new("python3");
+    let mut python = python();
     python.args(["-c", &format!("import {module}")]);
     let status = python.stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
@@ -54,7 +65,7 @@ fn add_one(
 }
 
 fn run(pool: &str, workload: &str) -> Duration {
-    let mut python = Command::new("python3");
+    let mut python = python();
     python.args(["-c", script(), pool, workload]);
     let output = python.stderr(Stdio::inherit()).output().expect("python3 starts");
     role::seconds(&output.stdout)

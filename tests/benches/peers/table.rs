@@ -1,21 +1,28 @@
-//! Prints what came out, as the Markdown that the README carries.
+//! Prints what came out as Markdown: medians, how far the rounds were apart, and whether a goal was
+//! reached, where that can be said.
+//!
+//! A ratio is taken round by round, since neighbours in time had the same machine. The goal is
+//! reached, or missed, if it is so in three rounds of four; else the machine was noisier than the
+//! margin, and there is no verdict.
 
-use crate::harness::{Cost, Goal, Outcome};
+use crate::harness::{Cost, Goal, Outcome, quartiles};
+use crate::memory;
 
 #[derive(Default)]
 pub(crate) struct Table {
     rows: usize,
     short: usize,
+    unclear: usize,
 }
 
 impl Table {
     pub(crate) fn add(&mut self, outcome: Outcome) {
         if self.rows == 0 {
             println!(
-                "| # | workload | contestant | wall | CPU | trine's share | goal | switches | \
+                "| # | workload | contestant | wall | ± | CPU | trine's share | goal | switches | \
                  allocations | threads |"
             );
-            println!("|---|---|---|--:|--:|--:|---|--:|--:|--:|");
+            println!("|---|---|---|--:|--:|--:|--:|---|--:|--:|--:|");
         }
         self.rows += 1;
         let ours = outcome.costs[0].clone();
@@ -25,9 +32,10 @@ impl Table {
             let share = if index == 0 { String::new() } else { ratio(ours.wall / cost.wall) };
             let goal = self.goals(&outcome, cost, index == 0);
             println!(
-                "| {number} | {workload} | {} | {} | {} | {share} | {goal} | {} | {} | {} |",
+                "| {number} | {workload} | {} | {} | {} | {} | {share} | {goal} | {} | {} | {} |",
                 cost.name,
                 time(cost.wall),
+                spread(cost),
                 time(cost.cpu),
                 count(cost.switches),
                 count(cost.allocations),
@@ -35,37 +43,64 @@ impl Table {
             );
         }
         for name in &outcome.missing {
-            println!("| | | {name} | not here | | | | | | |");
+            println!("| | | {name} | not here | | | | | | | |");
         }
     }
 
     /// The goals that this contestant's line shows: trine's own, or those against this peer.
     fn goals(&mut self, outcome: &Outcome, cost: &Cost, is_ours: bool) -> String {
-        let ours = &outcome.costs[0];
+        let ours = &outcome.costs[0].rounds;
+        let against = |others: &[f64]| -> Vec<f64> {
+            ours.iter().zip(others).map(|(ours, other)| ours / other).collect()
+        };
         let mut texts = Vec::new();
         for goal in &outcome.goals {
-            let (text, reached) = match *goal {
+            let (text, shares, most) = match *goal {
                 Goal::Time(peer, share) if peer == cost.name => {
-                    (format!("≤ {share}"), ours.wall <= share * cost.wall)
+                    (format!("≤ {share}"), against(&cost.rounds), share)
                 }
-                Goal::Absolute(most) if is_ours => (format!("≤ {}", time(most)), ours.wall <= most),
+                Goal::Absolute(most) if is_ours => {
+                    (format!("≤ {}", time(most)), ours.clone(), most)
+                }
                 Goal::Best(share) if is_ours => {
-                    let peers = outcome.costs[1..].iter().map(|cost| cost.wall);
-                    let least = peers.fold(f64::INFINITY, f64::min);
-                    (format!("≤ {share} × the best"), ours.wall <= share * least)
+                    let best = |round: usize| {
+                        let peers = outcome.costs[1..].iter().map(|peer| peer.rounds[round]);
+                        peers.fold(f64::INFINITY, f64::min)
+                    };
+                    let best: Vec<f64> = (0..ours.len()).map(best).collect();
+                    (format!("≤ {share} × the best"), against(&best), share)
                 }
                 _ => continue,
             };
-            self.short += usize::from(!reached);
-            texts.push(if reached { format!("{text} ✓") } else { format!("{text} **short**") });
+            texts.push(format!("{text} {}", self.verdict(&shares, most)));
         }
         texts.join(", ")
     }
 
-    pub(crate) fn finish(self) {
-        let Self { rows, short } = self;
-        eprintln!("{rows} rows, {short} goals not reached");
+    fn verdict(&mut self, shares: &[f64], most: f64) -> &'static str {
+        let [low, _, high] = quartiles(shares.iter().copied());
+        if high <= most {
+            "✓"
+        } else if low > most {
+            self.short += 1;
+            "**short**"
+        } else {
+            self.unclear += 1;
+            "? too noisy"
+        }
     }
+
+    pub(crate) fn finish(self) {
+        let Self { rows, short, unclear } = self;
+        let allocator = memory::NAME;
+        eprintln!("{rows} rows with {allocator}, {short} goals not reached, {unclear} unclear");
+    }
+}
+
+/// How far from the median half of the rounds were at most, in percent.
+fn spread(cost: &Cost) -> String {
+    let [low, middle, high] = quartiles(cost.rounds.iter().copied());
+    format!("{:.0} %", (high - middle).max(middle - low) / middle * 100.0)
 }
 
 fn time(seconds: f64) -> String {

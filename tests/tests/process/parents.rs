@@ -101,6 +101,9 @@ fn serves_plainly() {
 }
 
 fn waits() {
+    // Shells ignore it for what they run in the background, and children inherit that.
+    // SAFETY: no handler is installed, the default comes back.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let _other = forever();
     let _ = forever_with_a_child().join();
 }
