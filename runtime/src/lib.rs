@@ -55,6 +55,7 @@ mod combine;
 mod config;
 #[allow(unsafe_code, reason = "a thread-local pointer to the state of the running task")]
 mod current;
+mod drain;
 mod error;
 mod function;
 mod limit;
@@ -90,6 +91,7 @@ pub mod threads;
 pub use combine::{BufferUnordered, Buffered, Gather, TaskIterator, gather, race};
 pub use config::{Config, ConfigError};
 pub use current::cancelled;
+pub use drain::drain;
 pub use error::{Error, ErrorKind};
 pub use function::Function;
 pub use retry::Returned;

@@ -174,6 +174,15 @@ pub(crate) fn worker_ended() {
     WORKER_DEATHS.fetch_add(1, Relaxed);
 }
 
+/// How many calls have not ended.
+pub(crate) fn unfinished() -> u64 {
+    let left = |record: &&'static Record| {
+        let (made, _, ended) = record.sums();
+        made.saturating_sub(ended.iter().sum())
+    };
+    RECORDS.lock().iter().map(left).sum()
+}
+
 /// A function's entry in the records, made at its first call.
 #[derive(Debug)]
 pub(crate) struct Account(OnceLock<&'static Record>);
@@ -353,7 +362,8 @@ impl Record {
         counts
     }
 
-    fn total(&self) -> FunctionStats {
+    /// What all threads have counted together: made, started, and ended by outcome.
+    fn sums(&self) -> (u64, u64, [u64; OUTCOMES]) {
         let mut ended = [0; OUTCOMES];
         let blocks = self.blocks.lock();
         let all = || blocks.iter().copied().chain([&self.shared]);
@@ -363,8 +373,13 @@ impl Record {
                 *sum += count.get();
             }
         }
-        let started = all().map(|counts| counts.started.get()).sum::<u64>();
-        let made = all().map(|counts| counts.made.get()).sum::<u64>();
+        let started = all().map(|counts| counts.started.get()).sum();
+        let made = all().map(|counts| counts.made.get()).sum();
+        (made, started, ended)
+    }
+
+    fn total(&self) -> FunctionStats {
+        let (made, started, ended) = self.sums();
         let [done, panicked, crashed, timed_out, cancelled, memory_limit, other] = ended;
         let failed = Failures { panicked, crashed, timed_out, cancelled, memory_limit, other };
         FunctionStats {
