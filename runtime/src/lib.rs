@@ -62,6 +62,7 @@ mod limit;
 mod observe;
 mod options;
 mod panic;
+mod parker;
 mod random;
 mod relay;
 mod retry;

@@ -14,7 +14,6 @@
 //! | `pool`, `worker` | the one pool, and the life of its threads |
 //! | `monitor`, `probe`, `clock` | who waits unseen, as the kernel tells |
 //! | `join`, `latch` | fork-join on the stack |
-//! | `parker` | where a thread sleeps |
 
 use std::sync::Arc;
 
@@ -35,7 +34,6 @@ mod latch;
 #[cfg(all(test, trine_loom))]
 mod model;
 mod monitor;
-mod parker;
 mod pool;
 #[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
 mod post;

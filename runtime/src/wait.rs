@@ -8,13 +8,16 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crossbeam_utils::Backoff;
-use crossbeam_utils::sync::{Parker, Unparker};
 
+use crate::parker::Parker;
 use crate::{relay, tokio};
+
+#[cfg(all(test, trine_loom))]
+mod model;
 
 /// What a thread of an engine does around a blocking wait.
 pub(crate) trait Hook: Sync {
@@ -24,7 +27,7 @@ pub(crate) trait Hook: Sync {
 
 thread_local! {
     static HOOK: Cell<Option<&'static dyn Hook>> = const { Cell::new(None) };
-    static SEAT: Seat = Seat::new();
+    static KEPT: Kept = const { Kept(Cell::new(None)) };
 }
 
 /// Hangs the hook on the current thread, for good.
@@ -73,40 +76,69 @@ pub fn blocking<R>(wait: impl FnOnce() -> R) -> R {
     }
 }
 
-/// A thread's means to sleep and be woken. Not `std::thread::park`, whose token the user's code
-/// may be waiting for.
-struct Seat {
-    parker: Parker,
+/// The means to sleep in one wait and be woken from it.
+struct Sleeper {
+    parker: Arc<Parker>,
     waker: Waker,
 }
 
-struct Wakes(Unparker);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-impl Seat {
+impl Sleeper {
     fn new() -> Self {
-        let parker = Parker::new();
-        let waker = Waker::from(Arc::new(Wakes(parker.unparker().clone())));
-        Self { parker, waker }
+        let parker = Arc::new(Parker::new());
+        Self { waker: Waker::from(Arc::clone(&parker)), parker }
+    }
+
+    /// See [`until`].
+    fn wait<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut(&Waker) -> Poll<R>,
+    ) -> Option<R> {
+        if let Poll::Ready(value) = poll(&self.waker) {
+            return Some(value);
+        }
+        blocking(|| {
+            loop {
+                match deadline {
+                    None => self.parker.park(),
+                    Some(deadline) => drop(self.parker.park_until(deadline)),
+                }
+                if let Poll::Ready(value) = poll(&self.waker) {
+                    return Some(value);
+                }
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    return None;
+                }
+            }
+        })
     }
 }
 
-fn with_seat<R>(sit: impl FnOnce(&Seat) -> R) -> R {
-    let mut sit = Some(sit);
-    SEAT.try_with(|seat| sit.take().map(|sit| sit(seat)))
+/// What a thread sleeps with in its next wait, made anew where it is in use.
+///
+/// A wait may be inside of another one: a future that is driven by this thread joins a task, say.
+/// If both slept on one parker, the inner wait would take the token that was left for the outer
+/// one, and that would sleep for ever. What is woken late, when a wait is over, finds the next one
+/// of its thread: which looks again without need, and sleeps on.
+#[derive(Default)]
+struct Kept(Cell<Option<Sleeper>>);
+
+impl Kept {
+    fn lend<R>(&self, wait: impl FnOnce(&Sleeper) -> R) -> R {
+        let sleeper = self.0.take().unwrap_or_else(Sleeper::new);
+        let result = wait(&sleeper);
+        self.0.set(Some(sleeper));
+        result
+    }
+}
+
+fn with_sleeper<R>(wait: impl FnOnce(&Sleeper) -> R) -> R {
+    let mut wait = Some(wait);
+    KEPT.try_with(|kept| wait.take().map(|wait| kept.lend(wait)))
         .ok()
         .flatten()
-        // The thread is ending and its seat is gone: another for this once.
-        .unwrap_or_else(|| sit.take().map(|sit| sit(&Seat::new())).expect("it was not run yet"))
+        // The thread is ending and has nothing kept any more.
+        .unwrap_or_else(|| wait.take().map(|wait| wait(&Sleeper::new())).expect("it has not run"))
 }
 
 /// Looks for a moment whether it is done: most waits for a task that already runs are shorter than
@@ -126,29 +158,11 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
 /// event will be told; it is called again after each wake-up, also needless ones.
 pub(crate) fn until<R>(
     deadline: Option<Instant>,
-    mut poll: impl FnMut(&Waker) -> Poll<R>,
+    poll: impl FnMut(&Waker) -> Poll<R>,
 ) -> Option<R> {
     // What this thread would wait for may be its own to do.
     relay::catch_up();
-    with_seat(|seat| {
-        if let Poll::Ready(value) = poll(&seat.waker) {
-            return Some(value);
-        }
-        blocking(|| {
-            loop {
-                match deadline {
-                    None => seat.parker.park(),
-                    Some(deadline) => seat.parker.park_deadline(deadline),
-                }
-                if let Poll::Ready(value) = poll(&seat.waker) {
-                    return Some(value);
-                }
-                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                    return None;
-                }
-            }
-        })
-    })
+    with_sleeper(|sleeper| sleeper.wait(deadline, poll))
 }
 
 /// Drives a future to its end on this thread.

@@ -87,3 +87,20 @@ pub fn is_alive(id: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
+
+/// Runs something that may hang, on a thread of its own, and fails if it does.
+pub fn ends_in_time(name: &str, run: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let running = scope.spawn(run);
+        let start = Instant::now();
+        while !running.is_finished() {
+            if start.elapsed() > Duration::from_secs(30) {
+                // The thread cannot be ended, and the scope would wait for it.
+                eprintln!("{name} hangs");
+                std::process::abort();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}

@@ -1,6 +1,6 @@
 //! The cell under loom: every interleaving of its few steps, within the memory model.
 //!
-//! Run by `RUSTFLAGS="--cfg trine_loom" cargo test -p trine --lib --no-default-features model`.
+//! CONTRIBUTING.md has the command.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

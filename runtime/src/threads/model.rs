@@ -1,5 +1,6 @@
-//! The engine's protocols under loom, which runs every interleaving:
-//! `RUSTFLAGS="--cfg trine_loom" cargo test -p trine --lib --release model`.
+//! The engine's protocols under loom, which runs every interleaving.
+//!
+//! CONTRIBUTING.md has the command.
 
 use std::ptr;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use loom::thread;
 use super::crew::{Crew, Duty, Member};
 use super::flags::Flags;
 use super::latch::Latch;
-use super::parker::Parker;
 use super::post::Post;
+use crate::parker::Parker;
 
 /// Every interleaving with at most that many preemptions, which is where such errors show.
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {

@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::parker::Parker;
 use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
 use crate::panic::quietly;
+use crate::parker::Parker;
 use crate::sync::Lock;
 
 /// The first tick, and those while something changes.

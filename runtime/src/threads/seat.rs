@@ -21,8 +21,8 @@ use crossbeam_utils::CachePadded;
 use crate::function::Function;
 
 use super::flags::Flags;
-use super::parker::Parker;
 use super::post::Post;
+use crate::parker::Parker;
 
 #[cfg(test)]
 mod tests;

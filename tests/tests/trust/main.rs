@@ -2,3 +2,4 @@
 //! has one answer.
 
 mod threads_that_serve;
+mod waits;

@@ -1,11 +1,11 @@
-//! A thread's own place to sleep. One token: `unpark` before `park` makes `park` return at once.
+//! A place to sleep. One token: `unpark` before `park` makes `park` return at once.
 //!
-//! `std::thread::park` would do the same, but its token belongs to the user's program: a pool that
+//! `std::thread::park` would do the same, but its token belongs to the user's program: a wait that
 //! consumed it could swallow a wake-up meant for the code that called us.
 
-use std::time::Duration;
-#[cfg(not(trine_loom))]
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::Wake;
+use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
@@ -31,23 +31,34 @@ impl Parker {
     }
 
     /// As [`park`](Self::park), at most that long. Whether a token was taken.
-    #[cfg(not(trine_loom))]
     pub(crate) fn park_timeout(&self, at_most: Duration) -> bool {
+        match Instant::now().checked_add(at_most) {
+            Some(until) => self.park_until(until),
+            None => {
+                self.park();
+                true
+            }
+        }
+    }
+
+    /// As [`park`](Self::park), until that moment at most. Whether a token was taken.
+    #[cfg(not(trine_loom))]
+    pub(crate) fn park_until(&self, until: Instant) -> bool {
         let mut token = self.token.lock();
-        let until = Instant::now() + at_most;
         while !*token {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break;
+                return false;
             }
             token = self.arrived.wait_timeout(token, left);
         }
-        std::mem::take(&mut *token)
+        *token = false;
+        true
     }
 
     /// loom has no time that passes.
     #[cfg(trine_loom)]
-    pub(crate) fn park_timeout(&self, _: Duration) -> bool {
+    pub(crate) fn park_until(&self, _: Instant) -> bool {
         self.park();
         true
     }
@@ -56,5 +67,15 @@ impl Parker {
     pub(crate) fn unpark(&self) {
         *self.token.lock() = true;
         self.arrived.notify_one();
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.unpark();
     }
 }
