@@ -175,6 +175,24 @@ impl<T> Cell<T> {
             // `FINISHED`.
             unsafe { *output = Some(result) }
         });
+        self.publish(failed);
+        true
+    }
+
+    /// Ends a running task with a value that whoever takes it makes first, see
+    /// [`take_or_make`](Self::take_or_make). Unless it has ended already, `keep` puts away what
+    /// that is made of.
+    #[cfg(feature = "process")]
+    pub(crate) fn finish_unmade(&self, keep: impl FnOnce()) {
+        if self.state.advance(RUNNING, FINISHING) {
+            self.observed.ended(&Ok(()));
+            keep();
+            self.publish(0);
+        }
+    }
+
+    /// The last step of whoever won the one to `FINISHING`.
+    fn publish(&self, failed: u32) {
         let state = self.state.0.fetch_or(FINISHED | failed, AcqRel);
         if state & ABANDONED != 0
             && let Some(output) = self.take()
@@ -197,11 +215,18 @@ impl<T> Cell<T> {
             // SAFETY: only the one caller that won the step to `FINISHING` comes here.
             unsafe { (*clock).take() }
         }));
-        true
     }
 
     /// The output, once: whoever comes first gets it.
     pub(crate) fn take(&self) -> Option<Result<T, Error>> {
+        self.take_or_make(|| None)
+    }
+
+    /// The same; where the task has ended without an output, that which `make` makes.
+    pub(crate) fn take_or_make(
+        &self,
+        make: impl FnOnce() -> Option<Result<T, Error>>,
+    ) -> Option<Result<T, Error>> {
         let state = self.state.0.load(Acquire);
         if state & STAGE != FINISHED || state & TAKEN != 0 {
             return None;
@@ -209,10 +234,12 @@ impl<T> Cell<T> {
         if self.state.0.fetch_or(TAKEN, AcqRel) & TAKEN != 0 {
             return None;
         }
-        self.output.with_mut(|output| {
-            // SAFETY: `FINISHED` says that the output was written; only one caller sets `TAKEN`.
+        let output = self.output.with_mut(|output| {
+            // SAFETY: `FINISHED` says that the output was written, if it ever is; only one caller
+            // sets `TAKEN`.
             unsafe { (*output).take() }
-        })
+        });
+        output.or_else(make)
     }
 
     /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Says whether

@@ -27,8 +27,8 @@ use self::queues::Queues;
 use self::settings::Settings;
 use crate::config;
 use crate::function::Function;
-use crate::process::call::{self, Job};
-use crate::process::linux::startup::{self, SERVE};
+use crate::process::job::{Job, worker_error};
+use crate::process::platform::{self, SERVE};
 use crate::sequential;
 use crate::task::Task;
 
@@ -61,7 +61,7 @@ const TELL_AFTER: Duration = Duration::from_secs(3);
 fn settings() -> Option<&'static Result<Settings, String>> {
     static SETTINGS: OnceLock<Option<Result<Settings, String>>> = OnceLock::new();
     // What a worker calls, it calls beside it: the machine was chosen already.
-    let find = || if startup::depth() > 0 { None } else { Settings::find() };
+    let find = || if platform::depth() > 0 { None } else { Settings::find() };
     SETTINGS.get_or_init(find).as_ref()
 }
 
@@ -81,9 +81,7 @@ where
     };
     match caller {
         Ok(caller) => remote::start(caller, function, job),
-        Err(why) => {
-            sequential::done(function.name(), Err(call::worker_error(function.name(), why)))
-        }
+        Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
     }
 }
 
@@ -131,7 +129,7 @@ pub fn serve(processes: NonZeroUsize) -> io::Result<()> {
         Err(format!("{} names the broker: set it to nats://HOST:4222", settings::CLUSTER))
     });
     let settings = settings.map_err(io::Error::other)?;
-    startup::may_spawn().map_err(io::Error::other)?;
+    platform::may_start_workers().map_err(io::Error::other)?;
     config::set_processes(processes);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(settings, processes.get()))

@@ -85,39 +85,35 @@
 //! with `memory` have workers of their own for each limit, and `fresh` functions a new one for each
 //! call. An idle worker costs its memory and no time.
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "without a platform the worker's side is nobody's")
+)]
+
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 
-#[cfg(target_os = "linux")]
 pub(crate) mod call;
-#[cfg(target_os = "linux")]
 mod channel;
+mod code;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
-#[cfg(all(fuzzing, target_os = "linux"))]
+#[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(target_os = "linux")]
+pub(crate) mod job;
 mod launch;
 #[cfg(target_os = "linux")]
-pub(crate) mod linux;
-#[cfg(target_os = "linux")]
+mod linux;
+pub(crate) mod platform;
 pub(crate) mod pool;
-#[cfg(target_os = "linux")]
+mod segment;
 mod spin;
-#[cfg(target_os = "linux")]
 pub(crate) mod value;
-#[cfg(target_os = "linux")]
 mod worker;
 
-#[cfg(not(target_os = "linux"))]
-use self::elsewhere as engine;
-#[cfg(target_os = "linux")]
-use self::launch as engine;
-
-#[cfg(target_os = "linux")]
 pub use self::value::shared::Shared;
 pub use crate::cross::process::Owned;
 
@@ -137,7 +133,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    engine::spawn(function, arguments, body)
+    launch::spawn(function, arguments, body)
 }
 
 /// The same for a function with `retries`; `failed` says which values count as failures.
@@ -163,7 +159,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    engine::spawn_retrying(function, arguments, body, failed)
+    launch::spawn_retrying(function, arguments, body, failed)
 }
 
 /// The same for a function with `scoped`. Nothing of a process task borrows once it is started;

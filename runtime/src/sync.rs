@@ -10,16 +10,18 @@ use std::time::Duration;
 
 #[cfg(not(trine_loom))]
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 }
 
 #[cfg(trine_loom)]
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 }
 
 #[cfg(trine_loom)]
 pub(crate) use loom::cell::UnsafeCell;
+#[cfg(trine_loom)]
+pub(crate) use loom::sync::MutexGuard;
 #[cfg(trine_loom)]
 pub(crate) use loom::thread::yield_now;
 #[cfg(trine_loom)]
@@ -30,6 +32,8 @@ pub(crate) use std::thread::yield_now;
 /// The lock of a protocol that is modelled.
 #[cfg(not(trine_loom))]
 pub(crate) type Mutex<T> = Lock<T>;
+#[cfg(not(trine_loom))]
+pub(crate) type MutexGuard<'a, T> = Guard<'a, T>;
 #[cfg(not(trine_loom))]
 pub(crate) type Condvar = Signal;
 
@@ -105,6 +109,10 @@ mod modelled {
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().expect("a panic ends the model")
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
         }
     }
 

@@ -17,6 +17,11 @@ use crate::{tokio, wait};
 pub(crate) trait Call<T>: Send + Sync {
     fn cell(&self) -> &Cell<T>;
 
+    /// The result, if the task has finished; once. What has to be made of it first is made here.
+    fn take(&self) -> Option<Result<T, Error>> {
+        self.cell().take()
+    }
+
     /// The function's name, for errors.
     fn name(&self) -> &'static str;
 
@@ -296,7 +301,7 @@ impl<T> Task<T> {
 
     /// The result, if the task has finished; once.
     pub(crate) fn try_take(&self) -> Option<Result<T, Error>> {
-        self.call.cell().take()
+        self.call.take()
     }
 }
 
@@ -305,7 +310,7 @@ pub(crate) fn wait_for<'a, T>(
     call: &Arc<dyn Call<T> + 'a>,
     deadline: Option<Instant>,
 ) -> Option<Result<T, Error>> {
-    if let Some(result) = call.cell().take() {
+    if let Some(result) = call.take() {
         return Some(result);
     }
     assert!(
@@ -329,9 +334,9 @@ fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
 
 /// The result, or the promise to wake.
 pub(crate) fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Error>> {
-    let mut result = call.cell().take();
+    let mut result = call.take();
     if result.is_none() && call.cell().register(Waiter::Waker(waker.clone())).is_err() {
-        result = call.cell().take();
+        result = call.take();
         assert!(result.is_some(), "a task was polled after it had given its result");
     }
     result.map_or(Poll::Pending, Poll::Ready)

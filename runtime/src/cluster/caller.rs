@@ -18,7 +18,7 @@ use super::broker::{Broker, Heard, KEEP_ANSWERS, KEEP_TASKS, LOST_AFTER};
 use super::envelope::{Fault, Value};
 use super::remote::Remote;
 use super::settings::Settings;
-use crate::process::call::Job;
+use crate::process::job::Job;
 use crate::random;
 use crate::sync::{Guard, Lock};
 

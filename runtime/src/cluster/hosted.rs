@@ -1,9 +1,7 @@
 //! A call of another program, run by a worker process here.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -11,10 +9,10 @@ use super::envelope::{Fault, Parts, Task};
 use crate::cell::{Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::process::call::{Job, Pending, Reply};
+use crate::process::job::{AnyCall, AtomicAddress, Job, Reply};
+use crate::process::platform::{self, Handle};
 use crate::process::pool::{self, Pool};
 use crate::process::value::message::{Bytes, Message};
-use crate::process::value::shared;
 use crate::sync::Lock;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
@@ -28,7 +26,7 @@ pub(crate) enum Ended {
 pub(crate) struct Hosted {
     job: JobCell<Job, ()>,
     pool: &'static Pool,
-    sent: AtomicU64,
+    address: AtomicAddress,
     ended: Lock<Option<oneshot::Sender<Ended>>>,
 }
 
@@ -38,7 +36,7 @@ impl Hosted {
         task: &Task,
         parts: Parts,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Ended>), String> {
-        let files = parts.files.iter().map(|bytes| shared::freeze(bytes).map(Arc::new));
+        let files = parts.files.iter().map(|bytes| platform::freeze(bytes).map(Arc::new));
         let files = files.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let message = Message { bytes: Bytes::new(&parts.bytes), files };
         let job = Job { message, invoke: task.invoke, body: task.body };
@@ -48,7 +46,7 @@ impl Hosted {
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,
-            sent: AtomicU64::new(0),
+            address: AtomicAddress::nowhere(),
             ended: Lock::new(Some(sender)),
         });
         pool.submit(hosted.clone());
@@ -70,8 +68,7 @@ impl Hosted {
         match self.job.revoke(why) {
             Ok(()) => self.tell(Ended::Failed(fault)),
             Err(_) => {
-                let place = self.sent.load(Ordering::Acquire);
-                self.pool.recall(place, || self.finish(Ended::Failed(fault)));
+                self.pool.recall(self.address.load(), || self.finish(Ended::Failed(fault)));
             }
         }
     }
@@ -104,7 +101,7 @@ impl Call<()> for Hosted {
     }
 }
 
-impl Pending for Hosted {
+impl AnyCall for Hosted {
     fn claim(&self) -> Option<Claim<Job>> {
         self.job.claim()
     }
@@ -117,18 +114,18 @@ impl Pending for Hosted {
         self.job.cell().is_finished()
     }
 
-    fn sent(&self) -> &AtomicU64 {
-        &self.sent
+    fn address(&self) -> &AtomicAddress {
+        &self.address
     }
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
         self.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
-    fn complete(self: Arc<Self>, reply: Reply<'_>) {
-        let contents = |files: Vec<OwnedFd>| files.iter().map(shared::contents).collect();
-        let bytes = reply.bytes.into_vec();
-        self.finish(match contents(reply.files) {
+    fn complete(self: Arc<Self>, reply: Reply) {
+        let contents = |handles: Vec<Handle>| handles.iter().map(platform::contents).collect();
+        let bytes = reply.bytes.reader().into_vec();
+        self.finish(match contents(reply.handles) {
             Ok(files) => Ended::Replied(reply.status, Parts { bytes, files }),
             Err(error) => Ended::Failed(Fault::Codec { message: format!("its result: {error}") }),
         });

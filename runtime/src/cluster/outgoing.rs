@@ -11,7 +11,7 @@ use super::envelope::{self, Task};
 use super::objects::Placed;
 use super::remote::{Remote, parts_of};
 use super::subject::{ANY, CallId};
-use crate::process::call::Job;
+use crate::process::job::Job;
 
 impl Caller {
     pub(crate) async fn obey(

@@ -1,7 +1,6 @@
 //! A call that runs on another machine, as its handle sees it.
 
 use std::io;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -11,10 +10,10 @@ use super::envelope::{Fault, Parts};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::function::Function;
-use crate::process::call::{self, Job, Reply};
+use crate::process::call::Unread;
+use crate::process::job::{Job, Reply, codec_error};
+use crate::process::platform;
 use crate::process::value::message::Message;
-use crate::process::value::shared;
-use crate::process::value::wire::Reader;
 use crate::task::{Call, Task};
 
 /// A call as the caller's books have it: whatever its result is.
@@ -30,7 +29,7 @@ struct RemoteCall<T> {
     cell: Cell<T>,
     caller: &'static Caller,
     number: u64,
-    result: PhantomData<fn() -> T>,
+    reply: Unread,
 }
 
 /// Sends a call out.
@@ -40,7 +39,7 @@ where
 {
     let number = caller.next_number();
     let cell = Cell::started(function, "process");
-    let call = Arc::new(RemoteCall { function, cell, caller, number, result: PhantomData });
+    let call = Arc::new(RemoteCall { function, cell, caller, number, reply: Unread::default() });
     caller.send(number, call.clone(), job);
     Task::new(call)
 }
@@ -62,14 +61,14 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
 
     fn reply(&self, status: u32, parts: Parts) {
         let name = self.function.name();
-        let files = parts.files.iter().map(|bytes| shared::freeze(bytes));
-        let result = match files.collect::<Result<Vec<_>, _>>() {
-            Ok(files) => {
-                call::outcome(name, Reply { status, bytes: Reader::new(&parts.bytes), files })
+        let files = parts.files.iter().map(|bytes| platform::freeze(bytes));
+        match files.collect::<Result<Vec<_>, _>>() {
+            Ok(handles) => {
+                let reply = Reply { status, bytes: parts.bytes.into(), handles };
+                self.reply.end(&self.cell, name, reply);
             }
-            Err(error) => Err(call::codec(name, &format!("its result: {error}"))),
-        };
-        self.finish(result);
+            Err(error) => self.finish(Err(codec_error(name, &format!("its result: {error}")))),
+        }
     }
 
     fn fail(&self, fault: Fault) {
@@ -80,6 +79,10 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
 impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
     fn cell(&self) -> &Cell<T> {
         &self.cell
+    }
+
+    fn take(&self) -> Option<Result<T, Error>> {
+        self.reply.take(&self.cell, self.function.name())
     }
 
     fn name(&self) -> &'static str {
@@ -94,7 +97,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
 
 /// A message's bytes and files, for a machine that has neither.
 pub(crate) fn parts_of(message: Message) -> io::Result<Parts> {
-    let contents = message.files.iter().map(|file| shared::contents(file));
+    let contents = message.files.iter().map(|file| platform::contents(file));
     Ok(Parts {
         bytes: message.bytes.as_slice().to_vec(),
         files: contents.collect::<Result<_, _>>()?,

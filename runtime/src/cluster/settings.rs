@@ -9,7 +9,7 @@ use async_nats::ConnectOptions;
 
 use super::key::Key;
 use crate::config;
-use crate::process::linux::startup::SERVE;
+use crate::process::platform::SERVE;
 
 /// The addresses of the broker, with commas between them.
 pub(crate) const CLUSTER: &str = "TRINE_CLUSTER";

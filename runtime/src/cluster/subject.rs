@@ -17,7 +17,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
-use crate::process::pool::link::EXECUTABLE;
+use crate::process::platform::EXECUTABLE;
 
 pub(crate) const TASKS: &str = "TRINE_TASKS";
 pub(crate) const CLAIMS: &str = "TRINE_CLAIMS";

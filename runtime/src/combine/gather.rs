@@ -92,14 +92,15 @@ trait Parts: Send + Sync + 'static {
     type Output: Send + 'static;
     fn count(&self) -> usize;
     fn part(&self, index: usize) -> &dyn Part;
-    /// The values, once all tasks have finished well.
-    fn values(&self) -> Self::Output;
+    /// The values, once all tasks have finished well. One that only now turns out not to be what it
+    /// should is an error.
+    fn values(&self) -> Result<Self::Output, Error>;
 }
 
-fn value<T>(task: &Task<T>) -> T {
+fn value<T>(task: &Task<T>) -> Result<T, Error> {
     match task.try_take() {
-        Some(Ok(value)) => value,
-        _ => unreachable!("all parts have finished well, and nobody else takes their values"),
+        Some(result) => result,
+        None => unreachable!("all parts have finished, and nobody else takes their values"),
     }
 }
 
@@ -111,7 +112,7 @@ impl<T: Send + 'static> Parts for Vec<Task<T>> {
     fn part(&self, index: usize) -> &dyn Part {
         &self[index]
     }
-    fn values(&self) -> Vec<T> {
+    fn values(&self) -> Result<Vec<T>, Error> {
         self.iter().map(value).collect()
     }
 }
@@ -124,8 +125,15 @@ impl<T: Send + 'static, const N: usize> Parts for [Task<T>; N] {
     fn part(&self, index: usize) -> &dyn Part {
         &self[index]
     }
-    fn values(&self) -> [T; N] {
-        std::array::from_fn(|index| value(&self[index]))
+    fn values(&self) -> Result<[T; N], Error> {
+        let mut failure = None;
+        let values: [Option<T>; N] = std::array::from_fn(|index| {
+            value(&self[index]).map_err(|error| _ = failure.get_or_insert(error)).ok()
+        });
+        match failure {
+            None => Ok(values.map(|value| value.expect("there is a value or a failure"))),
+            Some(error) => Err(error),
+        }
     }
 }
 
@@ -149,8 +157,8 @@ macro_rules! tuples {
                     _ => unreachable!("a tuple has as many parts as it counts"),
                 }
             }
-            fn values(&self) -> Self::Output {
-                ($(value(&self.$index),)*)
+            fn values(&self) -> Result<Self::Output, Error> {
+                Ok(($(value(&self.$index)?,)*))
             }
         }
     };
@@ -189,7 +197,7 @@ impl<P: Parts> Gathered<P> {
             failed: AtomicBool::new(false),
         });
         if count == 0 {
-            gathered.cell.finish(Ok(gathered.parts().values()));
+            gathered.cell.finish(gathered.parts().values());
         }
         for index in 0..count {
             let observer: Arc<dyn Observer> = gathered.clone();
@@ -223,7 +231,7 @@ impl<P: Parts> Observer for Gathered<P> {
                 relay::take(Step::CancelParts(self));
             }
         } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cell.finish(Ok(self.parts().values()));
+            self.cell.finish(self.parts().values());
         }
     }
 }

@@ -1,32 +1,29 @@
 //! The memory between a parent and one worker: two rings of bytes and the words that move them.
 //!
 //! ```text
-//! parent's half (read-only in the worker)     worker's half
+//! parent's half, which the worker can only read    worker's half, which the parent only reads
 //! ┌───────────┬──────────────────────────┐    ┌───────────┬─────────────────────────┐
 //! │ its words │ requests ▶               │    │ its words │ replies ▶               │
 //! └───────────┴──────────────────────────┘    └───────────┴─────────────────────────┘
 //! ```
 //!
-//! Every word has one writer, who keeps a private copy and never reads it back. The parent holds
-//! everything that the worker writes against what it knows: a reply's length against the ring's,
-//! its number against the call it is waiting for. It frees the space of a request only when it
-//! has taken the reply, so the arguments of calls that did not run are still there, untouched,
-//! when the worker dies.
+//! The halves are two memories, so that each can be sealed for its one writer. Every word is
+//! written by one side, which keeps a private copy and never reads it back. The parent holds
+//! everything that the worker writes against its own books: a reply's length against the ring's,
+//! its number against the call it is waiting for; and it reads none of it twice.
 //!
 //! Positions count bytes and wrap; records are contiguous and aligned to 8. A record that does
 //! not fit before the ring's end goes to its start, and [`SKIP`] stands where it would have been.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use rustix::thread::futex::{self, Timespec};
 
-use crate::process::linux::memory::{Access, Mapping, Memory, SEGMENTS};
-use crate::process::spin;
+use crate::process::platform::{self, Handle, Memory, View};
+use crate::process::segment::SEGMENTS;
 use crate::process::value::output::INLINE_MAX;
 
 /// The bytes of each ring: a power of two, and several of the longest records.
@@ -40,6 +37,7 @@ const REPORT: usize = 4 << 10;
 const SKIP: u32 = u32::MAX;
 
 const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * INLINE_MAX);
+const _: () = assert!(size_of::<ParentWords>() <= WORDS && size_of::<WorkerWords>() <= REPORT);
 
 /// The end of a ring, and the core on which its writer was when it wrote that.
 struct End {
@@ -47,10 +45,35 @@ struct End {
     core: AtomicU32,
 }
 
+/// Stands for a core that nobody knows.
+const UNKNOWN: u32 = u32::MAX;
+
 impl End {
     fn publish(&self, position: u32) {
-        self.core.store(spin::core(), Relaxed);
+        self.core.store(platform::current_core().unwrap_or(UNKNOWN), Relaxed);
         self.position.store(position, Release);
+    }
+
+    fn core(&self) -> Option<u32> {
+        Some(self.core.load(Relaxed)).filter(|&core| core != UNKNOWN)
+    }
+}
+
+impl Word for AtomicU32 {
+    fn load(&self, order: Ordering) -> u32 {
+        self.load(order)
+    }
+
+    fn store(&self, value: u32, order: Ordering) {
+        self.store(value, order);
+    }
+
+    fn wait(&self, seen: u32) {
+        platform::wait(self, seen, None);
+    }
+
+    fn wake(&self) -> usize {
+        platform::wake(self)
     }
 }
 
@@ -88,17 +111,6 @@ struct WorkerWords {
     over_limit: AtomicU32,
 }
 
-/// Who wants to hear of replies.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listener {
-    /// Nobody: somebody is looking.
-    Looking = 0,
-    /// The dispatcher, by a message on the socket.
-    Dispatcher = 1,
-    /// A joining thread that sleeps on the end of the replies.
-    Joiner = 2,
-}
-
 /// What stands before the arguments.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -106,8 +118,8 @@ pub(crate) struct RequestHead {
     /// The bytes that follow, in this ring.
     pub(crate) length: u32,
     pub(crate) flags: u16,
-    /// How many files come with it, on the socket.
-    pub(crate) files: u16,
+    /// How many handles come with it, on the socket.
+    pub(crate) handles: u16,
     pub(crate) number: u64,
     /// The code to call: from the anchor to the function.
     pub(crate) invoke: i64,
@@ -123,7 +135,7 @@ pub(crate) struct RequestHead {
 pub(crate) struct ReplyHead {
     pub(crate) length: u32,
     pub(crate) flags: u16,
-    pub(crate) files: u16,
+    pub(crate) handles: u16,
     pub(crate) number: u64,
     pub(crate) status: u32,
     pub(crate) reserved: u32,
@@ -134,13 +146,20 @@ pub(crate) const LARGE: u16 = 1;
 
 /// Where a message lies that is too long for the ring.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Large {
     pub(crate) length: u64,
     /// The sender's segment; [`SEGMENTS`] or more for a file of its own.
     pub(crate) segment: u32,
     /// 1 if the file comes with this message: the receiver does not know it yet.
     pub(crate) sent: u32,
+}
+
+impl Large {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        // SAFETY: it is integers without padding.
+        unsafe { std::slice::from_raw_parts((&raw const *self).cast(), size_of::<Self>()) }
+    }
 }
 
 pub(crate) const HEAD: u32 = size_of::<RequestHead>() as u32;
@@ -157,13 +176,14 @@ pub(crate) struct Corrupt(pub(crate) &'static str);
 
 /// The parent's end.
 pub(crate) struct ParentEnd {
-    memory: Memory,
+    requests: Memory,
+    replies: View,
 }
 
 /// The worker's end.
 pub(crate) struct WorkerEnd {
-    requests: Mapping,
-    replies: Mapping,
+    requests: View,
+    replies: Memory,
     /// What `sleeping` says when it does not sleep.
     sleeps: AtomicU32,
 }
@@ -208,23 +228,46 @@ impl Ring {
         tail: u32,
         length_of: fn(&H) -> u32,
     ) -> Result<(u32, H), Corrupt> {
+        let size = size_of::<H>() as u32;
         let mut start = head;
         let mut available = tail.wrapping_sub(head);
         if available > RING || !available.is_multiple_of(8) || available < 8 {
             return Err(Corrupt("its ring has an impossible end"));
         }
-        // SAFETY: aligned and within the ring, like all below.
-        if unsafe { self.at(start).cast::<u32>().read_volatile() } == SKIP {
-            let skip = Self::to_end(start);
-            available = available.checked_sub(skip).ok_or(Corrupt("it skips past its end"))?;
-            start = start.wrapping_add(skip);
+        // Each word is read once: what is looked at is a copy that nobody can change.
+        let mut first = Self::to_end(start).min(available);
+        if first < size {
+            // SAFETY: aligned and within the ring, like all below.
+            if unsafe { self.at(start).cast::<u32>().read_volatile() } != SKIP {
+                return Err(Corrupt("a record is cut short"));
+            }
+        } else {
+            // SAFETY: `size` bytes in a row are there; the caller vouches for `H`.
+            let record = unsafe { self.at(start).cast::<H>().read_volatile() };
+            if length_of(&record) != SKIP {
+                return Self::check(start, available, record, length_of);
+            }
         }
-        let size = size_of::<H>() as u32;
-        if available < size || Self::to_end(start) < size {
+        let skip = Self::to_end(start);
+        available = available.checked_sub(skip).ok_or(Corrupt("it skips past its end"))?;
+        start = start.wrapping_add(skip);
+        first = Self::to_end(start).min(available);
+        if first < size {
             return Err(Corrupt("a record is cut short"));
         }
-        // SAFETY: `size` bytes in a row are there; the caller vouches for `H`.
+        // SAFETY: as above.
         let record = unsafe { self.at(start).cast::<H>().read_volatile() };
+        Self::check(start, available, record, length_of)
+    }
+
+    /// Whether a record that starts there lies in the ring and before its end.
+    fn check<H>(
+        start: u32,
+        available: u32,
+        record: H,
+        length_of: fn(&H) -> u32,
+    ) -> Result<(u32, H), Corrupt> {
+        let size = size_of::<H>() as u32;
         let length = length_of(&record);
         if length > INLINE_MAX as u32 {
             return Err(Corrupt("a record is too long"));
@@ -237,20 +280,16 @@ impl Ring {
     }
 }
 
-fn ring_bell(bell: &AtomicU32) -> usize {
-    futex::wake(bell, futex::Flags::empty(), i32::MAX as u32).unwrap_or(0)
-}
-
-fn sleep_on(word: &AtomicU32, seen: u32, most: Option<Duration>) {
-    let most = most.and_then(|most| Timespec::try_from(most).ok());
-    // Interrupted, already changed, woken, or late: whoever sleeps looks again in each case.
-    let _ = futex::wait(word, futex::Flags::empty(), seen, most.as_ref());
-}
-
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod parent;
+mod reception;
+mod reply;
+mod turn;
 mod worker;
+
+pub(crate) use self::reception::{Desk, Line, Listener, Papers, Reception, Told, Word};
+pub(crate) use self::reply::{Loan, ReplyBytes};
 
 #[cfg(test)]
 mod tests;

@@ -1,35 +1,16 @@
-//! Where there is no engine yet: every call is an error that says so.
+//! Where there is no platform yet: every call is an error that says so. Memory is the heap's, so
+//! that [`Shared`](super::Shared) and calls that run in sequence work all the same.
 
-use crate::cross::process::{Arguments, Output};
-use crate::error::{Error, ErrorKind};
-use crate::function::Function;
-use crate::sequential;
-use crate::task::Task;
-
-pub(crate) fn spawn<A, B, T>(function: &'static Function, _: A, _: fn(B) -> T) -> Task<T>
-where
-    A: Arguments<B>,
-    T: Output + 'static,
-{
-    let message = "worker processes need Linux, so far".to_owned();
-    let error = Error::new(function.name(), ErrorKind::Worker { message });
-    sequential::done(function.name(), Err(error))
-}
+mod memory;
+mod nobody;
 
 #[cfg(feature = "cluster")]
-pub(crate) fn serve(_: std::num::NonZeroUsize) -> std::io::Result<()> {
-    Err(std::io::Error::other("worker processes need Linux, so far"))
-}
-
-pub(crate) fn spawn_retrying<A, B, T>(
-    function: &'static Function,
-    arguments: A,
-    body: fn(B) -> T,
-    _: fn(&T) -> bool,
-) -> Task<T>
-where
-    A: Arguments<B>,
-    T: Output + 'static,
-{
-    spawn(function, arguments, body)
-}
+pub(crate) use self::memory::contents;
+pub(crate) use self::memory::{Handle, Memory, View, freeze};
+#[cfg(feature = "cluster")]
+pub(crate) use self::nobody::{EXECUTABLE, SERVE};
+pub(crate) use self::nobody::{
+    End, Event, PACKET_HANDLES, Packet, Process, Socket, Watcher, beyond_limit, current_core,
+    depth, distance, end_forked_child, function, handles_max, is_forked_child, leave_core,
+    limit_memory, may_start_workers, stack_bounds, wait, wake, watch_forks, watch_worker,
+};

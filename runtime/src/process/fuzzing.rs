@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use crate::process::channel::fuzzing::Rings;
+use crate::process::job::Panic;
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
-use crate::process::worker::report::Panic;
 
 /// Decodes bytes from anywhere. What they give must come out of a round trip as it went in.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) {

@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
-use crate::process::call;
-use crate::process::call::{Code, Job, ProcessCall};
-use crate::process::linux::{forks, image};
-use crate::process::pool;
+use crate::process::call::ProcessCall;
+use crate::process::code::Code;
+use crate::process::job::{Job, codec_error, worker_error};
 use crate::process::value::message::Message;
 use crate::process::value::wire::WireError;
 use crate::process::value::{files, wire};
+use crate::process::{platform, pool};
 use crate::task::Task;
 use crate::{panic, retry, sequential};
 
@@ -50,7 +50,7 @@ where
 
 fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message, Error> {
     panic::catch(function, || Message::encode(&arguments))?
-        .map_err(|error| call::codec(function, &format!("its arguments: {error}")))
+        .map_err(|error| codec_error(function, &format!("its arguments: {error}")))
 }
 
 fn launch<T>(function: &'static Function, message: Message, code: Code<T>) -> Task<T>
@@ -70,14 +70,14 @@ where
 
 /// Finds the code in the executable that a worker runs too.
 fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
-    if forks::is_child() {
+    if platform::is_forked_child() {
         let why = "this process was forked from one whose workers it cannot use";
-        return Err(call::worker_error(function, why));
+        return Err(worker_error(function, why));
     }
     let distance = |address: usize| {
-        image::distance(address).ok_or_else(|| {
+        platform::distance(address).ok_or_else(|| {
             let why = "its code lies in a library, not in the executable that a worker runs";
-            call::worker_error(function, why)
+            worker_error(function, why)
         })
     };
     Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
@@ -88,7 +88,7 @@ fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Re
 where
     T: DeserializeOwned,
 {
-    let codec = |error: WireError| call::codec(function, &error.to_string());
+    let codec = |error: WireError| codec_error(function, &error.to_string());
     let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
     let files = supplied(&message.files)?;
     let result = panic::catch(function, || {

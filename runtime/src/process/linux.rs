@@ -1,9 +1,39 @@
-//! What the engine takes from Linux: `/proc/self/exe`, memfd, futex, pidfd, epoll.
+//! The platform Linux: `/proc/self/exe`, memfd, futex, pidfd, epoll. What each part is for is told
+//! in [`platform`](super::platform).
 
+mod child;
 mod constructors;
-pub(crate) mod control;
-pub(crate) mod forks;
-pub(crate) mod image;
-pub(crate) mod lifeline;
-pub(crate) mod memory;
-pub(crate) mod startup;
+mod cores;
+mod entry;
+mod forks;
+mod greeting;
+mod image;
+mod lifeline;
+mod limits;
+mod lineage;
+mod memory;
+mod socket;
+mod stack;
+mod watcher;
+mod word;
+
+#[cfg(feature = "cluster")]
+pub(crate) use self::child::EXECUTABLE;
+pub(crate) use self::child::{End, Process};
+pub(crate) use self::cores::{current as current_core, leave as leave_core};
+#[cfg(feature = "cluster")]
+pub(crate) use self::entry::SERVE;
+pub(crate) use self::entry::may_start_workers;
+pub(crate) use self::forks::{
+    end_child as end_forked_child, is_child as is_forked_child, watch as watch_forks, watch_worker,
+};
+pub(crate) use self::image::{distance, function};
+pub(crate) use self::limits::{beyond_limit, handles_max, limit_memory};
+pub(crate) use self::lineage::depth;
+#[cfg(feature = "cluster")]
+pub(crate) use self::memory::contents;
+pub(crate) use self::memory::{Handle, Memory, View, freeze};
+pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
+pub(crate) use self::stack::stack_bounds;
+pub(crate) use self::watcher::{Event, Watcher};
+pub(crate) use self::word::{wait, wake};

@@ -14,6 +14,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::process::platform;
+
 /// A wait up to this long is better spent looking: about two wake-ups.
 const WORTH_LOOKING: Duration = Duration::from_micros(200);
 /// How many waits of the last 16 or so have to have been that short.
@@ -23,6 +25,7 @@ const OFTEN: u32 = 8;
 const EXPLORE: u32 = 32;
 
 /// What one side has learned of its waits.
+#[derive(Clone, Copy)]
 pub(crate) struct Patience {
     /// Up with each short wait, down with each long one, 0 to 16.
     short: u32,
@@ -39,7 +42,7 @@ impl Patience {
     /// of the side that is waited for.
     pub(crate) fn wait(
         &mut self,
-        other: impl Fn() -> u32,
+        other: impl Fn() -> Option<u32>,
         done: impl Fn() -> bool,
         sleep: impl FnOnce(),
     ) {
@@ -55,7 +58,12 @@ impl Patience {
         self.learn(began.elapsed() < WORTH_LOOKING);
     }
 
-    fn look(&self, other: &impl Fn() -> u32, done: &impl Fn() -> bool, began: Instant) -> bool {
+    fn look(
+        &self,
+        other: &impl Fn() -> Option<u32>,
+        done: &impl Fn() -> bool,
+        began: Instant,
+    ) -> bool {
         if cores() == 1 || self.short < OFTEN && !self.waits.is_multiple_of(EXPLORE) {
             return yielding(done);
         }
@@ -77,7 +85,7 @@ impl Patience {
 }
 
 /// Looks for a few moments, without having learned anything.
-pub(crate) fn until(other: impl Fn() -> u32, done: impl Fn() -> bool) -> bool {
+pub(crate) fn until(other: impl Fn() -> Option<u32>, done: impl Fn() -> bool) -> bool {
     beside(&other) && (0..200).any(|_| is(&done)) || yielding(&done)
 }
 
@@ -99,18 +107,12 @@ fn is(done: &impl Fn() -> bool) -> bool {
 }
 
 /// Whether the other side can run while this one looks.
-fn beside(other: &impl Fn() -> u32) -> bool {
-    cores() > 1 && other() != core()
+fn beside(other: &impl Fn() -> Option<u32>) -> bool {
+    // Where no core is known, nobody can tell, and both may well run.
+    cores() > 1 && other().is_none_or(|other| platform::current_core() != Some(other))
 }
 
 fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
-}
-
-/// The core that this thread is on.
-pub(crate) fn core() -> u32 {
-    // SAFETY: it takes nothing and touches nothing. Where it fails, all are on one core, which
-    // costs time and nothing else.
-    unsafe { libc::sched_getcpu() }.cast_unsigned()
 }

@@ -6,64 +6,47 @@
 //! that sleeps is told when there is nothing better to do, or before the next call begins.
 
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, process};
 
-use rustix::net::{RecvFlags, SendFlags};
-
-use crate::process::channel::{Corrupt, LARGE, Large, Listener, ReplyHead, RequestHead, WorkerEnd};
-use crate::process::channel::{HEAD, record};
-use crate::process::linux::control::{self, Packet};
-use crate::process::linux::forks;
-use crate::process::linux::image;
-use crate::process::linux::memory::{Access, Memory, SEGMENTS, Segment};
+use crate::process::channel::{
+    Corrupt, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word, WorkerEnd, record,
+};
+use crate::process::code::Invoke;
+use crate::process::job::{Panic, status};
+use crate::process::platform::{self, Handle, Packet, Socket, View};
+use crate::process::segment::{self, SEGMENTS, Segment};
 use crate::process::spin::{self, Patience};
 use crate::process::value::files::{self, File};
+use crate::process::value::message::Bytes;
 use crate::process::value::output::{Finished, INLINE_MAX, Output};
 use crate::process::value::shared;
-use crate::process::value::wire::{self, Reader, WireError};
+use crate::process::value::wire::{self, Reader};
 use crate::process::worker::crowding::Crowding;
-use crate::process::worker::report::Panic;
 
 mod crowding;
-pub(crate) mod report;
-
-/// How a call ended, in a reply's head.
-pub(crate) mod status {
-    /// The bytes are the result.
-    pub(crate) const DONE: u32 = 0;
-    /// The bytes are a `Panic`.
-    pub(crate) const PANICKED: u32 = 1;
-    /// The bytes are a message.
-    pub(crate) const CODEC: u32 = 2;
-    /// It was taken back and did not run.
-    pub(crate) const SKIPPED: u32 = 3;
-    /// The function is not in this executable.
-    pub(crate) const UNKNOWN: u32 = 4;
-}
-
-/// Decodes the arguments, calls the body at the address, encodes what it returns.
-pub(crate) type Invoke = unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>;
+mod report;
 
 /// How long shared slices stay mapped when there is nothing to do.
 const SEEN_FOR: Duration = Duration::from_millis(500);
 
 pub(crate) struct Worker {
     channel: &'static WorkerEnd,
-    control: OwnedFd,
+    socket: Socket,
     /// The start of the next request.
     head: u32,
     /// The end of the replies.
     tail: u32,
-    /// The announcement of a listener that was told.
-    told: u32,
+    told: Told,
     /// The parent's segments that it has sent so far.
-    theirs: [Option<Memory>; SEGMENTS],
+    theirs: [Option<View>; SEGMENTS],
     /// Segments of ours that are on their way or known.
     ours: [Option<Outgoing>; SEGMENTS],
     /// How many of ours the parent may still be reading.
     lent: usize,
+    /// The parent, as one who is sent segments.
+    reader: Arc<segment::Reader>,
     patience: Patience,
     crowding: Crowding,
 }
@@ -76,29 +59,30 @@ struct Outgoing {
 
 /// What a request brought along.
 struct Arrived {
-    attached: Vec<OwnedFd>,
-    /// A file for this message alone.
-    single: Option<Memory>,
+    attached: Vec<Handle>,
+    /// Memory for this message alone.
+    single: Option<View>,
     large: Option<Large>,
 }
 
 impl Worker {
-    pub(crate) fn new(channel: WorkerEnd, control: OwnedFd, memory_limit: u64) -> Self {
+    pub(crate) fn new(channel: WorkerEnd, socket: Socket, memory_limit: u64) -> Self {
         let channel: &'static WorkerEnd = Box::leak(Box::new(channel));
-        forks::watch_worker();
+        platform::watch_worker();
         report::note_panics(channel);
         if memory_limit > 0 {
-            report::limit_memory(channel, memory_limit);
+            report::limit_memory(memory_limit);
         }
         Self {
             channel,
-            control,
+            socket,
             head: 0,
             tail: 0,
-            told: 0,
+            told: Told::default(),
             theirs: [const { None }; SEGMENTS],
             ours: [const { None }; SEGMENTS],
             lent: 0,
+            reader: Arc::default(),
             patience: Patience::new(),
             crowding: Crowding::new(),
         }
@@ -150,27 +134,19 @@ impl Worker {
     /// Tells the dispatcher of replies that nobody has taken, if it waits for that.
     fn tell_dispatcher(&mut self) {
         if self.channel.taken() != self.tail {
-            let (listener, announcement) = self.channel.listener();
-            if listener == Listener::Dispatcher && announcement != self.told {
-                self.told = announcement;
-                control::ring(self.control.as_fd());
-            }
+            let ring = |_: &_| self.socket.ring();
+            self.told.tell(&self.channel.line(), Listener::Dispatcher, ring);
         }
     }
 
     fn tell_joiner(&mut self) {
-        let (listener, announcement) = self.channel.listener();
-        if listener == Listener::Joiner && announcement != self.told {
-            self.told = announcement;
-            self.channel.wake_joiner();
-        }
+        self.told.tell(&self.channel.line(), Listener::Joiner, |tail| _ = tail.wake());
     }
 
     fn answer(&mut self, start: u32, request: RequestHead) -> io::Result<()> {
-        if self.lent > 0 {
-            self.reclaim();
-        }
+        self.reclaim();
         let arrived = self.receive(start, request)?;
+        let large = arrived.large;
         let (at, to) = self.room();
         // SAFETY: `room` found that much, which nobody else writes until it is published.
         let mut output = unsafe { Output::in_place(to, INLINE_MAX) };
@@ -180,7 +156,8 @@ impl Worker {
             (status, attached) = self.run(start, request, arrived, &mut output);
             let _ = io::stdout().flush();
         }
-        self.reply(at, to, request.number, status, output, attached)?;
+        self.forget(large);
+        self.reply(at, to, request.number, status, output, &attached)?;
         self.channel.end(request.number);
         Ok(())
     }
@@ -193,7 +170,7 @@ impl Worker {
         arrived: Arrived,
         output: &mut Output,
     ) -> (u32, Vec<File>) {
-        let code = (image::function(request.invoke), image::function(request.body));
+        let code = (platform::function(request.invoke), platform::function(request.body));
         let (Some(invoke), Some(body)) = code else {
             return (status::UNKNOWN, Vec::new());
         };
@@ -201,9 +178,9 @@ impl Worker {
         // and it lies in the code.
         let invoke = unsafe { std::mem::transmute::<usize, Invoke>(invoke) };
         let (bytes, length) = match (&arrived.single, arrived.large) {
-            (Some(memory), Some(large)) => (memory.start().cast_const(), large.length as usize),
+            (Some(memory), Some(large)) => (memory.start(), large.length as usize),
             (None, Some(large)) => match &self.theirs[large.segment as usize] {
-                Some(memory) => (memory.start().cast_const(), large.length as usize),
+                Some(memory) => (memory.start(), large.length as usize),
                 None => return (status::UNKNOWN, Vec::new()),
             },
             _ => (self.channel.request_bytes(start), request.length as usize),
@@ -219,6 +196,11 @@ impl Worker {
             })
         });
         match ended {
+            Ok(Ok(())) if attached.len() > platform::handles_max() => {
+                output.clear();
+                output.write(b"its result: it has too many shared slices");
+                (status::CODEC, Vec::new())
+            }
             Ok(Ok(())) => (status::DONE, attached),
             Ok(Err(error)) => {
                 output.clear();
@@ -236,9 +218,9 @@ impl Worker {
     /// Takes the files of a request, and finds the bytes that do not lie in the ring.
     fn receive(&mut self, start: u32, request: RequestHead) -> io::Result<Arrived> {
         let mut arrived = Arrived { attached: Vec::new(), single: None, large: None };
-        while arrived.attached.len() < usize::from(request.files) {
-            match control::receive(self.control.as_fd(), RecvFlags::empty())? {
-                Packet::Files(files) => arrived.attached.extend(files),
+        while arrived.attached.len() < usize::from(request.handles) {
+            match self.socket.receive()? {
+                Packet::Handles(handles) => arrived.attached.extend(handles),
                 Packet::Bell => {}
                 Packet::End => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
@@ -253,23 +235,28 @@ impl Worker {
         let large = unsafe { self.channel.request_bytes(start).cast::<Large>().read() };
         arrived.large = Some(large);
         let sent = if large.sent == 0 { None } else { arrived.attached.pop() };
-        let opened = sent.map(|file| Memory::open(file, Access::Read)).transpose()?;
-        let memory = match self.theirs.get_mut(large.segment as usize) {
+        let opened = sent.map(View::open).transpose()?;
+        let view = match self.theirs.get_mut(large.segment as usize) {
             None => arrived.single.insert(opened.ok_or(io::ErrorKind::NotFound)?),
-            Some(slot) => {
+            Some(known) => {
                 if opened.is_some() {
-                    *slot = opened;
+                    *known = opened;
                 }
-                slot.as_mut().ok_or(io::ErrorKind::NotFound)?
+                known.as_mut().ok_or(io::ErrorKind::NotFound)?
             }
         };
-        if memory.length() < large.length as usize {
-            memory.catch_up()?;
-        }
-        if memory.length() < large.length as usize {
-            return Err(io::Error::other("a large request that is cut short"));
-        }
+        view.reach(large.length as usize)?;
         Ok(arrived)
+    }
+
+    /// Unmaps what the parent does not use again either.
+    fn forget(&mut self, large: Option<Large>) {
+        let known = large.and_then(|large| self.theirs.get_mut(large.segment as usize));
+        if let Some(known) = known
+            && known.as_ref().is_some_and(|view| !segment::is_kept(view.length()))
+        {
+            *known = None;
+        }
     }
 
     /// Room for any reply that fits the ring, when the parent has taken enough.
@@ -295,55 +282,80 @@ impl Worker {
         number: u64,
         status: u32,
         output: Output,
-        attached: Vec<File>,
+        attached: &[File],
     ) -> io::Result<()> {
-        let mut head = ReplyHead { length: 0, flags: 0, files: 0, number, status, reserved: 0 };
-        let mut sending: Vec<BorrowedFd<'_>> = attached.iter().map(AsFd::as_fd).collect();
-        let single;
-        let large = match output.finish() {
-            Finished::Given(length) => {
-                head.length = length as u32;
-                None
-            }
-            Finished::Heap(bytes) => {
-                single = one_file(&bytes)?;
-                sending.push(single.as_fd());
-                Some(Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 })
-            }
-            Finished::Segment(segment, length) => {
-                let (number, known) = (segment.number(), self.ours[segment.number()].is_some());
-                let outgoing = self.ours[number].get_or_insert(Outgoing { segment: None, sent: 0 });
-                outgoing.sent = outgoing.sent.wrapping_add(1);
-                self.lent += 1;
-                let memory = &outgoing.segment.insert(segment).memory;
-                if !known {
-                    sending.push(memory.as_fd());
+        let mut head = ReplyHead { length: 0, flags: 0, handles: 0, number, status, reserved: 0 };
+        let mut sending: Vec<&Handle> = attached.iter().map(|file| &**file).collect();
+        let memory;
+        match output.finish() {
+            Finished::Given(length) => head.length = length as u32,
+            finished => match self.place(finished) {
+                Ok((large, its_memory)) => {
+                    memory = its_memory;
+                    sending.extend(&memory);
+                    head.flags = LARGE;
+                    head.length = size_of::<Large>() as u32;
+                    // SAFETY: `to` has room for `INLINE_MAX` bytes and is aligned to 8.
+                    unsafe { to.cast::<Large>().write(large) };
                 }
-                let sent = u32::from(!known);
-                Some(Large { length: length as u64, segment: number as u32, sent })
-            }
-        };
-        if let Some(large) = large {
-            head.flags = LARGE;
-            head.length = size_of::<Large>() as u32;
-            // SAFETY: `to` has room for `INLINE_MAX` bytes and is aligned to 8.
-            unsafe { to.cast::<Large>().write(large) };
+                Err(error) => {
+                    sending.clear();
+                    head.status = status::CODEC;
+                    let text = format!("its result: {error}");
+                    head.length = text.len().min(INLINE_MAX) as u32;
+                    // SAFETY: as above.
+                    unsafe { text.as_ptr().copy_to_nonoverlapping(to, head.length as usize) };
+                }
+            },
         }
-        head.files = sending.len() as u16;
+        head.handles = sending.len() as u16;
         if !sending.is_empty() {
             // Before the reply, so that they are there when it is seen. This may wait for the
             // parent to read, who has to know that there is something.
-            if let Err(error) = send_to_parent(self.control.as_fd(), &sending) {
-                return Err(io::Error::other(format!("could not send files: {error}")));
-            }
+            self.socket.ring();
+            self.socket
+                .send(&sending)
+                .map_err(|error| io::Error::other(format!("could not send handles: {error}")))?;
         }
         self.tail = self.channel.publish_reply(at, &head);
         self.tell_joiner();
         Ok(())
     }
 
+    /// Where a large reply lies, and its memory if the parent has not got it.
+    fn place(&mut self, finished: Finished) -> io::Result<(Large, Option<Handle>)> {
+        let (segment, length) = match finished {
+            Finished::Segment(segment, length) if segment.is_for(&self.reader) => (segment, length),
+            // What a worker of this process has seen is not for others.
+            Finished::Segment(segment, length) => {
+                let bytes = Bytes::in_segment(segment, length);
+                return self.place_copy(bytes.as_slice());
+            }
+            Finished::Heap(bytes) => return self.place_copy(&bytes),
+            Finished::Given(_) => unreachable!("it is not large"),
+        };
+        let number = segment.number();
+        let memory = (!segment.is_known()).then(|| segment.memory.handle().try_clone());
+        let memory = memory.transpose()?;
+        segment.set_known(true);
+        let outgoing = self.ours[number].get_or_insert(Outgoing { segment: None, sent: 0 });
+        outgoing.sent = outgoing.sent.wrapping_add(1);
+        outgoing.segment = Some(segment);
+        self.lent += 1;
+        let sent = memory.is_some().into();
+        Ok((Large { length: length as u64, segment: number as u32, sent }, memory))
+    }
+
+    fn place_copy(&mut self, bytes: &[u8]) -> io::Result<(Large, Option<Handle>)> {
+        let large = Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 };
+        Ok((large, Some(platform::freeze(bytes)?)))
+    }
+
     /// Takes back the segments that the parent is done with.
     fn reclaim(&mut self) {
+        if self.lent == 0 {
+            return;
+        }
         for (number, outgoing) in self.ours.iter_mut().enumerate() {
             if let Some(outgoing) = outgoing
                 && outgoing.segment.is_some()
@@ -357,25 +369,12 @@ impl Worker {
     }
 }
 
-fn send_to_parent(control: BorrowedFd<'_>, files: &[BorrowedFd<'_>]) -> io::Result<()> {
-    control::ring(control);
-    control::send_files(control, files, SendFlags::empty())
-}
-
 fn encode_panic(panic: &Panic, output: &mut Output) {
     // A panic without a word is better than none.
     if wire::encode(panic, output).is_err() {
         output.clear();
         let _ = wire::encode(&Panic::default(), output);
     }
-}
-
-/// Bytes that found no segment, in a file of their own.
-pub(crate) fn one_file(bytes: &[u8]) -> io::Result<Memory> {
-    let memory = Memory::new(bytes.len())?;
-    // SAFETY: the file was made that long, and nobody else knows of it.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
-    Ok(memory)
 }
 
 /// Ends this process as one that cannot go on.

@@ -65,7 +65,7 @@ const PARTS: &[Named] = &[
 const CHECKS: &[Named] = &[
     ("without its constructor a program bombs nobody", no_constructor_no_bomb),
     ("a forked child is refused", forked_child_is_refused),
-    ("a limit of open files", || refused("few-files", &["socketpair: Too many open files"])),
+    ("a limit of open files", || refused("few-files", &["memfd_create: Too many open files"])),
     ("a limit of memory", || refused("little-memory", &["mmap: Cannot allocate memory"])),
     ("a limit of processes", || {
         refused("few-processes", &["/proc/self/exe: Resource temporarily unavailable"]);

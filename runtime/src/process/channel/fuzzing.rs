@@ -12,8 +12,8 @@ impl Rings {
     /// New ones, empty.
     #[expect(clippy::new_without_default, reason = "it is not cheap")]
     pub fn new() -> Self {
-        let parent = ParentEnd::new().expect("there is memory");
-        let worker = WorkerEnd::open(parent.file()).expect("as before");
+        let (parent, memories) = ParentEnd::new().expect("there is memory");
+        let worker = WorkerEnd::open(memories).expect("as before");
         Self { parent, worker }
     }
 
@@ -30,9 +30,9 @@ impl Rings {
         while let Ok(Some((at, reply))) = self.parent.next_reply(head) {
             let length = reply.length as usize;
             assert!(Ring::to_end(at) as usize >= REPLY_HEAD as usize + length);
-            let from = self.parent.reply_bytes(at);
-            // SAFETY: what `next_reply` found is there to be read.
-            (0..length).for_each(|index| _ = unsafe { from.add(index).read_volatile() });
+            // SAFETY: `next_reply` found it just now.
+            let bytes = unsafe { self.parent.reply_bytes(at, &reply) };
+            assert_eq!(bytes.reader().into_vec().len(), length);
             let next = at.wrapping_add(record(REPLY_HEAD, reply.length));
             assert!(next.wrapping_sub(head) <= end.wrapping_sub(head), "it runs past the end");
             self.parent.free_replies(next);

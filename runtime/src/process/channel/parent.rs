@@ -3,35 +3,36 @@
 use super::*;
 
 impl ParentEnd {
-    pub(crate) fn new() -> io::Result<Self> {
-        let memory = Memory::new(2 * HALF)?;
-        memory.keep_from_forks();
-        Ok(Self { memory })
-    }
-
-    pub(crate) fn file(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.memory.as_fd()
+    /// A new one, and the memories that its worker gets: to read, and to write.
+    pub(crate) fn new() -> io::Result<(Self, [Handle; 2])> {
+        let requests = Memory::new(HALF)?;
+        let (replies, to_write) = View::for_writer(HALF)?;
+        requests.keep_from_forks();
+        replies.keep_from_forks();
+        let to_read = requests.share()?;
+        Ok((Self { requests, replies }, [to_read, to_write]))
     }
 
     fn words(&self) -> &ParentWords {
         // SAFETY: the memory starts with them, aligned and zeroed, for as long as it is mapped;
         // they are atomics, which the worker can only read.
-        unsafe { &*self.memory.start().cast() }
+        unsafe { &*self.requests.start().cast() }
     }
 
     fn theirs(&self) -> &WorkerWords {
-        // SAFETY: as above, at the start of the worker's half, which this side only reads.
-        unsafe { &*self.memory.start().add(HALF).cast() }
+        // SAFETY: as above. It is mapped read-only, and nothing but loads and the platform's waits
+        // and wakes is done with them.
+        unsafe { &*self.replies.start().cast() }
     }
 
-    pub(super) fn requests(&self) -> Ring {
+    pub(super) fn request_ring(&self) -> Ring {
         // SAFETY: within the memory.
-        Ring(unsafe { self.memory.start().add(WORDS) })
+        Ring(unsafe { self.requests.start().add(WORDS) })
     }
 
-    fn replies(&self) -> Ring {
-        // SAFETY: within the memory.
-        Ring(unsafe { self.memory.start().add(HALF + WORDS) })
+    fn reply_ring(&self) -> Ring {
+        // SAFETY: within the memory. Nothing is written through it.
+        Ring(unsafe { self.replies.start().add(WORDS) }.cast_mut())
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -48,7 +49,7 @@ impl ParentEnd {
         bytes: &[u8],
     ) -> Option<u32> {
         debug_assert!(bytes.len() == head.length as usize && bytes.len() <= INLINE_MAX);
-        let ring = self.requests();
+        let ring = self.request_ring();
         let start = ring.place(tail, taken, record(HEAD, head.length))?;
         // SAFETY: `place` found room for the record, which the worker reads only when it is
         // published.
@@ -77,30 +78,17 @@ impl ParentEnd {
 
     pub(crate) fn wake_worker(&self) {
         self.words().bell.fetch_add(1, Release);
-        ring_bell(&self.words().bell);
-    }
-
-    /// A copy of a request's bytes, which nobody but this side writes.
-    pub(crate) fn request_bytes(&self, start: u32) -> Box<[u8]> {
-        let at = self.requests().at(start);
-        // SAFETY: `start` is that of a request that was written and not freed.
-        unsafe {
-            let length = at.cast::<u32>().read() as usize;
-            std::slice::from_raw_parts(at.add(HEAD as usize), length).into()
-        }
+        platform::wake(&self.words().bell);
     }
 
     /// Takes a request back; true if it is certain that it will never run.
     pub(crate) fn withdraw(&self, start: u32, number: u64) -> bool {
-        let at = self.requests().at(start);
-        // SAFETY: as above; both sides treat this word as an atomic from when it is published.
+        let at = self.request_ring().at(start);
+        // SAFETY: a request was written there; both sides treat this word as an atomic from when
+        // it is published.
         let withdrawn =
             unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
-        withdrawn.store(1, Relaxed);
-        // The worker announces what it is going to run and then looks at the word; we set the
-        // word and then look at what it announced. One of us sees the other.
-        fence(SeqCst);
-        self.running() / 2 < number
+        turn::withdraw(|| withdrawn.store(1, Relaxed), || self.running(), number)
     }
 
     /// Twice the number of the latest call that the worker began, and 1 more if it runs.
@@ -119,12 +107,34 @@ impl ParentEnd {
             return Ok(None);
         }
         // SAFETY: a `ReplyHead` is integers, with its length first.
-        unsafe { self.replies().next(head, tail, |reply: &ReplyHead| reply.length) }.map(Some)
+        unsafe { self.reply_ring().next(head, tail, |reply: &ReplyHead| reply.length) }.map(Some)
     }
 
     /// The bytes of a reply that [`next_reply`](Self::next_reply) found.
-    pub(crate) fn reply_bytes(&self, start: u32) -> *const u8 {
-        self.replies().at(start.wrapping_add(REPLY_HEAD))
+    ///
+    /// # Safety
+    /// It must have been found there with that head, and not been freed.
+    pub(crate) unsafe fn reply_bytes(&self, start: u32, head: &ReplyHead) -> ReplyBytes {
+        let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
+        // SAFETY: `next_reply` found that they lie in the ring.
+        unsafe { ReplyBytes::copy(from, head.length as usize) }
+    }
+
+    /// Where a large reply lies, by its bytes in the ring.
+    ///
+    /// # Safety
+    /// As for [`reply_bytes`](Self::reply_bytes).
+    pub(crate) unsafe fn large_reply(
+        &self,
+        start: u32,
+        head: &ReplyHead,
+    ) -> Result<Large, Corrupt> {
+        if (head.length as usize) < size_of::<Large>() {
+            return Err(Corrupt("a large reply without its place"));
+        }
+        let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
+        // SAFETY: that many bytes lie in the ring, aligned to 8; any bytes are a `Large`.
+        Ok(unsafe { from.cast::<Large>().read_volatile() })
     }
 
     /// The worker may write over the replies up to `head`.
@@ -138,35 +148,18 @@ impl ParentEnd {
         self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
     }
 
-    pub(crate) fn release_segment(&self, segment: usize) {
+    pub(super) fn release_segment(&self, segment: usize) {
         self.words().released[segment].fetch_add(1, Release);
     }
 
-    /// Says who wants to hear of replies from now on. One thread at a time does.
-    pub(crate) fn listen(&self, listener: Listener) {
-        let word = &self.words().listening;
-        let changes = word.load(Relaxed) / 4;
-        word.store(changes.wrapping_add(1) * 4 + listener as u32, Release);
-        // Then we look for replies, while the worker writes one and then looks who listens.
-        fence(SeqCst);
-    }
-
-    /// Sleeps until there is a reply after `head`, or [`wake_joiner`](Self::wake_joiner).
-    /// `still` is asked after the thread can be woken.
-    pub(crate) fn sleep(&self, head: u32, still: impl Fn() -> bool) {
-        if still() {
-            sleep_on(&self.theirs().reply_tail.position, head, None);
-        }
+    /// Where the worker and whoever takes its replies find each other.
+    pub(crate) fn line(&self) -> Line<'_, AtomicU32> {
+        Line { tail: &self.theirs().reply_tail.position, listening: &self.words().listening }
     }
 
     /// The core that the worker was on when it sent its last reply.
-    pub(crate) fn core(&self) -> u32 {
-        self.theirs().reply_tail.core.load(Relaxed)
-    }
-
-    /// Wakes the joining thread that sleeps; false if there is none yet.
-    pub(crate) fn wake_joiner(&self) -> bool {
-        ring_bell(&self.theirs().reply_tail.position) > 0
+    pub(crate) fn core(&self) -> Option<u32> {
+        self.theirs().reply_tail.core()
     }
 
     /// What the worker left about the panic that killed it.
@@ -178,7 +171,7 @@ impl ParentEnd {
         let mut report = vec![0; length];
         // SAFETY: within the worker's half; the worker is dead and writes no more.
         unsafe {
-            let from = self.memory.start().add(HALF + REPORT);
+            let from = self.replies.start().add(REPORT);
             std::ptr::copy_nonoverlapping(from, report.as_mut_ptr(), length);
         }
         Some(report)

@@ -3,9 +3,12 @@
 use super::*;
 
 impl WorkerEnd {
-    pub(crate) fn open(file: impl AsFd) -> io::Result<Self> {
-        let requests = Mapping::new(&file, 0, HALF, Access::Read)?;
-        let replies = Mapping::new(&file, HALF as u64, HALF, Access::Write)?;
+    /// Maps what the parent made: to read, and to write.
+    pub(crate) fn open([requests, replies]: [Handle; 2]) -> io::Result<Self> {
+        let (requests, replies) = (View::open(requests)?, Memory::adopt(replies)?);
+        if requests.length() < HALF || replies.length() < HALF {
+            return Err(io::Error::other("the parent's memory is too short"));
+        }
         requests.keep_from_forks();
         replies.keep_from_forks();
         Ok(Self { requests, replies, sleeps: AtomicU32::new(0) })
@@ -23,8 +26,8 @@ impl WorkerEnd {
     }
 
     fn request_ring(&self) -> Ring {
-        // SAFETY: within the half.
-        Ring(unsafe { self.requests.start().add(WORDS) })
+        // SAFETY: within the half. Nothing is written through it.
+        Ring(unsafe { self.requests.start().add(WORDS) }.cast_mut())
     }
 
     pub(super) fn reply_ring(&self) -> Ring {
@@ -57,14 +60,14 @@ impl WorkerEnd {
 
     /// Announces the call that runs next; false if it was taken back.
     pub(crate) fn begin(&self, number: u64, start: u32) -> bool {
-        self.words().running.store(number * 2 + 1, Release);
-        // See `ParentEnd::withdraw`.
-        fence(SeqCst);
         let at = self.request_ring().at(start);
         // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
         let withdrawn =
             unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
-        withdrawn.load(Relaxed) == 0
+        turn::begin(
+            || self.words().running.store(number * 2 + 1, Release),
+            || withdrawn.load(Relaxed) != 0,
+        )
     }
 
     pub(crate) fn end(&self, number: u64) {
@@ -89,8 +92,8 @@ impl WorkerEnd {
     }
 
     /// The core from which the last request was sent.
-    pub(crate) fn core(&self) -> u32 {
-        self.theirs().progress.request_tail.core.load(Relaxed)
+    pub(crate) fn core(&self) -> Option<u32> {
+        self.theirs().progress.request_tail.core()
     }
 
     /// Up to where the parent has taken the replies.
@@ -98,20 +101,9 @@ impl WorkerEnd {
         self.theirs().progress.reply_head.load(Acquire)
     }
 
-    /// Who listens, and the number of that announcement.
-    pub(crate) fn listener(&self) -> (Listener, u32) {
-        fence(SeqCst);
-        let word = self.theirs().listening.load(Relaxed);
-        let listener = match word % 4 {
-            1 => Listener::Dispatcher,
-            2 => Listener::Joiner,
-            _ => Listener::Looking,
-        };
-        (listener, word)
-    }
-
-    pub(crate) fn wake_joiner(&self) {
-        ring_bell(&self.words().reply_tail.position);
+    /// Where this side and whoever takes its replies find each other.
+    pub(crate) fn line(&self) -> Line<'_, AtomicU32> {
+        Line { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }
     }
 
     /// How many messages in a segment of ours the parent is done with.
@@ -128,7 +120,7 @@ impl WorkerEnd {
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
-            sleep_on(&self.theirs().bell, bell, most);
+            platform::wait(&self.theirs().bell, bell, most);
         }
         self.sleeps.store(awake.wrapping_add(4), Relaxed);
         sleeping.store(awake.wrapping_add(4), Release);

@@ -1,15 +1,13 @@
 //! The executable that this process is, and places in its code.
 //!
 //! A worker runs the same executable at another address, so a function goes to it as the distance
-//! from an anchor, which is the constructor of [`startup`](super::startup). Both sides hold the
-//! result against the executable's own code: what lies in a library that was loaded is refused by
-//! the parent, and a distance that leads out of the code is refused by the worker.
+//! from where the image was loaded. Both sides hold the result against the executable's own code:
+//! what lies in a library that was loaded is refused by the parent, and a distance that leads out
+//! of the code is refused by the worker.
 
 use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::OnceLock;
-
-use crate::process::linux::startup;
 
 /// The code of the main executable.
 #[derive(Debug, Default)]
@@ -55,27 +53,27 @@ unsafe extern "C" fn look_at_first(
 }
 
 /// Whether the address lies in the code of the main executable.
-pub(crate) fn is_code(address: usize) -> bool {
+pub(super) fn is_code(address: usize) -> bool {
     image().code.iter().any(|range| range.contains(&address))
 }
 
-/// The distance of a function from the anchor, if it lies in the main executable.
+/// The distance of a function from the image's start, if it lies in the main executable.
 pub(crate) fn distance(function: usize) -> Option<i64> {
-    is_code(function).then(|| function.wrapping_sub(startup::anchor()) as i64)
+    is_code(function).then(|| function.wrapping_sub(image().base) as i64)
 }
 
 /// The function at that distance, if there is code.
 pub(crate) fn function(distance: i64) -> Option<usize> {
-    let address = startup::anchor().wrapping_add(distance as usize);
+    let address = image().base.wrapping_add(distance as usize);
     is_code(address).then_some(address)
 }
 
 /// What is the same in two processes only if they run the same executable, nearly always.
-pub(crate) fn fingerprint() -> u64 {
+pub(super) fn fingerprint() -> u64 {
     let image = image();
     let mut print = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |value: usize| print = (print ^ value as u64).wrapping_mul(0x0100_0000_01b3);
-    mix(startup::anchor().wrapping_sub(image.base));
+    mix((fingerprint as *const () as usize).wrapping_sub(image.base));
     for range in image.code.iter().filter(|range| !range.is_empty()) {
         mix(range.start.wrapping_sub(image.base));
         mix(range.len());

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 const F_SETSIG: i32 = 10;
 
 /// Ties this process group's life to the other end, for good.
-pub(crate) fn hold(lifeline: OwnedFd) -> io::Result<()> {
+pub(super) fn hold(lifeline: OwnedFd) -> io::Result<()> {
     let me = rustix::process::getpid();
     if rustix::process::getpgrp() != me {
         rustix::process::setpgid(None, None)?;

@@ -1,21 +1,72 @@
 //! Memory that two processes share: private memfds, never a name in a file system.
 //!
-//! A [`Memory`] can grow but never shrink: the kernel seals it so, and a file that comes from
-//! another process is checked for that seal, since reading a mapping past the end of its file
-//! would be a SIGBUS.
+//! Each has one writer. What this process writes is sealed against every other writer before its
+//! handle leaves, so whoever gets it can neither write nor make its view writable. No memory can
+//! shrink: the kernel seals it so, and a handle that comes from another process is checked for that
+//! seal, since reading a mapping past the end of its file would be a SIGBUS.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
+use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
-use crate::sync::Lock;
+/// What travels between processes: memory that somebody made.
+#[derive(Debug)]
+pub(crate) struct Handle(OwnedFd);
+
+impl Handle {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    /// Tells memories apart, as long as a handle or a view of them is there.
+    pub(crate) fn identity(&self) -> Option<u64> {
+        rustix::fs::fstat(&self.0).ok().map(|status| status.st_ino)
+    }
+
+    fn length(&self) -> io::Result<usize> {
+        usize::try_from(rustix::fs::fstat(&self.0)?.st_size)
+            .map_err(|_| io::Error::other("a memory file of impossible size"))
+    }
+
+    /// The bytes that have been written and take room, not those that only could.
+    fn occupied(&self) -> u64 {
+        let blocks = rustix::fs::fstat(&self.0).map_or(0, |status| status.st_blocks);
+        u64::try_from(blocks).unwrap_or(0).saturating_mul(512)
+    }
+
+    fn check(&self, seals: SealFlags) -> io::Result<()> {
+        if rustix::fs::fcntl_get_seals(&self.0)?.contains(seals) {
+            return Ok(());
+        }
+        Err(io::Error::other("memory that its sender could change in a way that it must not"))
+    }
+
+    /// Gives the pages back to the system; the bytes are zero then. Says whether that is allowed.
+    fn discard(&self, length: usize) -> bool {
+        let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&self.0, holes, 0, length as u64).is_ok()
+    }
+}
+
+impl From<OwnedFd> for Handle {
+    fn from(file: OwnedFd) -> Self {
+        Self(file)
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// A stretch of a file's pages in this process.
-pub(crate) struct Mapping {
+struct Mapping {
     start: *mut u8,
     length: usize,
 }
@@ -25,44 +76,18 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above: `&Mapping` alone gives out a pointer and nothing else.
 unsafe impl Sync for Mapping {}
 
-/// A memory file, mapped from its start.
-pub(crate) struct Memory {
-    file: OwnedFd,
-    mapping: Mapping,
-}
-
-/// How much of a file a process may do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
-}
-
 impl Mapping {
-    /// Maps a part of a file; it must end within it.
-    pub(crate) fn new(
-        file: impl AsFd,
-        offset: u64,
-        length: usize,
-        access: Access,
-    ) -> io::Result<Self> {
+    /// Maps a file from its start; it must be that long.
+    fn new(handle: &Handle, length: usize, protection: ProtFlags) -> io::Result<Self> {
         if length == 0 {
             return Ok(Self { start: ptr::NonNull::<u64>::dangling().as_ptr().cast(), length });
         }
-        let protection = match access {
-            Access::Read => ProtFlags::READ,
-            Access::Write => ProtFlags::READ | ProtFlags::WRITE,
-        };
         // SAFETY: a new mapping at an address that the kernel chooses harms nobody.
         let start = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, file, offset)
+            rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, handle, 0)
         };
         let start = start.map_err(|error| failed("mmap", error))?;
         Ok(Self { start: start.cast(), length })
-    }
-
-    pub(crate) fn start(&self) -> *mut u8 {
-        self.start
     }
 
     fn grow(&mut self, length: usize) -> io::Result<()> {
@@ -76,8 +101,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// Keeps the mapping from a child that forks without exec: it must not act in our name.
-    pub(crate) fn keep_from_forks(&self) {
+    fn keep_from_forks(&self) {
         if self.length > 0 {
             // SAFETY: nobody is hurt but such a child, which has no business here.
             let _ = unsafe {
@@ -97,30 +121,47 @@ impl Drop for Mapping {
     }
 }
 
+const READ: ProtFlags = ProtFlags::READ;
+const WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+
+/// Memory that this process writes.
+pub(crate) struct Memory {
+    handle: Handle,
+    mapping: Mapping,
+}
+
+/// Memory that this process reads.
+pub(crate) struct View {
+    handle: Arc<Handle>,
+    mapping: Mapping,
+}
+
+/// A memory file that nobody has mapped.
+fn make(length: usize) -> io::Result<Handle> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Not being executable is a seal that old kernels refuse to make.
+    let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| rustix::fs::memfd_create("trine", flags))
+        .map_err(|error| failed("memfd_create", error))?;
+    rustix::fs::ftruncate(&file, length as u64)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
+    Ok(Handle(file))
+}
+
 impl Memory {
     /// A new one of at least `length` bytes, all zero.
     pub(crate) fn new(length: usize) -> io::Result<Self> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        // Not being executable is a seal that old kernels refuse to make.
-        let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
-            .or_else(|_| rustix::fs::memfd_create("trine", flags))
-            .map_err(|error| failed("memfd_create", error))?;
         let length = whole_pages(length)?;
-        rustix::fs::ftruncate(&file, length as u64)?;
-        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
-        let mapping = Mapping::new(&file, 0, length, Access::Write)?;
-        Ok(Self { file, mapping })
+        let handle = make(length)?;
+        let mapping = Mapping::new(&handle, length, WRITE)?;
+        Ok(Self { handle, mapping })
     }
 
-    /// Maps all of a file that another process made.
-    pub(crate) fn open(file: OwnedFd, access: Access) -> io::Result<Self> {
-        if !rustix::fs::fcntl_get_seals(&file)?.contains(SealFlags::SHRINK) {
-            return Err(io::Error::other("a memory file that could shrink"));
-        }
-        let length = usize::try_from(rustix::fs::fstat(&file)?.st_size)
-            .map_err(|_| io::Error::other("a memory file of impossible size"))?;
-        let mapping = Mapping::new(&file, 0, length, access)?;
-        Ok(Self { file, mapping })
+    /// Maps what another process made for this one to write.
+    pub(crate) fn adopt(handle: Handle) -> io::Result<Self> {
+        handle.check(SealFlags::SHRINK)?;
+        let mapping = Mapping::new(&handle, handle.length()?, WRITE)?;
+        Ok(Self { handle, mapping })
     }
 
     pub(crate) fn start(&self) -> *mut u8 {
@@ -131,9 +172,23 @@ impl Memory {
         self.mapping.length
     }
 
-    /// The file alone: nothing is mapped any more.
-    pub(crate) fn into_file(self) -> OwnedFd {
-        self.file
+    /// The same memory for another process, which can only read it, whatever it tries. From then
+    /// on its pages are given back by dropping it alone.
+    pub(crate) fn share(&self) -> io::Result<Handle> {
+        if rustix::fs::fcntl_add_seals(&self.handle, SealFlags::FUTURE_WRITE).is_ok() {
+            return self.handle.try_clone();
+        }
+        // A kernel before 5.1, or one of the same name where it is refused.
+        use std::os::fd::AsRawFd;
+        let path = format!("/proc/self/fd/{}", self.handle.0.as_raw_fd());
+        let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| failed("/proc/self/fd", error))?;
+        Ok(Handle(file))
+    }
+
+    /// The same memory for one who is trusted with it.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Makes it at least `length` bytes long; it may move.
@@ -142,40 +197,104 @@ impl Memory {
         if length <= self.length() {
             return Ok(());
         }
-        rustix::fs::ftruncate(&self.file, length as u64)?;
+        rustix::fs::ftruncate(&self.handle, length as u64)?;
         self.mapping.grow(length)
     }
 
-    /// Maps what another process has added at the end of the file.
-    pub(crate) fn catch_up(&mut self) -> io::Result<()> {
-        let length = usize::try_from(rustix::fs::fstat(&self.file)?.st_size)
-            .map_err(|_| io::Error::other("a memory file of impossible size"))?;
-        if length > self.length() { self.mapping.grow(length) } else { Ok(()) }
+    /// Gives the pages back to the system. Says whether it could.
+    pub(crate) fn discard(&self) -> bool {
+        self.handle.discard(self.length())
     }
 
     /// Keeps the mapping from a child that forks without exec: it must not act in our name.
     pub(crate) fn keep_from_forks(&self) {
         self.mapping.keep_from_forks();
     }
+}
 
-    /// A large message has been read: its pages are worth more to others.
-    pub(crate) fn discard_if_large(&self) {
-        if self.length() > KEEP {
-            self.discard();
-        }
+impl View {
+    /// Memory for another process to write and this one to read: what the other gets, and the view.
+    pub(crate) fn for_writer(length: usize) -> io::Result<(Self, Handle)> {
+        let handle = make(whole_pages(length)?)?;
+        rustix::fs::fcntl_add_seals(&handle, SealFlags::GROW)?;
+        let theirs = handle.try_clone()?;
+        Ok((Self::open(handle)?, theirs))
     }
 
-    /// Gives the pages back to the system, for all who map the file; its bytes are zero then.
+    /// Maps what another process made and may go on writing.
+    pub(crate) fn open(handle: Handle) -> io::Result<Self> {
+        handle.check(SealFlags::SHRINK)?;
+        let mapping = Mapping::new(&handle, handle.length()?, READ)?;
+        Ok(Self { handle: Arc::new(handle), mapping })
+    }
+
+    /// Maps what was frozen by [`freeze`], here or in another process; `length` bytes of it must
+    /// be there, not only seem so.
+    pub(crate) fn open_frozen(handle: Handle, length: usize) -> io::Result<Self> {
+        // The seals first: from then on the size is what it is.
+        handle.check(FROZEN)?;
+        if handle.length()? < length || handle.occupied() < length as u64 {
+            return Err(io::Error::other("memory that is shorter than it is said to be"));
+        }
+        let mapping = Mapping::new(&handle, length, READ)?;
+        Ok(Self { handle: Arc::new(handle), mapping })
+    }
+
+    pub(crate) fn start(&self) -> *const u8 {
+        self.mapping.start
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.mapping.length
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// Sees to it that `length` bytes can be read, as far as another process has written them. A
+    /// file can be as long as its maker says; that its pages are there costs him the memory.
+    pub(crate) fn reach(&mut self, length: usize) -> io::Result<()> {
+        let made = self.handle.length()?;
+        if length > made || length as u64 > self.handle.occupied() {
+            return Err(io::Error::other("memory that is shorter than it is said to be"));
+        }
+        if length > self.length() { self.mapping.grow(made) } else { Ok(()) }
+    }
+
+    /// Gives the pages back to the system, for all who map them.
     pub(crate) fn discard(&self) {
-        let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let _ = rustix::fs::fallocate(&self.file, holes, 0, self.length() as u64);
+        self.handle.discard(self.length());
+    }
+
+    /// Keeps the mapping from a child that forks without exec: it must not act in our name.
+    pub(crate) fn keep_from_forks(&self) {
+        self.mapping.keep_from_forks();
     }
 }
 
-impl AsFd for Memory {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
+/// What nobody may do to frozen memory any more.
+const FROZEN: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
+
+/// Memory with these bytes, which nobody can change any more.
+pub(crate) fn freeze(bytes: &[u8]) -> io::Result<Handle> {
+    let memory = Memory::new(bytes.len())?;
+    // SAFETY: the memory was made that long, and nobody else knows of it.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
+    let Memory { handle, mapping } = memory;
+    drop(mapping);
+    rustix::fs::fcntl_add_seals(&handle, FROZEN)?;
+    Ok(handle)
+}
+
+/// Frozen memory as a whole.
+#[cfg(feature = "cluster")]
+pub(crate) fn contents(handle: &Handle) -> io::Result<Vec<u8>> {
+    let length = handle.length()?;
+    let view = View::open_frozen(handle.try_clone()?, length)?;
+    // SAFETY: the view is that long, and sealed against every change.
+    Ok(unsafe { std::slice::from_raw_parts(view.start(), length) }.to_vec())
 }
 
 /// Says what failed too: where a limit or a filter is in the way, that is what to look for.
@@ -190,62 +309,4 @@ fn whole_pages(length: usize) -> io::Result<usize> {
         .checked_next_multiple_of(rustix::param::page_size())
         .filter(|&length| isize::try_from(length).is_ok())
         .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
-}
-
-/// How many segments there are; the others pages are for one message alone.
-pub(crate) const SEGMENTS: usize = 16;
-/// What a segment may keep when it is not in use.
-const KEEP: usize = 16 << 20;
-
-/// A memory file for one large message at a time. There are few, and they are used again and
-/// again: the receiver maps each once, and warm pages are what makes them fast.
-pub(crate) struct Segment {
-    number: usize,
-    pub(crate) memory: Memory,
-}
-
-struct Segments {
-    made: usize,
-    idle: Vec<Segment>,
-}
-
-static ALL: Lock<Segments> = Lock::new(Segments { made: 0, idle: Vec::new() });
-
-impl Segment {
-    /// One of at least `length` bytes, unless all are in use or memory is short.
-    pub(crate) fn take(length: usize) -> Option<Self> {
-        let mut all = ALL.lock();
-        // The last one back is the warmest; of those, the first that is large enough.
-        let large = all.idle.iter().rposition(|segment| segment.memory.length() >= length);
-        let found = match large {
-            Some(index) => Some(all.idle.remove(index)),
-            None => all.idle.pop(),
-        };
-        let mut segment = match found {
-            Some(segment) => segment,
-            None if all.made < SEGMENTS => {
-                let memory = Memory::new(length).ok()?;
-                all.made += 1;
-                Self { number: all.made - 1, memory }
-            }
-            None => return None,
-        };
-        drop(all);
-        if segment.memory.grow(length).is_err() {
-            segment.give_back();
-            return None;
-        }
-        Some(segment)
-    }
-
-    /// Less than [`SEGMENTS`].
-    pub(crate) fn number(&self) -> usize {
-        self.number
-    }
-
-    /// Everybody is done with what lies in it.
-    pub(crate) fn give_back(self) {
-        self.memory.discard_if_large();
-        ALL.lock().idle.push(self);
-    }
 }

@@ -2,59 +2,55 @@
 
 use std::sync::Arc;
 
-use super::outbox::Claimed;
-use super::{Chore, Chores, Pool, State, Waiting};
+use super::books::{Chore, Chores, Pool, State, Waiting};
+use super::outbox::NotSent;
+use super::request::Request;
 
 impl Pool {
     /// Hands out what waits to those that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
         while let Some(next) = state.queue.front() {
             let wants_idle = match next {
-                Waiting::Queued(call) => call.function().options().timeout.is_some(),
-                Waiting::Claimed(claimed) => claimed.call.function().options().timeout.is_some(),
+                Waiting::Call(call) => call.function().options().timeout.is_some(),
+                Waiting::Request(request) => request.has_time_limit(),
             };
+            chores.attend = true;
             let Some(index) = self.choose(state, wants_idle, chores) else {
                 return;
             };
             let Some(waiting) = state.queue.pop_front() else {
                 return;
             };
-            if let Some(claimed) = Self::claim(waiting, chores) {
-                let clocked =
-                    claimed.call.function().options().timeout.is_some() && claimed.alarm.is_none();
-                let call = clocked.then(|| Arc::clone(&claimed.call));
-                match state.slots[index].send(claimed) {
-                    Ok(asleep) => {
-                        let slot = &state.slots[index];
-                        if asleep {
-                            chores.add(Chore::Wake(Arc::clone(&slot.link)));
-                        }
-                        if let Some(call) = call {
-                            let number = slot.first + slot.pending.len() as u64 - 1;
-                            chores.add(Chore::StartClock(call, number));
-                        }
+            let Some(request) = Self::claim(waiting, chores) else { continue };
+            let clocked = request.wants_clock().then(|| Arc::clone(&request.call));
+            let outbox = &mut state.outboxes[index];
+            match outbox.send(request) {
+                Ok(asleep) => {
+                    if asleep {
+                        chores.add(Chore::Wake(Arc::clone(&outbox.link)));
                     }
-                    Err(claimed) => {
-                        state.queue.push_front(Waiting::Claimed(claimed));
-                        return;
+                    if let Some(call) = clocked {
+                        chores.add(Chore::StartClock(call, outbox.last()));
                     }
                 }
+                Err(NotSent::Full(request)) => {
+                    state.queue.push_front(Waiting::Request(request));
+                    return;
+                }
+                Err(NotSent::Failed(request, why)) => chores.add(Chore::Fail(request, why)),
             }
         }
     }
 
-    pub(super) fn claim(waiting: Waiting, chores: &mut Chores) -> Option<Claimed> {
+    /// What is to be sent; `None` if nobody wants it any more.
+    pub(super) fn claim(waiting: Waiting, chores: &mut Chores) -> Option<Request> {
         match waiting {
-            Waiting::Queued(call) => {
-                let claim = call.claim()?;
-                let (job, place) = (claim.job, claim.place);
-                Some(Claimed { call, job, place, alarm: None, returned: 0 })
-            }
-            Waiting::Claimed(claimed) if claimed.call.is_finished() => {
-                chores.add(Chore::Drop(claimed));
+            Waiting::Call(call) => Request::claim(call),
+            Waiting::Request(request) if request.call.is_finished() => {
+                chores.add(Chore::Drop(request));
                 None
             }
-            Waiting::Claimed(claimed) => Some(*claimed),
+            Waiting::Request(request) => Some(*request),
         }
     }
 
@@ -62,15 +58,16 @@ impl Pool {
     /// there ought to be more.
     fn choose(&self, state: &State, wants_idle: bool, chores: &mut Chores) -> Option<usize> {
         let mut best = None;
-        for (index, slot) in state.slots.iter().enumerate() {
-            if slot.link.is_doomed() || self.fresh && slot.used {
+        for (index, outbox) in state.outboxes.iter().enumerate() {
+            if outbox.link.is_doomed() || self.fresh && outbox.used {
                 continue;
             }
-            let load = slot.pending.len();
+            let load = outbox.unanswered.len();
             if load == 0 {
                 return Some(index);
             }
-            if !wants_idle && !self.fresh && slot.has_room() && best.is_none_or(|(_, b)| load < b) {
+            let may_queue = !wants_idle && !self.fresh && outbox.has_room();
+            if may_queue && best.is_none_or(|(_, least)| load < least) {
                 best = Some((index, load));
             }
         }
@@ -80,7 +77,7 @@ impl Pool {
 
     /// Whether there may be another worker. One that is about to end is none.
     pub(super) fn wants_more(&self, state: &State) -> bool {
-        let alive = state.slots.iter().filter(|slot| !slot.link.is_doomed()).count();
+        let alive = state.outboxes.iter().filter(|outbox| !outbox.link.is_doomed()).count();
         let there = alive + state.starting;
         there < self.workers_max
             && (there == 0 || !state.no_more)
@@ -94,15 +91,15 @@ impl Pool {
             return;
         }
         let more = self.wants_more(state);
-        let mut alive = state.slots.iter_mut().filter(|slot| !slot.link.is_doomed());
+        let mut alive = state.outboxes.iter_mut().filter(|outbox| !outbox.link.is_doomed());
         let Some(mut busiest) = alive.next() else { return };
-        let mut idle = busiest.pending.is_empty();
+        let mut idle = busiest.unanswered.is_empty();
         let mut waiting = busiest.waiting();
-        for slot in alive {
-            idle |= slot.pending.is_empty();
-            let behind = slot.waiting();
+        for outbox in alive {
+            idle |= outbox.unanswered.is_empty();
+            let behind = outbox.waiting();
             if behind > waiting {
-                (busiest, waiting) = (slot, behind);
+                (busiest, waiting) = (outbox, behind);
             }
         }
         if waiting == 0 {
@@ -112,12 +109,10 @@ impl Pool {
             chores.start |= more;
             return;
         }
-        let taken = busiest.withdraw_after(busiest.first, waiting.div_ceil(2));
+        let taken = busiest.withdraw_from(busiest.first + 1, waiting.div_ceil(2));
         if !taken.is_empty() {
             chores.add(Chore::Rouse(Arc::clone(&busiest.link)));
-            for claimed in taken {
-                state.queue.push_front(Waiting::Claimed(Box::new(claimed)));
-            }
+            state.put_back(taken);
             self.hand_out(state, chores);
         }
     }

@@ -1,79 +1,93 @@
-//! The one thread beside the workers: takes replies that nobody joins, sees deaths, buries.
+//! The one thread beside the workers: it hears of replies that nobody joins and of deaths, and has
+//! the owners of the workers see to them.
 //!
-//! It sleeps in epoll until a worker rings, a process ends or a pool wants another worker. Where
-//! replies come in numbers it looks again after a moment instead of having itself woken for each,
-//! as network drivers do; with a reply now and then it is woken at once.
+//! It sleeps until a worker rings, a process ends or an owner wants another worker. Where replies
+//! come in numbers it looks again after a moment instead of having itself woken for each, as
+//! network drivers do; with a reply now and then it is woken at once. As long as a worker has
+//! something to do, it also looks now and then whether the worker does it.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
-
-use super::Pool;
-use super::harvest::{harvest, leave, read_socket};
-use super::link::{Link, signal_and_code};
-use crate::error::{Error, ErrorKind};
-use crate::panic::quietly;
-use crate::process::call::codec;
+use super::link::Link;
 use crate::process::channel::Listener;
-use crate::process::worker::report::Panic;
-use crate::sync::Lock;
+use crate::process::job::WorkerKey;
+use crate::process::platform::{Event, Watcher};
+use crate::sync::{Guard, Lock};
 
 /// How long a process may take to become a worker.
 const START_MAX: Duration = Duration::from_secs(10);
-/// From how many replies at a time on they are not waited for one by one.
-const MANY: usize = 8;
 /// How long the end of a process may take from the closing of its files on.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
+/// How often it looks whether workers that have something to do are doing it.
+const ROUND: Duration = Duration::from_secs(1);
 
-const WAKE: u64 = u64::MAX;
+/// Whose workers are watched.
+pub(crate) trait Owner: Sync {
+    /// Starts a worker that was counted as about to start.
+    fn start_worker(&'static self);
+    /// Takes a worker's replies, if nobody else does. True if there were so many that it is better
+    /// to come back soon than to be called.
+    fn take_replies(&'static self, link: &Arc<Link>) -> bool;
+    /// Looks whether the worker does what it has to do; called once each second while it has.
+    fn look_after(&'static self, link: &Arc<Link>);
+    /// Ends what is left of a worker that has died or is to.
+    fn bury(&'static self, link: &Arc<Link>);
+}
+
+type Watched = (Arc<Link>, &'static dyn Owner);
 
 struct Dispatcher {
-    epoll: OwnedFd,
-    wake: OwnedFd,
-    desk: Lock<Desk>,
+    watcher: Watcher,
+    register: Lock<Register>,
+    /// It will look after the workers within a second.
+    attends: AtomicBool,
 }
 
 #[derive(Default)]
-struct Desk {
-    links: HashMap<u64, Arc<Link>>,
+struct Register {
+    watched: HashMap<WorkerKey, Watched>,
     /// Those that have not yet begun to serve, and until when they may take.
     starting: Vec<(Arc<Link>, Instant)>,
-    wanted: Vec<&'static Pool>,
+    wanted: Vec<&'static dyn Owner>,
 }
 
 /// Watches a new worker, from before its first call.
-pub(crate) fn watch(link: &Arc<Link>) -> io::Result<()> {
+pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<()> {
     let dispatcher = dispatcher()?;
-    let key = u64::from(link.key);
-    let mut desk = dispatcher.desk.lock();
-    desk.links.insert(key, Arc::clone(link));
-    desk.starting.push((Arc::clone(link), Instant::now() + START_MAX));
-    drop(desk);
-    let data = EventData::new_u64(key);
-    epoll::add(&dispatcher.epoll, &link.control, data, EventFlags::IN | EventFlags::ET)?;
-    if let Some(pidfd) = &link.pidfd {
-        epoll::add(&dispatcher.epoll, pidfd, data, EventFlags::IN | EventFlags::ET)?;
-    }
-    dispatcher.wake_up();
-    link.inbox().listen(link, Listener::Dispatcher);
+    let mut register = dispatcher.register();
+    register.watched.insert(link.key, (Arc::clone(link), owner));
+    register.starting.push((Arc::clone(link), Instant::now() + START_MAX));
+    drop(register);
+    dispatcher.watcher.add(link.key.0, &link.process, &link.socket)?;
+    dispatcher.watcher.wake();
+    link.announce(&mut link.desk(), Listener::Dispatcher);
     Ok(())
 }
 
-/// Has another worker started for a pool that has counted it already.
-pub(crate) fn start_worker(pool: &'static Pool) {
+/// Has another worker started for an owner that has counted it already.
+pub(crate) fn start_worker(owner: &'static dyn Owner) {
     match dispatcher() {
         Ok(dispatcher) => {
-            dispatcher.desk.lock().wanted.push(pool);
-            dispatcher.wake_up();
+            dispatcher.register().wanted.push(owner);
+            dispatcher.watcher.wake();
         }
         // Which it will not be able to, and say why.
-        Err(_) => pool.start_worker(),
+        Err(_) => owner.start_worker(),
+    }
+}
+
+/// Has the workers looked after, now that there is something for them to do.
+pub(crate) fn attend() {
+    if let Ok(dispatcher) = dispatcher()
+        && !dispatcher.attends.load(Ordering::Relaxed)
+        && !dispatcher.attends.swap(true, Ordering::AcqRel)
+    {
+        dispatcher.watcher.wake();
     }
 }
 
@@ -92,177 +106,116 @@ fn dispatcher() -> io::Result<&'static Dispatcher> {
 
 impl Dispatcher {
     fn new() -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let data = EventData::new_u64(WAKE);
-        epoll::add(&epoll, &wake, data, EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { epoll, wake, desk: Lock::default() })
+        let watcher = Watcher::new()?;
+        Ok(Self { watcher, register: Lock::default(), attends: AtomicBool::new(false) })
     }
 
-    fn wake_up(&self) {
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    fn register(&self) -> Guard<'_, Register> {
+        self.register.lock()
     }
 
     fn run(&self) {
         let mut events = Vec::with_capacity(32);
-        let mut busy: Vec<Arc<Link>> = Vec::new();
+        let mut busy: Vec<Watched> = Vec::new();
+        let mut next_round = None;
         loop {
             events.clear();
             if busy.is_empty() {
-                let timeout = self.look_at_desk();
-                self.wait(&mut events, timeout);
+                let timeout = [self.see_to_starts(), self.go_round(&mut next_round)];
+                self.watcher.wait(&mut events, timeout.into_iter().flatten().min());
             } else {
                 thread::sleep(NAP);
-                self.wait(&mut events, Some(Duration::ZERO));
+                self.see_to_starts();
+                self.go_round(&mut next_round);
+                self.watcher.wait(&mut events, Some(Duration::ZERO));
             }
-            let mut links: Vec<_> = busy.drain(..).map(|link| (link, false)).collect();
-            for event in &events {
-                let flags = event.flags;
-                let hung_up = flags.contains(EventFlags::HUP);
+            let mut turns: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
+            for &Event { key, hung_up } in &events {
                 // What is not found any more was buried.
-                let Some(link) = self.find(event.data.u64()) else { continue };
-                match links.iter_mut().find(|(known, _)| known.key == link.key) {
+                let Some(watched) = self.find(WorkerKey(key)) else { continue };
+                match turns.iter_mut().find(|((link, _), _)| link.key == watched.0.key) {
                     Some((_, known)) => *known |= hung_up,
-                    None => links.push((link, hung_up)),
+                    None => turns.push((watched, hung_up)),
                 }
             }
-            for (link, hung_up) in links {
-                // What went wrong with one worker's calls must not end the others'.
-                if quietly(|| self.serve(&link, hung_up)).unwrap_or(true) {
-                    busy.push(link);
+            for (watched, hung_up) in turns {
+                if self.serve(&watched, hung_up) {
+                    busy.push(watched);
                 }
-            }
-            if !busy.is_empty() {
-                self.look_at_desk();
             }
         }
     }
 
-    fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) {
-        let timeout = timeout.map(timespec);
-        let space = rustix::buffer::spare_capacity(events);
-        // An interruption brings no events; then there is another round.
-        let _ = epoll::wait(&self.epoll, space, timeout.as_ref());
-    }
-
-    fn find(&self, key: u64) -> Option<Arc<Link>> {
-        let desk = self.desk.lock();
-        desk.links.get(&key).cloned()
+    fn find(&self, key: WorkerKey) -> Option<Watched> {
+        self.register().watched.get(&key).cloned()
     }
 
     /// Starts wanted workers and ends those that do not become any; returns when to look again.
-    fn look_at_desk(&self) -> Option<Duration> {
-        let mut desk = self.desk.lock();
-        let wanted = std::mem::take(&mut desk.wanted);
-        desk.starting.retain(|(link, _)| !link.channel.is_ready() && !link.is_doomed());
+    fn see_to_starts(&self) -> Option<Duration> {
+        let mut register = self.register();
+        let wanted = std::mem::take(&mut register.wanted);
+        register.starting.retain(|(link, _)| !link.channel.is_ready() && !link.is_doomed());
         let now = Instant::now();
-        let late = desk.starting.extract_if(.., |(_, until)| *until <= now);
+        let late = register.starting.extract_if(.., |(_, until)| *until <= now);
         let late: Vec<_> = late.map(|(link, _)| link).collect();
-        let next = desk.starting.iter().map(|(_, until)| until.duration_since(now)).min();
-        drop(desk);
+        let next = register.starting.iter().map(|(_, until)| until.duration_since(now)).min();
+        drop(register);
         for link in late {
             link.condemn(format!("the worker did not start within {START_MAX:?}"));
         }
         if wanted.is_empty() {
             return next;
         }
-        for pool in wanted {
-            pool.start_worker();
+        for owner in wanted {
+            owner.start_worker();
         }
-        // They are on the desk now.
+        // They are in the register now.
         Some(Duration::ZERO)
     }
 
-    /// Takes a worker's replies, or buries it. True if there were so many that it is better to
-    /// come back soon than to be called.
-    fn serve(&self, link: &Arc<Link>, hung_up: bool) -> bool {
+    /// Has those looked after that have something to do, if it is time; returns when it is again.
+    fn go_round(&self, next: &mut Option<Instant>) -> Option<Duration> {
+        let now = Instant::now();
+        if let Some(next) = next.filter(|next| *next > now) {
+            return Some(next.duration_since(now));
+        }
+        // Whoever sends something from here on asks again.
+        self.attends.store(false, Ordering::SeqCst);
+        std::sync::atomic::fence(Ordering::SeqCst);
+        let mut busy: Vec<_> = self.register().watched.values().cloned().collect();
+        busy.retain(|(link, _)| link.unanswered.load(Ordering::Relaxed) > 0);
+        if busy.is_empty() {
+            *next = None;
+            return None;
+        }
+        self.attends.store(true, Ordering::Relaxed);
+        busy.iter().for_each(|(link, owner)| owner.look_after(link));
+        *next = Some(now + ROUND);
+        Some(ROUND)
+    }
+
+    /// Has a worker's replies taken, or buries it. True if it is to be served again soon.
+    fn serve(&self, watched: &Watched, hung_up: bool) -> bool {
+        let (link, owner) = watched;
         // A process that ends closes its files a moment before it is dead.
-        let ended = has_ended(link, if hung_up { LAST_MOMENT } else { Duration::ZERO });
+        let ended = link.process.has_ended(if hung_up { LAST_MOMENT } else { Duration::ZERO });
         if hung_up && !ended {
             link.condemn("its worker closed the socket to its parent".into());
         }
-        if hung_up || ended || link.is_doomed() {
-            self.bury(link);
+        let is_over = hung_up || ended || link.is_doomed();
+        let soon = !is_over && owner.take_replies(link);
+        if is_over || link.is_doomed() {
+            owner.bury(link);
+            self.forget(link);
             return false;
         }
-        // A joining thread is at it, and leaves the worker as it should be.
-        let Some(mut inbox) = link.knock() else { return false };
-        inbox.listen(link, Listener::Looking);
-        read_socket(link, &mut inbox);
-        let taken = harvest(link, &mut inbox);
-        if link.is_doomed() {
-            drop(inbox);
-            self.bury(link);
-            return false;
-        }
-        if taken < MANY {
-            leave(link, inbox);
-        }
-        taken >= MANY
+        soon
     }
 
-    /// Ends what is left of a worker: its replies are taken, its group killed, its calls sent
-    /// elsewhere, but for the one that ran.
-    fn bury(&self, link: &Arc<Link>) {
-        link.kill();
-        let status = link.reap();
-        let mut inbox = link.inbox();
-        if link.offence().is_none() {
-            harvest(link, &mut inbox);
-        }
-        drop(inbox);
-        if let Some(pidfd) = &link.pidfd {
-            let _ = epoll::delete(&self.epoll, pidfd.as_fd());
-        }
-        let _ = epoll::delete(&self.epoll, link.control.as_fd());
-        let mut desk = self.desk.lock();
-        desk.links.remove(&u64::from(link.key));
-        desk.starting.retain(|(starting, _)| starting.key != link.key);
-        drop(desk);
-        let (signal, code) = signal_and_code(status);
-        let why = link.offence().map_or_else(|| never_served(signal, code), str::to_owned);
-        let ran = link.channel.running() % 2 == 1 || link.offence().is_some();
-        if let Some(mut entry) = link.pool.bury(link, ran && link.channel.is_ready(), &why)
-            && let Some(call) = entry.call.take()
-        {
-            let error = blame(link, call.function().name(), signal, code);
-            call.fail(error);
-        }
+    fn forget(&self, link: &Link) {
+        self.watcher.remove(&link.process, &link.socket);
+        let mut register = self.register();
+        register.watched.remove(&link.key);
+        register.starting.retain(|(starting, _)| starting.key != link.key);
     }
-}
-
-/// Whether the process has ended, or does so within that time.
-fn has_ended(link: &Link, within: Duration) -> bool {
-    let Some(pidfd) = &link.pidfd else { return false };
-    let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
-    rustix::event::poll(&mut ends, Some(&timespec(within))).unwrap_or(0) > 0
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: duration.as_secs().cast_signed(), tv_nsec: duration.subsec_nanos().into() }
-}
-
-fn never_served(signal: Option<i32>, code: Option<i32>) -> String {
-    match (signal, code) {
-        (Some(signal), _) => format!("its worker was killed by signal {signal} as it started"),
-        (_, Some(code)) => format!("its worker exited with code {code} as it started"),
-        _ => "its worker ended as it started".into(),
-    }
-}
-
-/// What the death of a worker means for the call that it ran.
-fn blame(link: &Link, name: &'static str, signal: Option<i32>, code: Option<i32>) -> Error {
-    if let Some(offence) = link.offence() {
-        return codec(name, offence);
-    }
-    if signal == Some(libc::SIGABRT) {
-        // A panic first: it may be over an allocation that failed, but has more to tell.
-        if let Some(panic) = link.channel.report().and_then(|report| Panic::decode(&report)) {
-            return panic.into_error(name);
-        }
-        if link.channel.is_over_limit() {
-            return Error::new(name, ErrorKind::MemoryLimit);
-        }
-    }
-    Error::new(name, ErrorKind::Crashed { signal, code })
 }

@@ -1,92 +1,71 @@
-//! What was sent to a worker and not yet answered. Lives under the pool's lock.
+//! What was sent to a worker and not yet answered: the parent's own books of what lies in the
+//! channel. Lives under the pool's lock.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::net::SendFlags;
-
 use super::link::Link;
-use crate::limit::Place;
-use crate::process::call::{Job, Pending, sent};
+use super::request::Request;
 use crate::process::channel::{HEAD, LARGE, Large, RING, RequestHead, record};
-use crate::process::linux::control;
-use crate::process::linux::memory::SEGMENTS;
-use crate::process::value::message::{Bytes, Message};
+use crate::process::job::Address;
+use crate::process::platform::{self, Handle, PACKET_HANDLES};
+use crate::process::segment::{SEGMENTS, Segment};
+use crate::process::value::message::Bytes;
 use crate::process::value::output::INLINE_MAX;
-use crate::process::worker::one_file;
-use crate::timer::Alarm;
 
 /// The most calls that a worker holds. What is left is claimable, and goes where it is free.
 const CALLS_MAX: usize = 1024;
 /// The most calls with large arguments among them.
 const LARGE_MAX: usize = 4;
 
-/// A call that was claimed.
-pub(crate) struct Claimed {
-    pub(crate) call: Arc<dyn Pending>,
-    pub(crate) job: Job,
-    pub(crate) place: Place,
-    pub(crate) alarm: Option<Alarm>,
-    /// How often it was sent and did not run.
-    pub(crate) returned: u32,
-}
-
-/// A call that was sent.
-pub(crate) struct Entry {
+/// A request that lies in the ring.
+pub(crate) struct Sent {
     /// `None` when it was taken back: only its answer is to come.
-    pub(crate) call: Option<Arc<dyn Pending>>,
-    pub(crate) place: Place,
+    pub(crate) request: Option<Request>,
     start: u32,
     end: u32,
-    invoke: i64,
-    body: i64,
-    returned: u32,
-    more: Option<Box<More>>,
-}
-
-/// What is left of a call that was taken back for good.
-pub(crate) type GivenUp = (Option<Arc<dyn Pending>>, Place, Option<Alarm>);
-
-/// What few calls have.
-pub(crate) struct More {
-    alarm: Option<Alarm>,
-    /// Bytes outside of the ring, and files.
-    message: Option<Message>,
     is_large: bool,
 }
 
+/// Why a request was not sent.
+pub(crate) enum NotSent {
+    /// There is no room before something is answered.
+    Full(Box<Request>),
+    Failed(Box<Request>, String),
+}
+
 /// A worker in the pool's books.
-pub(crate) struct Slot {
+pub(crate) struct Outbox {
     pub(crate) link: Arc<Link>,
-    pub(crate) pending: VecDeque<Entry>,
+    pub(crate) unanswered: VecDeque<Sent>,
     /// The number of the first of them.
     pub(crate) first: u64,
     /// The end of the requests, and of those that were answered.
     tail: u32,
     taken: u32,
-    /// Which of the pool's segments the worker has.
-    known: [bool; SEGMENTS],
     large: usize,
     /// The last of its sleeps that it was woken from.
     woken: u32,
     /// Whether anything was sent ever.
     pub(crate) used: bool,
+    /// The number whose turn it was when somebody last looked, and how often it has been since.
+    stalled: (u64, u32),
 }
 
-impl Slot {
+impl Outbox {
     pub(crate) fn new(link: Arc<Link>) -> Self {
         Self {
             link,
-            pending: VecDeque::new(),
+            unanswered: VecDeque::new(),
             first: 1,
             tail: 0,
             taken: 0,
-            known: [false; SEGMENTS],
             large: 0,
             woken: 0,
             used: false,
+            stalled: (0, 0),
         }
     }
 
@@ -94,198 +73,187 @@ impl Slot {
     pub(crate) fn has_room(&self) -> bool {
         let used = self.tail.wrapping_sub(self.taken);
         // Twice, since a record may have to skip as much to be in one piece.
-        self.pending.len() < CALLS_MAX
+        self.unanswered.len() < CALLS_MAX
             && self.large < LARGE_MAX
             && used + 2 * record(HEAD, INLINE_MAX as u32) <= RING
     }
 
-    /// Sends a call; gives it back when the worker cannot take it now. Says whether the worker
-    /// has to be woken.
-    pub(crate) fn send(&mut self, claimed: Claimed) -> Result<bool, Box<Claimed>> {
-        let number = self.first + self.pending.len() as u64;
+    /// The number of the last call that was sent.
+    pub(crate) fn last(&self) -> u64 {
+        self.first + self.unanswered.len() as u64 - 1
+    }
+
+    /// Sends a call. Says whether the worker has to be woken.
+    pub(crate) fn send(&mut self, mut request: Request) -> Result<bool, NotSent> {
+        let number = self.last() + 1;
         let mut head = RequestHead {
             length: 0,
             flags: 0,
-            files: claimed.job.message.files.len() as u16,
+            handles: 0,
             number,
-            invoke: claimed.job.invoke,
-            body: claimed.job.body,
+            invoke: request.job.invoke,
+            body: request.job.body,
             withdrawn: 0,
             reserved: 0,
         };
-        let bytes = claimed.job.message.bytes.private();
-        let written = match bytes.filter(|bytes| bytes.len() <= INLINE_MAX) {
-            Some(bytes) => {
-                head.length = bytes.len() as u32;
-                if head.files > 0 && !self.send_files(&claimed.job.message, None) {
-                    return Err(Box::new(claimed));
-                }
-                self.link.channel.write_request(self.tail, self.taken, &head, bytes)
-            }
-            None => self.write_large(&mut head, &claimed.job.message),
+        let written = match self.write(&mut head, &mut request) {
+            Ok(Some(start)) => start,
+            // Room comes with answers; where there are none to come, it never does.
+            Ok(None) if !self.unanswered.is_empty() => return Err(NotSent::Full(request.into())),
+            Ok(None) => return Err(NotSent::Failed(request.into(), "it is too large".into())),
+            Err(why) => return Err(NotSent::Failed(request.into(), why)),
         };
-        let Some(start) = written else {
-            return Err(Box::new(claimed));
-        };
-        let end = start.wrapping_add(record(HEAD, head.length));
-        self.book(number, start, end, head.flags & LARGE != 0, claimed);
+        let (start, end) = (written, written.wrapping_add(record(HEAD, head.length)));
+        request.call.address().store(Address::new(self.link.key, number));
+        let is_large = head.flags & LARGE != 0;
+        self.large += usize::from(is_large);
+        self.used = true;
+        self.unanswered.push_back(Sent { request: Some(request), start, end, is_large });
+        self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
         self.tail = end;
         let sleeper = self.link.channel.publish_requests(end);
         Ok(sleeper.is_some_and(|sleep| std::mem::replace(&mut self.woken, sleep) != sleep))
     }
 
-    fn book(&mut self, number: u64, start: u32, end: u32, is_large: bool, claimed: Claimed) {
-        let Claimed { call, job, place, alarm, returned } = claimed;
-        call.sent().store(sent(self.link.key, number), Ordering::Release);
-        let outside = is_large || !job.message.files.is_empty();
-        self.large += usize::from(is_large);
-        self.used = true;
-        let more = (alarm.is_some() || outside)
-            .then(|| Box::new(More { alarm, message: outside.then_some(job.message), is_large }));
-        let (invoke, body) = (job.invoke, job.body);
-        self.pending.push_back(Entry {
-            call: Some(call),
-            place,
-            start,
-            end,
-            invoke,
-            body,
-            returned,
-            more,
-        });
+    /// Writes a request, unpublished; where it starts, or `None` while there is no room.
+    fn write(&self, head: &mut RequestHead, request: &mut Request) -> Result<Option<u32>, String> {
+        let message = &mut request.job.message;
+        let is_inline = message.bytes.private().is_some_and(|bytes| bytes.len() <= INLINE_MAX);
+        let (mut place, mut memory) = (Large::default(), None);
+        if !is_inline {
+            head.flags = LARGE;
+            (place, memory) = self.place(&mut message.bytes).map_err(|error| error.to_string())?;
+        }
+        let bytes = match message.bytes.private() {
+            Some(bytes) if is_inline => bytes,
+            _ => place.as_bytes(),
+        };
+        let handles: Vec<&Handle> = message.files.iter().map(|file| &**file).collect();
+        let handles: Vec<&Handle> = handles.into_iter().chain(&memory).collect();
+        head.length = bytes.len() as u32;
+        head.handles = u16::try_from(handles.len()).map_err(|_| "it has too many shared slices")?;
+        let Some(start) = self.link.channel.write_request(self.tail, self.taken, head, bytes)
+        else {
+            return Ok(None);
+        };
+        if !handles.is_empty() && !self.send_handles(&handles)? {
+            return Ok(None);
+        }
+        if let Bytes::Segment(lent, _) = &message.bytes {
+            lent.segment().set_known(true);
+        }
+        Ok(Some(start))
     }
 
-    /// Sends the files of a message, with one more; false if they do not get through now.
-    fn send_files(&self, message: &Message, last: Option<BorrowedFd<'_>>) -> bool {
-        let files: Vec<_> = message.files.iter().map(|file| file.as_fd()).chain(last).collect();
-        control::send_files(self.link.control.as_fd(), &files, SendFlags::DONTWAIT).is_ok()
+    /// Sends handles, before the request is published; false if they do not get through now.
+    fn send_handles(&self, handles: &[&Handle]) -> Result<bool, String> {
+        let is_one_packet = handles.len() <= PACKET_HANDLES;
+        if !is_one_packet && !self.unanswered.is_empty() {
+            // Half of them would be taken for another call's. Where none is under way, the worker
+            // can be replaced.
+            return Ok(false);
+        }
+        match self.link.socket.try_send(handles) {
+            Ok(()) => Ok(true),
+            Err(_) if is_one_packet && !self.unanswered.is_empty() => Ok(false),
+            Err(error) => {
+                self.link.kill();
+                Err(format!("its shared slices cannot be sent: {error}"))
+            }
+        }
     }
 
-    fn write_large(&mut self, head: &mut RequestHead, message: &Message) -> Option<u32> {
-        let single;
-        let (file, large) = match &message.bytes {
-            Bytes::Segment(lent, length) => {
-                let number = lent.segment().number();
-                let known = std::mem::replace(&mut self.known[number], true);
-                let sent = u32::from(!known);
-                let large = Large { length: *length as u64, segment: number as u32, sent };
-                ((!known).then(|| lent.segment().memory.as_fd()), large)
+    /// Where a message lies that is too long for the ring, and the memory if it goes along. What
+    /// lies where another worker has looked, or may look, is copied.
+    fn place(&self, bytes: &mut Bytes) -> io::Result<(Large, Option<Handle>)> {
+        let reader = &self.link.reader;
+        if let Bytes::Segment(lent, length) = bytes
+            && !lent.segment().is_for(reader)
+            && let Some(segment) = Segment::take_for(reader, *length)
+        {
+            segment.fill(bytes.as_slice());
+            *bytes = Bytes::in_segment(segment, bytes.as_slice().len());
+        }
+        match bytes {
+            Bytes::Segment(lent, length) if lent.segment().is_for(reader) => {
+                let segment = lent.segment();
+                let memory = (!segment.is_known()).then(|| segment.memory.share()).transpose()?;
+                let (length, number) = (*length as u64, segment.number() as u32);
+                Ok((Large { length, segment: number, sent: memory.is_some().into() }, memory))
             }
             bytes => {
-                let bytes = bytes.private()?;
-                single = one_file(bytes).ok()?;
-                let length = bytes.len() as u64;
-                (Some(single.as_fd()), Large { length, segment: SEGMENTS as u32, sent: 1 })
+                let bytes = bytes.as_slice();
+                let large = Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 };
+                Ok((large, Some(platform::freeze(bytes)?)))
             }
-        };
-        head.flags = LARGE;
-        head.length = size_of::<Large>() as u32;
-        head.files += u16::from(file.is_some());
-        if head.files > 0 && !self.send_files(message, file) {
-            if let Some(known) = self.known.get_mut(large.segment as usize) {
-                *known &= large.sent == 0;
-            }
-            return None;
         }
-        // SAFETY: it is integers without padding.
-        let bytes = unsafe {
-            std::slice::from_raw_parts((&raw const large).cast::<u8>(), size_of::<Large>())
-        };
-        self.link.channel.write_request(self.tail, self.taken, head, bytes)
     }
 
-    /// Takes the entry that the reply with this number answers.
-    pub(crate) fn answered(&mut self, number: u64) -> Option<Entry> {
+    /// Takes what the reply with this number answers.
+    pub(crate) fn answered(&mut self, number: u64) -> Option<Sent> {
         if number != self.first {
             return None;
         }
-        let entry = self.pending.pop_front()?;
+        let sent = self.unanswered.pop_front()?;
+        self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
         self.first += 1;
-        self.forget(&entry);
-        Some(entry)
+        self.taken = sent.end;
+        self.large -= usize::from(sent.is_large);
+        Some(sent)
     }
 
-    fn forget(&mut self, entry: &Entry) {
-        self.taken = entry.end;
-        self.large -= usize::from(entry.more.as_ref().is_some_and(|more| more.is_large));
-    }
-
-    /// The entry of a call that was sent and not answered.
-    pub(crate) fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+    /// A call that was sent and not answered.
+    pub(crate) fn sent(&mut self, number: u64) -> Option<&mut Sent> {
         let index = number.checked_sub(self.first)?;
-        self.pending.get_mut(usize::try_from(index).ok()?)
+        self.unanswered.get_mut(usize::try_from(index).ok()?)
     }
 
     /// Takes a call back if it is certain that it will not run here.
     pub(crate) fn withdraw(&mut self, number: u64) -> bool {
         let link = Arc::clone(&self.link);
-        self.entry(number).is_some_and(|entry| link.channel.withdraw(entry.start, number))
+        self.sent(number).is_some_and(|sent| link.channel.withdraw(sent.start, number))
     }
 
-    /// Takes back up to `count` calls that come after that number, from the end, to be sent
-    /// elsewhere; stops at one that may have begun.
-    pub(crate) fn withdraw_after(&mut self, number: u64, count: usize) -> Vec<Claimed> {
+    /// Takes back up to `count` calls from that number on, the last first, to be sent elsewhere;
+    /// stops at one that may have begun.
+    pub(crate) fn withdraw_from(&mut self, number: u64, count: usize) -> Vec<Request> {
         let mut taken = Vec::new();
-        let link = Arc::clone(&self.link);
-        let after = number.saturating_sub(self.first) as usize + 1;
-        for index in (after..self.pending.len()).rev() {
+        let from = number.saturating_sub(self.first) as usize;
+        for index in (from..self.unanswered.len()).rev() {
             if taken.len() == count {
                 break;
             }
-            let number = self.first + index as u64;
-            let entry = &mut self.pending[index];
-            if entry.call.is_none() {
+            let sent = &mut self.unanswered[index];
+            if sent.request.is_none() {
                 continue;
             }
-            if !link.channel.withdraw(entry.start, number) {
+            if !self.link.channel.withdraw(sent.start, self.first + index as u64) {
                 break;
             }
-            taken.extend(entry.reclaim(&link));
+            if let Some(mut request) = sent.request.take() {
+                request.come_back();
+                taken.push(request);
+            }
         }
         taken
     }
 
     /// How many calls lie behind the one whose turn it is, without those that were taken back.
     pub(crate) fn waiting(&self) -> usize {
-        self.pending.iter().skip(1).filter(|entry| entry.call.is_some()).count()
+        self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }
 
-    /// Everything that was not answered, when the worker is dead.
-    pub(crate) fn into_pending(self) -> impl Iterator<Item = Entry> {
-        self.pending.into_iter()
-    }
-}
-
-impl Entry {
-    /// Keeps the alarm until the call has been answered. Gives it back if the call has one.
-    pub(crate) fn set_alarm(&mut self, alarm: Option<Alarm>) -> Option<Alarm> {
-        let more = self
-            .more
-            .get_or_insert_with(|| Box::new(More { alarm: None, message: None, is_large: false }));
-        std::mem::replace(&mut more.alarm, alarm)
-    }
-
-    /// Lets go of a call that was taken back and will not be sent again. What is returned is to be
-    /// dropped without the pool's lock: it may run other people's code.
-    pub(crate) fn give_up(&mut self) -> GivenUp {
-        let alarm = self.more.as_mut().and_then(|more| more.alarm.take());
-        (self.call.take(), std::mem::replace(&mut self.place, Place(None)), alarm)
-    }
-
-    /// Makes it what it was before it was sent. Its files stay with what was sent; they are
-    /// shared.
-    pub(crate) fn reclaim(&mut self, link: &Link) -> Option<Claimed> {
-        let call = self.call.take()?;
-        let place = std::mem::replace(&mut self.place, Place(None));
-        let more = self.more.as_mut();
-        let (alarm, message) =
-            more.map_or((None, None), |more| (more.alarm.take(), more.message.take()));
-        let message = message.unwrap_or_else(|| Message {
-            bytes: Bytes::new(&link.channel.request_bytes(self.start)),
-            files: Vec::new(),
-        });
-        call.sent().store(0, Ordering::Release);
-        let job = Job { message, invoke: self.invoke, body: self.body };
-        Some(Claimed { call, job, place, alarm, returned: self.returned + 1 })
+    /// Whether the worker has had something to do for that many looks and neither begins nor
+    /// answers it. A call that runs may take as long as it likes.
+    pub(crate) fn is_stalled(&mut self, looks: u32) -> bool {
+        let begun = self.link.channel.running() == self.first * 2 + 1;
+        if self.unanswered.is_empty() || begun || !self.link.channel.is_ready() {
+            self.stalled = (0, 0);
+        } else if self.stalled.0 == self.first {
+            self.stalled.1 += 1;
+        } else {
+            self.stalled = (self.first, 0);
+        }
+        self.stalled.1 >= looks
     }
 }

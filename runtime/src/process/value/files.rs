@@ -2,17 +2,17 @@
 //! goes along with the message, and is here again while it is decoded.
 
 use std::cell::Cell;
-use std::os::fd::OwnedFd;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::process::platform::Handle;
 use crate::process::value::wire::WireError;
 
 /// A file on its way.
-pub(crate) type File = Arc<OwnedFd>;
+pub(crate) type File = Arc<Handle>;
 
 /// Files that arrived, each until it is taken.
-type Arrived = Vec<Option<OwnedFd>>;
+type Arrived = Vec<Option<Handle>>;
 
 // Every value passes here and few have files, so what is known of a thread is one pointer each: to
 // the vector of the innermost call below, or null.
@@ -49,14 +49,14 @@ pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<File>) {
 
 /// Runs a decoder, whose values may take these files.
 #[inline]
-pub(crate) fn supply<R>(files: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
+pub(crate) fn supply<R>(files: Vec<Handle>, decode: impl FnOnce() -> R) -> R {
     let mut files: Arrived = files.into_iter().map(Some).collect();
     let _within = Within::new(&ARRIVED, &raw mut files);
     decode()
 }
 
 /// The same files once more, as if they had arrived.
-pub(crate) fn duplicate(files: &[File]) -> Result<Vec<OwnedFd>, WireError> {
+pub(crate) fn duplicate(files: &[File]) -> Result<Vec<Handle>, WireError> {
     let copies = files.iter().map(|file| file.try_clone()).collect::<Result<_, _>>();
     copies.map_err(|error| WireError::new(error.to_string()))
 }
@@ -71,7 +71,7 @@ pub(crate) fn attach(file: File) -> Option<u32> {
 }
 
 /// Takes an attached file, once; `None` if there is no such file.
-pub(crate) fn take(index: u32) -> Option<OwnedFd> {
+pub(crate) fn take(index: u32) -> Option<Handle> {
     // SAFETY: the vector is that of a `supply` which this thread is in, and nobody else uses it
     // until `decode` returns.
     let arrived = unsafe { ARRIVED.get().as_mut() }?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::process::linux::memory::Segment;
+use crate::process::segment::Segment;
 use crate::process::value::files::{self, File};
 use crate::process::value::output::{Finished, Output};
 use crate::process::value::wire::{self, Reader, WireError};
@@ -74,9 +74,7 @@ impl Message {
                 }
                 bytes
             }
-            Finished::Segment(segment, length) => {
-                Bytes::Segment(Arc::new(Lent(Some(segment))), length)
-            }
+            Finished::Segment(segment, length) => Bytes::in_segment(segment, length),
             Finished::Given(_) => unreachable!("the output started on the heap"),
         };
         Ok(Self { bytes, files })
@@ -97,6 +95,11 @@ impl Bytes {
             },
             _ => self.private().unwrap_or_default(),
         }
+    }
+
+    /// Bytes that were written to a segment.
+    pub(crate) fn in_segment(segment: Segment, length: usize) -> Self {
+        Self::Segment(Arc::new(Lent(Some(segment))), length)
     }
 
     pub(crate) fn new(bytes: &[u8]) -> Self {

@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::process::linux::memory::Segment;
+use crate::process::segment::Segment;
 use crate::process::value::wire::WireError;
 
 /// The longest message that goes through a ring; longer ones lie in memory of their own.

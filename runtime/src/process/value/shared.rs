@@ -4,14 +4,12 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use rustix::fs::SealFlags;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::process::linux::memory::{Access, Mapping, Memory};
+use crate::process::platform::{self, Handle, View};
 use crate::process::value::files;
 
 mod seen;
@@ -48,37 +46,9 @@ pub struct Shared<S: ?Sized> {
 }
 
 struct Inner {
-    file: Arc<OwnedFd>,
-    mapping: Mapping,
+    view: View,
     /// In bytes.
     length: usize,
-}
-
-/// What nobody may do to the memory any more.
-const FROZEN: SealFlags =
-    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
-
-/// A memory file with these bytes, which nobody can change any more.
-pub(crate) fn freeze(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let memory = Memory::new(bytes.len())?;
-    // SAFETY: the memory was made that long, and nobody else knows of it.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
-    let file = memory.into_file();
-    rustix::fs::fcntl_add_seals(&file, FROZEN)?;
-    Ok(file)
-}
-
-/// What is in such a file.
-#[cfg(feature = "cluster")]
-pub(crate) fn contents(file: &OwnedFd) -> io::Result<Vec<u8>> {
-    // The seals first: from then on the size is what it is.
-    if !rustix::fs::fcntl_get_seals(file)?.contains(FROZEN) {
-        return Err(io::Error::other("this is not the memory of a shared slice"));
-    }
-    let length = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
-    let mapping = Mapping::new(file, 0, length, Access::Read)?;
-    // SAFETY: the mapping is that long, and sealed against every change.
-    Ok(unsafe { std::slice::from_raw_parts(mapping.start(), length) }.to_vec())
 }
 
 impl<T: Pod> Shared<[T]> {
@@ -88,22 +58,19 @@ impl<T: Pod> Shared<[T]> {
     /// When the system has no memory or no file descriptor left.
     pub fn new(slice: &[T]) -> io::Result<Self> {
         let bytes: &[u8] = bytemuck::cast_slice(slice);
-        Self::open(freeze(bytes)?, bytes.len())
+        Self::open(platform::freeze(bytes)?, bytes.len())
     }
 
     /// Maps what was frozen by `new`, here or in another process.
-    fn open(file: OwnedFd, length: usize) -> io::Result<Self> {
+    fn open(handle: Handle, length: usize) -> io::Result<Self> {
         const { assert!(align_of::<T>() <= 4096, "pages are aligned no better") }
-        let is_frozen = rustix::fs::fcntl_get_seals(&file)?.contains(FROZEN);
-        let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
-        if !is_frozen || (length as u64) > size || !length.is_multiple_of(size_of::<T>().max(1)) {
+        if !length.is_multiple_of(size_of::<T>().max(1)) {
             return Err(io::Error::other("this is not the memory of a shared slice"));
         }
-        let inner = match seen::find(&file, length) {
+        let inner = match seen::find(&handle, length) {
             Some(inner) => inner,
             None => {
-                let mapping = Mapping::new(&file, 0, length, Access::Read)?;
-                let inner = Arc::new(Inner { file: Arc::new(file), mapping, length });
+                let inner = Arc::new(Inner { view: View::open_frozen(handle, length)?, length });
                 seen::note(&inner);
                 inner
             }
@@ -122,7 +89,7 @@ impl<T: Pod> Deref for Shared<[T]> {
         }
         // SAFETY: the mapping has `length` values of `T`, starts at a page, which is aligned
         // enough, and is sealed against every change; any bytes are a `T`.
-        unsafe { std::slice::from_raw_parts(self.inner.mapping.start().cast(), length) }
+        unsafe { std::slice::from_raw_parts(self.inner.view.start().cast(), length) }
     }
 }
 
@@ -165,7 +132,7 @@ impl<T: Pod + PartialEq> PartialEq for Shared<[T]> {
 
 impl<T: Pod> Serialize for Shared<[T]> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let file = files::attach(Arc::clone(&self.inner.file)).ok_or_else(|| {
+        let file = files::attach(Arc::clone(self.inner.view.handle())).ok_or_else(|| {
             ser::Error::custom("a `Shared` slice crosses only in a call of a process task")
         })?;
         (file, self.inner.length as u64).serialize(serializer)

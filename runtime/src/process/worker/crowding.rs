@@ -5,9 +5,7 @@
 //! until then each call costs two context switches. A worker that finds itself there again and
 //! again asks for any other core, and in the same breath for all that it had.
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-
-use crate::process::spin;
+use crate::process::platform;
 
 /// So many waits in a row on the caller's core are no accident.
 const FIRST: u32 = 8;
@@ -25,33 +23,18 @@ impl Crowding {
     }
 
     /// Notes that the caller was last on that core.
-    pub(crate) fn note(&mut self, caller: u32) {
-        if caller != spin::core() {
+    pub(crate) fn note(&mut self, caller: Option<u32>) {
+        let Some(core) = caller.filter(|_| caller == platform::current_core()) else {
             self.in_a_row = 0;
             self.enough = FIRST.max(self.enough - 1);
             return;
-        }
+        };
         self.in_a_row += 1;
         if self.in_a_row >= self.enough {
             self.in_a_row = 0;
             self.enough = (self.enough * 2).min(LAST);
-            move_over(caller);
+            platform::leave_core(core);
         }
-    }
-}
-
-/// Moves this thread off a core, without keeping it from there.
-fn move_over(core: u32) {
-    let Ok(all) = sched_getaffinity(None) else { return };
-    let core = core as usize;
-    if core >= CpuSet::MAX_CPU || all.count() < 2 {
-        return;
-    }
-    let mut others = all;
-    others.unset(core);
-    if sched_setaffinity(None, &others).is_ok() {
-        // Of what was allowed a moment ago; and if not any more, the kernel knows better.
-        let _ = sched_setaffinity(None, &all);
     }
 }
 
@@ -60,22 +43,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_over_leaves_the_allowed_cores_as_they_were() {
-        let before = sched_getaffinity(None).unwrap();
-        let mut moved = false;
-        for _ in 0..1000 {
-            let core = spin::core();
-            move_over(core);
-            moved |= spin::core() != core;
-            assert_eq!(sched_getaffinity(None).unwrap(), before);
-        }
-        assert!(moved || before.count() == 1);
-    }
-
-    #[test]
     fn only_a_row_of_waits_counts_and_it_grows() {
         let mut crowding = Crowding::new();
-        let elsewhere = spin::core().wrapping_add(7);
+        let elsewhere = platform::current_core().map(|core| core.wrapping_add(7));
         for _ in 0..3 * FIRST {
             crowding.in_a_row = FIRST - 1;
             crowding.note(elsewhere);

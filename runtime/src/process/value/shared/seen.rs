@@ -5,10 +5,10 @@
 //! whatever becomes of them elsewhere.
 
 use std::cell::RefCell;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::Inner;
+use crate::process::platform::Handle;
 
 /// How many there are at the most.
 const SEEN_MAX: usize = 8;
@@ -36,16 +36,11 @@ pub(crate) fn forget_seen() {
     drop(seen);
 }
 
-/// What tells files apart, as long as they are open.
-fn number(file: &OwnedFd) -> Option<u64> {
-    rustix::fs::fstat(file).ok().map(|status| status.st_ino)
-}
-
 /// The mapping of this file, if it was seen.
-pub(crate) fn find(file: &OwnedFd, length: usize) -> Option<Arc<Inner>> {
+pub(crate) fn find(handle: &Handle, length: usize) -> Option<Arc<Inner>> {
     SEEN.with_borrow(|seen| {
         let seen = seen.as_ref().filter(|seen| !seen.is_empty())?;
-        let number = number(file)?;
+        let number = handle.identity()?;
         let (_, inner) =
             seen.iter().find(|(known, inner)| *known == number && inner.length == length)?;
         Some(Arc::clone(inner))
@@ -57,7 +52,7 @@ pub(crate) fn note(inner: &Arc<Inner>) {
     let dropped = SEEN.with_borrow_mut(|seen| {
         let seen = seen.as_mut()?;
         let dropped = (seen.len() == SEEN_MAX).then(|| seen.remove(0));
-        seen.push((number(&inner.file)?, Arc::clone(inner)));
+        seen.push((inner.view.handle().identity()?, Arc::clone(inner)));
         dropped
     });
     drop(dropped);

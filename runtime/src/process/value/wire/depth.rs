@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::WireError;
+use crate::process::platform;
 
 /// What any thread has.
 const SURE: usize = 64 << 10;
@@ -63,28 +64,7 @@ fn stack() -> Option<Range<usize>> {
     thread_local! {
         static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
-    let (start, end) = STACK.get().or_else(bounds)?;
+    let (start, end) = STACK.get().or_else(platform::stack_bounds)?;
     STACK.set(Some((start, end)));
     Some(start..end)
-}
-
-#[cfg(target_os = "linux")]
-fn bounds() -> Option<(usize, usize)> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut start, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are of this thread, which runs; they are read once they were filled
-    // in, and destroyed after that.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let found = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (found == 0).then(|| (start.addr(), start.addr().saturating_add(size)))
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bounds() -> Option<(usize, usize)> {
-    None
 }

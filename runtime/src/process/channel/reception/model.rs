@@ -1,0 +1,204 @@
+//! The desk under loom: a worker that answers, threads that join, and the dispatcher. A wake-up
+//! that is lost is a deadlock, which loom reports. `CONTRIBUTING.md` has the command.
+
+use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+
+use super::{Desk, Line, Listener, Papers, Reception, Told, Word};
+
+/// A word with a futex of its own.
+struct ModelWord {
+    value: AtomicU32,
+    sleepers: Mutex<usize>,
+    woken: Condvar,
+}
+
+impl ModelWord {
+    fn new(value: u32) -> Self {
+        let value = AtomicU32::new(value);
+        Self { value, sleepers: Mutex::new(0), woken: Condvar::new() }
+    }
+}
+
+impl Word for ModelWord {
+    fn load(&self, order: Ordering) -> u32 {
+        self.value.load(order)
+    }
+
+    fn store(&self, value: u32, order: Ordering) {
+        self.value.store(value, order);
+    }
+
+    fn wait(&self, seen: u32) {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        // As the kernel does, which looks with a lock held and a barrier before.
+        fence(Ordering::SeqCst);
+        if self.value.load(Ordering::SeqCst) == seen {
+            *sleepers += 1;
+            drop(self.woken.wait(sleepers).unwrap());
+        }
+    }
+
+    fn wake(&self) -> usize {
+        fence(Ordering::SeqCst);
+        let mut sleepers = self.sleepers.lock().unwrap();
+        let woken = std::mem::take(&mut *sleepers);
+        self.woken.notify_all();
+        woken
+    }
+}
+
+/// The start of the next reply.
+struct Head(u32);
+
+impl Papers for Head {
+    fn head(&self) -> u32 {
+        self.0
+    }
+
+    fn took_bell(&mut self) -> bool {
+        false
+    }
+}
+
+struct World {
+    tail: ModelWord,
+    listening: ModelWord,
+    reception: Reception<Head>,
+    /// How many replies were taken.
+    taken: AtomicUsize,
+    /// What the dispatcher sleeps on: whether it was rung for, or all is done.
+    bell: Mutex<bool>,
+    rung: Condvar,
+    replies: u32,
+}
+
+impl World {
+    fn new(replies: u32) -> Arc<Self> {
+        let world = Arc::new(Self {
+            tail: ModelWord::new(0),
+            listening: ModelWord::new(0),
+            reception: Reception::new(Head(0)),
+            taken: AtomicUsize::new(0),
+            bell: Mutex::new(false),
+            rung: Condvar::new(),
+            replies,
+        });
+        world.reception.enter().announce(&world.line(), Listener::Dispatcher);
+        world
+    }
+
+    fn line(&self) -> Line<'_, ModelWord> {
+        Line { tail: &self.tail, listening: &self.listening }
+    }
+
+    fn ring(&self) {
+        *self.bell.lock().unwrap() = true;
+        self.rung.notify_all();
+    }
+
+    fn take(&self, desk: &mut Desk<Head>) {
+        let tail = self.tail.load(Ordering::Acquire);
+        let new = tail - desk.papers.0;
+        desk.papers.0 = tail;
+        let before = self.taken.fetch_add(new as usize, Ordering::SeqCst);
+        if before + new as usize == self.replies as usize {
+            // The end of the model, which the dispatcher must hear of.
+            self.ring();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.taken.load(Ordering::SeqCst) == self.replies as usize
+    }
+
+    fn answer(&self) {
+        let mut told = Told::default();
+        for reply in 1..=self.replies {
+            self.tail.store(reply, Ordering::Release);
+            told.tell(&self.line(), Listener::Joiner, |tail| _ = tail.wake());
+        }
+        told.tell(&self.line(), Listener::Dispatcher, |_| self.ring());
+    }
+
+    /// Joins a call whose reply is the first.
+    fn join(&self, is_alone: bool) {
+        let Some(mut desk) = self.reception.try_enter() else { return };
+        if !is_alone {
+            desk.announce(&self.line(), Listener::Looking);
+        }
+        loop {
+            self.take(&mut desk);
+            if desk.papers.0 > 0 {
+                break;
+            }
+            self.reception.sleep(&mut desk, &self.line(), || true);
+        }
+        self.reception.leave(desk, &self.line(), |desk| self.take(desk), || false);
+    }
+
+    fn dispatch(&self) {
+        while !self.is_done() {
+            let mut bell = self.bell.lock().unwrap();
+            while !*bell {
+                bell = self.rung.wait(bell).unwrap();
+            }
+            *bell = false;
+            drop(bell);
+            if let Some(mut desk) = self.reception.knock() {
+                desk.announce(&self.line(), Listener::Looking);
+                self.take(&mut desk);
+                self.reception.leave(desk, &self.line(), |desk| self.take(desk), || false);
+            }
+        }
+    }
+}
+
+fn model(replies: u32, joiners: usize, is_alone: bool) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || {
+        let world = World::new(replies);
+        let run = |run: fn(&World, bool)| {
+            let world = world.clone();
+            thread::spawn(move || run(&world, is_alone))
+        };
+        let mut threads: Vec<_> = (0..joiners).map(|_| run(World::join)).collect();
+        threads.push(run(|world, _| world.answer()));
+        world.dispatch();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(world.taken.load(Ordering::SeqCst), replies as usize);
+    });
+}
+
+#[test]
+fn a_reply_is_taken_by_the_joiner_or_the_dispatcher() {
+    model(1, 1, true);
+}
+
+#[test]
+fn replies_behind_the_joined_one_reach_the_dispatcher() {
+    model(2, 1, false);
+}
+
+#[test]
+fn a_sleeper_is_roused_though_its_word_never_changes() {
+    loom::model(|| {
+        let world = World::new(1);
+        let is_over = Arc::new(AtomicU32::new(0));
+        let sleeper = {
+            let (world, is_over) = (world.clone(), is_over.clone());
+            thread::spawn(move || {
+                let mut desk = world.reception.enter();
+                let still = || is_over.load(Ordering::SeqCst) == 0;
+                while still() {
+                    world.reception.sleep(&mut desk, &world.line(), still);
+                }
+            })
+        };
+        is_over.store(1, Ordering::SeqCst);
+        world.reception.rouse(&world.line());
+        sleeper.join().unwrap();
+    });
+}

@@ -1,0 +1,112 @@
+//! The bytes of a reply, taken off the channel and not looked into: whoever waits for the call
+//! decodes them, in his own time.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::ParentEnd;
+use crate::process::platform::View;
+use crate::process::segment::is_kept;
+use crate::process::value::wire::Reader;
+
+/// What is copied in place, as most results fit.
+const SMALL: usize = 54;
+/// How much of the scratch space a thread keeps.
+const SCRATCH_MAX: usize = 64 << 10;
+
+pub(crate) enum ReplyBytes {
+    Small(u8, [u8; SMALL]),
+    Copied(Copied),
+    Loan(Loan),
+}
+
+impl ReplyBytes {
+    /// Copies bytes that others may be writing.
+    ///
+    /// # Safety
+    /// `length` bytes from `start` on must be mapped and readable.
+    pub(crate) unsafe fn copy(start: *const u8, length: usize) -> Self {
+        if length <= SMALL {
+            let mut small = [0; SMALL];
+            // SAFETY: the caller's promise, and as much fits.
+            unsafe { std::ptr::copy_nonoverlapping(start, small.as_mut_ptr(), length) };
+            return Self::Small(length as u8, small);
+        }
+        let mut bytes = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(length);
+        // SAFETY: the caller's promise, and the vector has room.
+        unsafe {
+            std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), length);
+            bytes.set_len(length);
+        }
+        Self::Copied(Copied(bytes))
+    }
+
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        match self {
+            Self::Small(length, bytes) => Reader::new(&bytes[..usize::from(*length)]),
+            Self::Copied(Copied(bytes)) => Reader::new(bytes),
+            Self::Loan(loan) => loan.reader(),
+        }
+    }
+}
+
+impl From<Vec<u8>> for ReplyBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Copied(Copied(bytes))
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A copy on the heap, whose room is used again by this thread.
+pub(crate) struct Copied(Vec<u8>);
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.0);
+        if bytes.capacity() <= SCRATCH_MAX {
+            let _ = SCRATCH.try_with(|scratch| scratch.set(bytes));
+        }
+    }
+}
+
+/// A large reply, where the worker left it. Until this is dropped the worker writes nothing else
+/// there, if it is as it should be; it can at any time, so it is read by copying only.
+pub(crate) struct Loan {
+    view: Arc<View>,
+    length: usize,
+    /// Where to say that it was read: in which segment it came.
+    segment: Option<(Arc<ParentEnd>, usize)>,
+}
+
+impl Loan {
+    /// The bytes of a view, which are there: [`View::reach`] has said so.
+    pub(crate) fn new(
+        view: Arc<View>,
+        length: usize,
+        segment: Option<(Arc<ParentEnd>, usize)>,
+    ) -> Self {
+        assert!(length <= view.length());
+        Self { view, length, segment }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        // SAFETY: the view is mapped that far for as long as it is borrowed.
+        unsafe { Reader::from_raw(self.view.start(), self.length) }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some((channel, segment)) = &self.segment {
+            if !is_kept(self.view.length()) {
+                self.view.discard();
+            }
+            channel.release_segment(*segment);
+        }
+    }
+}

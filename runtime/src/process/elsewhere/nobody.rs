@@ -1,0 +1,166 @@
+//! All that has to do with other processes, of which there are none.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::Duration;
+
+use super::memory::Handle;
+
+const WHY: &str = "worker processes need Linux, so far";
+
+#[cfg(feature = "cluster")]
+pub(crate) const EXECUTABLE: &str = "";
+#[cfg(feature = "cluster")]
+pub(crate) const SERVE: &str = "TRINE_SERVE";
+pub(crate) const PACKET_HANDLES: usize = 1;
+
+/// There is none.
+pub(crate) struct Process(Infallible);
+
+/// There is none.
+pub(crate) struct Socket(Infallible);
+
+/// There is none.
+pub(crate) struct Watcher(Infallible);
+
+pub(crate) enum Packet {
+    Bell,
+    Handles(Vec<Handle>),
+    End,
+}
+
+pub(crate) struct Event {
+    pub(crate) key: u32,
+    pub(crate) hung_up: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct End {
+    pub(crate) signal: Option<i32>,
+    pub(crate) code: Option<i32>,
+}
+
+impl End {
+    pub(crate) fn is_abort(self) -> bool {
+        false
+    }
+}
+
+impl Process {
+    pub(crate) fn start(_: [&Handle; 2], _: u64, _: &[&str]) -> io::Result<(Self, Socket)> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
+    }
+
+    pub(crate) fn kill(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn has_ended(&self, _: Duration) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn reap(&self) -> End {
+        match self.0 {}
+    }
+}
+
+impl Socket {
+    pub(crate) fn send(&self, _: &[&Handle]) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn try_send(&self, _: &[&Handle]) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn ring(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn receive(&self) -> io::Result<Packet> {
+        match self.0 {}
+    }
+
+    pub(crate) fn try_receive(&self) -> io::Result<Packet> {
+        match self.0 {}
+    }
+}
+
+impl Watcher {
+    pub(crate) fn new() -> io::Result<Self> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
+    }
+
+    pub(crate) fn add(&self, _: u32, _: &Process, _: &Socket) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn remove(&self, _: &Process, _: &Socket) {
+        match self.0 {}
+    }
+
+    pub(crate) fn wait(&self, _: &mut Vec<Event>, _: Option<Duration>) {
+        match self.0 {}
+    }
+
+    pub(crate) fn wake(&self) {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn may_start_workers() -> Result<(), String> {
+    Err(WHY.into())
+}
+
+pub(crate) fn depth() -> u32 {
+    0
+}
+
+/// A place to name, though nobody will look there.
+pub(crate) fn distance(function: usize) -> Option<i64> {
+    Some(function as i64)
+}
+
+pub(crate) fn function(_: i64) -> Option<usize> {
+    None
+}
+
+pub(crate) fn wake(_: &AtomicU32) -> usize {
+    0
+}
+
+pub(crate) fn wait(_: &AtomicU32, _: u32, _: Option<Duration>) {
+    thread::yield_now();
+}
+
+pub(crate) fn current_core() -> Option<u32> {
+    None
+}
+
+pub(crate) fn stack_bounds() -> Option<(usize, usize)> {
+    None
+}
+
+pub(crate) fn leave_core(_: u32) {}
+
+pub(crate) fn limit_memory(_: u64, _: fn()) {}
+
+pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
+    run()
+}
+
+pub(crate) fn handles_max() -> usize {
+    PACKET_HANDLES
+}
+
+pub(crate) fn watch_forks() {}
+
+pub(crate) fn watch_worker() {}
+
+pub(crate) fn is_forked_child() -> bool {
+    false
+}
+
+pub(crate) fn end_forked_child() {}

@@ -1,0 +1,157 @@
+//! What goes to a worker and what comes back, and a call as those see it who carry both: whatever
+//! its types are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Claim;
+use crate::error::{Error, ErrorKind};
+use crate::function::Function;
+use crate::process::channel::ReplyBytes;
+use crate::process::platform::Handle;
+use crate::process::value::message::Message;
+use crate::process::value::wire::{self, Reader};
+use crate::timer::Alarm;
+
+/// What goes to a worker.
+pub(crate) struct Job {
+    pub(crate) message: Message,
+    /// The distance of the code from the image's start: of `invoke`, and of the body.
+    pub(crate) invoke: i64,
+    pub(crate) body: i64,
+}
+
+/// How a call ended, in a reply's head.
+pub(crate) mod status {
+    /// The bytes are the result.
+    pub(crate) const DONE: u32 = 0;
+    /// The bytes are a `Panic`.
+    pub(crate) const PANICKED: u32 = 1;
+    /// The bytes are a message.
+    pub(crate) const CODEC: u32 = 2;
+    /// It was taken back and did not run.
+    pub(crate) const SKIPPED: u32 = 3;
+    /// The function is not in this executable.
+    pub(crate) const UNKNOWN: u32 = 4;
+}
+
+/// What comes back, not looked into yet.
+pub(crate) struct Reply {
+    pub(crate) status: u32,
+    pub(crate) bytes: ReplyBytes,
+    pub(crate) handles: Vec<Handle>,
+}
+
+impl Reply {
+    /// The failure that it tells of; `None` if it brings a value. Nothing of the user's runs.
+    pub(crate) fn failure(&self, name: &'static str) -> Option<Error> {
+        match self.status {
+            status::DONE => None,
+            status::PANICKED => Some(match wire::decode::<Panic>(self.bytes.reader()) {
+                Ok(panic) => panic.into_error(name),
+                Err(error) => codec_error(name, &format!("its panic: {error}")),
+            }),
+            status::CODEC => Some(codec_error(name, &self.bytes.reader().text())),
+            status::UNKNOWN => Some(codec_error(name, "the worker does not know the function")),
+            _ => Some(codec_error(name, "the worker's answer is of no known kind")),
+        }
+    }
+}
+
+/// A panic, on its way to the parent.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    pub(crate) location: Option<String>,
+    pub(crate) backtrace: Option<String>,
+}
+
+impl Panic {
+    pub(crate) fn into_error(self, function: &'static str) -> Error {
+        Error::panicked(function, Box::new(self.message), self.location)
+            .with_backtrace(self.backtrace)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        wire::decode(Reader::new(bytes)).ok()
+    }
+}
+
+/// Where a call is: with which worker, and which of the calls sent there it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address(u64);
+
+/// Tells workers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct WorkerKey(pub(crate) u32);
+
+impl WorkerKey {
+    /// What there is room for in an address, beside a call's number.
+    const KEYS: u32 = (1 << (u64::BITS - Address::NUMBER_BITS)) - 1;
+
+    /// The key of the `count`th worker: unique but for those of 16 million workers before.
+    pub(crate) const fn nth(count: u32) -> Self {
+        Self(count % Self::KEYS + 1)
+    }
+}
+
+impl Address {
+    const NUMBER_BITS: u32 = 40;
+    /// With no worker.
+    pub(crate) const NOWHERE: Self = Self(0);
+
+    pub(crate) const fn new(worker: WorkerKey, number: u64) -> Self {
+        Self((worker.0 as u64) << Self::NUMBER_BITS | number & ((1 << Self::NUMBER_BITS) - 1))
+    }
+
+    pub(crate) const fn worker(self) -> WorkerKey {
+        WorkerKey((self.0 >> Self::NUMBER_BITS) as u32)
+    }
+
+    /// The call's number, which is known to be `first` or more: an address keeps its end alone.
+    pub(crate) const fn number_from(self, first: u64) -> u64 {
+        first + (self.0.wrapping_sub(first) & ((1 << Self::NUMBER_BITS) - 1))
+    }
+}
+
+/// An address that changes hands.
+#[derive(Debug)]
+pub(crate) struct AtomicAddress(AtomicU64);
+
+impl AtomicAddress {
+    pub(crate) const fn nowhere() -> Self {
+        Self(AtomicU64::new(Address::NOWHERE.0))
+    }
+
+    pub(crate) fn load(&self) -> Address {
+        Address(self.0.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn store(&self, address: Address) {
+        self.0.store(address.0, Ordering::Release);
+    }
+}
+
+/// A call, whatever its types are.
+pub(crate) trait AnyCall: Send + Sync {
+    fn claim(&self) -> Option<Claim<Job>>;
+    fn function(&self) -> &'static Function;
+    fn is_finished(&self) -> bool;
+    fn address(&self) -> &AtomicAddress;
+    /// Its deadline, which counts from now.
+    fn start_clock(self: Arc<Self>) -> Option<Alarm>;
+    /// Nothing of the user's runs here: what the reply brings is decoded by whoever takes it.
+    fn complete(self: Arc<Self>, reply: Reply);
+    fn fail(self: Arc<Self>, error: Error);
+}
+
+pub(crate) fn codec_error(function: &'static str, message: &str) -> Error {
+    Error::new(function, ErrorKind::Codec { message: message.to_owned() })
+}
+
+/// Of a call that no worker could be found for.
+pub(crate) fn worker_error(function: &'static str, message: impl Into<String>) -> Error {
+    Error::new(function, ErrorKind::Worker { message: message.into() })
+}

@@ -1,0 +1,111 @@
+//! The constructor that turns a re-executed program into a worker before its `main`.
+//!
+//! Every program that uses process tasks carries one entry in its `.init_array`. In an ordinary
+//! run it only notes that it was called. In a worker it takes over: it serves calls and never
+//! returns, so `main` does not run and the program needs no init call; it works the same under
+//! test harnesses, whose `main` nobody can edit.
+//!
+//! Against fork bombs, every one of these must fail before one can be:
+//! * a parent starts a worker only if its own constructor ran and lies in the main executable,
+//!   so the same file, run again, calls it again;
+//! * a process that was started as a worker but could not become one refuses to start workers;
+//! * workers know how deep they are, and the depth is bounded.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, io};
+
+use super::greeting::{Greeting, Ticket, VARIABLE};
+use super::{constructors, image, lifeline, lineage};
+use crate::process::channel::WorkerEnd;
+use crate::process::worker;
+
+/// Set for a process that is to serve as a machine of a cluster: its number of workers.
+pub(crate) const SERVE: &str = "TRINE_SERVE";
+
+type Constructor = extern "C" fn(i32, *const *const i8, *const *const i8);
+
+#[used]
+// SAFETY: the loader calls what lies in this section as a function of this type, or of fewer
+// arguments, once, before `main`.
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: Constructor = constructor;
+
+static RAN: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: *const *const i8) {
+    RAN.store(true, Ordering::Relaxed);
+    let Some(value) = env::var_os(VARIABLE) else {
+        if env::var_os(SERVE).is_some() {
+            constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+            ignore_broken_pipes();
+            serve();
+        }
+        return;
+    };
+    let ticket = value.to_str().and_then(Ticket::parse);
+    // SAFETY: no other thread exists before `main`, unless a constructor of others started one
+    // that reads the environment right now.
+    unsafe { env::remove_var(VARIABLE) };
+    let Some(ticket) = ticket else {
+        lineage::refuse(format!("{VARIABLE} is not what a parent sets"));
+        return;
+    };
+    // From here on this is a worker or nothing: if its parent has gone meanwhile, say, it must
+    // not go on as the program that it looks like.
+    let socket = ticket.check().unwrap_or_else(|error| could_not_start(&error));
+    lineage::set_depth(ticket.depth);
+    constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+    let started =
+        Greeting::receive(&socket, ticket.token).and_then(|(greeting, memories, line)| {
+            if greeting.fingerprint != image::fingerprint() {
+                return Err(io::Error::other("the parent runs another executable"));
+            }
+            lifeline::hold(line)?;
+            ignore_broken_pipes();
+            Ok((WorkerEnd::open(memories)?, greeting.memory_limit))
+        });
+    match started {
+        Ok((channel, memory_limit)) => worker::Worker::new(channel, socket, memory_limit).serve(),
+        Err(error) => could_not_start(&error),
+    }
+}
+
+/// Makes this process a machine of the cluster instead of the program.
+#[cfg(feature = "cluster")]
+fn serve() -> ! {
+    crate::cluster::serve_as_asked()
+}
+
+#[cfg(not(feature = "cluster"))]
+fn serve() -> ! {
+    worker::leave(&format!("{SERVE} is set, but this program was built without `cluster` of trine"))
+}
+
+fn could_not_start(error: &io::Error) -> ! {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        // The parent is gone, and nobody wants to know.
+        std::process::exit(1);
+    }
+    worker::leave(&format!("trine worker could not start: {error}"))
+}
+
+/// As Rust's own start does before `main`.
+fn ignore_broken_pipes() {
+    // SAFETY: no handler of anybody is replaced by a function: the signal is ignored.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Whether this process may start workers. Whoever calls this keeps the constructor in the program.
+pub(crate) fn may_start_workers() -> Result<(), String> {
+    lineage::may_have_workers()?;
+    // Volatile, so that the entry itself is used and kept, not only the function.
+    // SAFETY: a read of a static.
+    let entry = unsafe { (&raw const CONSTRUCTOR).read_volatile() } as *const () as usize;
+    if !RAN.load(Ordering::Relaxed) {
+        return Err("its constructor did not run before `main`, so a worker's would not".into());
+    }
+    if !image::is_code(entry) {
+        return Err("trine is in a library here, not in the executable that a worker runs".into());
+    }
+    Ok(())
+}

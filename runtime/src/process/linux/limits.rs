@@ -1,0 +1,100 @@
+//! The memory limit of a worker, and how its abort for want of memory is told from others.
+
+use std::ffi::c_void;
+use std::fs;
+use std::sync::OnceLock;
+
+use rustix::process::{Resource, Rlimit};
+
+/// Who is told of an allocation over the limit: from a signal handler.
+static OVER_LIMIT: OnceLock<fn()> = OnceLock::new();
+
+/// Bounds what this process may allocate. Before it aborts for want of memory, `over` is called,
+/// which may do only what a signal handler may.
+pub(crate) fn limit_memory(bytes: u64, over: fn()) {
+    let hard = rustix::process::getrlimit(Resource::Data).maximum;
+    let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
+    let limit = Rlimit { current: Some(bytes), maximum: hard };
+    let _ = rustix::process::setrlimit(Resource::Data, limit);
+    let _ = OVER_LIMIT.set(over);
+    // SAFETY: the handler does only what a signal handler may.
+    unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
+}
+
+/// Runs something of the engine's that may take more memory than the limit leaves, and goes on
+/// with a limit that is higher by what it keeps.
+pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
+    if OVER_LIMIT.get().is_none() {
+        return run();
+    }
+    let limit = rustix::process::getrlimit(Resource::Data);
+    let set = |current| {
+        let limit = Rlimit { current, maximum: limit.maximum };
+        let _ = rustix::process::setrlimit(Resource::Data, limit);
+    };
+    set(limit.maximum);
+    let before = data();
+    let result = run();
+    let kept = data().saturating_sub(before);
+    let higher = limit.current.map(|bytes| bytes.saturating_add(kept));
+    set(match (higher, limit.maximum) {
+        (Some(bytes), Some(most)) => Some(bytes.min(most)),
+        (bytes, _) => bytes,
+    });
+    result
+}
+
+/// The bytes that count against the limit, and the stack; 0 where `/proc` is not there.
+fn data() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = pages.split(' ').nth(5).and_then(|pages| pages.parse().ok()).unwrap_or(0_u64);
+    pages * rustix::param::page_size() as u64
+}
+
+/// A failed allocation ends in an abort: of `handle_alloc_error` in Rust, which lies on the stack
+/// then, or elsewhere right after the system said ENOMEM.
+extern "C" fn on_abort(_signal: i32) {
+    // SAFETY: the thread's errno is always there, and `abort` has not touched it.
+    let error = unsafe { *libc::__errno_location() };
+    if let Some(over) = OVER_LIMIT.get()
+        && (error == libc::ENOMEM || is_in_alloc_error())
+    {
+        over();
+    }
+    // SAFETY: back to the default; `abort` raises the signal again when this returns.
+    unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
+}
+
+// Of the unwinder that the standard library links.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        look: extern "C" fn(*mut c_void, *mut bool) -> i32,
+        found: *mut bool,
+    ) -> i32;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    fn _Unwind_FindEnclosingFunction(address: usize) -> usize;
+}
+
+fn is_in_alloc_error() -> bool {
+    extern "C" fn look(context: *mut c_void, found: *mut bool) -> i32 {
+        let handler: fn(std::alloc::Layout) -> ! = std::alloc::handle_alloc_error;
+        // SAFETY: the unwinder passes its context, and the pointer that it was given. A return
+        // address may lie behind its function's last instruction; the one before it does not.
+        unsafe {
+            let address = _Unwind_GetIP(context).wrapping_sub(1);
+            *found |= _Unwind_FindEnclosingFunction(address) == handler as usize;
+        }
+        0
+    }
+    let mut found = false;
+    // SAFETY: the callback gets back the pointer to `found`, which outlives the call.
+    unsafe { _Unwind_Backtrace(look, &raw mut found) };
+    found
+}
+
+/// How many handles a reply may bring: a part of those that a process may have at all, so that no
+/// worker can use up its parent's.
+pub(crate) fn handles_max() -> usize {
+    let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most / 4).unwrap_or(usize::MAX).clamp(16, 4096)
+}

@@ -1,0 +1,133 @@
+//! The socket between a parent and a worker: handles of memory, the doorbell, and news of the
+//! other's end.
+//!
+//! Sequenced packets. A packet of one byte that is [`BELL`] says "look at the replies"; any other
+//! brings handles.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+use super::memory::{Handle, failed};
+
+const BELL: u8 = b'!';
+const HANDLES: u8 = b'F';
+
+/// The most handles that arrive together or not at all.
+pub(crate) const PACKET_HANDLES: usize = 16;
+const PACKET_MAX: usize = 128;
+
+/// One end.
+pub(crate) struct Socket(OwnedFd);
+
+/// What came.
+pub(crate) enum Packet {
+    Bell,
+    Handles(Vec<Handle>),
+    /// The other end is closed.
+    End,
+}
+
+/// A pair of connected ends, neither of which is inherited by chance.
+pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = SocketType::SEQPACKET;
+    rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+        .map_err(|error| failed("socketpair", error))
+}
+
+impl Socket {
+    pub(super) fn new(file: OwnedFd) -> Self {
+        Self(file)
+    }
+
+    /// Sends handles, as many as there are; waits for the other to make room.
+    pub(crate) fn send(&self, handles: &[&Handle]) -> io::Result<()> {
+        self.send_packets(handles, SendFlags::empty())
+    }
+
+    /// The same without waiting. After an error some may have been sent.
+    pub(crate) fn try_send(&self, handles: &[&Handle]) -> io::Result<()> {
+        self.send_packets(handles, SendFlags::DONTWAIT)
+    }
+
+    fn send_packets(&self, handles: &[&Handle], flags: SendFlags) -> io::Result<()> {
+        handles.chunks(PACKET_HANDLES).try_for_each(|some| {
+            let files: Vec<_> = some.iter().map(|handle| handle.as_fd()).collect();
+            self.send_packet(&[HANDLES], &files, flags)
+        })
+    }
+
+    pub(super) fn send_packet(
+        &self,
+        bytes: &[u8],
+        files: &[BorrowedFd<'_>],
+        flags: SendFlags,
+    ) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_HANDLES))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(files)) {
+            return Err(io::Error::other("too many files in one packet"));
+        }
+        let flags = flags | SendFlags::NOSIGNAL;
+        rustix::io::retry_on_intr(|| {
+            rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut ancillary, flags)
+        })?;
+        Ok(())
+    }
+
+    /// Says that there are replies. If the socket is full the other has enough to wake it.
+    pub(crate) fn ring(&self) {
+        let _ = self.send_packet(&[BELL], &[], SendFlags::DONTWAIT);
+    }
+
+    /// The next packet, when it comes.
+    pub(crate) fn receive(&self) -> io::Result<Packet> {
+        self.receive_packet(RecvFlags::empty())
+    }
+
+    /// The next packet, if it is there.
+    pub(crate) fn try_receive(&self) -> io::Result<Packet> {
+        self.receive_packet(RecvFlags::DONTWAIT)
+    }
+
+    fn receive_packet(&self, flags: RecvFlags) -> io::Result<Packet> {
+        let mut bytes = [0; PACKET_MAX];
+        let (length, files) = self.receive_into(&mut bytes, flags)?;
+        Ok(match (length, bytes[0]) {
+            (0, _) => Packet::End,
+            (1, BELL) => Packet::Bell,
+            _ => Packet::Handles(files.into_iter().map(Handle::from).collect()),
+        })
+    }
+
+    pub(super) fn receive_into(
+        &self,
+        bytes: &mut [u8],
+        flags: RecvFlags,
+    ) -> io::Result<(usize, Vec<OwnedFd>)> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_HANDLES))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = flags | RecvFlags::CMSG_CLOEXEC;
+        let received = rustix::io::retry_on_intr(|| {
+            rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(bytes)], &mut ancillary, flags)
+        })?;
+        let mut files = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                files.extend(rights);
+            }
+        }
+        Ok((received.bytes, files))
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,337 @@
+//! The books: which calls wait, which workers there are, and what becomes of both.
+//!
+//! One lock, held for a few dozen instructions and never while other people's code runs; what
+//! has to be done outside of it is gathered as [`Chores`]. A call waits in the queue, claimable,
+//! until a worker has room for it. Workers are started as calls find all others busy, up to the
+//! number configured, and then kept. A worker that has nothing to do gets half of what lies
+//! unstarted with the busiest one, so a long call holds up nobody for long.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::dispatcher;
+use super::link::Link;
+use super::outbox::{Outbox, Sent};
+use super::request::Request;
+use crate::config;
+use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
+use crate::process::platform;
+use crate::stats;
+use crate::sync::{Guard, Lock};
+
+/// For how many seconds a worker may leave what it has to do before it is replaced.
+const STALLED_MAX: u32 = 5;
+
+/// The workers for one kind of function.
+pub(crate) struct Pool {
+    pub(super) memory: Option<u64>,
+    /// Each worker gets one call.
+    pub(super) fresh: bool,
+    pub(super) workers_max: usize,
+    state: Lock<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) queue: VecDeque<Waiting>,
+    pub(super) outboxes: Vec<Outbox>,
+    /// Workers that are about to have an outbox.
+    pub(super) starting: usize,
+    /// The last one could not be started: those that are there must do, until one ends.
+    pub(super) no_more: bool,
+}
+
+pub(super) enum Waiting {
+    Call(Arc<dyn AnyCall>),
+    /// It was with a worker already, or nearly.
+    Request(Box<Request>),
+}
+
+/// What is to be done without the lock.
+#[derive(Default)]
+pub(super) struct Chores {
+    list: Vec<Chore>,
+    /// Another worker is wanted.
+    pub(super) start: bool,
+    /// There is something to do for workers.
+    pub(super) attend: bool,
+}
+
+pub(super) enum Chore {
+    Wake(Arc<Link>),
+    Rouse(Arc<Link>),
+    Kill(Arc<Link>),
+    /// The call with that number has gone to an idle worker.
+    StartClock(Arc<dyn AnyCall>, u64),
+    Fail(Box<Request>, String),
+    /// Its destructors may run other people's code.
+    Drop(Box<Request>),
+}
+
+impl Chores {
+    pub(super) fn add(&mut self, chore: Chore) {
+        self.list.push(chore);
+    }
+}
+
+impl State {
+    fn outbox(&mut self, key: WorkerKey) -> Option<&mut Outbox> {
+        self.outboxes.iter_mut().find(|outbox| outbox.link.key == key)
+    }
+
+    /// Puts requests back at the head of the queue, the last first.
+    pub(super) fn put_back(&mut self, requests: Vec<Request>) {
+        for request in requests {
+            self.queue.push_front(Waiting::Request(Box::new(request)));
+        }
+    }
+
+    /// Without a worker, and without one to come, nothing that waits would ever run.
+    fn fail_all(&mut self, chores: &mut Chores, why: &str) {
+        if self.outboxes.is_empty() && self.starting == 0 {
+            while let Some(waiting) = self.queue.pop_front() {
+                if let Some(request) = Pool::claim(waiting, chores) {
+                    chores.add(Chore::Fail(Box::new(request), why.to_owned()));
+                }
+            }
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(memory: Option<u64>, fresh: bool) -> Self {
+        platform::watch_forks();
+        // The cores are taken by the workers beside this one, unless somebody says otherwise.
+        let nested = platform::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
+        let workers_max = if nested { 1 } else { config::processes() };
+        Self { memory, fresh, workers_max, state: Lock::default() }
+    }
+
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Changes the books and then does what that has made to do.
+    fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        let result = change(&mut state, &mut chores);
+        drop(state);
+        self.run(chores);
+        result
+    }
+
+    /// Takes a call in.
+    pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
+        self.change(|state, chores| {
+            state.queue.push_back(Waiting::Call(call));
+            self.hand_out(state, chores);
+        });
+    }
+
+    /// Does what was put off.
+    fn run(&'static self, chores: Chores) {
+        for chore in chores.list {
+            match chore {
+                Chore::Wake(link) => link.channel.wake_worker(),
+                Chore::Rouse(link) => link.rouse(),
+                Chore::Kill(link) => link.kill(),
+                Chore::StartClock(call, number) => self.start_clock(call, number),
+                Chore::Fail(request, why) => {
+                    let error = worker_error(request.call.function().name(), why);
+                    Arc::clone(&request.call).fail(error);
+                }
+                Chore::Drop(request) => drop(request),
+            }
+        }
+        if chores.start {
+            self.ask_for_worker();
+        }
+        if chores.attend {
+            dispatcher::attend();
+        }
+    }
+
+    /// Sets the deadline of a call that has just gone to an idle worker.
+    fn start_clock(&self, call: Arc<dyn AnyCall>, number: u64) {
+        let address = call.address().load();
+        let alarm = Arc::clone(&call).start_clock();
+        let mut state = self.lock();
+        let request = state
+            .outbox(address.worker())
+            .filter(|outbox| Address::new(outbox.link.key, number) == address)
+            .and_then(|outbox| outbox.sent(number)?.request.as_mut());
+        // If it is not there it has ended, and the alarm is dropped, without the lock.
+        let left = match request {
+            Some(request) => request.set_alarm(alarm),
+            None => alarm,
+        };
+        drop(state);
+        drop(left);
+    }
+
+    /// Starts a worker: right here if there is none, or else beside.
+    fn ask_for_worker(&'static self) {
+        let mut state = self.lock();
+        if !self.wants_more(&state) {
+            return;
+        }
+        state.starting += 1;
+        let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_doomed());
+        let first = nobody && state.starting == 1;
+        drop(state);
+        if first {
+            self.start_counted_worker();
+        } else {
+            dispatcher::start_worker(self);
+        }
+    }
+
+    /// Starts a worker that was counted as `starting`.
+    pub(super) fn start_counted_worker(&'static self) {
+        let started = platform::may_start_workers().and_then(|()| {
+            let link = Link::start(self.memory.unwrap_or(0)).map_err(|error| error.to_string())?;
+            let link = Arc::new(link);
+            dispatcher::watch(&link, self).map_err(|error| error.to_string()).map(|()| link)
+        });
+        self.change(|state, chores| {
+            state.starting -= 1;
+            match started {
+                Ok(link) => {
+                    stats::worker_started();
+                    state.outboxes.push(Outbox::new(link));
+                    self.hand_out(state, chores);
+                    // What it could take from others.
+                    self.share(state, chores);
+                }
+                Err(why) => {
+                    state.no_more = true;
+                    state.fail_all(chores, &why);
+                }
+            }
+        });
+    }
+
+    /// The worker that a call was sent to, and whether it has nothing else to do.
+    pub(super) fn link_of(&self, address: Address) -> Option<(Arc<Link>, bool)> {
+        let mut state = self.lock();
+        let outbox = state.outbox(address.worker())?;
+        Some((Arc::clone(&outbox.link), outbox.unanswered.len() == 1))
+    }
+
+    /// Takes out what these replies answer, and hands out again. False if a reply is for another
+    /// call than the one whose turn it is; then it and those after it answer nothing.
+    pub(super) fn answered(
+        &'static self,
+        link: &Link,
+        numbers: impl Iterator<Item = u64>,
+        answered: &mut Vec<Sent>,
+    ) -> bool {
+        self.change(|state, chores| {
+            let Some(outbox) = state.outbox(link.key) else { return false };
+            for number in numbers {
+                let Some(sent) = outbox.answered(number) else { return false };
+                answered.push(sent);
+            }
+            let idle = outbox.unanswered.is_empty();
+            if self.fresh && idle {
+                outbox.link.doom();
+                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            } else if !state.queue.is_empty() {
+                self.hand_out(state, chores);
+            } else if idle {
+                self.share(state, chores);
+            }
+            true
+        })
+    }
+
+    /// Puts back a call that its worker skipped though somebody wants it.
+    pub(super) fn resubmit(&'static self, mut request: Request) {
+        request.come_back();
+        self.change(|state, chores| {
+            state.put_back(vec![request]);
+            self.hand_out(state, chores);
+        });
+    }
+
+    /// Ends a call that was claimed: takes it back, or kills the worker that runs it.
+    pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        if let Some(outbox) = state.outbox(address.worker()) {
+            let number = address.number_from(outbox.first);
+            let runs = |outbox: &Outbox| outbox.link.channel.running() == number * 2 + 1;
+            if outbox.withdraw(number) {
+                // Its answer is still to come; for the books nobody waits there any more.
+                let request = outbox.sent(number).and_then(|sent| sent.request.take());
+                chores.list.extend(request.map(|request| Chore::Drop(Box::new(request))));
+            } else if outbox.sent(number).is_some() && runs(outbox) {
+                // First what is behind it, or the kill could hit a call that has just begun.
+                let behind = outbox.withdraw_from(number + 1, usize::MAX);
+                if runs(outbox) {
+                    outbox.link.doom();
+                    chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+                }
+                state.put_back(behind);
+            }
+        }
+        drop(state);
+        finish();
+        self.run(chores);
+        // What was behind it, when the kill is on its way.
+        self.change(|state, chores| self.hand_out(state, chores));
+    }
+
+    /// Replaces a worker that does nothing though it has something to do. What was sent there
+    /// goes to others; nobody is to blame.
+    pub(super) fn replace_if_stalled(&'static self, link: &Arc<Link>) {
+        self.change(|state, chores| {
+            let Some(outbox) = state.outbox(link.key) else { return };
+            if !outbox.is_stalled(STALLED_MAX) {
+                return;
+            }
+            let taken = outbox.withdraw_from(outbox.first, usize::MAX);
+            let has_begun = outbox.unanswered.iter().any(|sent| sent.request.is_some());
+            if !has_begun {
+                outbox.link.doom();
+                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            }
+            state.put_back(taken);
+            self.hand_out(state, chores);
+        });
+    }
+
+    /// Takes a dead worker out of the books: its unanswered calls, the first of which is blamed
+    /// if it ran; the others go back to the queue, or fail if it never served.
+    pub(super) fn strike_out(
+        &'static self,
+        link: &Arc<Link>,
+        ran: bool,
+        why: &str,
+    ) -> Option<Request> {
+        self.change(|state, chores| {
+            let index = state.outboxes.iter().position(|outbox| outbox.link.key == link.key)?;
+            stats::worker_ended();
+            let mut sent = state.outboxes.remove(index).unanswered.into_iter();
+            let blamed = if ran { sent.next().and_then(|sent| sent.request) } else { None };
+            let served = link.channel.is_ready();
+            state.no_more = !served;
+            let back: Vec<_> = sent.filter_map(|sent| sent.request).collect();
+            for mut request in back.into_iter().rev() {
+                if request.come_back() && (served || !state.outboxes.is_empty()) {
+                    state.put_back(vec![request]);
+                } else {
+                    chores.add(Chore::Fail(Box::new(request), why.to_owned()));
+                }
+            }
+            if !served {
+                state.fail_all(chores, why);
+            }
+            self.hand_out(state, chores);
+            // What lay with the others while this one still counted.
+            self.share(state, chores);
+            blamed
+        })
+    }
+}

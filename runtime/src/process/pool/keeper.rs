@@ -1,0 +1,80 @@
+//! The pool as the owner of its workers: what it does when the dispatcher says that something has
+//! happened with one.
+
+use std::sync::Arc;
+
+use super::books::Pool;
+use super::dispatcher::Owner;
+use super::harvest::read_socket;
+use super::link::Link;
+use crate::error::{Error, ErrorKind};
+use crate::process::channel::{Corrupt, Listener};
+use crate::process::job::{Panic, codec_error};
+use crate::process::platform::End;
+
+/// From how many replies at a time on they are not waited for one by one.
+const MANY: usize = 8;
+
+impl Owner for Pool {
+    fn start_worker(&'static self) {
+        self.start_counted_worker();
+    }
+
+    fn take_replies(&'static self, link: &Arc<Link>) -> bool {
+        // A joining thread is at it, and leaves the worker as it should be.
+        let Some(mut desk) = link.knock() else { return false };
+        link.announce(&mut desk, Listener::Looking);
+        if let Err(Corrupt(what)) = read_socket(link, &mut desk.papers) {
+            link.condemn(format!("its worker is corrupt: {what}"));
+        }
+        let is_many = self.harvest(link, &mut desk.papers) >= MANY;
+        if !is_many {
+            link.leave(desk, |desk| _ = self.harvest(link, &mut desk.papers));
+        }
+        is_many
+    }
+
+    fn look_after(&'static self, link: &Arc<Link>) {
+        self.replace_if_stalled(link);
+    }
+
+    fn bury(&'static self, link: &Arc<Link>) {
+        let end = link.reap();
+        let mut desk = link.desk();
+        if link.offence().is_none() {
+            self.harvest(link, &mut desk.papers);
+        }
+        drop(desk);
+        let why = link.offence().map_or_else(|| never_served(end), str::to_owned);
+        let ran = link.channel.running() % 2 == 1 || link.offence().is_some();
+        if let Some(request) = self.strike_out(link, ran && link.channel.is_ready(), &why) {
+            let error = blame(link, request.call.function().name(), end);
+            Arc::clone(&request.call).fail(error);
+        }
+    }
+}
+
+fn never_served(end: End) -> String {
+    match (end.signal, end.code) {
+        (Some(signal), _) => format!("its worker was killed by signal {signal} as it started"),
+        (_, Some(code)) => format!("its worker exited with code {code} as it started"),
+        _ => "its worker ended as it started".into(),
+    }
+}
+
+/// What the death of a worker means for the call that it ran.
+fn blame(link: &Link, name: &'static str, end: End) -> Error {
+    if let Some(offence) = link.offence() {
+        return codec_error(name, offence);
+    }
+    if end.is_abort() {
+        // A panic first: it may be over an allocation that failed, but has more to tell.
+        if let Some(panic) = link.channel.report().and_then(|report| Panic::decode(&report)) {
+            return panic.into_error(name);
+        }
+        if link.channel.is_over_limit() {
+            return Error::new(name, ErrorKind::MemoryLimit);
+        }
+    }
+    Error::new(name, ErrorKind::Crashed { signal: end.signal, code: end.code })
+}

@@ -1,0 +1,51 @@
+//! A call on its way, in the one shape that it has from its claim to its answer.
+
+use std::sync::Arc;
+
+use crate::cell::Claim;
+use crate::limit::Place;
+use crate::process::job::{Address, AnyCall, Job};
+use crate::timer::Alarm;
+
+/// How often a call is sent again that no worker lived to run.
+const RETURNS_MAX: u32 = 5;
+
+/// A call that was claimed: it waits to be sent, or lies with a worker.
+pub(crate) struct Request {
+    pub(crate) call: Arc<dyn AnyCall>,
+    pub(crate) job: Job,
+    /// Held until the call has ended.
+    _place: Place,
+    alarm: Option<Alarm>,
+    /// How often it was sent and did not run.
+    returned: u32,
+}
+
+impl Request {
+    /// Wins a call's job; `None` if it was cancelled.
+    pub(crate) fn claim(call: Arc<dyn AnyCall>) -> Option<Self> {
+        let Claim { job, place } = call.claim()?;
+        Some(Self { call, job, _place: place, alarm: None, returned: 0 })
+    }
+
+    /// Whether it has a time limit, and no clock that runs yet.
+    pub(crate) fn wants_clock(&self) -> bool {
+        self.has_time_limit() && self.alarm.is_none()
+    }
+
+    pub(crate) fn has_time_limit(&self) -> bool {
+        self.call.function().options().timeout.is_some()
+    }
+
+    /// Keeps the alarm until the call has been answered. Gives it back if the call has one.
+    pub(crate) fn set_alarm(&mut self, alarm: Option<Alarm>) -> Option<Alarm> {
+        std::mem::replace(&mut self.alarm, alarm)
+    }
+
+    /// Notes that it was sent in vain; false if that has happened too often.
+    pub(crate) fn come_back(&mut self) -> bool {
+        self.call.address().store(Address::NOWHERE);
+        self.returned += 1;
+        self.returned <= RETURNS_MAX
+    }
+}
