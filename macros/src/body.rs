@@ -9,7 +9,7 @@ use super::function::{Function, Parameter};
 use super::outer::{hidden_self, receiver_type};
 use super::sibling;
 use super::span::hidden;
-use super::types::{has_impl, ungrouped};
+use super::types::{has_impl, is_known_to_cross, ungrouped};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
@@ -17,12 +17,42 @@ use syn::{GenericParam, Type};
 /// serde and the runtime's traits know tuples up to this length; longer ones nest.
 const LONGEST_TUPLE: usize = 16;
 
-/// The arguments as the outer function has them, in a tuple.
-pub(crate) fn arguments(function: &Function) -> TokenStream {
+/// The arguments as the outer function has them, in a tuple. One of which nobody knows by the name
+/// of its type that it can cross goes through a function that asks: the compiler then points at it
+/// and says what in it is the matter.
+pub(crate) fn arguments(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
-    let receiver = function.receiver.iter().map(|this| hidden_self(this).into_token_stream());
-    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
-    tuple(receiver.chain(names).collect(), span)
+    let count = function.parameters.len() + usize::from(function.receiver.is_some());
+    let argument = |ty: &Type, name: TokenStream, place: Span| {
+        let asks = !args.mode.encodes && count <= LONGEST_TUPLE && !is_plain(function, ty);
+        if !asks {
+            return name;
+        }
+        let span = hidden(place);
+        let runtime = args.runtime(span);
+        let ask = if args.has("retries") { "repeatable" } else { "argument" };
+        let ask = Ident::new(ask, span);
+        quote_spanned!(span=> #runtime::cross::#ask(#name))
+    };
+    let receiver = function.receiver.iter().map(|this| {
+        let (name, ty) = (hidden_self(this), receiver_type(args, this));
+        argument(&ty, name.to_token_stream(), name.span)
+    });
+    let parameters = function.parameters.iter().map(|parameter| {
+        argument(&parameter.ty, parameter.name.to_token_stream(), parameter.name.span())
+    });
+    tuple(receiver.chain(parameters).collect(), span)
+}
+
+/// Whether the compiler points at an argument of this type without being led to it: what is known
+/// to cross, what has no name, and a type parameter, in which there is nothing to look for.
+fn is_plain(function: &Function, ty: &Type) -> bool {
+    let Type::Path(path) = ungrouped(ty) else {
+        return is_known_to_cross(ty) || has_impl(ty);
+    };
+    let mut generics = function.signature.generics.params.iter().filter_map(generic);
+    let is_parameter = generics.any(|name| path.path.is_ident(name));
+    is_parameter || is_known_to_cross(ty) || has_impl(ty)
 }
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, as it is for this kind of function in this mode.

@@ -88,7 +88,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         let scope = scope::name(span);
         quote!(#scope,)
     });
-    let arguments = body::arguments(function);
+    let arguments = body::arguments(args, function);
     let closure = body::closure(args, function);
     let failed = args.has("retries").then(|| {
         let output = function.output_or_unit();

@@ -75,6 +75,44 @@ pub(crate) fn opaque_span(ty: &Type) -> Option<Span> {
     found
 }
 
+/// Types of the standard library that can go to another thread if what is in them can.
+#[rustfmt::skip]
+const KNOWN: &[&str] = &[
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
+    "i128", "isize", "f32", "f64", "String", "PathBuf", "Path", "Duration", "Instant", "Vec",
+    "Option", "Box", "Arc", "Result",
+];
+
+/// Whether anybody knows by its name that the type can go to another thread.
+pub(crate) fn is_known_to_cross(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_known_to_cross(&group.elem),
+        Type::Paren(paren) => is_known_to_cross(&paren.elem),
+        Type::Reference(reference) => {
+            reference.mutability.is_none() && is_known_to_cross(&reference.elem)
+        }
+        Type::Slice(slice) => is_known_to_cross(&slice.elem),
+        Type::Array(array) => is_known_to_cross(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_known_to_cross),
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last().is_some_and(|last| {
+            let is_known = KNOWN.iter().any(|known| last.ident == known);
+            is_known && path.path.segments.len() == 1 && are_known(&last.arguments)
+        }),
+        _ => false,
+    }
+}
+
+fn are_known(arguments: &PathArguments) -> bool {
+    match arguments {
+        PathArguments::None => true,
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .all(|argument| matches!(argument, GenericArgument::Type(ty) if is_known_to_cross(ty))),
+        _ => false,
+    }
+}
+
 /// Gives every elided lifetime in `ty` the name `lifetime`.
 pub(crate) fn name_elided(ty: &mut Type, lifetime: &Lifetime) {
     walk(ty, &mut |place| match place {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use ::tokio::runtime::Handle;
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cross::{Answer, Arguments, Itself, RepeatableArguments, Same};
+use crate::cross::{Answer, Arguments, RepeatableArguments};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
@@ -38,16 +38,21 @@ use crate::{panic, retry, sequential, tokio, wait};
 ///
 /// Where there is no ambient runtime and trine's own cannot be started, the task ends with an error
 /// that says so.
-pub fn spawn<A, T, F>(function: &'static Function, arguments: A, body: fn(Same<A>) -> F) -> Task<T>
+pub fn spawn<A, B, T, F>(function: &'static Function, arguments: A, body: fn(B) -> F) -> Task<T>
 where
-    A: Arguments + Itself<Itself = A> + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
     T: 'static,
     F: Answer<Output = T> + Send + 'static,
 {
     match tokio::ambient() {
-        Ok(runtime) => spawn_on(runtime, function, arguments, body),
+        Ok(runtime) => spawn_on(runtime, function, (arguments, body), call),
         Err(refusal) => refused(function, &refusal),
     }
+}
+
+fn call<A: Arguments<B>, B, F>((arguments, body): (A, fn(B) -> F)) -> F {
+    body(arguments.values())
 }
 
 fn spawn_on<A, T, F>(
@@ -79,14 +84,15 @@ where
 }
 
 /// The same for a function with `retries`; `failed` says which values count as failures.
-pub fn spawn_retrying<A, T, F>(
+pub fn spawn_retrying<A, B, T, F>(
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> F,
+    body: fn(B) -> F,
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'static,
+    A: RepeatableArguments<B> + 'static,
+    B: 'static,
     T: 'static,
     F: Answer<Output = T> + Send + 'static,
 {
@@ -94,7 +100,7 @@ where
         Ok(runtime) => runtime,
         Err(refusal) => return refused(function, &refusal),
     };
-    let start = move |arguments| spawn_on(runtime.clone(), function, arguments, body);
+    let start = move |arguments| spawn_on(runtime.clone(), function, (arguments, body), call);
     retry::spawn(function, arguments, start, failed)
 }
 
@@ -102,37 +108,39 @@ where
 ///
 /// Under a current-thread runtime it runs on trine's own, since the scope's end blocks the thread
 /// that the ambient one needs.
-pub fn spawn_scoped<'scope, A, T, F>(
+pub fn spawn_scoped<'scope, A, B, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> F,
+    body: fn(B) -> F,
 ) -> ScopedTask<'scope, T>
 where
-    A: Arguments + Itself<Itself = A> + 'scope,
+    A: Arguments<B> + 'scope,
+    B: 'scope,
     T: 'scope,
     F: Answer<Output = T> + Send + 'scope,
 {
     let start = |job: FutureJob| start_elsewhere(&tokio::multi_thread(), function, job);
-    scope::launch_future(scope, function, move || body(arguments), start)
+    scope::launch_future(scope, function, move || body(arguments.values()), start)
 }
 
 /// The same for a function with both `scoped` and `retries`.
-pub fn spawn_scoped_retrying<'scope, A, T, F>(
+pub fn spawn_scoped_retrying<'scope, A, B, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> F,
+    body: fn(B) -> F,
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'scope,
+    A: RepeatableArguments<B> + 'scope,
+    B: 'scope,
     T: 'scope,
     F: Answer<Output = T> + Send + 'scope,
 {
     let runtime = tokio::multi_thread();
     let start = move |job: FutureJob| start_elsewhere(&runtime, function, job);
-    scope::launch_retrying_future(scope, function, arguments, body, failed, start)
+    scope::launch_retrying_future(scope, function, (arguments, body), call, failed, start)
 }
 
 fn start_elsewhere(

@@ -154,7 +154,7 @@
 //!                 static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
 //!                 &FUNCTION
 //!             },
-//!             (self, request),
+//!             (::trine::cross::argument(self), request),
 //!             |(this, request): (Arc<Self>, String)| -> usize {
 //!                 Self::__trine_handle(this, request)
 //!             },
@@ -168,6 +168,11 @@
 //! # assert_eq!(Arc::new(Server).handle("four".into()).join()?, 4);
 //! # Ok::<(), trine::Error>(())
 //! ```
+//!
+//! An argument of which nobody can tell by the name of its type that it is `Send` goes through
+//! [`cross::argument`](crate::cross::argument), which does nothing but ask: there the compiler can
+//! underline it, and say what in it is not. With `retries` that is
+//! [`cross::repeatable`](crate::cross::repeatable), which asks for `Clone` as well.
 //!
 //! No closure has a `self`, so the body stays in a method. That is also why a method of a trait
 //! cannot be concurrent: there is no room beside it.

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cross::{Arguments, Itself, Output, RepeatableArguments, Same};
+use crate::cross::{Arguments, RepeatableArguments};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
@@ -55,12 +55,17 @@ pub use join::join;
 /// assert_eq!(task.join()?, 42);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn spawn<A, T>(function: &'static Function, arguments: A, body: fn(Same<A>) -> T) -> Task<T>
+pub fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
-    A: Arguments + Itself<Itself = A> + 'static,
-    T: Output + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    T: Send + 'static,
 {
-    start(function, arguments, body)
+    start(function, (arguments, body), call)
+}
+
+fn call<A: Arguments<B>, B, T>((arguments, body): (A, fn(B) -> T)) -> T {
+    body(arguments.values())
 }
 
 fn start<A, T>(function: &'static Function, arguments: A, body: fn(A) -> T) -> Task<T>
@@ -91,17 +96,18 @@ where
 /// assert_eq!(task.join()?, Ok(7));
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn spawn_retrying<A, T>(
+pub fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> T,
+    body: fn(B) -> T,
     failed: fn(&T) -> bool,
 ) -> Task<T>
 where
-    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'static,
-    T: Output + 'static,
+    A: RepeatableArguments<B> + 'static,
+    B: 'static,
+    T: Send + 'static,
 {
-    let attempt = move |arguments| start(function, arguments, body);
+    let attempt = move |arguments| start(function, (arguments, body), call);
     retry::spawn(function, arguments, attempt, failed)
 }
 
@@ -117,34 +123,36 @@ where
 /// assert_eq!(length, 8);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn spawn_scoped<'scope, A, T>(
+pub fn spawn_scoped<'scope, A, B, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> T,
+    body: fn(B) -> T,
 ) -> ScopedTask<'scope, T>
 where
-    A: Arguments + Itself<Itself = A> + 'scope,
-    T: Output + 'scope,
+    A: Arguments<B> + 'scope,
+    B: 'scope,
+    T: Send + 'scope,
 {
     let start = |job| start(function, job, Job::run);
-    scope::launch(scope, function, move || body(arguments), start)
+    scope::launch(scope, function, move || body(arguments.values()), start)
 }
 
 /// The same for a function with both `scoped` and `retries`.
-pub fn spawn_scoped_retrying<'scope, A, T>(
+pub fn spawn_scoped_retrying<'scope, A, B, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     arguments: A,
-    body: fn(Same<A>) -> T,
+    body: fn(B) -> T,
     failed: fn(&T) -> bool,
 ) -> ScopedTask<'scope, T>
 where
-    A: Arguments + RepeatableArguments + Itself<Itself = A> + 'scope,
-    T: Output + 'scope,
+    A: RepeatableArguments<B> + 'scope,
+    B: 'scope,
+    T: Send + 'scope,
 {
     let start = move |job| start(function, job, Job::run);
-    scope::launch_retrying(scope, function, arguments, body, failed, start)
+    scope::launch_retrying(scope, function, (arguments, body), call, failed, start)
 }
 
 struct ThreadCall<A, T> {

@@ -12,7 +12,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("new");
                 &FUNCTION
             },
-            (answer,),
+            (::trine::cross::argument(answer),),
             |(answer,): (T,)| -> Self { Self { answer } },
         )
     }
@@ -22,7 +22,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
                 &FUNCTION
             },
-            (self, request),
+            (::trine::cross::argument(self), request),
             |(this, request): (Arc<Self>, String)| -> (T, String) {
                 Self::__trine_handle(this, request)
             },
@@ -48,7 +48,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("peek");
                 &FUNCTION
             },
-            (self, prefix),
+            (::trine::cross::argument(self), prefix),
             |(this, prefix): (&'a Self, &'b str)| -> (&'a T, &'b str) {
                 Self::__trine_peek(this, prefix)
             },
@@ -64,7 +64,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("convert");
                 &FUNCTION
             },
-            (self, other),
+            (::trine::cross::argument(self), ::trine::cross::argument(other)),
             |(this, other): (Self, T)| Self::__trine_convert::<U>(this, other),
         )
     }

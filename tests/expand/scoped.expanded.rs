@@ -32,7 +32,7 @@ where
             static FUNCTION: ::trine::Function = ::trine::Function::new("longest");
             &FUNCTION
         },
-        (texts, shown, unused),
+        (texts, ::trine::cross::argument(shown), unused),
         |
             (
                 texts,
@@ -56,7 +56,7 @@ fn fill<'scope>(
             static FUNCTION: ::trine::Function = ::trine::Function::new("fill");
             &FUNCTION
         },
-        (target, value),
+        (::trine::cross::argument(target), value),
         |(target, value): (&'scope mut [u8], u8)| {
             target.fill(value);
         },

@@ -102,7 +102,7 @@ fn largest<T: Ord + Send + 'static, const N: usize>(
             static FUNCTION: ::trine::Function = ::trine::Function::new("largest");
             &FUNCTION
         },
-        (values, extra),
+        (::trine::cross::argument(values), extra),
         |(values, extra): ([T; N], _)| -> Option<T> {
             values.into_iter().chain([extra.into()]).max()
         },

@@ -1,0 +1,66 @@
+//! [`Sent`] and [`Repeated`]: arguments of which `Send` and `Clone` were asked where the compiler
+//! can point at them.
+
+use super::{Movable, Repeatable, RepeatedlyMovable};
+
+/// An argument on its way to a task; made by [`argument`], which asks whether it may go.
+///
+/// It is `Send` whatever is in it, so that an argument that is not is one error, at the argument,
+/// and not a second one of the tuple that it is in.
+#[derive(Debug)]
+pub struct Sent<T>(T);
+
+/// Hands an argument over to a task, if its type can go to another thread.
+///
+/// The attribute puts it around each argument of whose type it does not know that by name: asked
+/// here, the compiler underlines the argument, and says what in its type is not `Send`.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("length");
+/// struct Job(String);
+/// let task = trine::threads::spawn(
+///     &FUNCTION,
+///     (trine::cross::argument(Job("four".into())), 2),
+///     |(job, factor): (Job, usize)| job.0.len() * factor,
+/// );
+/// assert_eq!(task.join()?, 8);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn argument<T: Send>(value: T) -> Sent<T> {
+    Sent(value)
+}
+
+// SAFETY: the field is private to this file, which fills it only with a `T` that is `Send`.
+unsafe impl<T> Send for Sent<T> {}
+
+impl<T> Movable<T> for Sent<T> {
+    fn value(self) -> T {
+        self.0
+    }
+}
+
+/// A [`Sent`] argument that knows how it is copied; made by [`repeatable`].
+#[derive(Debug)]
+pub struct Repeated<T> {
+    value: Sent<T>,
+    copy: fn(&T) -> T,
+}
+
+/// The same for an argument of a function with `retries`, of which each try gets a copy.
+pub fn repeatable<T: Send + Repeatable>(value: T) -> Repeated<T> {
+    Repeated { value: Sent(value), copy: T::clone }
+}
+
+impl<T> Clone for Repeated<T> {
+    fn clone(&self) -> Self {
+        Self { value: Sent((self.copy)(&self.value.0)), copy: self.copy }
+    }
+}
+
+impl<T> Movable<T> for Repeated<T> {
+    fn value(self) -> T {
+        self.value.0
+    }
+}
+
+impl<T> RepeatedlyMovable<T> for Repeated<T> {}
