@@ -106,6 +106,10 @@ trait Part: Send + Sync {
     /// Has the waiter told; tells it on this thread if the part has finished.
     fn watch(&self, waiter: Waiter);
     fn help(&self);
+    /// Has it run by another thread if it is still queued; says whether it is.
+    fn hasten(&self) -> bool;
+    fn is_queued(&self) -> bool;
+    fn is_finished(&self) -> bool;
     fn cancel(&self);
     fn has_failed(&self) -> bool;
     fn take_error(&self) -> Option<Error>;
@@ -124,6 +128,22 @@ impl<T> Part for Task<T> {
 
     fn help(&self) {
         Task::help(self);
+    }
+
+    fn hasten(&self) -> bool {
+        let is_queued = Part::is_queued(self);
+        if is_queued {
+            Arc::clone(self.call()).hasten();
+        }
+        is_queued
+    }
+
+    fn is_queued(&self) -> bool {
+        self.call().cell().is_queued()
+    }
+
+    fn is_finished(&self) -> bool {
+        Task::is_finished(self)
     }
 
     fn cancel(&self) {

@@ -4,14 +4,22 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::cell::{Cell, Waiter};
+use crate::cell::Cell;
 use crate::error::Error;
 use crate::relay::Asked;
 use crate::timer::Alarm;
-use crate::{tokio, wait};
+
+mod waiting;
+
+pub(crate) use waiting::{poll, wait_for};
+
+/// How long a joiner waits before it looks whether there is something for it to do after all: at
+/// first, and from then on.
+const FIRST_PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What an engine, or a combinator, supplies.
 pub(crate) trait Call<T>: Send + Sync {
@@ -34,6 +42,10 @@ pub(crate) trait Call<T>: Send + Sync {
     fn has_deadline(&self) -> bool {
         false
     }
+
+    /// The joiner would rather not run it, but it waits in the queue for long: has another thread
+    /// run it now, beside all others. Does nothing where that is not possible.
+    fn hasten(self: Arc<Self>) {}
 
     /// Ends the task as hard as the mode can, without blocking. What has not started ends with
     /// `why`; so does what runs, where it can be stopped, and always if `why` is a deadline.
@@ -134,10 +146,13 @@ impl<T> Task<T> {
     /// # Ok::<(), trine::Error>(())
     /// ```
     pub fn join(self) -> Result<T, Error> {
-        self.help();
-        match wait_for(&self.call, None) {
-            Some(result) => result,
-            None => unreachable!("without a deadline it waits for the end"),
+        let mut patience = FIRST_PATIENCE;
+        loop {
+            self.help();
+            if let Some(result) = wait_for(&self.call, Instant::now().checked_add(patience)) {
+                return result;
+            }
+            patience = PATIENCE;
         }
     }
 
@@ -303,56 +318,6 @@ impl<T> Task<T> {
     pub(crate) fn try_take(&self) -> Option<Result<T, Error>> {
         self.call.take()
     }
-}
-
-/// Blocks until the task has finished or the deadline passes.
-pub(crate) fn wait_for<'a, T>(
-    call: &Arc<dyn Call<T> + 'a>,
-    deadline: Option<Instant>,
-) -> Option<Result<T, Error>> {
-    if let Some(result) = call.take() {
-        return Some(result);
-    }
-    assert!(
-        !needs_this_thread(call),
-        "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
-         runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
-        call.name()
-    );
-    wait::spin(|| call.cell().is_finished());
-    wait::until(deadline, |waker| poll_result(&**call, waker))
-}
-
-fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
-    let mut asked = Asked::new();
-    let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
-    while !needs && let Some(combined) = asked.pop() {
-        needs = combined.ask_parts(&mut asked);
-    }
-    needs
-}
-
-/// The result, or the promise to wake.
-pub(crate) fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Error>> {
-    let mut result = call.take();
-    if result.is_none() && call.cell().register(Waiter::Waker(waker.clone())).is_err() {
-        result = call.take();
-        assert!(result.is_some(), "a task was polled after it had given its result");
-    }
-    result.map_or(Poll::Pending, Poll::Ready)
-}
-
-/// Polls for the result, as one step of the tokio task that does.
-pub(crate) fn poll<T>(
-    call: &(dyn Call<T> + '_),
-    context: &mut Context<'_>,
-) -> Poll<Result<T, Error>> {
-    let step = ready!(tokio::poll_budget(context));
-    let result = poll_result(call, context.waker());
-    if result.is_ready() {
-        step.made_progress();
-    }
-    result
 }
 
 /// Waits in any executor. Cancel safe: a dropped future is a dropped task, which is cancelled; poll

@@ -223,6 +223,12 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         }
     }
 
+    fn hasten(self: Arc<Self>) {
+        if self.cell().is_queued() {
+            pool::pool().dispatch(self);
+        }
+    }
+
     fn cancel(self: Arc<Self>, why: Error) {
         if let Err(why) = self.job.revoke(why) {
             self.cell().request_cancel();

@@ -35,6 +35,11 @@ pub(crate) fn set_hook(hook: &'static dyn Hook) {
     HOOK.set(Some(hook));
 }
 
+/// Whether this thread is one of the pool's, which others may wait for.
+pub(crate) fn is_in_pool() -> bool {
+    HOOK.try_with(Cell::get).is_ok_and(|hook| hook.is_some())
+}
+
 /// Runs a closure that may block: the thread's permit, or tokio's worker, is lent meanwhile.
 ///
 /// On a thread of the pool another task gets the permit to run. In a task of a multi-thread tokio

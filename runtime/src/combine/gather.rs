@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::Part;
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::relay::{self, Asked, Combined, Observer, Step};
+use crate::sync::Lock;
 use crate::task::{Call, Task};
+use crate::wait;
 
 /// Waits for all tasks: one task for all their values, in input order.
 ///
 /// Takes a tuple (of up to twelve, of any types), an array, a `Vec` or an iterator of tasks, and
 /// gives a tuple, an array or a `Vec`. The first failure cancels the rest and is what it joins as.
-/// To have every result, failures too, join the tasks one by one.
+/// To have every result, failures too, gather their [outcomes](Task::outcome).
 ///
-/// Joining it runs what has not started on the joining thread, the last first. Cancelling or
-/// dropping it cancels all its tasks.
+/// Joining it gives a failure at once: the joining thread runs tasks itself only while these are
+/// brief, or when one is left. A thread of the pool runs whatever has not started, the last first,
+/// and is late by the one it is in. Cancelling or dropping it cancels all its tasks.
 ///
 /// ```
 /// use trine::{concurrent, gather};
@@ -184,7 +188,24 @@ struct Gathered<P: Parts> {
     parts: Option<P>,
     remaining: AtomicUsize,
     failed: AtomicBool,
+    began: Instant,
+    stall: Lock<Stall>,
 }
+
+/// What a joiner found who does not run parts itself.
+struct Stall {
+    /// How many parts had not finished when it looked last.
+    remaining: usize,
+    /// How often nothing had changed.
+    rounds: usize,
+    /// The part that it has had run by a thread beside the others.
+    hastened: Option<usize>,
+}
+
+/// Parts are brief if they end at least this fast, one after the other; as far as one can tell
+/// after so many.
+const BRIEF: Duration = Duration::from_micros(100);
+const TELLING: usize = 32;
 
 impl<P: Parts> Gathered<P> {
     fn start(parts: P) -> Task<P::Output> {
@@ -195,6 +216,8 @@ impl<P: Parts> Gathered<P> {
             parts: Some(parts),
             remaining: AtomicUsize::new(count),
             failed: AtomicBool::new(false),
+            began: Instant::now(),
+            stall: Lock::new(Stall { remaining: usize::MAX, rounds: 0, hastened: None }),
         });
         if count == 0 {
             gathered.cell.finish(gathered.parts().values());
@@ -210,6 +233,35 @@ impl<P: Parts> Gathered<P> {
         match &self.parts {
             Some(parts) => parts,
             None => unreachable!("they are there until it is dropped"),
+        }
+    }
+
+    /// Whether the joiner may be inside of a part and still be there soon when another one fails.
+    fn may_run_parts(&self) -> bool {
+        let remaining = self.remaining.load(Ordering::Acquire);
+        let finished = self.parts().count() - remaining;
+        let is_brief = || self.began.elapsed() / (finished as u32) < BRIEF;
+        remaining == 1 || finished >= TELLING && is_brief()
+    }
+
+    /// Does something for parts that nobody gets to.
+    fn look_at_stall(&self) {
+        let mut stall = self.stall.lock();
+        let remaining = self.remaining.load(Ordering::Acquire);
+        if remaining != stall.remaining {
+            (stall.remaining, stall.rounds) = (remaining, 0);
+            return;
+        }
+        stall.rounds += 1;
+        let nobody_is_there = || self.each().all(|part| part.is_finished() || part.is_queued());
+        if stall.rounds > 1 && nobody_is_there() {
+            drop(stall);
+            // Late is better than never.
+            return self.each().rev().for_each(Part::help);
+        }
+        let parts = self.parts();
+        if stall.hastened.is_none_or(|index| parts.part(index).is_finished()) {
+            stall.hastened = (0..parts.count()).rev().find(|index| parts.part(*index).hasten());
         }
     }
 
@@ -262,8 +314,18 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
 
 impl<P: Parts> Combined for Gathered<P> {
     fn help_parts(&self) {
+        // A thread of the pool runs whatever is there: it is what others may wait for.
+        let runs_all = wait::is_in_pool();
         // From the end: whoever else works on these tasks comes from the start.
-        self.each().rev().take_while(|_| !self.cell.is_finished()).for_each(Part::help);
+        for (index, part) in self.each().rev().enumerate() {
+            if self.cell.is_finished() {
+                return;
+            }
+            if !runs_all && index % TELLING == 0 && !self.may_run_parts() {
+                return self.look_at_stall();
+            }
+            part.help();
+        }
     }
 
     fn cancel_parts(&self) {

@@ -82,7 +82,7 @@ impl Pool {
     /// Has a worker run a call that will mostly wait: at once, as it needs no permit, and beside
     /// all that computes.
     #[cold]
-    fn dispatch(&'static self, item: Item) {
+    pub(super) fn dispatch(&'static self, item: Item) {
         seat::push_blocking(item);
         let tell = |seat: &'static Seat| seat.post.send_on_errand();
         if !self.crew.dispatch(tell, || start_worker(worker::run_errand)) {

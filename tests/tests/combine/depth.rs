@@ -13,7 +13,7 @@ use trine_tests::modes::{MODES, Mode};
 const LINKS: u32 = 10_000;
 const STACK: usize = 256 << 10;
 /// Only against a hang.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(60);
 
 type Shape = fn(Task<u32>) -> Task<u32>;
 
@@ -118,6 +118,7 @@ fn every_end_of(shape: &str, mode: &'static Mode) {
 
 #[test]
 fn chains_end_in_a_loop() {
+    crate::configure();
     for mode in MODES {
         for (shape, _) in SHAPES {
             every_end_of(shape, mode);
@@ -127,6 +128,7 @@ fn chains_end_in_a_loop() {
 
 #[test]
 fn arguments_that_own_calls_are_dropped_in_a_loop() {
+    crate::configure();
     #[concurrent(threads, limit = 1)]
     fn holds(_other: Option<Task<()>>, _gate: Option<mpsc::Receiver<()>>) {
         if let Some(gate) = _gate {

@@ -1,0 +1,61 @@
+//! Waiting for a task: blocking, and as a future.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use super::Call;
+use crate::cell::Waiter;
+use crate::error::Error;
+use crate::relay::Asked;
+use crate::{tokio, wait};
+
+/// Blocks until the task has finished or the deadline passes.
+pub(crate) fn wait_for<'a, T>(
+    call: &Arc<dyn Call<T> + 'a>,
+    deadline: Option<Instant>,
+) -> Option<Result<T, Error>> {
+    if let Some(result) = call.take() {
+        return Some(result);
+    }
+    assert!(
+        !needs_this_thread(call),
+        "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
+         runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
+        call.name()
+    );
+    wait::spin(|| call.cell().is_finished());
+    wait::until(deadline, |waker| poll_result(&**call, waker))
+}
+
+fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
+    let mut asked = Asked::new();
+    let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
+    while !needs && let Some(combined) = asked.pop() {
+        needs = combined.ask_parts(&mut asked);
+    }
+    needs
+}
+
+/// The result, or the promise to wake.
+fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Error>> {
+    let mut result = call.take();
+    if result.is_none() && call.cell().register(Waiter::Waker(waker.clone())).is_err() {
+        result = call.take();
+        assert!(result.is_some(), "a task was polled after it had given its result");
+    }
+    result.map_or(Poll::Pending, Poll::Ready)
+}
+
+/// Polls for the result, as one step of the tokio task that does.
+pub(crate) fn poll<T>(
+    call: &(dyn Call<T> + '_),
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Error>> {
+    let step = ready!(tokio::poll_budget(context));
+    let result = poll_result(call, context.waker());
+    if result.is_ready() {
+        step.made_progress();
+    }
+    result
+}
