@@ -155,6 +155,12 @@ impl<T> Cell<T> {
         self.state.is_cancel_requested()
     }
 
+    /// The body runs in the worker process of this id.
+    #[cfg(feature = "process")]
+    pub(crate) fn goes_to(&self, worker: u32) {
+        self.observed.goes_to(worker);
+    }
+
     /// Runs a body, or a piece of one, as this task.
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         self.observed.inside(|| current::run(&self.state, body))

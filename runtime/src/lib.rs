@@ -71,6 +71,7 @@ mod sequential;
 mod stats;
 mod sync;
 mod task;
+mod timeline;
 mod timer;
 mod tokio;
 mod wait;

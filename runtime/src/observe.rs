@@ -1,26 +1,30 @@
-//! Who is told of a task from its call to its end: what counts it, and `tracing`.
+//! Who is told of a task from its call to its end: what counts it, what draws it, and `tracing`.
 
 use crate::error::Error;
 use crate::function::Function;
 use crate::stats::Counted;
+use crate::timeline::Drawn;
+use crate::{stats, timeline};
 
 /// What is observed of one task.
 pub(crate) struct Observed {
     /// `None` for what is no call of a function: a combinator.
     counted: Option<Counted>,
+    drawn: Drawn,
     traced: Traced,
 }
 
 impl Observed {
     /// A call that is being made.
     pub(crate) fn call(function: &'static Function, mode: &'static str) -> Self {
-        let counted = Some(Counted::made(function.account(), function.name(), mode));
-        Self { counted, traced: Traced::call(function.name(), mode) }
+        let name = function.name();
+        let counted = Some(Counted::made(function.account(), name, mode));
+        Self { counted, drawn: Drawn::made(name, mode), traced: Traced::call(name, mode) }
     }
 
     /// What is no call of a function.
     pub(crate) fn nothing() -> Self {
-        Self { counted: None, traced: Traced::nothing() }
+        Self { counted: None, drawn: Drawn::nothing(), traced: Traced::nothing() }
     }
 
     /// The body starts, or the call is cancelled before.
@@ -28,13 +32,21 @@ impl Observed {
         if let Some(counted) = &self.counted {
             counted.started();
         }
+        self.drawn.started();
         self.traced.started();
+    }
+
+    /// The body runs in the worker process of this id.
+    #[cfg(feature = "process")]
+    pub(crate) fn goes_to(&self, worker: u32) {
+        self.drawn.goes_to(worker);
     }
 
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
         if let Some(counted) = &self.counted {
             counted.ended(result);
         }
+        self.drawn.ended(result);
         self.traced.ended(result);
     }
 
@@ -42,6 +54,26 @@ impl Observed {
     pub(crate) fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
         self.traced.inside(body)
     }
+}
+
+/// A call of this function is tried again.
+pub(crate) fn retried(function: &'static Function) {
+    function.account().retried();
+    timeline::retried(function.name());
+}
+
+/// A worker process of this id serves.
+#[cfg(feature = "process")]
+pub(crate) fn worker_started(worker: u32) {
+    stats::worker_started();
+    timeline::worker_started(worker);
+}
+
+/// It has ended: says how.
+#[cfg(feature = "process")]
+pub(crate) fn worker_ended(worker: u32, how: &str) {
+    stats::worker_ended();
+    timeline::worker_ended(worker, how);
 }
 
 /// A task's span, from its call to its end.

@@ -15,7 +15,7 @@ use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{panic, random};
+use crate::{observe, panic, random};
 
 /// The longest wait between two attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
@@ -125,7 +125,7 @@ where
             return false;
         }
         panic::drop_quietly(result);
-        self.function.account().retried();
+        observe::retried(self.function);
         let mut progress = self.progress();
         progress.left -= 1;
         progress.attempt = None;

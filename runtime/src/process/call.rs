@@ -90,6 +90,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         &self.address
     }
 
+    fn goes_to(&self, worker: u32) {
+        self.job.cell().goes_to(worker);
+    }
+
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
         self.job.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }

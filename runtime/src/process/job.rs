@@ -140,6 +140,8 @@ pub(crate) trait AnyCall: Send + Sync {
     fn function(&self) -> &'static Function;
     fn is_finished(&self) -> bool;
     fn address(&self) -> &AtomicAddress;
+    /// It goes to the worker process of this id, which those who observe want to know.
+    fn goes_to(&self, _worker: u32) {}
     /// Its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
     /// Nothing of the user's runs here: what the reply brings is decoded by whoever takes it.

@@ -53,6 +53,10 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        match self.0 {}
+    }
+
     pub(crate) fn kill(&self) {
         match self.0 {}
     }

@@ -25,6 +25,7 @@ const DYING_MAX: Duration = Duration::from_millis(500);
 
 /// A process that was started as a worker.
 pub(crate) struct Process {
+    id: u32,
     /// Until it is reaped: only so long is its number its own.
     child: Lock<Option<Child>>,
     /// Readable when the process has ended. Old kernels have none; then the socket must do.
@@ -80,7 +81,13 @@ impl Process {
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{EXECUTABLE}: {error}")))?;
         let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
-        Ok((Self { child: Lock::new(Some(child)), pidfd, _lifeline: lifeline }, socket))
+        let id = child.id();
+        Ok((Self { id, child: Lock::new(Some(child)), pidfd, _lifeline: lifeline }, socket))
+    }
+
+    /// What the system calls it, also when it has ended.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// Kills the worker's whole group, at once.

@@ -14,9 +14,9 @@ use super::link::Link;
 use super::outbox::{Outbox, Sent};
 use super::request::Request;
 use crate::config;
+use crate::observe;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
 use crate::process::platform;
-use crate::stats;
 use crate::sync::{Guard, Lock};
 
 /// For how many seconds a worker may leave what it has to do before it is replaced.
@@ -194,11 +194,13 @@ impl Pool {
             let link = Arc::new(link);
             dispatcher::watch(&link, self).map_err(|error| error.to_string()).map(|()| link)
         });
+        if let Ok(link) = &started {
+            observe::worker_started(link.process.id());
+        }
         self.change(|state, chores| {
             state.starting -= 1;
             match started {
                 Ok(link) => {
-                    stats::worker_started();
                     state.outboxes.push(Outbox::new(link));
                     self.hand_out(state, chores);
                     // What it could take from others.
@@ -312,7 +314,6 @@ impl Pool {
     ) -> Option<Request> {
         self.change(|state, chores| {
             let index = state.outboxes.iter().position(|outbox| outbox.link.key == link.key)?;
-            stats::worker_ended();
             let mut sent = state.outboxes.remove(index).unanswered.into_iter();
             let blamed = if ran { sent.next().and_then(|sent| sent.request) } else { None };
             let served = link.channel.is_ready();

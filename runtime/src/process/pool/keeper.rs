@@ -8,6 +8,7 @@ use super::dispatcher::Owner;
 use super::harvest::read_socket;
 use super::link::Link;
 use crate::error::{Error, ErrorKind};
+use crate::observe;
 use crate::process::channel::{Corrupt, Listener};
 use crate::process::job::{Panic, codec_error};
 use crate::process::platform::End;
@@ -46,11 +47,21 @@ impl Owner for Pool {
         }
         drop(desk);
         let why = link.offence().map_or_else(|| never_served(end), str::to_owned);
+        observe::worker_ended(link.process.id(), &how_it_ended(end));
         let ran = link.channel.running() % 2 == 1 || link.offence().is_some();
         if let Some(request) = self.strike_out(link, ran && link.channel.is_ready(), &why) {
             let error = blame(link, request.call.function().name(), end);
             Arc::clone(&request.call).fail(error);
         }
+    }
+}
+
+/// For whoever observes.
+fn how_it_ended(end: End) -> String {
+    match (end.signal, end.code) {
+        (Some(signal), _) => format!("killed by signal {signal}"),
+        (_, Some(code)) => format!("exited with code {code}"),
+        _ => "ended".into(),
     }
 }
 

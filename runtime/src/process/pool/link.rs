@@ -11,12 +11,13 @@ use crate::process::platform::{End, Handle, Process, Socket, View};
 use crate::process::segment::{Reader, SEGMENTS};
 use crate::process::spin::Patience;
 use crate::sync::MutexGuard;
+use crate::timeline;
 
-/// Variables that a worker does not inherit.
+/// Variables that a worker does not inherit: what they ask for, its parent does.
 #[cfg(feature = "cluster")]
-const HIDDEN: &[&str] = &crate::cluster::VARIABLES;
+const HIDDEN: &[&[&str]] = &[&[timeline::VARIABLE], &crate::cluster::VARIABLES];
 #[cfg(not(feature = "cluster"))]
-const HIDDEN: &[&str] = &[];
+const HIDDEN: &[&[&str]] = &[&[timeline::VARIABLE]];
 
 /// One worker.
 pub(crate) struct Link {
@@ -95,7 +96,8 @@ impl Link {
     pub(crate) fn start(memory_limit: u64) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (channel, [requests, replies]) = ParentEnd::new()?;
-        let (process, socket) = Process::start([&requests, &replies], memory_limit, HIDDEN)?;
+        let (process, socket) =
+            Process::start([&requests, &replies], memory_limit, &HIDDEN.concat())?;
         Ok(Self {
             key: WorkerKey::nth(COUNT.fetch_add(1, Ordering::Relaxed)),
             channel: Arc::new(channel),

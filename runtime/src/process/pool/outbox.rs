@@ -105,6 +105,7 @@ impl Outbox {
         };
         let (start, end) = (written, written.wrapping_add(record(HEAD, head.length)));
         request.call.address().store(Address::new(self.link.key, number));
+        request.call.goes_to(self.link.process.id());
         let is_large = head.flags & LARGE != 0;
         self.large += usize::from(is_large);
         self.used = true;

@@ -1,0 +1,269 @@
+//! The run as a picture: with `TRINE_TIMELINE=run.json` set, each call becomes an event in the
+//! format that Perfetto and `chrome://tracing` open.
+//!
+//! A lane for each thread that runs bodies, one for each worker process, and a track for what is
+//! in between: the queue, and tasks on tokio, which share threads. `tracing-chrome` draws what
+//! happens in one process, by threads, and would leave out just the workers.
+//!
+//! Events are written as calls end, each with one system call: a program that ends by a crash or
+//! by `exit` keeps what it had. So the file has no closing bracket, which the format allows.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+use std::{env, thread};
+
+use crate::error::Error;
+use crate::sync::Lock;
+
+/// The file to write. Not for worker processes, whose bodies their parent draws.
+pub(crate) const VARIABLE: &str = "TRINE_TIMELINE";
+
+/// Where in the picture something is: a lane of a process.
+#[derive(Clone, Copy)]
+struct Place {
+    process: u32,
+    thread: u64,
+}
+
+/// The process in the picture that stands for this program.
+const PROGRAM: Place = Place { process: 1, thread: 0 };
+
+/// The lane of a worker process.
+fn worker_place(worker: u32) -> Place {
+    Place { process: worker, thread: worker.into() }
+}
+
+struct Timeline {
+    file: Lock<File>,
+    began: Instant,
+    /// When each worker process ended its last body: the next one began then.
+    free: Lock<HashMap<u32, Instant>>,
+}
+
+fn timeline() -> Option<&'static Timeline> {
+    static TIMELINE: OnceLock<Option<Timeline>> = OnceLock::new();
+    TIMELINE.get_or_init(Timeline::open).as_ref()
+}
+
+impl Timeline {
+    fn open() -> Option<Self> {
+        let path = env::var_os(VARIABLE).filter(|path| !path.is_empty())?;
+        let file = match File::create(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                eprintln!("trine: cannot write the timeline to {}: {error}", path.display());
+                return None;
+            }
+        };
+        let timeline = Self { file: Lock::new(file), began: Instant::now(), free: Lock::default() };
+        timeline.write("[\n");
+        timeline.name("process_name", PROGRAM, "program");
+        Some(timeline)
+    }
+
+    /// Lines of the file, whole. A disk that is full costs the picture, not the program.
+    fn write(&self, lines: &str) {
+        let _ = self.file.lock().write_all(lines.as_bytes());
+    }
+
+    /// In microseconds, as the format has it.
+    fn at(&self, moment: Instant) -> f64 {
+        moment.saturating_duration_since(self.began).as_secs_f64() * 1e6
+    }
+}
+
+/// A call that is drawn. Only while there is a timeline is anything kept.
+pub(crate) struct Drawn(Option<Box<Call>>);
+
+struct Call {
+    number: u64,
+    function: &'static str,
+    mode: &'static str,
+    made: Instant,
+    /// When its body started, and on which thread or in which worker.
+    started: Lock<Option<(Instant, Lane)>>,
+}
+
+#[derive(Clone, Copy)]
+enum Lane {
+    Thread(u64),
+    /// By its process id.
+    Worker(u32),
+    /// Beside others on the same threads.
+    Between,
+}
+
+impl Drawn {
+    pub(crate) const fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// A call that is being made.
+    pub(crate) fn made(function: &'static str, mode: &'static str) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        if timeline().is_none() {
+            return Self(None);
+        }
+        let number = NUMBERS.fetch_add(1, Relaxed);
+        let made = Instant::now();
+        Self(Some(Box::new(Call { number, function, mode, made, started: Lock::default() })))
+    }
+
+    pub(crate) fn started(&self) {
+        if let (Some(call), Some(timeline)) = (&self.0, timeline()) {
+            let lane = match call.mode {
+                "threads" => Lane::Thread(timeline.this_thread()),
+                _ => Lane::Between,
+            };
+            *call.started.lock() = Some((Instant::now(), lane));
+        }
+    }
+
+    /// Its body runs in the worker process of this id.
+    pub(crate) fn goes_to(&self, worker: u32) {
+        if let Some(call) = &self.0
+            && let Some((_, lane)) = &mut *call.started.lock()
+        {
+            *lane = Lane::Worker(worker);
+        }
+    }
+
+    pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
+        if let (Some(call), Some(timeline)) = (&self.0, timeline()) {
+            timeline.write(&call.events(timeline, result.as_ref().err()));
+        }
+    }
+}
+
+impl Call {
+    fn events(&self, timeline: &Timeline, error: Option<&Error>) -> String {
+        let now = Instant::now();
+        let (mut started, lane) = self.started.lock().unwrap_or((now, Lane::Between));
+        if let Lane::Worker(worker) = lane
+            && let Some(free) = timeline.free.lock().insert(worker, now)
+        {
+            // It was sent ahead, and lay there until the one before it had ended.
+            started = started.max(free);
+        }
+        let outcome = error.map_or("value".to_owned(), ToString::to_string);
+        let queued = self.span(timeline, "queued", self.made, started, "");
+        let place = match lane {
+            Lane::Thread(thread) => Place { thread, ..PROGRAM },
+            Lane::Worker(worker) => worker_place(worker),
+            Lane::Between => {
+                return queued + &self.span(timeline, self.mode, started, now, &outcome);
+            }
+        };
+        queued + &self.slice(timeline, place, started, now, &outcome)
+    }
+
+    /// What fills a lane.
+    fn slice(
+        &self,
+        timeline: &Timeline,
+        place: Place,
+        from: Instant,
+        to: Instant,
+        end: &str,
+    ) -> String {
+        let took = (timeline.at(to) - timeline.at(from)).max(0.0);
+        let (mode, end) = (self.mode, Escaped(end));
+        let more = format!(r#","dur":{took:.3},"cat":"{mode}","args":{{"outcome":"{end}"}}"#);
+        event("X", self.function, place, timeline.at(from), &more)
+    }
+
+    /// What lies beside others of its kind.
+    fn span(
+        &self,
+        timeline: &Timeline,
+        kind: &str,
+        from: Instant,
+        to: Instant,
+        end: &str,
+    ) -> String {
+        let (number, end) = (self.number, Escaped(end));
+        let more = format!(r#","cat":"{kind}","id":{number},"args":{{"outcome":"{end}"}}"#);
+        let at = |phase, moment| event(phase, self.function, PROGRAM, timeline.at(moment), &more);
+        at("b", from) + &at("e", to)
+    }
+}
+
+impl Timeline {
+    /// The number of this thread's lane, which gets its name first.
+    fn this_thread(&self) -> u64 {
+        static THREADS: AtomicU64 = AtomicU64::new(1);
+        thread_local! {
+            static THREAD: OnceLock<u64> = const { OnceLock::new() };
+        }
+        let name_it = || {
+            let number = THREADS.fetch_add(1, Relaxed);
+            let current = thread::current();
+            let name = current.name().unwrap_or("a thread").to_owned();
+            let place = Place { thread: number, ..PROGRAM };
+            self.name("thread_name", place, &format!("{name} {number}"));
+            number
+        };
+        // A thread that is ending has no lane any more; it shares that of the program.
+        THREAD.try_with(|thread| *thread.get_or_init(name_it)).unwrap_or(0)
+    }
+
+    /// A moment in a lane.
+    fn moment(&self, place: Place, name: &str) {
+        self.write(&event("i", name, place, self.at(Instant::now()), r#","s":"t""#));
+    }
+
+    /// Says how a lane, or a process with all of its lanes, is called.
+    fn name(&self, what: &str, place: Place, name: &str) {
+        let more = format!(r#","args":{{"name":"{}"}}"#, Escaped(name));
+        self.write(&event("M", what, place, 0.0, &more));
+    }
+}
+
+/// One line of the file.
+fn event(phase: &str, name: &str, place: Place, moment: f64, more: &str) -> String {
+    let (Place { process, thread }, name) = (place, Escaped(name));
+    let head = format!(r#"{{"ph":"{phase}","name":"{name}","pid":{process},"tid":{thread}"#);
+    format!("{head},\"ts\":{moment:.3}{more}}},\n")
+}
+
+/// A call is tried again.
+pub(crate) fn retried(function: &str) {
+    if let Some(timeline) = timeline() {
+        timeline.moment(PROGRAM, &format!("retry of {function}"));
+    }
+}
+
+pub(crate) fn worker_started(worker: u32) {
+    if let Some(timeline) = timeline() {
+        timeline.name("process_name", worker_place(worker), &format!("worker {worker}"));
+        timeline.moment(worker_place(worker), "started");
+    }
+}
+
+pub(crate) fn worker_ended(worker: u32, how: &str) {
+    if let Some(timeline) = timeline() {
+        timeline.free.lock().remove(&worker);
+        timeline.moment(worker_place(worker), how);
+    }
+}
+
+/// Text inside of quotation marks in JSON.
+struct Escaped<'a>(&'a str);
+
+impl std::fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                control if control < ' ' => write!(f, "\\u{:04x}", u32::from(control))?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
