@@ -1,30 +1,35 @@
-//! `process` calls on other machines, over NATS JetStream.
+//! `process` calls on other machines, over NATS.
 //!
 //! How it is set up, and what holds, is in [`guide::many_machines`](crate::guide::many_machines).
 //!
 //! ```text
-//! caller ── call, cancel ──▶ broker ──▶ machine ── pool and workers, as anywhere
-//!    ◀─────── answers ──────┘◀─ claims, answers ─┘
+//! caller/    calls go out: a thread, and the handle's side of a call
+//! machine/   calls come in: the pool of workers runs them, as anywhere
+//! protocol/  what both say to each other, without I/O, and its model
+//! broker/    the connection, names, keys, settings, and what is stored
 //! ```
 //!
 //! The pool knows nothing of this. A caller hands the encoded call to the broker instead of its own
-//! pool (`remote`, `caller`); a machine (`machine`, `queues`) gives it to its pool as one
-//! whose result stays bytes (`hosted`).
+//! pool; a machine gives it to its pool as one whose result stays bytes.
+
+#![forbid(unsafe_code)]
+
+mod broker;
+mod caller;
+mod clock;
+mod machine;
+mod operations;
+mod protocol;
+mod signals;
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 use std::{env, io, process};
 
 use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::sleep;
 
-use self::broker::Broker;
-use self::caller::Caller;
-use self::machine::Machine;
-use self::queues::Queues;
-use self::settings::Settings;
+use self::broker::settings::{CLUSTER, Settings};
+use self::caller::{Caller, remote};
 use crate::config;
 use crate::function::Function;
 use crate::process::job::{Job, worker_error};
@@ -32,30 +37,10 @@ use crate::process::platform::{self, SERVE};
 use crate::sequential;
 use crate::task::Task;
 
-mod answers;
-mod batches;
-mod broker;
-mod caller;
-mod claims;
-mod envelope;
-mod hosted;
-mod incoming;
-mod key;
-mod machine;
-mod objects;
-mod outgoing;
-mod queues;
-mod remote;
-mod settings;
-mod slots;
-mod subject;
-
+pub use self::operations::{MachineStatus, drain, machines, purge};
 pub use async_nats::ConnectOptions;
 
-pub(crate) use settings::VARIABLES;
-
-/// How long a machine waits for the broker without a word.
-const TELL_AFTER: Duration = Duration::from_secs(3);
+pub(crate) use self::broker::settings::VARIABLES;
 
 /// The cluster that calls of this program go to, if there is one.
 fn settings() -> Option<&'static Result<Settings, String>> {
@@ -63,6 +48,10 @@ fn settings() -> Option<&'static Result<Settings, String>> {
     // What a worker calls, it calls beside it: the machine was chosen already.
     let find = || if platform::depth() > 0 { None } else { Settings::find() };
     SETTINGS.get_or_init(find).as_ref()
+}
+
+fn no_broker() -> String {
+    format!("{CLUSTER} names the broker: set it to nats://HOST:4222")
 }
 
 /// Whether a call of this function goes out.
@@ -125,60 +114,10 @@ pub(crate) fn serve_as_asked() -> ! {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn serve(processes: NonZeroUsize) -> io::Result<()> {
-    let settings = settings().cloned().unwrap_or_else(|| {
-        Err(format!("{} names the broker: set it to nats://HOST:4222", settings::CLUSTER))
-    });
+    let settings = settings().cloned().unwrap_or_else(|| Err(no_broker()));
     let settings = settings.map_err(io::Error::other)?;
     platform::may_start_workers().map_err(io::Error::other)?;
     config::set_processes(processes);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(settings, processes.get()))
-}
-
-async fn run(settings: Settings, processes: usize) -> io::Result<()> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let address = settings.addresses.join(",");
-    let connecting = Broker::connect(settings, "trine machine");
-    tokio::pin!(connecting);
-    let broker = loop {
-        tokio::select! {
-            broker = &mut connecting => break broker.map_err(io::Error::other)?,
-            () = sleep(TELL_AFTER) => {
-                eprintln!("trine waits for the broker at {address}, with JetStream");
-            }
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-        }
-    };
-    let build = broker.build.clone();
-    let machine = Arc::new(Machine::new(Arc::new(broker), processes));
-    let subscribe = async |subject: String| {
-        machine.broker.client.subscribe(subject).await.map_err(io::Error::other)
-    };
-    let cancels = subscribe(build.cancel()).await?;
-    let news_of_queues = subscribe(build.queues()).await?;
-    for subject in machine.questions() {
-        tokio::spawn(Arc::clone(&machine).answer(subscribe(subject).await?));
-    }
-    tokio::spawn(Arc::clone(&machine).hear_of_cancels(cancels));
-    tokio::spawn(Arc::clone(&machine).report());
-    tokio::spawn(Queues::new(Arc::clone(&machine)).serve(news_of_queues));
-    eprintln!("trine serves build {} with {processes} workers at {address}", build.name());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    machine.slots.drain();
-    eprintln!("trine ends when what runs has ended");
-    while !machine.slots.is_empty() {
-        tokio::select! {
-            () = machine.slots.news.notified() => {}
-            () = sleep(Duration::from_millis(50)) => {}
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
-    }
-    let _ = tokio::time::timeout(Duration::from_secs(1), machine.broker.client.flush()).await;
-    Ok(())
+    runtime.block_on(machine::run(settings, processes.get()))
 }

@@ -1,10 +1,11 @@
 //! How large the pools are: [`Config`], or the environment, before the first use.
 
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
+
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-#[cfg(feature = "cluster")]
-use std::time::Duration;
 use std::{fmt, thread};
 
 /// Sets the pools before their first use.
@@ -22,30 +23,7 @@ pub struct Config {
     threads: Option<usize>,
     processes: Option<usize>,
     #[cfg(feature = "cluster")]
-    cluster: Cluster,
-}
-
-/// The part that is for `process` calls on other machines; what is not set comes from the
-/// environment.
-#[cfg(feature = "cluster")]
-#[derive(Clone, Default)]
-pub(crate) struct Cluster {
-    pub(crate) address: Option<String>,
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) wait: Option<Duration>,
-    pub(crate) options: Option<async_nats::ConnectOptions>,
-}
-
-#[cfg(feature = "cluster")]
-impl fmt::Debug for Cluster {
-    /// Without the key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, wait, .. } = self;
-        f.debug_struct("Cluster")
-            .field("address", address)
-            .field("wait", wait)
-            .finish_non_exhaustive()
-    }
+    cluster: cluster::Chosen,
 }
 
 /// The settings came too late, or cannot be.
@@ -66,8 +44,6 @@ impl std::error::Error for ConfigError {}
 struct Settled {
     threads: usize,
     processes: usize,
-    #[cfg(feature = "cluster")]
-    cluster: Cluster,
 }
 
 static SETTLED: OnceLock<Settled> = OnceLock::new();
@@ -91,37 +67,6 @@ impl Config {
         self
     }
 
-    /// Sends the calls of `process` functions to the machines at this NATS broker, several
-    /// addresses with commas between them; else `TRINE_CLUSTER`. See
-    /// [`many_machines`](crate::guide::many_machines).
-    #[cfg(feature = "cluster")]
-    pub fn cluster(mut self, address: impl Into<String>) -> Self {
-        self.cluster.address = Some(address.into());
-        self
-    }
-
-    /// The secret that the machines share, of 32 bytes or more; else `TRINE_CLUSTER_KEY`.
-    #[cfg(feature = "cluster")]
-    pub fn cluster_key(mut self, key: impl Into<Vec<u8>>) -> Self {
-        self.cluster.key = Some(key.into());
-        self
-    }
-
-    /// How long a call waits where no machine is there to run it; zero to say so at once. Else
-    /// `TRINE_CLUSTER_WAIT`, in seconds, or 30 seconds.
-    #[cfg(feature = "cluster")]
-    pub fn cluster_wait(mut self, wait: Duration) -> Self {
-        self.cluster.wait = Some(wait);
-        self
-    }
-
-    /// How to connect to the broker: TLS, credentials, and what else its client has.
-    #[cfg(feature = "cluster")]
-    pub fn cluster_options(mut self, options: async_nats::ConnectOptions) -> Self {
-        self.cluster.options = Some(options);
-        self
-    }
-
     /// Sets them for the whole program.
     ///
     /// # Errors
@@ -135,6 +80,8 @@ impl Config {
             fresh = true;
             settle(&self)
         });
+        #[cfg(feature = "cluster")]
+        let fresh = fresh && cluster::choose(self.cluster);
         if fresh {
             Ok(())
         } else {
@@ -166,11 +113,6 @@ pub(crate) fn set_processes(processes: NonZeroUsize) {
     SERVES_WITH.store(processes.get(), Ordering::Relaxed);
 }
 
-#[cfg(feature = "cluster")]
-pub(crate) fn cluster() -> &'static Cluster {
-    &settled().cluster
-}
-
 fn settled() -> &'static Settled {
     SETTLED.get_or_init(|| settle(&Config::new()))
 }
@@ -179,8 +121,6 @@ fn settle(config: &Config) -> Settled {
     Settled {
         threads: config.threads.unwrap_or_else(|| from_environment("TRINE_THREADS")),
         processes: config.processes.unwrap_or_else(|| from_environment("TRINE_PROCESSES")),
-        #[cfg(feature = "cluster")]
-        cluster: config.cluster.clone(),
     }
 }
 

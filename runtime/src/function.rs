@@ -123,6 +123,14 @@ impl Function {
 
 /// What the engines ask.
 impl Function {
+    /// A function with options that came from elsewhere.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn with(name: &'static str, options: Options) -> Self {
+        let mut function = Self::new(name);
+        function.options = options;
+        function
+    }
+
     pub(crate) const fn options(&self) -> &Options {
         &self.options
     }

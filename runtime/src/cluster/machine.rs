@@ -1,286 +1,353 @@
-//! A machine that serves: it takes calls of its own build from the broker, as many as it has
-//! workers for, and answers each once.
-//!
-//! A call is **claimed** before it runs ([`claims`](super::claims)), so it runs at most once, and
-//! leaves the queue only when its answer is stored. If the machine dies in between, the broker
-//! delivers the call to another one, which finds the claim, hears nothing of who has it, and
-//! answers that it is lost.
+//! A machine that serves: it grants leases to callers of its own build, runs what they send, and
+//! says of each call how it ended.
 
-use std::collections::{HashMap, VecDeque};
+mod depth;
+mod hosted;
+
+use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_nats::Subscriber;
-use async_nats::jetstream::{AckKind, Message as Delivered};
-use bytes::Bytes;
-use futures_util::StreamExt;
+use async_nats::{Message, Subscriber};
+use futures_util::stream::{SelectAll, select_all};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::answers::Answers;
-use super::broker::{Broker, Heard, LOST_AFTER};
-use super::claims::{Claims, Holder};
-use super::envelope::{Ending, Fault, Question, Reply, Task};
-use super::hosted::{Ended, Hosted};
-use super::objects::Placed;
-use super::slots::{Slot, Slots};
-use super::subject::CallId;
-
+use self::depth::Depth;
+use self::hosted::{Ended, Hosted, Permission, Tell};
+use super::broker::envelope::{Body, Ending, Fault, Parts, Task, Value};
+use super::broker::settings::Settings;
+use super::broker::{Broker, LastError};
+use super::clock;
+use super::operations::{News, Question, Report};
+use super::protocol::{self, MachineDeed, ToMachine, Weight};
+use super::signals::Signals;
 use crate::random;
-use crate::sync::{Guard, Lock};
 
-/// How often the broker hears that a call is still running.
-const PROGRESS: Duration = LOST_AFTER.checked_div(5).expect("it is not zero");
-/// How often a claim is written again, before it is too old to be kept.
-const CLAIM_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// How far the clocks of a caller and the broker may be apart, and how long a call may take to the
-/// broker. Less than claims are kept: of a call that somebody sends again who kept a copy, either
-/// the claim is still there, or it is older than this.
-const CLOCKS_APART: Duration = Duration::from_secs(10 * 60);
-/// How many cancelled calls are remembered, for those that come later than their end.
-const CANCELLED_MAX: usize = 10_000;
+const TICK: Duration = Duration::from_millis(100);
+/// How long a machine waits for the broker without a word.
+const TELL_AFTER: Duration = Duration::from_secs(3);
+/// How long its callers may take to hear its last answers.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How many messages are taken in before anything is sent.
+const TOGETHER: usize = 1024;
 
-pub(crate) struct Machine {
-    pub(crate) broker: Arc<Broker>,
+type Protocol = protocol::Machine<Body, Body>;
+/// A lease, and a call's number under it.
+type Key = (u64, u64);
+
+/// What has become of a call here.
+enum Event {
+    Collected(Key, Box<Task>, Result<Parts, String>),
+    Ended(Key, Ended),
+    Answer(Key, Ending),
+}
+
+pub(crate) async fn run(settings: Settings, workers: usize) -> io::Result<()> {
+    let mut signals = Signals::new()?;
+    let address = settings.addresses.to_string();
+    let last_error = LastError::default();
+    let connecting = Broker::connect(Arc::new(settings), "trine machine", last_error.clone());
+    tokio::pin!(connecting);
+    let broker = loop {
+        tokio::select! {
+            broker = &mut connecting => break broker.map_err(io::Error::other)?,
+            () = sleep(TELL_AFTER) => {
+                let why = last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
+                eprintln!("trine waits for the broker at {address}: {why}");
+            }
+            () = signals.next() => return Ok(()),
+        }
+    };
+    let mut machine = Machine::new(broker, workers);
+    let mut inbox = machine.listen().await.map_err(io::Error::other)?;
+    let name = machine.broker.build.name();
+    eprintln!("trine serves build {name} with {workers} workers at {address}");
+    machine.serve(&mut inbox, &mut signals).await;
+    eprintln!("trine ends when what runs has ended");
+    machine.end(inbox, &mut signals).await;
+    Ok(())
+}
+
+struct Machine {
     id: u64,
-    pub(crate) slots: Arc<Slots>,
-    claims: Arc<Claims>,
-    answers: Arc<Answers>,
-    calls: Lock<Calls>,
+    broker: Broker,
+    core: Protocol,
+    depth: Depth,
+    workers: usize,
+    calls: HashMap<Key, Call>,
+    permissions: HashMap<u64, Permission>,
+    news: mpsc::UnboundedSender<Event>,
+    heard: mpsc::UnboundedReceiver<Event>,
+    drains: bool,
+    ended: u64,
 }
 
-#[derive(Default)]
-struct Calls {
-    held: HashMap<CallId, Held>,
-    cancelled: VecDeque<CallId>,
-    /// Machines that should have answered: since when they have not, and when they were last asked.
-    silent: HashMap<u64, (Instant, Instant)>,
-}
-
-/// A call that this machine has taken in hand.
-struct Held {
-    /// Where the broker hears of it; the latest, as it may have been delivered again.
-    reply: async_nats::Subject,
+/// A call that is here.
+struct Call {
     hosted: Option<Arc<Hosted>>,
+    /// It is to stop, and was not under way yet.
+    stops: bool,
+    since: Instant,
 }
 
 impl Machine {
-    pub(crate) fn new(broker: Arc<Broker>, workers: usize) -> Self {
-        let id = random::number();
+    fn new(broker: Broker, workers: usize) -> Self {
+        let (id, settings) = (random::number(), &broker.settings);
+        let core = Protocol::new(id, random::number(), settings.terms, settings.labels.clone());
+        let (news, heard) = mpsc::unbounded_channel();
         Self {
             id,
-            slots: Arc::new(Slots::new(workers)),
-            claims: Arc::new(Claims::new(Arc::clone(&broker), id)),
-            answers: Arc::new(Answers::new(Arc::clone(&broker))),
             broker,
-            calls: Lock::default(),
+            core,
+            depth: Depth::new(workers),
+            workers,
+            calls: HashMap::new(),
+            permissions: HashMap::new(),
+            news,
+            heard,
+            drains: false,
+            ended: 0,
         }
     }
 
-    fn calls(&self) -> Guard<'_, Calls> {
-        self.calls.lock()
-    }
-
-    /// Takes a call that the broker has delivered.
-    pub(crate) async fn take(self: Arc<Self>, message: Delivered, slot: Option<Slot>) {
-        let Some(reply) = message.reply.clone() else { return };
-        let Some((task, behind)) = self.broker.open::<Task>(&message.subject, &message.payload)
-        else {
-            // Not from anybody with the key: it gets no answer, and does not come again.
-            let _ = message.ack_with(AckKind::Term).await;
-            return;
-        };
-        if let Some(held) = self.calls().held.get_mut(&task.id) {
-            held.reply = reply;
-            return;
+    async fn listen(&mut self) -> Result<SelectAll<Subscriber>, String> {
+        let (broker, build) = (&self.broker, &self.broker.build);
+        let mut all = vec![
+            broker.subscribe(build.machine(self.id)).await?,
+            broker.subscribe(build.operations()).await?,
+            broker.share(build.seek("")).await?,
+        ];
+        for label in &broker.settings.labels {
+            all.push(broker.share(build.seek(label)).await?);
         }
-        let Some(slot) = slot else {
-            // More than there was room for: it goes to whoever has some.
-            let _ = message.ack_with(AckKind::Nak(None)).await;
-            return;
-        };
-        let held = Held { reply, hosted: None };
-        self.calls().held.insert(task.id, held);
-        let is_over = self.conclude(&message, &task, behind, slot).await;
-        let held = self.calls().held.remove(&task.id);
-        // If it is not over it comes again, should the machine that has it not end it.
-        if let Some(held) = held.filter(|_| is_over) {
-            let _ = self.broker.client.publish(held.reply, Bytes::new()).await;
-        }
+        let news = News { machine: self.id, labels: broker.settings.labels.clone() };
+        let _ = broker.send(build.news(), None, &news, 64).await;
+        let flushed = broker.client.flush().await;
+        flushed.map_err(|error| error.to_string())?;
+        Ok(select_all(all))
     }
 
-    /// Runs a call, if that is for this machine to do; says whether it has been answered.
-    async fn conclude(&self, message: &Delivered, task: &Task, behind: &[u8], slot: Slot) -> bool {
-        let id = task.id;
-        let other = match self.claims.claim(id).await {
-            Holder::Us => {
-                match self.is_fresh(message, task) {
-                    Ok(()) => self.run(task, behind).await,
-                    Err(message) => self.fail(id, Fault::Worker { message }).await,
-                }
-                self.broker.forget(&task.value).await;
-                return true;
-            }
-            // And it is not at it any more.
-            Holder::Earlier(machine) if machine == self.id => return true,
-            Holder::Earlier(machine) => machine,
-        };
-        // Nothing runs here for it: others may.
-        drop(slot);
-        loop {
-            match Box::pin(self.broker.ask(self.broker.build.machine(other), Some(id))).await {
-                // It is at work there, and was delivered again all the same.
-                Heard::Yes => {
-                    self.heard_of(other);
-                    return false;
-                }
-                // It has been answered there.
-                Heard::No => {
-                    self.heard_of(other);
-                    return true;
-                }
-                Heard::Nobody | Heard::None if self.silence_of(other) > LOST_AFTER => {
-                    self.fail(id, Fault::WorkerLost).await;
-                    self.broker.forget(&task.value).await;
-                    return true;
-                }
-                Heard::Nobody | Heard::None => sleep(PROGRESS / 2).await,
-            }
-        }
-    }
-
-    fn heard_of(&self, machine: u64) {
-        self.calls().silent.remove(&machine);
-    }
-
-    /// How long a machine has not answered, though it was asked again and again.
-    fn silence_of(&self, machine: u64) -> Duration {
-        let now = Instant::now();
-        let mut calls = self.calls();
-        let (since, asked) = calls.silent.entry(machine).or_insert((now, now));
-        // Nor is it silence where this machine could not hear it.
-        if now - *asked > LOST_AFTER || !self.broker.is_connected() {
-            *since = now;
-        }
-        *asked = now;
-        now - *since
-    }
-
-    /// Whether the call may be one that was not seen before.
-    fn is_fresh(&self, message: &Delivered, task: &Task) -> Result<(), String> {
-        let Ok(info) = message.info() else { return Err("it came from no queue".into()) };
-        let stored = u64::try_from(info.published.unix_timestamp_nanos() / 1_000_000);
-        let apart = Duration::from_millis(stored.unwrap_or(0).abs_diff(task.issued));
-        if apart <= CLOCKS_APART {
-            return Ok(());
-        }
-        Err(format!("the clocks of its caller and of the broker are {apart:?} apart"))
-    }
-
-    async fn fail(&self, id: CallId, fault: Fault) {
-        self.answers.give(id, Ending::Failed(fault), Vec::new()).await;
-    }
-
-    /// Runs a call that is claimed, and answers it.
-    async fn run(&self, task: &Task, behind: &[u8]) {
-        let id = task.id;
-        let started = match self.broker.collect(&task.value, behind).await {
-            Ok(parts) => Hosted::start(task, parts),
-            Err(why) => Err(why),
-        };
-        let (hosted, mut ended) = match started {
-            Ok(started) => started,
-            Err(message) => return self.fail(id, Fault::Codec { message }).await,
-        };
-        if self.note_start(id, &hosted) {
-            hosted.cancel();
-        }
-        let began = Instant::now();
-        let mut again = interval(CLAIM_AGAIN);
-        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        again.reset();
-        let ended = loop {
-            tokio::select! {
-                ended = &mut ended => break ended.unwrap_or(Ended::Failed(Fault::Cancelled)),
-                // Beside it, since the end may come meanwhile.
-                _ = again.tick() => drop(tokio::spawn(Arc::clone(&self.claims).renew(id))),
-            }
-        };
-        self.slots.took(began.elapsed());
-        let (status, parts) = match ended {
-            Ended::Failed(fault) => return self.fail(id, fault).await,
-            Ended::Replied(status, parts) => (status, parts),
-        };
-        let name = || format!("{:016x}-{:x}-result", id.caller, id.number);
-        match self.broker.place(name, parts).await {
-            Ok(Placed { value, behind }) => {
-                self.answers.give(id, Ending::Replied { status, value }, behind).await;
-            }
-            Err(message) => self.fail(id, Fault::Codec { message }).await,
-        }
-    }
-
-    /// Notes how a call can be ended; says whether it is to be.
-    fn note_start(&self, id: CallId, hosted: &Arc<Hosted>) -> bool {
-        let mut calls = self.calls();
-        if let Some(held) = calls.held.get_mut(&id) {
-            held.hosted = Some(Arc::clone(hosted));
-        }
-        calls.cancelled.contains(&id)
-    }
-
-    /// The broker has lost what it had of all calls, which their callers have given up.
-    pub(crate) fn lose_all(&self) {
-        let hosted: Vec<_> =
-            self.calls().held.values().filter_map(|held| held.hosted.clone()).collect();
-        hosted.iter().for_each(Hosted::lose);
-    }
-
-    /// Tells the broker of all calls that are in hand, as long as this process lives.
-    pub(crate) async fn report(self: Arc<Self>) {
-        let mut ticks = interval(PROGRESS);
+    /// Serves until it is told to end.
+    async fn serve(&mut self, inbox: &mut SelectAll<Subscriber>, signals: &mut Signals) {
+        let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let replies: Vec<_> =
-                self.calls().held.values().map(|held| held.reply.clone()).collect();
-            for reply in replies {
-                let _ = self.broker.client.publish(reply, Bytes::from_static(b"+WPI")).await;
-            }
-        }
-    }
-
-    pub(crate) async fn hear_of_cancels(self: Arc<Self>, mut cancels: Subscriber) {
-        while let Some(message) = cancels.next().await {
-            let opened = self.broker.open(&message.subject, &message.payload);
-            let Some((id, _)) = opened else { continue };
-            let hosted = {
-                let mut calls = self.calls();
-                if calls.cancelled.len() == CANCELLED_MAX {
-                    calls.cancelled.pop_front();
+        self.core.set_capacity(self.depth.capacity());
+        while !self.drains {
+            tokio::select! {
+                Some(message) = inbox.next() => {
+                    self.hear(message).await;
+                    for _ in 0..TOGETHER {
+                        let Some(Some(message)) = inbox.next().now_or_never() else { break };
+                        self.hear(message).await;
+                    }
                 }
-                calls.cancelled.push_back(id);
-                calls.held.get(&id).and_then(|held| held.hosted.clone())
+                Some(news) = self.heard.recv() => self.take_news(news),
+                _ = ticks.tick() => self.core.tick(clock::now()),
+                () = signals.next() => return,
+            }
+            self.act().await;
+        }
+    }
+
+    /// Takes no more calls, and serves those that run to their end, or to another signal.
+    async fn end(&mut self, inbox: SelectAll<Subscriber>, signals: &mut Signals) {
+        let mut subscribers: Vec<_> = inbox.into_iter().collect();
+        // Those by which callers look for machines come last.
+        for mut seek in subscribers.drain(2..) {
+            let _ = seek.unsubscribe().await;
+        }
+        let mut inbox = select_all(subscribers);
+        self.core.drain();
+        self.drains = true;
+        let mut since = None;
+        let mut ticks = interval(TICK);
+        while !self.core.is_done() {
+            let idle = self.core.calls() == 0;
+            let quiet = *since.get_or_insert_with(Instant::now);
+            if !idle {
+                since = None;
+            } else if quiet.elapsed() > FAREWELL {
+                break;
+            }
+            self.act().await;
+            tokio::select! {
+                Some(message) = inbox.next() => self.hear(message).await,
+                Some(news) = self.heard.recv() => self.take_news(news),
+                _ = ticks.tick() => self.core.tick(clock::now()),
+                () = signals.next() => break,
+            }
+        }
+        self.act().await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.broker.client.flush()).await;
+    }
+
+    async fn hear(&mut self, message: Message) {
+        if message.subject.starts_with("trine-operations") {
+            return self.answer(message).await;
+        }
+        let opened = self.broker.open::<ToMachine<Body>>(&message.subject, &message.payload);
+        // What is not from anybody with the key gets no answer.
+        let Some(message) = opened else { return };
+        let lease = message.lease();
+        self.core.receive(clock::now(), message);
+        if let Some(lease) = lease
+            && let Some(permission) = self.permissions.get(&lease)
+        {
+            permission.store(self.core.until(lease).unwrap_or(0), Ordering::Release);
+        }
+    }
+
+    /// Until when calls of a lease may begin.
+    fn permission(&mut self, lease: u64) -> Permission {
+        let until = self.core.until(lease).unwrap_or(0);
+        let new = || Arc::new(AtomicU64::new(until));
+        Arc::clone(self.permissions.entry(lease).or_insert_with(new))
+    }
+
+    /// Does what the protocol wants done.
+    async fn act(&mut self) {
+        self.core.set_capacity(self.depth.capacity());
+        for deed in self.core.deeds(clock::now(), self.broker.together()) {
+            match deed {
+                MachineDeed::Send { caller, message } => {
+                    let subject = self.broker.build.caller(caller);
+                    let about = message.weight();
+                    let lease = message.lease();
+                    if self.broker.send(subject, None, &message, about).await.is_err() {
+                        // The broker takes less than it did when these answers were made.
+                        self.core.break_off(lease);
+                    }
+                }
+                MachineDeed::Submit { lease, number, task } => self.submit((lease, number), &task),
+                MachineDeed::Recall { lease, number } => {
+                    let call = self.calls.get(&(lease, number));
+                    call.and_then(|call| call.hosted.as_ref()).map(|hosted| hosted.recall());
+                }
+                MachineDeed::Stop { lease, number, cancelled } => {
+                    let Some(call) = self.calls.get_mut(&(lease, number)) else { continue };
+                    call.stops = true;
+                    call.hosted.iter().for_each(|hosted| hosted.stop(cancelled));
+                }
+                MachineDeed::Forget { lease } => {
+                    if let Some(permission) = self.permissions.remove(&lease) {
+                        permission.store(0, Ordering::Release);
+                    }
+                }
+            }
+        }
+    }
+
+    fn submit(&mut self, key: Key, task: &Body) {
+        self.calls.insert(key, Call { hosted: None, stops: false, since: Instant::now() });
+        let Some(mut task) = task.open::<Task>() else {
+            let message = "its message is broken".to_owned();
+            return self.answered(key, Ending::Failed(Fault::Codec { message }));
+        };
+        match std::mem::take(&mut task.value) {
+            Value::Here(parts) => self.start(key, &task, Ok(parts)),
+            stored => {
+                let (broker, news) = (self.broker.clone(), self.news.clone());
+                tokio::spawn(async move {
+                    let parts = broker.collect(stored).await;
+                    let _ = news.send(Event::Collected(key, Box::new(task), parts));
+                });
+            }
+        }
+    }
+
+    fn start(&mut self, key: Key, task: &Task, parts: Result<Parts, String>) {
+        match self.calls.get(&key) {
+            None => return,
+            Some(call) if call.stops => {
+                return self.take_news(Event::Ended(key, Ended::Returned));
+            }
+            Some(_) => {}
+        }
+        let permission = self.permission(key.0);
+        let news = self.news.clone();
+        let tell: Tell = Box::new(move |ended| _ = news.send(Event::Ended(key, ended)));
+        match parts.and_then(|parts| Hosted::start(task, &parts, permission, tell)) {
+            Ok(hosted) => {
+                if let Some(call) = self.calls.get_mut(&key) {
+                    call.hosted = Some(hosted);
+                }
+            }
+            Err(message) => self.answered(key, Ending::Failed(Fault::Codec { message })),
+        }
+    }
+
+    fn take_news(&mut self, news: Event) {
+        match news {
+            Event::Collected(key, task, parts) => self.start(key, &task, parts),
+            Event::Answer(key, ending) => self.answered(key, ending),
+            Event::Ended(key, Ended::Returned) => {
+                self.calls.remove(&key);
+                self.core.returned(key.0, key.1);
+            }
+            Event::Ended(key, Ended::Failed(fault)) => self.answered(key, Ending::Failed(fault)),
+            Event::Ended(key, Ended::Replied(status, parts)) => self.reply(key, status, parts),
+        }
+    }
+
+    fn reply(&mut self, key: Key, status: u32, parts: Parts) {
+        if parts.length() + 1024 <= self.broker.longest() {
+            return self.answered(key, Ending::Replied { status, value: Value::Here(parts) });
+        }
+        let name = format!("{:016x}-{:x}-{:x}-result", self.id, key.0, key.1);
+        let (broker, news) = (self.broker.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let ending = match broker.place(name, parts).await {
+                Ok(value) => Ending::Replied { status, value },
+                Err(message) => Ending::Failed(Fault::Codec { message }),
             };
-            if let Some(hosted) = hosted {
-                hosted.cancel();
-            }
-        }
+            let _ = news.send(Event::Answer(key, ending));
+        });
     }
 
-    /// Answers whether it is there, and whether it has a call.
-    pub(crate) async fn answer(self: Arc<Self>, mut questions: Subscriber) {
-        while let Some(message) = questions.next().await {
-            let Some(to) = message.reply else { continue };
-            let opened = self.broker.open(&message.subject, &message.payload);
-            let Some((Question { number, holds }, _)) = opened else { continue };
-            let yes = holds.is_none_or(|id| self.calls().held.contains_key(&id));
-            if let Ok(sealed) = self.broker.seal(&message.subject, &Reply { number, yes }, &[]) {
-                let _ = self.broker.client.publish(to, sealed).await;
-            }
+    /// A call has ended, and its caller is told how.
+    fn answered(&mut self, key: Key, ending: Ending) {
+        if let Some(call) = self.calls.remove(&key) {
+            self.depth.took(call.since.elapsed(), self.core.calls());
         }
+        self.ended += 1;
+        let about = match &ending {
+            Ending::Replied { value: Value::Here(parts), .. } => parts.length(),
+            _ => 256,
+        };
+        let body = Body::of(&ending, about).unwrap_or_default();
+        self.core.ended(key.0, key.1, body);
     }
 
-    pub(crate) fn questions(&self) -> [String; 2] {
-        [self.broker.build.machines(), self.broker.build.machine(self.id)]
+    async fn answer(&mut self, message: Message) {
+        let Some(reply) = message.reply else { return };
+        let opened = self.broker.open::<Question>(&message.subject, &message.payload);
+        match opened {
+            None => {}
+            Some(Question::Status) => {
+                let settings = &self.broker.settings;
+                let report = Report {
+                    machine: self.id,
+                    name: settings.name.clone(),
+                    build: self.broker.build.name(),
+                    labels: settings.labels.clone(),
+                    workers: self.workers as u64,
+                    calls: self.core.calls() as u64,
+                    ended: self.ended,
+                    callers: self.core.callers() as u64,
+                    drains: self.drains,
+                    last_error: self.broker.last_error.get(),
+                };
+                let _ = self.broker.send(reply.to_string(), None, &report, 512).await;
+            }
+            Some(Question::Drain { name }) if name == self.broker.settings.name => {
+                self.drains = true;
+                let _ = self.broker.send(reply.to_string(), None, &self.id, 64).await;
+            }
+            Some(Question::Drain { .. }) => {}
+        }
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn held_once(folder: &Path, number: u64) -> u64 {
 /// How many of its kind run while it does.
 #[concurrent(process, limit = 2)]
 pub(crate) fn crowd(folder: &Path, number: u64) -> usize {
-    let own = folder.join(format!("crowd-{number}"));
+    let own = folder.join(format!("crowd-{}-{number}", process::id()));
     fs::write(&own, "").unwrap();
     thread::sleep(Duration::from_millis(5));
     let files = fs::read_dir(folder).unwrap().filter_map(Result::ok);

@@ -3,12 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use async_nats::jetstream::consumer::pull;
-use async_nats::jetstream::{self, message::StreamMessage};
 use futures_util::StreamExt;
 
-use super::world::{Process, World, wait_until};
+use super::world::World;
 
 pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine without a key does not start", no_key),
@@ -65,100 +64,91 @@ fn other_build() {
     assert!(said.contains("no machine that runs this build"), "{said}");
 }
 
-/// Something done with the broker's streams.
-fn with_streams<R>(world: &World, action: impl AsyncFnOnce(jetstream::Context) -> R) -> R {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let client = async_nats::connect(world.address()).await.unwrap();
-        action(jetstream::new(client)).await
-    })
+/// Hears all that is said on the broker, and says it again.
+struct Spy {
+    runtime: tokio::runtime::Runtime,
+    client: async_nats::Client,
+    heard: async_nats::Subscriber,
 }
 
-/// The call that waits there.
-async fn waiting(context: &jetstream::Context) -> Option<StreamMessage> {
-    let mut tasks = context.get_stream("TRINE_TASKS").await.ok()?;
-    let state = &tasks.info().await.ok()?.state;
-    if state.messages == 0 {
-        return None;
+impl Spy {
+    fn new(world: &World) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, heard) = runtime.block_on(async {
+            let client = async_nats::connect(world.address()).await.unwrap();
+            let heard = client.subscribe("trine.>").await.unwrap();
+            client.flush().await.unwrap();
+            (client, heard)
+        });
+        Self { runtime, client, heard }
     }
-    let last = state.last_sequence;
-    tasks.get_raw_message(last).await.ok()
+
+    /// What was said to machines so far.
+    fn heard_by_machines(&mut self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        self.runtime.block_on(async {
+            self.client.flush().await.unwrap();
+            while let Ok(Some(message)) =
+                tokio::time::timeout(Duration::from_millis(300), self.heard.next()).await
+            {
+                if message.subject.contains(".machine.") || message.subject.contains(".seek") {
+                    all.push((message.subject.to_string(), message.payload.to_vec()));
+                }
+            }
+        });
+        all
+    }
+
+    fn say(&self, subject: &str, payload: Vec<u8>) {
+        self.runtime.block_on(async {
+            self.client.publish(subject.to_owned(), payload.into()).await.unwrap();
+            self.client.flush().await.unwrap();
+        });
+    }
 }
 
-fn the_one_waiting(world: &World) -> StreamMessage {
-    let mut found = None;
-    wait_until(|| {
-        found = with_streams(world, async |context| waiting(&context).await);
-        found.is_some()
-    });
-    found.unwrap()
+/// A call, while somebody listens, and what was said.
+fn overheard(world: &World) -> (Spy, Vec<(String, Vec<u8>)>) {
+    let mut spy = Spy::new(world);
+    world.go();
+    assert_eq!(world.caller("held").rest(), "called\n7\n");
+    let said = spy.heard_by_machines();
+    assert!(said.len() >= 2, "it was asked for a lease, and sent a call");
+    (spy, said)
 }
 
 fn tampered() {
     let world = World::new();
-    world.go();
-    let mut caller = world.caller("held");
-    assert_eq!(caller.line(), "called");
-    let call = the_one_waiting(&world);
-    let sent = with_streams(&world, async |context| {
-        let mut sent = 0;
-        for index in (0..call.payload.len()).step_by(7) {
-            let mut payload = call.payload.to_vec();
-            payload[index] ^= 1;
-            context.publish(call.subject.clone(), payload.into()).await.unwrap().await.unwrap();
-            sent += 1;
-        }
-        // And as it was, but in another queue of the machine's.
-        let (before, _) = call.subject.rsplit_once('.').unwrap();
-        let build = before.rsplit('.').next().unwrap();
-        let (subject, name) = (format!("{before}.other"), format!("{build}-other"));
-        let config = pull::Config {
-            durable_name: Some(name),
-            filter_subject: subject.clone(),
-            ..Default::default()
-        };
-        let tasks = context.get_stream("TRINE_TASKS").await.unwrap();
-        tasks.create_consumer(config).await.unwrap();
-        context.publish(subject, call.payload.clone()).await.unwrap().await.unwrap();
-        sent + 1
-    });
-    assert!(sent > 10);
     let _machine = world.machine(2);
-    assert_eq!(caller.rest(), "7\n");
-    // All of them were taken off, and none but the right one ran, or got an answer.
-    wait_until(|| with_streams(&world, async |context| waiting(&context).await.is_none()));
+    let (spy, said) = overheard(&world);
+    for (subject, payload) in &said {
+        for index in (0..payload.len()).step_by(7) {
+            let mut payload = payload.clone();
+            payload[index] ^= 1;
+            spy.say(subject, payload);
+        }
+        // And as it was, but for somebody else.
+        for (other, _) in said.iter().filter(|(other, _)| other != subject) {
+            spy.say(other, payload.clone());
+        }
+    }
+    // The machine takes what comes in order, so it has seen all of that when it answers this.
+    assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
-    let answers = with_streams(&world, async |context| {
-        let calls = context.get_stream("TRINE_ANSWERS").await.unwrap();
-        let answers = calls.info_with_subjects("trine.answer.>").await.unwrap();
-        answers.map(|answer| answer.unwrap().1).collect::<Vec<_>>().await
-    });
-    assert_eq!(answers, [1]);
 }
 
 fn replayed() {
     let world = World::new();
-    world.go();
-    let mut caller = world.caller("held");
-    assert_eq!(caller.line(), "called");
-    let call = the_one_waiting(&world);
-    let again = async |context: jetstream::Context| {
-        let sent = context.publish(call.subject.clone(), call.payload.clone()).await.unwrap();
-        sent.await.unwrap();
-    };
-    // Before it has run, for both machines to take one, and afterwards.
-    with_streams(&world, again);
-    let machines: [Process; 2] = [world.machine(1), world.machine(1)];
-    assert_eq!(caller.rest(), "7\n");
-    for _ in 0..5 {
-        with_streams(&world, again);
-        wait_until(|| with_streams(&world, async |context| waiting(&context).await.is_none()));
-    }
-    drop(machines);
+    let first = world.machine(1);
+    let (spy, said) = overheard(&world);
+    let again = || said.iter().for_each(|(subject, payload)| spy.say(subject, payload.clone()));
+    (0..5).for_each(|_| again());
+    assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
     // Nor on a machine that was not there when it ran.
-    with_streams(&world, again);
+    drop(first);
     let _late = world.machine(1);
-    wait_until(|| with_streams(&world, async |context| waiting(&context).await.is_none()));
+    again();
+    assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
 }

@@ -88,6 +88,13 @@ impl World {
         self.machine_of(self.part("machine"), workers)
     }
 
+    /// One that is given up soon when it is silent.
+    pub(crate) fn hasty_machine(&self, workers: u32) -> Process {
+        let mut command = self.part("machine");
+        command.env("TRINE_CLUSTER_LEASE", "2");
+        self.machine_of(command, workers)
+    }
+
     pub(crate) fn machine_of(&self, mut command: Command, workers: u32) -> Process {
         command.env("TRINE_SERVE", workers.to_string()).stderr(Stdio::piped());
         let mut machine = Process(command.spawn().unwrap());

@@ -1,14 +1,16 @@
 //! A call of another program, run by a worker process here.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::oneshot;
-
-use super::envelope::{Fault, Parts, Task};
 use crate::cell::{Cell, Claim, JobCell};
+use crate::cluster::broker::envelope::{Fault, File, Parts, Task};
+use crate::cluster::clock;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
+use crate::options::Options;
 use crate::process::job::{AnyCall, AtomicAddress, Job, Reply};
 use crate::process::platform::{self, Handle};
 use crate::process::pool::{self, Pool};
@@ -21,56 +23,69 @@ use crate::timer::Alarm;
 pub(crate) enum Ended {
     Replied(u32, Parts),
     Failed(Fault),
+    /// It was taken back before it began.
+    Returned,
 }
+
+/// Until when calls of a lease may begin, for all threads that begin any.
+pub(crate) type Permission = Arc<AtomicU64>;
+
+/// Who is told how a call ended.
+pub(crate) type Tell = Box<dyn FnOnce(Ended) + Send>;
 
 pub(crate) struct Hosted {
     job: JobCell<Job, ()>,
     pool: &'static Pool,
     address: AtomicAddress,
-    ended: Lock<Option<oneshot::Sender<Ended>>>,
+    permission: Permission,
+    tell: Lock<Option<Tell>>,
 }
 
 impl Hosted {
     /// Gives the call to a worker process.
     pub(crate) fn start(
         task: &Task,
-        parts: Parts,
-    ) -> Result<(Arc<Self>, oneshot::Receiver<Ended>), String> {
-        let files = parts.files.iter().map(|bytes| platform::freeze(bytes).map(Arc::new));
+        parts: &Parts,
+        permission: Permission,
+        tell: Tell,
+    ) -> Result<Arc<Self>, String> {
+        let files = parts.files.iter().map(|file| platform::freeze(&file.contents).map(Arc::new));
         let files = files.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let message = Message { bytes: Bytes::new(&parts.bytes), files };
         let job = Job { message, invoke: task.invoke, body: task.body };
         let function = function_of(task);
         let pool = pool::pool_of(function);
-        let (sender, receiver) = oneshot::channel();
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,
             address: AtomicAddress::nowhere(),
-            ended: Lock::new(Some(sender)),
+            permission,
+            tell: Lock::new(Some(tell)),
         });
         pool.submit(hosted.clone());
-        Ok((hosted, receiver))
+        Ok(hosted)
+    }
+
+    /// Takes it back, if it has not begun.
+    pub(crate) fn recall(&self) -> bool {
+        let recalled = self.job.revoke(Error::cancelled(self.function().name())).is_ok();
+        if recalled {
+            self.tell(Ended::Returned);
+        }
+        recalled
     }
 
     /// Takes it back, or kills the worker that runs it.
-    pub(crate) fn cancel(self: &Arc<Self>) {
-        self.stop(Error::cancelled(self.function().name()));
-    }
-
-    /// The same, where nobody is left who could be told the end.
-    pub(crate) fn lose(self: &Arc<Self>) {
-        self.stop(Error::new(self.function().name(), ErrorKind::WorkerLost));
-    }
-
-    fn stop(self: &Arc<Self>, why: Error) {
-        let fault = Fault::of(&why);
-        match self.job.revoke(why) {
-            Ok(()) => self.tell(Ended::Failed(fault)),
-            Err(_) => {
-                self.pool.recall(self.address.load(), || self.finish(Ended::Failed(fault)));
-            }
+    pub(crate) fn stop(self: &Arc<Self>, cancelled: bool) {
+        if !self.recall() {
+            let kind = if cancelled { ErrorKind::Cancelled } else { ErrorKind::WorkerLost };
+            self.kill(Error::new(self.function().name(), kind));
         }
+    }
+
+    fn kill(self: &Arc<Self>, why: Error) {
+        let fault = Fault::of(&why);
+        self.pool.recall(self.address.load(), || self.finish(Ended::Failed(fault)));
     }
 
     fn finish(&self, ended: Ended) {
@@ -80,9 +95,9 @@ impl Hosted {
     }
 
     fn tell(&self, ended: Ended) {
-        let sender = self.ended.lock().take();
-        if let Some(sender) = sender {
-            let _ = sender.send(ended);
+        let tell = self.tell.lock().take();
+        if let Some(tell) = tell {
+            tell(ended);
         }
     }
 }
@@ -97,12 +112,17 @@ impl Call<()> for Hosted {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        self.stop(why);
+        self.kill(why);
     }
 }
 
 impl AnyCall for Hosted {
+    /// The one place where a call begins; not if its caller may have given it up by now.
     fn claim(&self) -> Option<Claim<Job>> {
+        if clock::now() >= self.permission.load(Ordering::Acquire) {
+            self.recall();
+            return None;
+        }
         self.job.claim()
     }
 
@@ -123,9 +143,9 @@ impl AnyCall for Hosted {
     }
 
     fn complete(self: Arc<Self>, reply: Reply) {
-        let contents = |handles: Vec<Handle>| handles.iter().map(platform::contents).collect();
+        let contents = |file: &Handle| Ok(File { contents: platform::contents(file)? });
         let bytes = reply.bytes.reader().into_vec();
-        self.finish(match contents(reply.handles) {
+        self.finish(match reply.handles.iter().map(contents).collect::<io::Result<_>>() {
             Ok(files) => Ended::Replied(reply.status, Parts { bytes, files }),
             Err(error) => Ended::Failed(Fault::Codec { message: format!("its result: {error}") }),
         });
@@ -139,21 +159,12 @@ impl AnyCall for Hosted {
 /// What the pool has to know of the function, once for each there is. They are as many as the
 /// program has, and only who has the key can name one.
 fn function_of(task: &Task) -> &'static Function {
-    type Kind = (i64, Option<std::time::Duration>, Option<u64>, bool);
-    static KNOWN: Lock<Option<HashMap<Kind, &'static Function>>> = Lock::new(None);
-    let kind = (task.body, task.timeout, task.memory, task.fresh);
+    static KNOWN: Lock<Option<HashMap<(i64, Options), &'static Function>>> = Lock::new(None);
+    // Its caller sees to the limit, over all machines.
+    let options = Options { limit: None, ..task.options.clone() };
     let mut known = KNOWN.lock();
-    known.get_or_insert_default().entry(kind).or_insert_with(|| {
-        let mut function = Function::new(task.name.clone().leak());
-        if let Some(timeout) = task.timeout.filter(|timeout| !timeout.is_zero()) {
-            function = function.timeout(timeout);
-        }
-        if let Some(memory) = task.memory.filter(|&memory| memory > 0) {
-            function = function.memory(memory);
-        }
-        if task.fresh {
-            function = function.fresh();
-        }
-        Box::leak(Box::new(function))
-    })
+    known
+        .get_or_insert_default()
+        .entry((task.body, options.clone()))
+        .or_insert_with(|| Box::leak(Box::new(Function::with(task.name.clone().leak(), options))))
 }

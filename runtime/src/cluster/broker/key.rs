@@ -34,17 +34,16 @@ impl Key {
         hasher.finalize()
     }
 
-    /// The message with its hash before it.
-    pub(crate) fn seal(&self, subject: &str, message: &[u8]) -> Vec<u8> {
-        let mut sealed = Vec::with_capacity(HASH + message.len());
-        sealed.extend_from_slice(self.hash(subject, message).as_bytes());
-        sealed.extend_from_slice(message);
-        sealed
+    /// The message with its hash behind it.
+    pub(crate) fn seal(&self, subject: &str, mut message: Vec<u8>) -> Vec<u8> {
+        let hash = self.hash(subject, &message);
+        message.extend_from_slice(hash.as_bytes());
+        message
     }
 
     /// The message, if somebody with the key sealed it for this subject.
     pub(crate) fn open<'a>(&self, subject: &str, sealed: &'a [u8]) -> Option<&'a [u8]> {
-        let (hash, message) = sealed.split_first_chunk::<HASH>()?;
+        let (message, hash) = sealed.split_last_chunk::<HASH>()?;
         (self.hash(subject, message) == blake3::Hash::from_bytes(*hash)).then_some(message)
     }
 }
@@ -56,7 +55,7 @@ mod tests {
     #[test]
     fn only_the_key_the_subject_and_the_message_that_were_sealed_open() {
         let key = Key::new(&[1; 32]).unwrap();
-        let sealed = key.seal("a.b", b"message");
+        let sealed = key.seal("a.b", b"message".to_vec());
         assert_eq!(key.open("a.b", &sealed), Some(&b"message"[..]));
         assert_eq!(key.open("a.c", &sealed), None);
         assert_eq!(Key::new(&[2; 32]).unwrap().open("a.b", &sealed), None);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::caller::Caller;
-use super::envelope::{Fault, Parts};
+use super::Caller;
 use crate::cell::Cell;
+use crate::cluster::broker::envelope::{Fault, File, Parts};
 use crate::error::Error;
 use crate::function::Function;
 use crate::process::call::Unread;
@@ -61,7 +61,7 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
 
     fn reply(&self, status: u32, parts: Parts) {
         let name = self.function.name();
-        let files = parts.files.iter().map(|bytes| platform::freeze(bytes));
+        let files = parts.files.iter().map(|file| platform::freeze(&file.contents));
         match files.collect::<Result<Vec<_>, _>>() {
             Ok(handles) => {
                 let reply = Reply { status, bytes: parts.bytes.into(), handles };
@@ -98,8 +98,9 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
 /// A message's bytes and files, for a machine that has neither.
 pub(crate) fn parts_of(message: Message) -> io::Result<Parts> {
     let contents = message.files.iter().map(|file| platform::contents(file));
+    let contents = contents.map(|contents| Ok(File { contents: contents? }));
     Ok(Parts {
         bytes: message.bytes.as_slice().to_vec(),
-        files: contents.collect::<Result<_, _>>()?,
+        files: contents.collect::<io::Result<_>>()?,
     })
 }

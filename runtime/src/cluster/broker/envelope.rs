@@ -1,0 +1,193 @@
+//! What goes over the broker, and how it is laid out: encoded as values are. The protocol carries
+//! tasks and endings as plain bytes, which are opened where they are used.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::cluster::protocol::Weight;
+use crate::error::{Error, ErrorKind};
+use crate::options::Options;
+use crate::process::value::message::Message;
+use crate::process::value::output::{Finished, Output};
+use crate::process::value::wire::{self, Reader};
+
+/// Encoded bytes, which are shared by whoever may have to send them again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Body(Arc<Vec<u8>>);
+
+impl Body {
+    pub(crate) fn of<T: Serialize>(value: &T, about: usize) -> Result<Self, String> {
+        Ok(Self(Arc::new(encode(value, about)?)))
+    }
+
+    pub(crate) fn open<T: DeserializeOwned>(&self) -> Option<T> {
+        decode(&self.0)
+    }
+}
+
+impl Weight for Body {
+    fn weight(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Body;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Body, E> {
+                Ok(Body(Arc::new(bytes)))
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+/// A call on its way to a machine.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) name: String,
+    /// The distance of the code from the anchor.
+    pub(crate) invoke: i64,
+    pub(crate) body: i64,
+    pub(crate) options: Options,
+    pub(crate) value: Value,
+}
+
+/// How a call ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Ending {
+    /// A worker's reply with its status.
+    Replied {
+        status: u32,
+        value: Value,
+    },
+    Failed(Fault),
+}
+
+/// A value in parts: the encoded bytes, and the contents of the files that belong to it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Parts {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) files: Vec<File>,
+}
+
+/// The contents of a file; a struct of its own, so that they are encoded in one piece.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct File {
+    pub(crate) contents: Vec<u8>,
+}
+
+impl Parts {
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len() + self.files.iter().map(|file| file.contents.len()).sum::<usize>()
+    }
+}
+
+/// The parts of a value, or where they are.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Value {
+    Here(Parts),
+    Stored(Stored),
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Self::Here(Parts::default())
+    }
+}
+
+/// Encoded parts that the broker keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(crate) name: String,
+    pub(crate) length: u64,
+    pub(crate) chunks: u64,
+    /// What they must hash to: of what the broker says nobody with the key has said anything.
+    pub(crate) hash: [u8; 32],
+}
+
+/// [`ErrorKind`] as it travels.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    Panicked { message: String, location: Option<String>, backtrace: Option<String> },
+    Crashed { signal: Option<i32>, code: Option<i32> },
+    TimedOut { after: Duration },
+    Cancelled,
+    MemoryLimit,
+    Codec { message: String },
+    Worker { message: String },
+    WorkerLost,
+}
+
+impl Fault {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.kind().clone() {
+            ErrorKind::Panicked { message, location } => Self::Panicked {
+                message,
+                location,
+                backtrace: error.backtrace().map(str::to_owned),
+            },
+            ErrorKind::Crashed { signal, code } => Self::Crashed { signal, code },
+            ErrorKind::TimedOut { after } => Self::TimedOut { after },
+            ErrorKind::Cancelled => Self::Cancelled,
+            ErrorKind::MemoryLimit => Self::MemoryLimit,
+            ErrorKind::Codec { message } => Self::Codec { message },
+            ErrorKind::Worker { message } => Self::Worker { message },
+            ErrorKind::WorkerLost => Self::WorkerLost,
+        }
+    }
+
+    pub(crate) fn into_error(self, function: &'static str) -> Error {
+        let kind = match self {
+            Self::Panicked { message, location, backtrace } => {
+                return Error::panicked(function, Box::new(message), location)
+                    .with_backtrace(backtrace);
+            }
+            Self::Crashed { signal, code } => ErrorKind::Crashed { signal, code },
+            Self::TimedOut { after } => ErrorKind::TimedOut { after },
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::MemoryLimit => ErrorKind::MemoryLimit,
+            Self::Codec { message } => ErrorKind::Codec { message },
+            Self::Worker { message } => ErrorKind::Worker { message },
+            Self::WorkerLost => ErrorKind::WorkerLost,
+        };
+        Error::new(function, kind)
+    }
+}
+
+/// Encodes a value that takes about so many bytes, or fewer.
+pub(crate) fn encode<T: Serialize>(value: &T, about: usize) -> Result<Vec<u8>, String> {
+    // With room from the start it stays out of shared memory, which is for workers.
+    let mut output = Output::in_vector(Vec::with_capacity(about + 512));
+    wire::encode(value, &mut output).map_err(|error| error.to_string())?;
+    match output.finish() {
+        Finished::Heap(bytes) => Ok(bytes),
+        Finished::Segment(segment, _) => {
+            segment.give_back();
+            let message = Message::encode(value).map_err(|error| error.to_string())?;
+            Ok(message.bytes.as_slice().to_vec())
+        }
+        Finished::Given(_) => Err("it was written nowhere".to_owned()),
+    }
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    wire::decode(Reader::new(bytes)).ok()
+}

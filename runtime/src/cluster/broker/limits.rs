@@ -1,0 +1,111 @@
+//! The places of a function with a `limit`: as many messages in a stream as there are places, which
+//! callers take and give back. The broker gives each to whoever has waited longest, and gives one
+//! out anew whose caller is not heard of any more, when no machine runs anything for it.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::{AckKind, Message};
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Broker;
+
+/// How long a request waits for a place.
+const EXPIRES: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A place, until it is dropped.
+pub(crate) struct Place {
+    _held: oneshot::Sender<()>,
+}
+
+/// The places of one function, which are taken one after another.
+pub(crate) struct Line {
+    broker: Broker,
+    function: String,
+    limit: usize,
+    places: Option<PullConsumer>,
+}
+
+impl Line {
+    pub(crate) fn new(broker: Broker, function: String, limit: usize) -> Self {
+        Self { broker, function, limit, places: None }
+    }
+
+    /// Waits for a place; an error if there is trouble with the broker for too long.
+    pub(crate) async fn enter(&mut self) -> Result<Place, String> {
+        let terms = &self.broker.settings.terms;
+        let (wait, lease) = (Duration::from_millis(terms.wait), Duration::from_millis(terms.lease));
+        let mut since = Instant::now();
+        loop {
+            match self.try_to_enter().await {
+                Ok(Some(message)) => return Ok(hold(message, lease / 4)),
+                Ok(None) => since = Instant::now(),
+                Err(why) if since.elapsed() >= wait => {
+                    return Err(format!("its `limit` is kept by the broker, and {why}"));
+                }
+                Err(_) => sleep(PAUSE).await,
+            }
+            // It may have been removed, and is looked for again.
+            self.places = None;
+        }
+    }
+
+    /// A place, or none if others have them all for now.
+    async fn try_to_enter(&mut self) -> Result<Option<Message>, String> {
+        let places = match self.places.take() {
+            Some(places) => places,
+            None => self.broker.places(&self.function, self.limit).await?,
+        };
+        let fetch = places.fetch().max_messages(1).expires(EXPIRES).messages();
+        let mut messages = fetch.await.map_err(|error| error.to_string())?;
+        let place = match timeout(EXPIRES + PAUSE, messages.next()).await {
+            Ok(Some(place)) => place.map(Some).map_err(|error| error.to_string()),
+            Ok(None) | Err(_) => Ok(None),
+        };
+        self.places = Some(places);
+        place
+    }
+}
+
+impl Broker {
+    /// The places of a function, which are made if they are not there.
+    async fn places(&self, function: &str, limit: usize) -> Result<PullConsumer, String> {
+        let stream = self.limits().await?;
+        let name = self.build.consumer(function);
+        if let Ok(consumer) = stream.get_consumer::<pull::Config>(&name).await {
+            return Ok(consumer);
+        }
+        let subject = self.build.limit(function);
+        for place in 0..limit {
+            let sent = self.jetstream.publish(format!("{subject}.{place}"), "".into()).await;
+            // It is refused where it is there already.
+            drop(sent.map_err(|error| error.to_string())?.await);
+        }
+        let lease = Duration::from_millis(self.settings.terms.lease);
+        let config = pull::Config {
+            durable_name: Some(name),
+            filter_subject: format!("{subject}.*"),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: 2 * lease,
+            max_ack_pending: i64::try_from(limit).unwrap_or(-1),
+            max_waiting: 10_000,
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Keeps a place as long as somebody holds what this returns.
+fn hold(message: Message, beat: Duration) -> Place {
+    let (sender, mut dropped) = oneshot::channel();
+    tokio::spawn(async move {
+        while timeout(beat, &mut dropped).await.is_err() {
+            let _ = message.ack_with(AckKind::Progress).await;
+        }
+        let _ = message.ack_with(AckKind::Nak(None)).await;
+    });
+    Place { _held: sender }
+}

@@ -1,0 +1,91 @@
+//! How calls end at their caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::desk::Desk;
+use super::remote::Remote;
+use crate::cluster::broker::envelope::{Body, Ending, Fault, Stored, Value};
+use crate::cluster::protocol::{End, Why};
+
+impl Desk {
+    pub(super) fn finish(&mut self, number: u64, end: End<Body>) {
+        let why = match end {
+            End::Nobody(why) => self.say(why),
+            End::Lost => return self.end(number, |call| call.fail(Fault::WorkerLost)),
+            End::Ended(body) => return self.ended(number, &body),
+            End::Unwanted(body) => {
+                if let Some(Ending::Replied { value: Value::Stored(stored), .. }) = body.open() {
+                    self.forget(Some(stored));
+                }
+                return;
+            }
+        };
+        self.fail(number, why);
+    }
+
+    fn ended(&mut self, number: u64, body: &Body) {
+        let broken = || Fault::Codec { message: "its machine's answer is broken".to_owned() };
+        match body.open() {
+            None => self.end(number, |call| call.fail(broken())),
+            Some(Ending::Failed(fault)) => self.end(number, |call| call.fail(fault)),
+            Some(Ending::Replied { status, value: Value::Here(parts) }) => {
+                self.end(number, |call| call.reply(status, parts));
+            }
+            Some(Ending::Replied { status, value: Value::Stored(stored) }) => {
+                let Some(broker) = self.broker.clone() else { return };
+                self.end(number, |call| {
+                    tokio::spawn(async move {
+                        let parts = broker.collect(Value::Stored(stored.clone())).await;
+                        // First, since this program may end with the reply.
+                        broker.forget(&stored).await;
+                        match parts {
+                            Ok(parts) => call.reply(status, parts),
+                            Err(message) => call.fail(Fault::Codec { message }),
+                        }
+                    });
+                });
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, number: u64, message: String) {
+        self.end(number, |call| call.fail(Fault::Worker { message }));
+    }
+
+    fn end(&mut self, number: u64, tell: impl FnOnce(Arc<dyn Remote>)) {
+        let Some(open) = self.open.remove(&number) else { return };
+        self.forget(open.arguments);
+        drop(open.place);
+        tell(open.call);
+    }
+
+    /// Arguments that were stored are needed no more.
+    pub(super) fn forget(&self, arguments: Option<Stored>) {
+        if let (Some(stored), Some(broker)) = (arguments, self.broker.clone()) {
+            tokio::spawn(async move { broker.forget(&stored).await });
+        }
+    }
+
+    /// There will never be a connection.
+    pub(super) fn refuse(&mut self, why: String) {
+        let numbers: Vec<_> = self.open.keys().copied().collect();
+        numbers.into_iter().for_each(|number| self.fail(number, why.clone()));
+        self.refusal = Some(why);
+    }
+
+    fn say(&self, why: Why) -> String {
+        let address = &self.settings.addresses;
+        let wait = Duration::from_millis(self.settings.terms.wait);
+        match why {
+            Why::NoMachine => format!(
+                "no machine that runs this build of the program, with this key, is at {address}, \
+                 after {wait:?}"
+            ),
+            Why::NoBroker => {
+                let last = self.last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
+                format!("the broker at {address} cannot be reached: {last}")
+            }
+        }
+    }
+}

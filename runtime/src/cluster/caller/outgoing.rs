@@ -1,0 +1,124 @@
+//! What a call needs before it is sent: its arguments encoded, or stored where they are long, and
+//! a place if its function has a limit.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+
+use super::Command;
+use super::desk::Desk;
+use super::remote::parts_of;
+use crate::cluster::broker::Broker;
+use crate::cluster::broker::envelope::{Body, Stored, Task, Value};
+use crate::cluster::broker::limits::{Line, Place};
+use crate::cluster::clock;
+use crate::function::Function;
+use crate::process::job::Job;
+
+/// A call that can be sent.
+pub(crate) struct Ready {
+    task: Body,
+    stored: Option<Stored>,
+    place: Option<Place>,
+}
+
+/// Calls that wait for a place, by the code of their function.
+pub(super) type Limits = HashMap<i64, mpsc::UnboundedSender<(u64, Ready)>>;
+
+impl Desk {
+    /// A call that has to wait for the broker, as if it waited for a machine.
+    pub(super) fn wait(&mut self, number: u64, job: Job) {
+        self.waiting.push((number, job));
+        // Nothing is sent of it: it is only there to be given up.
+        let nothing = Body::default();
+        self.core.submit(clock::now(), number, nothing, "");
+    }
+
+    /// Makes a call ready, here or beside.
+    pub(super) fn prepare(&mut self, number: u64, job: Job) {
+        self.core.cancel(number);
+        let (Some(open), Some(broker)) = (self.open.get(&number), self.broker.clone()) else {
+            return;
+        };
+        let function = open.call.function();
+        let Job { message, invoke, body } = job;
+        let parts = match parts_of(message) {
+            Ok(parts) => parts,
+            Err(error) => return self.fail(number, error.to_string()),
+        };
+        let fits = parts.length() + 1024 <= broker.longest();
+        let name = format!("{:016x}-{number:x}-arguments", self.id);
+        if fits {
+            match ready(function, invoke, body, Value::Here(parts)) {
+                Ok(ready) => self.limited(number, function, body, ready),
+                Err(why) => self.fail(number, why),
+            }
+            return;
+        }
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let value = broker.place(name, parts).await;
+            let ready = value.and_then(|value| ready(function, invoke, body, value));
+            let _ = sender.send(Command::Ready(number, ready));
+        });
+    }
+
+    /// Sends a call that needs no place, or has one already; has the others wait for one.
+    fn limited(&mut self, number: u64, function: &'static Function, body: i64, ready: Ready) {
+        let Some(limit) = function.options().limit else { return self.submit(number, ready) };
+        let (Some(broker), sender) = (self.broker.clone(), self.sender.clone()) else { return };
+        let line = self.limits.entry(body).or_insert_with(|| {
+            let (line, waiting) = mpsc::unbounded_channel();
+            tokio::spawn(hand_out(broker, format!("{body:016x}-{limit}"), limit, waiting, sender));
+            line
+        });
+        let _ = line.send((number, ready));
+    }
+
+    /// Gives a call to whichever machine has room.
+    pub(super) fn submit(&mut self, number: u64, ready: Ready) {
+        let Ready { task, stored, place } = ready;
+        let Some(open) = self.open.get_mut(&number) else { return self.forget(stored) };
+        let function = open.call.function();
+        open.arguments = stored.or(open.arguments.take());
+        if place.is_none() && function.options().limit.is_some() {
+            // It was stored first.
+            let stored = open.arguments.clone();
+            let Some(body) = task.open::<Task>().map(|task| task.body) else { return };
+            return self.limited(number, function, body, Ready { task, stored, place });
+        }
+        open.place = place;
+        self.core.submit(clock::now(), number, task, "");
+    }
+}
+
+fn ready(function: &Function, invoke: i64, body: i64, value: Value) -> Result<Ready, String> {
+    let (stored, about) = match &value {
+        Value::Here(parts) => (None, parts.length()),
+        Value::Stored(stored) => (Some(stored.clone()), 0),
+    };
+    let task = Task {
+        name: function.name().to_owned(),
+        invoke,
+        body,
+        options: function.options().clone(),
+        value,
+    };
+    Ok(Ready { task: Body::of(&task, about)?, stored, place: None })
+}
+
+/// Gives the calls of a function places, as there are any.
+async fn hand_out(
+    broker: Broker,
+    function: String,
+    limit: usize,
+    mut waiting: mpsc::UnboundedReceiver<(u64, Ready)>,
+    sender: mpsc::UnboundedSender<Command>,
+) {
+    let mut line = Line::new(broker, function, limit);
+    while let Some((number, ready)) = waiting.recv().await {
+        let place = line.enter().await;
+        let ready = place.map(|place| Ready { place: Some(place), ..ready });
+        let _ = sender.send(Command::Ready(number, ready));
+    }
+}

@@ -1,0 +1,18 @@
+//! The time by which leases are counted: it goes on while the system sleeps.
+
+use super::protocol::Moment;
+
+#[cfg(target_os = "linux")]
+pub(crate) fn now() -> Moment {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
+}
+
+/// Where no such clock is known, one that may stand still meanwhile.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn now() -> Moment {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_millis() as Moment
+}

@@ -1,0 +1,166 @@
+//! What somebody asks who runs a cluster: which machines there are, and that one of them end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::broker::settings::Settings;
+use super::broker::{Broker, LastError};
+
+/// How long machines may take to answer.
+const ANSWER: Duration = Duration::from_millis(800);
+/// How long the connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A machine has come.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct News {
+    pub(super) machine: u64,
+    pub(super) labels: Vec<String>,
+}
+
+/// To all machines that have the key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Question {
+    Status,
+    Drain { name: String },
+}
+
+/// A machine, as it says of itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Report {
+    pub(super) machine: u64,
+    pub(super) name: String,
+    pub(super) build: String,
+    pub(super) labels: Vec<String>,
+    pub(super) workers: u64,
+    pub(super) calls: u64,
+    pub(super) ended: u64,
+    pub(super) callers: u64,
+    pub(super) drains: bool,
+    pub(super) last_error: Option<String>,
+}
+
+/// A machine of the cluster, as [`machines`] found it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MachineStatus {
+    /// What it is called: `TRINE_NAME`, or its host's name.
+    pub name: String,
+    /// The program that it serves, and the beginning of its hash.
+    pub build: String,
+    /// What calls may ask for: `TRINE_LABELS`.
+    pub labels: Vec<String>,
+    /// How many worker processes it has.
+    pub workers: u64,
+    /// The calls that are there, running or about to.
+    pub calls: u64,
+    /// How many calls have ended there.
+    pub ended: u64,
+    /// How many programs have a lease of it.
+    pub callers: u64,
+    /// Whether it takes no more calls, since it is about to end.
+    pub drains: bool,
+    /// What its connection to the broker last suffered from, if it still does.
+    pub last_error: Option<String>,
+}
+
+/// The machines that serve with this program's key, whatever build they serve.
+///
+/// The broker and the key come from [`Config`](crate::Config) or the environment.
+///
+/// # Errors
+/// When no broker or key is set, or the broker cannot be reached.
+///
+/// ```no_run
+/// for machine in trine::cluster::machines()? {
+///     println!("{} serves {}: {} calls", machine.name, machine.build, machine.calls);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn machines() -> io::Result<Vec<MachineStatus>> {
+    let reports = ask::<Report>(&Question::Status)?;
+    let mut machines: Vec<_> = reports.into_iter().map(MachineStatus::from).collect();
+    machines.sort_by(|a, b| (&a.build, &a.name).cmp(&(&b.build, &b.name)));
+    Ok(machines)
+}
+
+/// Has the machines of that name take no more calls, and end when what runs there has ended.
+/// Returns how many there are.
+///
+/// # Errors
+/// As [`machines`].
+pub fn drain(name: &str) -> io::Result<usize> {
+    Ok(ask::<u64>(&Question::Drain { name: name.to_owned() })?.len())
+}
+
+/// Removes what the broker has stored for any program: values that nobody has fetched, and the
+/// places of functions with a `limit`. What runs meanwhile may fail for it.
+///
+/// # Errors
+/// As [`machines`], and when the broker refuses.
+pub fn purge() -> io::Result<()> {
+    let settings = settings()?;
+    run(async {
+        let broker = connect(settings).await?;
+        broker.purge().await.map_err(io::Error::other)
+    })
+}
+
+impl From<Report> for MachineStatus {
+    fn from(report: Report) -> Self {
+        let Report {
+            name, build, labels, workers, calls, ended, callers, drains, last_error, ..
+        } = report;
+        Self { name, build, labels, workers, calls, ended, callers, drains, last_error }
+    }
+}
+
+fn settings() -> io::Result<Settings> {
+    let settings = super::settings().cloned().unwrap_or_else(|| Err(super::no_broker()));
+    settings.map_err(io::Error::other)
+}
+
+fn run<R>(work: impl Future<Output = io::Result<R>>) -> io::Result<R> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+async fn connect(settings: Settings) -> io::Result<Broker> {
+    let (address, last_error) = (settings.addresses.to_string(), LastError::default());
+    let connecting = Broker::connect(Arc::new(settings), "trine operations", last_error.clone());
+    match timeout(CONNECT, connecting).await {
+        Ok(broker) => broker.map_err(io::Error::other),
+        Err(_) => {
+            let why = last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
+            Err(io::Error::other(format!("the broker at {address} cannot be reached: {why}")))
+        }
+    }
+}
+
+/// Asks all machines, and hears those that answer in time.
+fn ask<A: serde::de::DeserializeOwned>(question: &Question) -> io::Result<Vec<A>> {
+    let settings = settings()?;
+    run(async {
+        let broker = connect(settings).await?;
+        let inbox = broker.client.new_inbox();
+        let mut answers = broker.subscribe(inbox.clone()).await.map_err(io::Error::other)?;
+        let subject = broker.build.operations();
+        let _ = broker.send(subject, Some(inbox), question, 64).await;
+        let mut all = Vec::new();
+        let collect = async {
+            while let Some(message) = answers.next().await {
+                if message.status.is_some() {
+                    return;
+                }
+                all.extend(broker.open::<A>(&message.subject, &message.payload));
+            }
+        };
+        let _ = timeout(ANSWER, collect).await;
+        Ok(all)
+    })
+}

@@ -1,0 +1,369 @@
+//! The caller's side: which calls wait, which were sent where, and which machines are there.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::links::Link;
+use super::messages::{Open, ToCaller, ToMachine, Weight, Word};
+use super::{Moment, Terms};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Deed<T, E> {
+    Send {
+        machine: u64,
+        message: ToMachine<T>,
+    },
+    /// To any one machine with the label; [`Caller::nobody`] if there is none.
+    Seek {
+        label: &'static str,
+        open: Open,
+    },
+    Finish {
+        number: u64,
+        end: End<E>,
+    },
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum End<E> {
+    Ended(E),
+    /// It has ended, though nobody wants to hear of it.
+    Unwanted(E),
+    /// Its machine was given up; nothing of it runs any more.
+    Lost,
+    /// No machine was ever sent it, or all that were have returned it.
+    Nobody(Why),
+}
+
+/// Why no machine got a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    NoBroker,
+    NoMachine,
+}
+
+/// How long machines may take to answer before they are none, at least.
+const ANSWER: u64 = 2_000;
+/// How often a caller looks for more machines, at first and in the end.
+const SEEK: (u64, u64) = (50, 500);
+/// How many it asks at a time.
+const SEEK_MOST: u64 = 4;
+/// How long the connection must have been there before a silent machine is given up, and how late
+/// a tick is that says that this program was stopped.
+const GRACE: u64 = 2_000;
+const LATE: u64 = 1_000;
+/// How long it may take to connect, whatever calls are given.
+const CONNECT: u64 = 1_000;
+
+pub(crate) struct Caller<T, E> {
+    id: u64,
+    terms: Terms,
+    /// Calls that no machine has, by the label that they ask for.
+    queues: BTreeMap<&'static str, Queue<T>>,
+    /// The lease under which a call was sent.
+    places: HashMap<u64, u64>,
+    links: BTreeMap<u64, Link<T>>,
+    /// Requests for leases that were not answered, with when and for what they were made.
+    openings: BTreeMap<u64, (Moment, &'static str)>,
+    opening: u64,
+    /// Since when there is a connection, or none.
+    connected: Result<Moment, Moment>,
+    ticked: Moment,
+    deeds: Vec<Deed<T, E>>,
+}
+
+struct Queue<T> {
+    calls: BTreeMap<u64, Queued<T>>,
+    sought: Option<Moment>,
+    pause: u64,
+    /// When a machine was known to be there.
+    there: Option<Moment>,
+    /// When the broker said that there is none.
+    absent: Option<Moment>,
+}
+
+struct Queued<T> {
+    task: T,
+    since: Moment,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Self {
+        Self { calls: BTreeMap::new(), sought: None, pause: SEEK.0, there: None, absent: None }
+    }
+}
+
+impl<T: Clone + Weight, E> Caller<T, E> {
+    pub(crate) fn new(id: u64, terms: Terms, now: Moment) -> Self {
+        Self {
+            id,
+            terms,
+            queues: BTreeMap::new(),
+            places: HashMap::new(),
+            links: BTreeMap::new(),
+            openings: BTreeMap::new(),
+            opening: 0,
+            connected: Err(now),
+            ticked: now,
+            deeds: Vec::new(),
+        }
+    }
+
+    /// Takes a call in; whoever has the label may run it, or anybody if that is empty.
+    pub(crate) fn submit(&mut self, now: Moment, number: u64, task: T, label: &'static str) {
+        let queue = self.queues.entry(label).or_insert_with(Queue::new);
+        queue.calls.insert(number, Queued { task, since: now });
+    }
+
+    /// Nobody wants that call any more; of its end nothing is said.
+    pub(crate) fn cancel(&mut self, number: u64) {
+        if let Some(link) = self.places.remove(&number).and_then(|l| self.links.get_mut(&l)) {
+            return link.cancel(number);
+        }
+        self.queues.values_mut().any(|queue| queue.calls.remove(&number).is_some());
+    }
+
+    pub(crate) fn connected(&mut self, now: Moment) {
+        self.connected = Ok(now);
+        self.links.values_mut().for_each(|link| link.asks = true);
+        self.queues.values_mut().for_each(|queue| (queue.sought, queue.absent) = (None, None));
+    }
+
+    pub(crate) fn disconnected(&mut self, now: Moment) {
+        if self.connected.is_ok() {
+            self.connected = Err(now);
+        }
+    }
+
+    /// The broker says that there is no machine with this label.
+    pub(crate) fn nobody(&mut self, now: Moment, label: &str) {
+        if let Some(queue) = self.queues.get_mut(label) {
+            queue.absent = Some(now);
+        }
+    }
+
+    /// A machine has come, which whoever waits may ask.
+    pub(crate) fn news(&mut self, now: Moment, machine: u64, labels: &[String]) {
+        let known: Vec<_> = self.links.values().map(|link| link.machine).collect();
+        let wants = |(label, queue): &(&&str, &Queue<T>)| {
+            let fits = label.is_empty() || labels.iter().any(|own| own == *label);
+            fits && !queue.calls.is_empty()
+        };
+        let Some((label, queue)) = self.queues.iter().find(wants) else { return };
+        if known.contains(&machine) {
+            return;
+        }
+        let (label, want) = (*label, queue.calls.len() as u64);
+        let open = self.opening(now, label, want, known);
+        self.deeds.push(Deed::Send { machine, message: ToMachine::Open(open) });
+    }
+
+    fn opening(&mut self, now: Moment, label: &'static str, want: u64, known: Vec<u64>) -> Open {
+        self.opening += 1;
+        self.openings.insert(self.opening, (now, label));
+        Open { caller: self.id, opening: self.opening, want, known }
+    }
+
+    pub(crate) fn receive(&mut self, now: Moment, message: ToCaller<E>) {
+        match message {
+            ToCaller::Opened { machine, opening, lease, stamp, credit, lasts, labels } => {
+                let asked = self.openings.remove(&opening);
+                let is_new = self.links.values().all(|link| link.machine != machine);
+                if let Some((_, label)) = asked.filter(|_| is_new) {
+                    let mut link = Link::new((machine, lease), lasts, labels, now);
+                    (link.stamp, link.credit) = (stamp, credit);
+                    self.links.insert(lease, link);
+                    self.is_there(now, label);
+                } else if !self.links.contains_key(&lease) {
+                    self.deeds.push(Deed::Send { machine, message: ToMachine::Close { lease } });
+                }
+            }
+            ToCaller::Known { opening } => {
+                if let Some((_, label)) = self.openings.remove(&opening) {
+                    self.is_there(now, label);
+                }
+            }
+            ToCaller::Gone { lease } => self.lose(lease),
+            ToCaller::Packet { machine, lease, header, stamp, credit, drains, words } => {
+                let Some(link) = self.links.get_mut(&lease) else {
+                    let message = ToMachine::Close { lease };
+                    return self.deeds.push(Deed::Send { machine, message });
+                };
+                link.heard = now;
+                link.stamp = link.stamp.max(stamp);
+                let received = link.delivery.receive(header, words);
+                if received.is_news {
+                    (link.credit, link.drains) = (credit, drains);
+                }
+                link.is_due |= received.has_gap;
+                received.frames.into_iter().for_each(|word| self.word(now, lease, word));
+            }
+        }
+    }
+
+    fn is_there(&mut self, now: Moment, label: &str) {
+        if let Some(queue) = self.queues.get_mut(label) {
+            (queue.there, queue.absent) = (Some(now), None);
+        }
+    }
+
+    fn word(&mut self, now: Moment, lease: u64, word: Word<E>) {
+        let Some(link) = self.links.get_mut(&lease) else { return };
+        match word {
+            Word::Ended { number, ending } => {
+                let end = match link.calls.remove(&number) {
+                    Some(Some(_)) => End::Ended(ending),
+                    Some(None) => End::Unwanted(ending),
+                    None => return,
+                };
+                self.places.remove(&number);
+                self.deeds.push(Deed::Finish { number, end });
+            }
+            Word::Returned { number } => {
+                if let Some(Some((task, label))) = link.calls.remove(&number) {
+                    self.places.remove(&number);
+                    self.submit(now, number, task, label);
+                }
+            }
+        }
+    }
+
+    /// Nothing more can be sent under a lease.
+    pub(crate) fn break_off(&mut self, lease: u64) {
+        self.lose(lease);
+    }
+
+    /// Gives a machine up, with all that it had.
+    fn lose(&mut self, lease: u64) {
+        let Some(link) = self.links.remove(&lease) else { return };
+        for (number, task) in link.calls {
+            if task.is_some() {
+                self.places.remove(&number);
+                self.deeds.push(Deed::Finish { number, end: End::Lost });
+            }
+        }
+        let message = ToMachine::Close { lease };
+        self.deeds.push(Deed::Send { machine: link.machine, message });
+    }
+
+    /// To be called several times a second.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        if now.saturating_sub(self.ticked) > LATE && self.connected.is_ok() {
+            // This program was stopped: first it hears what has come meanwhile.
+            self.connected(now);
+        }
+        self.ticked = now;
+        let lease = self.terms.lease;
+        self.openings.retain(|_, (since, _)| now.saturating_sub(*since) < lease);
+        let is_lost = |link: &Link<T>| match self.connected {
+            Ok(since) => {
+                now.saturating_sub(since) >= GRACE
+                    && now.saturating_sub(link.heard) >= link.patience()
+            }
+            Err(since) => now.saturating_sub(since) >= self.terms.keep.max(link.patience()),
+        };
+        let lost = self.links.values().filter(|link| is_lost(link) || link.is_over(now));
+        let lost: Vec<_> = lost.map(|link| link.lease).collect();
+        lost.into_iter().for_each(|lease| self.lose(lease));
+        self.give_up(now);
+        for link in self.links.values_mut() {
+            let queued = queued(&self.queues, link);
+            link.tick(now, queued);
+        }
+    }
+
+    /// Ends the calls that have waited long enough for anybody.
+    fn give_up(&mut self, now: Moment) {
+        let Self { queues, links, terms, deeds, .. } = self;
+        let connected = self.connected;
+        for (label, queue) in queues {
+            if links.values().any(|link| link.has(label) && link.is_usable(now)) {
+                (queue.there, queue.absent) = (Some(now), None);
+            }
+            let waited =
+                |call: &Queued<T>| now.saturating_sub(queue.there.unwrap_or(0).max(call.since));
+            let is_over = |call: &Queued<T>| match connected {
+                Ok(_) if queue.absent.is_some_and(|absent| absent >= call.since) => {
+                    waited(call) >= terms.wait
+                }
+                Ok(since) => {
+                    let least = terms.wait.max(ANSWER);
+                    waited(call) >= least && now.saturating_sub(since) >= ANSWER
+                }
+                Err(_) => waited(call) >= terms.wait.max(CONNECT),
+            };
+            let over = queue.calls.iter().filter(|(_, call)| is_over(call));
+            let over: Vec<_> = over.map(|(&number, _)| number).collect();
+            let why = if connected.is_ok() { Why::NoMachine } else { Why::NoBroker };
+            for number in over {
+                queue.calls.remove(&number);
+                deeds.push(Deed::Finish { number, end: End::Nobody(why) });
+            }
+        }
+    }
+
+    /// What is to be done; packets with about so many bytes of frames at most.
+    pub(crate) fn deeds(&mut self, now: Moment, most: usize) -> Vec<Deed<T, E>> {
+        if self.connected.is_ok() {
+            self.assign(now);
+            self.seek(now);
+            for link in self.links.values_mut() {
+                let queued = queued(&self.queues, link);
+                while let Some(message) = link.packet(now, self.id, queued, most) {
+                    self.deeds.push(Deed::Send { machine: link.machine, message });
+                }
+            }
+        }
+        std::mem::take(&mut self.deeds)
+    }
+
+    /// Sends calls to where there is most room. Those that ask for a label come first, since they
+    /// have fewer places to go.
+    fn assign(&mut self, now: Moment) {
+        let Self { queues, links, places, .. } = self;
+        for (label, queue) in queues.iter_mut().rev() {
+            while !queue.calls.is_empty() {
+                let fits =
+                    |link: &&mut Link<T>| link.room() > 0 && link.has(label) && link.is_usable(now);
+                let Some(link) = links.values_mut().filter(fits).max_by_key(|link| link.room())
+                else {
+                    break;
+                };
+                let Some((number, call)) = queue.calls.pop_first() else { break };
+                places.insert(number, link.lease);
+                link.send(number, call.task, label);
+            }
+        }
+    }
+
+    /// Looks for machines, while there are calls that have none.
+    fn seek(&mut self, now: Moment) {
+        let labels: Vec<_> = self.queues.keys().copied().collect();
+        for label in labels {
+            let Some(queue) = self.queues.get_mut(label) else { continue };
+            if queue.calls.is_empty() {
+                (queue.sought, queue.pause) = (None, SEEK.0);
+                continue;
+            }
+            if queue.sought.is_some_and(|sought| now.saturating_sub(sought) < queue.pause) {
+                continue;
+            }
+            if queue.sought.replace(now).is_some() {
+                queue.pause = (queue.pause * 2).min(SEEK.1);
+            }
+            let want = queue.calls.len() as u64;
+            for _ in 0..want.min(SEEK_MOST) {
+                let known = self.links.values().map(|link| link.machine).collect();
+                let open = self.opening(now, label, want, known);
+                self.deeds.push(Deed::Seek { label, open });
+            }
+        }
+    }
+}
+
+/// How many calls wait that could go to this machine.
+fn queued<T: Clone + Weight>(queues: &BTreeMap<&'static str, Queue<T>>, link: &Link<T>) -> u64 {
+    let fitting = queues.iter().filter(|(label, _)| link.has(label));
+    fitting.map(|(_, queue)| queue.calls.len() as u64).sum()
+}

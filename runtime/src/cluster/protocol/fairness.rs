@@ -1,0 +1,199 @@
+//! How a machine shares its places among the callers that hold a lease.
+//!
+//! Each that wants places gets an equal part of them, and what others leave; where there are more
+//! callers than places they take turns. Credit that nobody has used may be taken back at any time,
+//! since a call that is sent beyond it is returned.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// What one lease has of a machine's places.
+#[derive(Default)]
+struct Share {
+    /// How many calls may have come, all together.
+    credit: u64,
+    came: u64,
+    left: u64,
+    want: u64,
+    is_in_turn: bool,
+}
+
+impl Share {
+    /// The places that it has, used or not.
+    fn places(&self) -> u64 {
+        self.credit - self.left
+    }
+
+    fn used(&self) -> u64 {
+        self.came - self.left
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Shares {
+    /// How many places there are.
+    pub(crate) capacity: u64,
+    leases: BTreeMap<u64, Share>,
+    /// The places that leases have.
+    taken: u64,
+    /// How many leases want any.
+    wanting: u64,
+    /// Those that want more than they have, the next one first.
+    turns: VecDeque<u64>,
+}
+
+impl Shares {
+    pub(crate) fn join(&mut self, lease: u64, want: u64) {
+        self.leases.insert(lease, Share::default());
+        self.set_want(lease, want);
+    }
+
+    pub(crate) fn leave(&mut self, lease: u64) {
+        let Some(share) = self.leases.remove(&lease) else { return };
+        self.taken -= share.places();
+        self.wanting -= u64::from(share.want > 0);
+        if share.is_in_turn {
+            self.turns.retain(|other| *other != lease);
+        }
+    }
+
+    pub(crate) fn credit(&self, lease: u64) -> u64 {
+        self.leases.get(&lease).map_or(0, |share| share.credit)
+    }
+
+    pub(crate) fn set_want(&mut self, lease: u64, want: u64) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        self.wanting += u64::from(want > 0);
+        self.wanting -= u64::from(share.want > 0);
+        share.want = want;
+        self.queue(lease);
+    }
+
+    fn queue(&mut self, lease: u64) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        if share.places() < share.want && !share.is_in_turn {
+            share.is_in_turn = true;
+            self.turns.push_back(lease);
+        }
+    }
+
+    /// A call has come; says whether there was credit for it.
+    pub(crate) fn came(&mut self, lease: u64) -> bool {
+        let Some(share) = self.leases.get_mut(&lease) else { return false };
+        share.came += 1;
+        let has_credit = share.came <= share.credit;
+        if !has_credit {
+            // It takes a place until it is returned.
+            share.credit += 1;
+            self.taken += 1;
+        }
+        has_credit
+    }
+
+    /// A call has left, and its place is free.
+    pub(crate) fn left(&mut self, lease: u64) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        share.left += 1;
+        self.taken -= 1;
+        self.queue(lease);
+    }
+
+    /// Takes back what is not used.
+    pub(crate) fn withdraw(&mut self, lease: u64) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        self.taken -= share.credit - share.came;
+        share.credit = share.came;
+    }
+
+    /// Where somebody wants a place and none is free, takes back what callers hold that do not use
+    /// it, or hold more than their part of.
+    pub(crate) fn reclaim(&mut self) {
+        if self.taken < self.capacity || self.turns.is_empty() {
+            return;
+        }
+        let fair = self.fair();
+        let is_spare = |share: &Share| share.want <= share.used() || share.places() > fair;
+        let spare = self.leases.iter().filter(|(_, share)| is_spare(share));
+        let spare: Vec<_> = spare.map(|(&lease, _)| lease).collect();
+        for lease in spare {
+            self.withdraw(lease);
+            self.queue(lease);
+        }
+    }
+
+    /// An equal part of the places.
+    fn fair(&self) -> u64 {
+        (self.capacity / self.wanting.max(1)).max(1)
+    }
+
+    /// Hands out what is free. Returns the leases that got any.
+    pub(crate) fn grant(&mut self) -> Vec<u64> {
+        let mut granted = Vec::new();
+        // First up to a fair part for each, then equal parts of what is left.
+        let mut most = self.fair();
+        for _ in 0..2 {
+            for _ in 0..self.turns.len() {
+                let free = self.capacity.saturating_sub(self.taken);
+                if free == 0 {
+                    return granted;
+                }
+                let Some(lease) = self.turns.pop_front() else { return granted };
+                let Some(share) = self.leases.get_mut(&lease) else { continue };
+                let more = most.min(share.want).saturating_sub(share.places()).min(free);
+                share.credit += more;
+                self.taken += more;
+                share.is_in_turn = false;
+                if more > 0 {
+                    granted.push(lease);
+                }
+                self.queue(lease);
+            }
+            let free = self.capacity.saturating_sub(self.taken);
+            most += (free / (self.turns.len() as u64).max(1)).max(1);
+        }
+        granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(shares: &Shares) -> Vec<u64> {
+        shares.leases.values().map(Share::places).collect()
+    }
+
+    #[test]
+    fn all_get_a_part_and_take_turns_where_there_are_too_few() {
+        let mut shares = Shares { capacity: 8, ..Shares::default() };
+        shares.join(1, 100);
+        assert_eq!(shares.grant(), [1]);
+        assert_eq!(places(&shares), [8]);
+        // A newcomer gets what the first one has not used, up to its part.
+        (0..3).for_each(|_| assert!(shares.came(1)));
+        shares.join(2, 2);
+        assert!(shares.grant().is_empty());
+        shares.reclaim();
+        shares.grant();
+        assert_eq!(places(&shares), [6, 2]);
+        // What comes beyond the credit takes a place until it is returned.
+        (0..3).for_each(|_| assert!(shares.came(1)));
+        assert!(!shares.came(1));
+        shares.left(1);
+        assert_eq!(places(&shares), [6, 2]);
+        (0..6).for_each(|_| shares.left(1));
+        shares.leave(1);
+        shares.leave(2);
+        assert_eq!((shares.taken, shares.wanting), (0, 0));
+        shares.capacity = 1;
+        (1..=3).for_each(|lease| shares.join(lease, 5));
+        let mut turns = Vec::new();
+        for _ in 0..6 {
+            let granted = shares.grant();
+            assert_eq!(granted.len(), 1);
+            assert!(shares.came(granted[0]));
+            shares.left(granted[0]);
+            turns.extend(granted);
+        }
+        assert_eq!(turns, [1, 2, 3, 1, 2, 3]);
+    }
+}

@@ -1,0 +1,150 @@
+//! One lease, as its caller sees it.
+
+use std::collections::BTreeMap;
+
+use super::Moment;
+use super::delivery::Delivery;
+use super::messages::{Order, ToMachine, Weight};
+
+pub(super) struct Link<T> {
+    pub(super) machine: u64,
+    pub(super) lease: u64,
+    lasts: u64,
+    pub(super) labels: Vec<String>,
+    pub(super) delivery: Delivery<Order<T>>,
+    /// The calls that were sent and not answered, with the labels that they ask for; `None` for
+    /// those that nobody wants.
+    pub(super) calls: BTreeMap<u64, Option<(T, &'static str)>>,
+    pub(super) credit: u64,
+    /// How many calls were sent.
+    used: u64,
+    /// The latest stamp of the machine.
+    pub(super) stamp: Moment,
+    pub(super) heard: Moment,
+    asked: Moment,
+    /// When there was last anything to call.
+    busy: Moment,
+    /// The want that the machine knows of.
+    told: u64,
+    pub(super) drains: bool,
+    /// The machine missed something, and is to hear of it.
+    pub(super) is_due: bool,
+    pub(super) asks: bool,
+}
+
+/// How long a lease is kept that nobody uses.
+const IDLE: u64 = 10_000;
+/// How long after its last call a caller says that it wants no more.
+const PAUSE: u64 = 100;
+
+impl<T: Clone + Weight> Link<T> {
+    pub(super) fn new(
+        (machine, lease): (u64, u64),
+        lasts: u64,
+        labels: Vec<String>,
+        now: Moment,
+    ) -> Self {
+        Self {
+            machine,
+            lease,
+            lasts,
+            labels,
+            delivery: Delivery::new(),
+            calls: BTreeMap::new(),
+            credit: 0,
+            used: 0,
+            stamp: 0,
+            heard: now,
+            asked: now,
+            busy: now,
+            told: 0,
+            drains: false,
+            is_due: false,
+            asks: false,
+        }
+    }
+
+    /// Whether calls with this label may go here.
+    pub(super) fn has(&self, label: &str) -> bool {
+        label.is_empty() || self.labels.iter().any(|own| own == label)
+    }
+
+    /// Whether calls may be sent here: it was heard of not long ago, and goes on.
+    pub(super) fn is_usable(&self, now: Moment) -> bool {
+        !self.drains && now.saturating_sub(self.heard) < 2 * self.beat()
+    }
+
+    /// How often the machine is asked.
+    fn beat(&self) -> u64 {
+        self.lasts / 5
+    }
+
+    /// How long the machine may be silent before it is given up: it has stopped by then.
+    pub(super) fn patience(&self) -> u64 {
+        self.lasts + self.lasts / 4
+    }
+
+    /// How many calls may be sent now.
+    pub(super) fn room(&self) -> u64 {
+        self.credit.saturating_sub(self.used)
+    }
+
+    pub(super) fn send(&mut self, number: u64, task: T, label: &'static str) {
+        self.used += 1;
+        self.calls.insert(number, Some((task.clone(), label)));
+        self.delivery.push(Order::Call { number, task });
+    }
+
+    /// Nobody wants this call any more.
+    pub(super) fn cancel(&mut self, number: u64) {
+        if let Some(task) = self.calls.get_mut(&number)
+            && task.take().is_some()
+        {
+            self.delivery.push(Order::Cancel { number });
+        }
+    }
+
+    /// Whether it is of no use: nothing was called for long, or the machine is about to end.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        let has_nothing = self.calls.is_empty() && self.delivery.is_done();
+        has_nothing && (self.drains || now.saturating_sub(self.busy) > IDLE)
+    }
+
+    /// Asks the machine from time to time, as long as there is anything to hear.
+    pub(super) fn tick(&mut self, now: Moment, queued: u64) {
+        if queued > 0 || !self.calls.is_empty() {
+            self.busy = now;
+        } else if self.told > 0 && now.saturating_sub(self.busy) > PAUSE {
+            self.is_due = true;
+        }
+        if now.saturating_sub(self.asked) >= self.beat() {
+            self.asks = true;
+        }
+    }
+
+    /// The next packet, if there is anything to say.
+    pub(super) fn packet(
+        &mut self,
+        now: Moment,
+        caller: u64,
+        queued: u64,
+        most: usize,
+    ) -> Option<ToMachine<T>> {
+        let want = queued + self.calls.len() as u64;
+        // It believes that this caller has what it wants.
+        let wants_more = queued > 0 && self.told < want && self.told <= self.calls.len() as u64;
+        let is_due = std::mem::take(&mut self.is_due) || self.delivery.untold() > 256;
+        let has_more = self.delivery.has_more();
+        if !(has_more || is_due || self.asks || wants_more) {
+            return None;
+        }
+        let asks = std::mem::take(&mut self.asks);
+        if asks {
+            self.asked = now;
+        }
+        self.told = want;
+        let (header, orders) = self.delivery.packet(most);
+        let (lease, echo) = (self.lease, self.stamp);
+        Some(ToMachine::Packet { lease, caller, header, echo, want, asks, orders })
+    }
+}

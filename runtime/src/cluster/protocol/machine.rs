@@ -1,0 +1,335 @@
+//! The machine's side: which leases it has granted, what calls it has of each, and until when it
+//! may begin them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::delivery::{Delivery, Header};
+use super::fairness::Shares;
+use super::messages::{Open, Order, ToCaller, ToMachine, Weight, Word};
+use super::{Moment, Terms};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Deed<T, E> {
+    Send {
+        caller: u64,
+        message: ToCaller<E>,
+    },
+    /// Runs a call, as soon as there is a worker and [`Machine::may_begin`] says so.
+    Submit {
+        lease: u64,
+        number: u64,
+        task: T,
+    },
+    /// Ends a call, wherever it is. If `cancelled` its caller did not want it any more; else it can
+    /// no longer hear of it.
+    Stop {
+        lease: u64,
+        number: u64,
+        cancelled: bool,
+    },
+    /// Takes a call back if it has not begun.
+    Recall {
+        lease: u64,
+        number: u64,
+    },
+    /// Nothing of this lease may begin any more.
+    Forget {
+        lease: u64,
+    },
+}
+
+pub(crate) struct Machine<T, E> {
+    id: u64,
+    terms: Terms,
+    labels: Vec<String>,
+    leases: BTreeMap<u64, Lease<E>>,
+    /// Leases that have something to send.
+    due: BTreeSet<u64>,
+    shares: Shares,
+    /// The calls that are here, oldest first, by when they came.
+    arrivals: BTreeMap<u64, (u64, u64)>,
+    arrived: u64,
+    /// The last lease; from a number on that no other machine has.
+    last: u64,
+    drains: bool,
+    deeds: Vec<Deed<T, E>>,
+}
+
+struct Lease<E> {
+    caller: u64,
+    delivery: Delivery<Word<E>>,
+    /// Calls may begin and run until then.
+    until: Moment,
+    heard: Moment,
+    /// The calls that are here: when each came, and whether it is to stop.
+    calls: BTreeMap<u64, Here>,
+}
+
+struct Here {
+    arrival: u64,
+    stops: bool,
+}
+
+impl<T, E: Clone + Weight> Machine<T, E> {
+    /// `first` is a number that no other machine has, nor any near it.
+    pub(crate) fn new(id: u64, first: u64, terms: Terms, labels: Vec<String>) -> Self {
+        Self {
+            id,
+            terms,
+            labels,
+            leases: BTreeMap::new(),
+            due: BTreeSet::new(),
+            shares: Shares::default(),
+            arrivals: BTreeMap::new(),
+            arrived: 0,
+            last: first,
+            drains: false,
+            deeds: Vec::new(),
+        }
+    }
+
+    /// How many calls may be here at a time.
+    pub(crate) fn set_capacity(&mut self, capacity: u64) {
+        self.shares.capacity = if self.drains { 0 } else { capacity };
+    }
+
+    /// Whether nothing is left to be done or said.
+    pub(crate) fn is_done(&self) -> bool {
+        self.arrivals.is_empty() && self.leases.values().all(|lease| lease.delivery.is_done())
+    }
+
+    /// How many calls are here.
+    pub(crate) fn calls(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// How many callers have a lease.
+    pub(crate) fn callers(&self) -> usize {
+        self.leases.len()
+    }
+
+    pub(crate) fn receive(&mut self, now: Moment, message: ToMachine<T>) {
+        match message {
+            ToMachine::Open(open) => self.open(now, open),
+            ToMachine::Close { lease } => self.close(lease),
+            ToMachine::Packet { lease, caller, header, echo, want, asks, orders } => {
+                if !self.leases.contains_key(&lease) {
+                    return self.send(caller, ToCaller::Gone { lease });
+                }
+                self.packet(now, lease, header, echo, want, asks, orders);
+            }
+        }
+    }
+
+    fn send(&mut self, caller: u64, message: ToCaller<E>) {
+        self.deeds.push(Deed::Send { caller, message });
+    }
+
+    fn open(&mut self, now: Moment, open: Open) {
+        let Open { caller, opening, want, known } = open;
+        if self.drains {
+            return;
+        }
+        if known.contains(&self.id) {
+            return self.send(caller, ToCaller::Known { opening });
+        }
+        self.last = self.last.wrapping_add(1);
+        let lease = self.last;
+        self.shares.join(lease, want);
+        let until = now + self.terms.lease;
+        let calls = BTreeMap::new();
+        let (delivery, heard) = (Delivery::new(), now);
+        self.leases.insert(lease, Lease { caller, delivery, until, heard, calls });
+        self.grant();
+        let credit = self.shares.credit(lease);
+        self.due.remove(&lease);
+        self.send(
+            caller,
+            ToCaller::Opened {
+                machine: self.id,
+                opening,
+                lease,
+                stamp: now,
+                credit,
+                lasts: self.terms.lease,
+                labels: self.labels.clone(),
+            },
+        );
+    }
+
+    /// Nothing more can be sent under a lease.
+    pub(crate) fn break_off(&mut self, lease: u64) {
+        self.close(lease);
+    }
+
+    fn close(&mut self, lease: u64) {
+        self.stop_all(lease);
+        self.forget(lease);
+    }
+
+    fn forget(&mut self, number: u64) {
+        let Some(lease) = self.leases.remove(&number) else { return };
+        lease.calls.values().for_each(|here| _ = self.arrivals.remove(&here.arrival));
+        self.shares.leave(number);
+        self.due.remove(&number);
+        self.deeds.push(Deed::Forget { lease: number });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one message")]
+    fn packet(
+        &mut self,
+        now: Moment,
+        number: u64,
+        header: Header,
+        echo: Moment,
+        want: u64,
+        asks: bool,
+        orders: Vec<Order<T>>,
+    ) {
+        let Some(lease) = self.leases.get_mut(&number) else { return };
+        lease.heard = now;
+        // Never later than from now on, whatever it says.
+        lease.until = lease.until.max(echo.min(now) + self.terms.lease);
+        let received = lease.delivery.receive(header, orders);
+        if received.is_news {
+            self.shares.set_want(number, want);
+        }
+        let is_due = asks || received.has_gap || lease.delivery.has_more();
+        if is_due || lease.delivery.untold() > 256 {
+            self.due.insert(number);
+        }
+        for order in received.frames {
+            match order {
+                Order::Call { number: call, task } => self.take(number, call, task),
+                Order::Cancel { number: call } => self.stop(number, call, true),
+            }
+        }
+    }
+
+    fn take(&mut self, number: u64, call: u64, task: T) {
+        let Some(lease) = self.leases.get_mut(&number) else { return };
+        let has_room = self.shares.came(number);
+        self.arrived += 1;
+        let here = Here { arrival: self.arrived, stops: false };
+        self.arrivals.insert(here.arrival, (number, call));
+        lease.calls.insert(call, here);
+        if has_room && !self.drains {
+            self.deeds.push(Deed::Submit { lease: number, number: call, task });
+        } else {
+            self.returned(number, call);
+        }
+    }
+
+    /// Until when calls of a lease may begin and run. Nobody but the machine itself begins any.
+    pub(crate) fn until(&self, lease: u64) -> Option<Moment> {
+        self.leases.get(&lease).map(|lease| lease.until)
+    }
+
+    /// A call has ended here.
+    pub(crate) fn ended(&mut self, lease: u64, number: u64, ending: E) {
+        self.leaves(lease, number, Word::Ended { number, ending });
+    }
+
+    /// A call was taken back before it began.
+    pub(crate) fn returned(&mut self, lease: u64, number: u64) {
+        self.leaves(lease, number, Word::Returned { number });
+    }
+
+    fn leaves(&mut self, number: u64, call: u64, word: Word<E>) {
+        let Some(lease) = self.leases.get_mut(&number) else { return };
+        let Some(here) = lease.calls.remove(&call) else { return };
+        self.arrivals.remove(&here.arrival);
+        lease.delivery.push(word);
+        self.shares.left(number);
+        self.due.insert(number);
+    }
+
+    fn stop(&mut self, lease: u64, number: u64, cancelled: bool) {
+        let calls = self.leases.get_mut(&lease).map(|lease| &mut lease.calls);
+        let Some(here) = calls.and_then(|calls| calls.get_mut(&number)) else { return };
+        if !std::mem::replace(&mut here.stops, true) {
+            self.deeds.push(Deed::Stop { lease, number, cancelled });
+        }
+    }
+
+    fn stop_all(&mut self, lease: u64) {
+        let calls = self.leases.get(&lease).map(|lease| lease.calls.keys().copied());
+        let calls: Vec<_> = calls.into_iter().flatten().collect();
+        calls.into_iter().for_each(|call| self.stop(lease, call, false));
+    }
+
+    /// Takes no more calls, and gives back what has not begun.
+    pub(crate) fn drain(&mut self) {
+        self.drains = true;
+        self.shares.capacity = 0;
+        self.recall(usize::MAX);
+        for &number in self.leases.keys() {
+            self.shares.withdraw(number);
+            self.due.insert(number);
+        }
+    }
+
+    /// Takes the newest calls back, those that have not begun.
+    fn recall(&mut self, most: usize) {
+        let newest = self.arrivals.values().rev().take(most);
+        let recall = newest.map(|&(lease, number)| Deed::Recall { lease, number });
+        self.deeds.extend(recall);
+    }
+
+    /// To be called often: at least every second, or what is due is late.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        let mut over = Vec::new();
+        let mut gone = Vec::new();
+        for (&number, lease) in &self.leases {
+            if now < lease.until {
+                continue;
+            }
+            // What it might still send is returned.
+            self.shares.set_want(number, 0);
+            self.shares.withdraw(number);
+            let silent = now.saturating_sub(lease.heard);
+            let has_nothing = lease.calls.is_empty() && lease.delivery.is_done();
+            if has_nothing && silent > self.terms.lease || silent > self.terms.keep {
+                gone.push(number);
+            }
+            over.push(number);
+        }
+        over.into_iter().for_each(|lease| self.stop_all(lease));
+        gone.into_iter().for_each(|lease| self.forget(lease));
+        let excess = self.arrivals.len().saturating_sub(self.shares.capacity as usize);
+        if excess > 0 {
+            self.recall(excess);
+        }
+        self.shares.reclaim();
+    }
+
+    fn grant(&mut self) {
+        self.due.extend(self.shares.grant());
+    }
+
+    /// What is to be done; packets with about so many bytes of frames at most.
+    pub(crate) fn deeds(&mut self, now: Moment, most: usize) -> Vec<Deed<T, E>> {
+        self.grant();
+        for number in std::mem::take(&mut self.due) {
+            let Some(lease) = self.leases.get_mut(&number) else { continue };
+            loop {
+                let (header, words) = lease.delivery.packet(most);
+                let message = ToCaller::Packet {
+                    machine: self.id,
+                    lease: number,
+                    header,
+                    stamp: now,
+                    credit: self.shares.credit(number),
+                    drains: self.drains,
+                    words,
+                };
+                self.deeds.push(Deed::Send { caller: lease.caller, message });
+                if !lease.delivery.has_more() {
+                    break;
+                }
+            }
+        }
+        std::mem::take(&mut self.deeds)
+    }
+}

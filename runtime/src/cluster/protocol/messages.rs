@@ -1,0 +1,155 @@
+//! What is said, in both directions.
+
+use serde::{Deserialize, Serialize};
+
+use super::Moment;
+use super::delivery::Header;
+
+/// How long a frame is in a packet, about, in bytes.
+pub(crate) trait Weight {
+    fn weight(&self) -> usize;
+}
+
+/// A caller wants a lease; whichever machine gets this gives it one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub(crate) caller: u64,
+    /// Says which request an answer is for.
+    pub(crate) opening: u64,
+    /// How many calls wait for a place.
+    pub(crate) want: u64,
+    /// The machines that it has a lease of already.
+    pub(crate) known: Vec<u64>,
+}
+
+/// From a caller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ToMachine<T> {
+    Open(Open),
+    Packet {
+        lease: u64,
+        caller: u64,
+        header: Header,
+        /// The latest stamp of the machine that has come.
+        echo: Moment,
+        /// How many calls it has for this machine, sent and not.
+        want: u64,
+        /// Whether an answer is expected at once.
+        asks: bool,
+        orders: Vec<Order<T>>,
+    },
+    /// The caller has done with this lease: what is left of it is to be stopped.
+    Close {
+        lease: u64,
+    },
+}
+
+/// A frame from a caller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Order<T> {
+    Call { number: u64, task: T },
+    Cancel { number: u64 },
+}
+
+/// From a machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ToCaller<E> {
+    Opened {
+        machine: u64,
+        opening: u64,
+        lease: u64,
+        stamp: Moment,
+        credit: u64,
+        /// How long the lease lasts without a word of the caller.
+        lasts: u64,
+        labels: Vec<String>,
+    },
+    /// The caller has a lease of this machine.
+    Known { opening: u64 },
+    /// This machine knows no such lease, and nothing of it will ever begin here.
+    Gone { lease: u64 },
+    Packet {
+        machine: u64,
+        lease: u64,
+        header: Header,
+        stamp: Moment,
+        /// How many calls may have been sent under this lease, all together. What comes beyond that
+        /// is returned.
+        credit: u64,
+        /// The machine is about to end.
+        drains: bool,
+        words: Vec<Word<E>>,
+    },
+}
+
+/// A frame from a machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Word<E> {
+    Ended {
+        number: u64,
+        ending: E,
+    },
+    /// The call was not begun, and will not be.
+    Returned {
+        number: u64,
+    },
+}
+
+impl<T> ToMachine<T> {
+    /// The lease that it is for.
+    pub(crate) fn lease(&self) -> Option<u64> {
+        match self {
+            Self::Open(_) => None,
+            Self::Packet { lease, .. } | Self::Close { lease } => Some(*lease),
+        }
+    }
+}
+
+impl<E> ToCaller<E> {
+    /// The lease that it is for, if any.
+    pub(crate) fn lease(&self) -> u64 {
+        match self {
+            Self::Known { .. } => 0,
+            Self::Opened { lease, .. } | Self::Gone { lease } | Self::Packet { lease, .. } => {
+                *lease
+            }
+        }
+    }
+}
+
+impl<T: Weight> Weight for ToMachine<T> {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Packet { orders, .. } => 128 + orders.iter().map(Weight::weight).sum::<usize>(),
+            Self::Open(open) => 128 + 8 * open.known.len(),
+            Self::Close { .. } => 64,
+        }
+    }
+}
+
+impl<E: Weight> Weight for ToCaller<E> {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Packet { words, .. } => 128 + words.iter().map(Weight::weight).sum::<usize>(),
+            _ => 128,
+        }
+    }
+}
+
+impl<T: Weight> Weight for Order<T> {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Call { task, .. } => 64 + task.weight(),
+            Self::Cancel { .. } => 64,
+        }
+    }
+}
+
+impl<E: Weight> Weight for Word<E> {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Ended { ending, .. } => 64 + ending.weight(),
+            Self::Returned { .. } => 64,
+        }
+    }
+}

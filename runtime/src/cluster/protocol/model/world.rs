@@ -1,0 +1,366 @@
+//! Machines and callers with a net between them, and the time that passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::call::{Answer, Ending, Seen, Truth};
+use super::node::{CallId, MachineNode};
+use super::weather::{Clock, Net, Random, Trouble};
+use crate::cluster::protocol::{
+    Caller, CallerDeed, End, Machine, MachineDeed, Terms, ToCaller, ToMachine,
+};
+
+const TERMS: Terms = Terms { lease: 10_000, keep: 60_000, wait: 15_000 };
+/// How long there is any trouble, and how long until all must have ended.
+const TROUBLE: u64 = 80_000;
+const END: u64 = 300_000;
+const TICK: u64 = 200;
+
+enum Node {
+    Caller(Caller<u64, Ending>),
+    Machine(MachineNode),
+    Dead,
+}
+
+struct Place {
+    node: Node,
+    clock: Clock,
+    trouble: Option<(Trouble, u64)>,
+}
+
+enum Event {
+    ToMachine(usize, ToMachine<u64>),
+    ToCaller(usize, ToCaller<Ending>),
+    Absent(usize),
+    Tick(usize),
+    Submit(usize, u64),
+    Cancel(usize, u64),
+    Trouble(usize),
+    Kill(usize),
+    Drain(usize),
+    Join,
+    /// The broker is gone for a while, with all that is on its way.
+    Outage(u64),
+}
+
+pub(super) struct World {
+    random: Random,
+    net: Net,
+    now: u64,
+    events: BTreeMap<(u64, u64), Event>,
+    events_made: u64,
+    /// Callers first, then machines.
+    places: Vec<Place>,
+    calls: BTreeMap<CallId, Truth>,
+    sent: BTreeMap<CallId, BTreeSet<u64>>,
+}
+
+impl World {
+    pub(super) fn new(mut random: Random) -> Self {
+        let net = Net::new(&mut random);
+        let mut world = Self {
+            random,
+            net,
+            now: 0,
+            events: BTreeMap::new(),
+            events_made: 0,
+            places: Vec::new(),
+            calls: BTreeMap::new(),
+            sent: BTreeMap::new(),
+        };
+        let callers = 1 + world.random.below(2) as usize;
+        for caller in 0..callers {
+            let clock = Clock::new(&mut world.random);
+            let mut core = Caller::new(caller as u64, TERMS, clock.at(0));
+            core.connected(clock.at(0));
+            world.places.push(Place { node: Node::Caller(core), clock, trouble: None });
+            world.add(0, Event::Tick(caller));
+            for number in 0..1 + world.random.below(16) {
+                let at = world.random.below(TROUBLE);
+                world.calls.insert((caller, number), Truth::default());
+                world.add(at, Event::Submit(caller, number));
+                if world.random.often(150) {
+                    let at = at + world.random.length(20_000);
+                    world.add(at, Event::Cancel(caller, number));
+                }
+            }
+        }
+        for _ in 0..world.random.below(4) {
+            world.join();
+        }
+        for _ in 0..world.random.below(14) {
+            let at = world.random.below(TROUBLE);
+            let event = world.trouble();
+            world.add(at, event);
+        }
+        world
+    }
+
+    fn trouble(&mut self) -> Event {
+        let place = self.random.below(self.places.len() as u64 + 1) as usize;
+        match self.random.below(8) {
+            0 => Event::Kill(place),
+            1 => Event::Drain(place),
+            2 => Event::Join,
+            3 => Event::Outage(self.random.length(40_000)),
+            _ => Event::Trouble(place),
+        }
+    }
+
+    fn join(&mut self) {
+        let index = self.places.len();
+        let clock = Clock::new(&mut self.random);
+        let workers = 1 + self.random.below(3) as usize;
+        let terms = Terms { lease: 5_000 + self.random.below(10_000), ..TERMS };
+        let mut core = Machine::new(index as u64, (index as u64) << 32, terms, Vec::new());
+        core.set_capacity(workers as u64 * (1 + self.random.below(3)));
+        let (queue, running) = (Vec::new(), BTreeMap::new());
+        let node = Node::Machine(MachineNode { core, workers, drains: false, queue, running });
+        self.places.push(Place { node, clock, trouble: None });
+        self.add(0, Event::Tick(index));
+    }
+
+    fn add(&mut self, after: u64, event: Event) {
+        self.events_made += 1;
+        self.events.insert((self.now + after, self.events_made), event);
+    }
+
+    pub(super) fn run(&mut self) {
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            self.now = at;
+            let over = self.now > TROUBLE && self.calls.values().all(Truth::is_over);
+            // What should have ended has time to begin all the same.
+            if self.now > END || over && self.now > TROUBLE + 80_000 {
+                return;
+            }
+            self.happen(event);
+        }
+    }
+
+    fn has(&self, place: usize, trouble: Trouble) -> bool {
+        let place = self.places.get(place).and_then(|place| place.trouble);
+        place.is_some_and(|(now, until)| now == trouble && self.now < until)
+    }
+
+    fn happen(&mut self, event: Event) {
+        let to = match &event {
+            Event::ToMachine(to, _) | Event::ToCaller(to, _) | Event::Absent(to) => Some(*to),
+            _ => None,
+        };
+        let at = match &event {
+            Event::Tick(at) | Event::Submit(at, _) | Event::Cancel(at, _) => Some(*at),
+            _ => to,
+        };
+        if let Some(at) = at.filter(|at| self.has(*at, Trouble::Stopped)) {
+            let (_, until) = self.places[at].trouble.expect("it is stopped");
+            return self.add(until - self.now, event);
+        }
+        if to.is_some_and(|to| self.has(to, Trouble::Deaf) || self.has(to, Trouble::Cut)) {
+            return;
+        }
+        if let Some(at) = at {
+            self.end_trouble(at);
+        }
+        match event {
+            Event::Trouble(place) => self.begin_trouble(place),
+            Event::Kill(place) => self.kill(place),
+            Event::Join if self.now < TROUBLE => self.join(),
+            Event::Join => {}
+            Event::Outage(long) => {
+                self.events.retain(|_, event| {
+                    !matches!(event, Event::ToMachine(..) | Event::ToCaller(..))
+                });
+                (0..self.places.len()).for_each(|place| self.cut(place, Trouble::Cut, long));
+            }
+            event => self.happen_to_node(at, event),
+        }
+    }
+
+    fn happen_to_node(&mut self, at: Option<usize>, event: Event) {
+        let index = match (&event, at) {
+            (Event::Drain(index), _) => *index,
+            (_, Some(index)) => index,
+            _ => return,
+        };
+        let Some(place) = self.places.get_mut(index) else { return };
+        let now = place.clock.at(self.now);
+        if matches!(event, Event::Tick(_)) {
+            self.events_made += 1;
+            let event = Event::Tick(index);
+            self.events.insert((self.now + TICK, self.events_made), event);
+        }
+        if let Node::Machine(node) = &mut place.node {
+            // Workers wait for nobody: they begin what they may before anything is heard.
+            node.work(self.now, now, &mut self.random, &mut self.calls);
+        }
+        match (&mut place.node, event) {
+            (Node::Machine(node), Event::ToMachine(_, message)) => node.core.receive(now, message),
+            (Node::Machine(node), Event::Drain(_)) => {
+                node.drains = true;
+                node.core.drain();
+            }
+            (Node::Machine(node), Event::Tick(_)) => node.core.tick(now),
+            (Node::Caller(core), Event::ToCaller(_, message)) => core.receive(now, message),
+            (Node::Caller(core), Event::Tick(_)) => core.tick(now),
+            (Node::Caller(core), Event::Absent(_)) => core.nobody(now, ""),
+            (Node::Caller(core), Event::Submit(_, number)) => {
+                let task = (index as u64) << 32 | number;
+                core.submit(now, number, task, "");
+            }
+            (Node::Caller(core), Event::Cancel(_, number)) => {
+                core.cancel(number);
+                let call = self.calls.get_mut(&(index, number)).expect("it was made");
+                if call.answers.is_empty() {
+                    call.cancelled = Some(self.now);
+                }
+            }
+            _ => {}
+        }
+        self.obey(index);
+    }
+
+    fn begin_trouble(&mut self, place: usize) {
+        let (trouble, long) = (Trouble::any(&mut self.random), self.random.length(60_000));
+        self.cut(place, trouble, long);
+    }
+
+    fn cut(&mut self, index: usize, trouble: Trouble, long: u64) {
+        let Some(place) = self.places.get_mut(index) else { return };
+        if place.trouble.is_some_and(|(_, until)| self.now < until) {
+            return;
+        }
+        place.trouble = Some((trouble, self.now + long));
+        if let (Node::Caller(core), Trouble::Cut) = (&mut place.node, trouble) {
+            core.disconnected(place.clock.at(self.now));
+        }
+    }
+
+    fn end_trouble(&mut self, index: usize) {
+        let Some(place) = self.places.get_mut(index) else { return };
+        if let Some((trouble, until)) = place.trouble
+            && self.now >= until
+        {
+            place.trouble = None;
+            if let (Node::Caller(core), Trouble::Cut) = (&mut place.node, trouble) {
+                core.connected(place.clock.at(self.now));
+            }
+        }
+    }
+
+    fn kill(&mut self, index: usize) {
+        let Some(place) = self.places.get_mut(index) else { return };
+        if let Node::Caller(_) = place.node {
+            let own = self.calls.iter_mut().filter(|((caller, _), _)| *caller == index);
+            own.filter(|(_, call)| !call.is_over()).for_each(|(_, call)| call.orphaned = true);
+        }
+        place.node = Node::Dead;
+    }
+
+    /// Does what the node at a place wants done.
+    fn obey(&mut self, index: usize) {
+        let place = &mut self.places[index];
+        let now = place.clock.at(self.now);
+        match &mut place.node {
+            Node::Dead => {}
+            Node::Caller(core) => {
+                let deeds = core.deeds(now, 300);
+                deeds.into_iter().for_each(|deed| self.obey_caller(index, deed));
+            }
+            Node::Machine(node) => {
+                node.work(self.now, now, &mut self.random, &mut self.calls);
+                let deeds = node.core.deeds(now, 300);
+                for deed in deeds {
+                    if let MachineDeed::Send { caller, message } = deed {
+                        self.send(index, Event::ToCaller(caller as usize, message));
+                    } else if let Node::Machine(node) = &mut self.places[index].node {
+                        node.obey(deed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey_caller(&mut self, index: usize, deed: CallerDeed<u64, Ending>) {
+        match deed {
+            CallerDeed::Send { machine, message } => {
+                if let ToMachine::Packet { orders, .. } = &message {
+                    for order in orders {
+                        if let crate::cluster::protocol::Order::Call { number, .. } = order {
+                            self.sent.entry((index, *number)).or_default().insert(machine);
+                        }
+                    }
+                }
+                self.send(index, Event::ToMachine(machine as usize, message));
+            }
+            CallerDeed::Seek { open, .. } => {
+                let is_there = |place: &Place| match &place.node {
+                    Node::Machine(node) => !node.drains,
+                    _ => false,
+                };
+                let there = self.places.iter().enumerate().filter(|(_, place)| is_there(place));
+                let there: Vec<_> = there.map(|(machine, _)| machine).collect();
+                if there.is_empty() {
+                    return self.send(index, Event::Absent(index));
+                }
+                let machine = there[self.random.below(there.len() as u64) as usize];
+                self.send(index, Event::ToMachine(machine, ToMachine::Open(open)));
+            }
+            CallerDeed::Finish { number, end } => {
+                let answer = match end {
+                    End::Unwanted(_) => return,
+                    End::Ended(Ending::Done(value)) if value == number => Answer::Done,
+                    End::Ended(_) | End::Lost => Answer::Lost,
+                    End::Nobody(_) => Answer::Nobody,
+                };
+                let id = (index, number);
+                let runs = self.places.iter().enumerate().any(|(machine, place)| {
+                    !self.has(machine, Trouble::Stopped) && place.runs(self.now, id)
+                });
+                let call = self.calls.get_mut(&id).expect("it was made");
+                call.answer(self.now, answer, runs);
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, event: Event) {
+        if self.has(from, Trouble::Mute) {
+            return;
+        }
+        // What is sent without a connection goes out when there is one, or never.
+        let wait = match self.places[from].trouble {
+            Some((Trouble::Cut, until)) if self.now < until => until - self.now,
+            _ => 0,
+        };
+        let arrivals = self.net.arrivals(&mut self.random);
+        for after in arrivals {
+            self.add(wait + after, event.copy());
+        }
+    }
+
+    pub(super) fn judge(&self, seen: &mut Seen) -> Result<(), String> {
+        for (id, call) in &self.calls {
+            call.judge(seen).map_err(|broken| format!("call {id:?} {broken}"))?;
+            seen.moved += u64::from(self.sent.get(id).is_some_and(|sent| sent.len() > 1));
+        }
+        Ok(())
+    }
+}
+
+impl Event {
+    fn copy(&self) -> Self {
+        match self {
+            Self::ToMachine(to, message) => Self::ToMachine(*to, message.clone()),
+            Self::ToCaller(to, message) => Self::ToCaller(*to, message.clone()),
+            _ => Self::Absent(match self {
+                Self::Absent(to) => *to,
+                _ => unreachable!("only messages are copied"),
+            }),
+        }
+    }
+}
+
+impl Place {
+    fn runs(&self, now: u64, id: CallId) -> bool {
+        let Node::Machine(node) = &self.node else { return false };
+        node.running.values().any(|(until, call)| *call == id && now < *until)
+    }
+}
