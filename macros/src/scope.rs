@@ -5,13 +5,11 @@
 //! // Input:
 //! fn count<T: Ord>(text: &str, word: T) -> usize
 //! // Output:
-//! fn count<'scope, T: Ord>(
+//! fn count<'scope, T: Ord + 'scope>(
 //!     scope: &'scope ::trine::Scope<'scope, '_>,
 //!     text: &'scope str,
 //!     word: T,
 //! ) -> ::trine::ScopedTask<'scope, usize>
-//! where
-//!     T: 'scope,
 //! ```
 use super::function::Function;
 use super::span::{hidden, visible};
@@ -73,9 +71,14 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
         let this = Ident::new("Self", visible(end));
         longer.push(quote!(#this));
     }
-    for parameter in &generics.params {
-        if let GenericParam::Type(parameter) = parameter {
-            longer.push(parameter.ident.to_token_stream());
+    for parameter in &mut generics.params {
+        match parameter {
+            // Beside the bounds that are there: in two places they would be a lint of clippy's.
+            GenericParam::Type(parameter) if !parameter.bounds.is_empty() => {
+                parameter.bounds.push(syn::parse_quote!(#scope));
+            }
+            GenericParam::Type(parameter) => longer.push(parameter.ident.to_token_stream()),
+            _ => {}
         }
     }
     generics.params.insert(0, syn::parse_quote!(#scope));
