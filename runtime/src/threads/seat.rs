@@ -12,8 +12,10 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::ptr;
+#[cfg(trine_loom)]
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
@@ -85,10 +87,10 @@ static FLAGS: Flags<WORDS> = Flags::new();
 #[cfg(trine_loom)]
 static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
 /// Tasks of threads that are past having a seat.
-static STRAYS: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+static STRAYS: OnceLock<Injector<Item>> = OnceLock::new();
 
 /// Calls of functions that mostly wait, for workers that need no permit for them.
-static BLOCKING: LazyLock<Injector<Item>> = LazyLock::new(Injector::new);
+static BLOCKING: OnceLock<Injector<Item>> = OnceLock::new();
 
 /// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
@@ -172,19 +174,19 @@ pub(super) fn any_laden() -> bool {
 
 fn has_strays() -> bool {
     let has_any = |queue: &Injector<Item>| !queue.is_empty();
-    LazyLock::get(&STRAYS).is_some_and(has_any) || LazyLock::get(&BLOCKING).is_some_and(has_any)
+    STRAYS.get().is_some_and(has_any) || BLOCKING.get().is_some_and(has_any)
 }
 
 /// Queues a call that will mostly wait. To be followed by
 /// [`Crew::dispatch`](super::crew::Crew::dispatch).
 pub(super) fn push_blocking(item: Item) {
-    BLOCKING.push(item);
+    BLOCKING.get_or_init(Injector::new).push(item);
     fence(Ordering::SeqCst);
 }
 
 /// Takes the oldest of the calls that will mostly wait.
 pub(super) fn take_blocking() -> Option<Item> {
-    retry(|| BLOCKING.steal())
+    BLOCKING.get().and_then(|blocking| retry(|| blocking.steal()))
 }
 
 /// Queues a task, on the calling thread's own deque if it can have one. To be followed by
@@ -197,7 +199,7 @@ pub(super) fn push(item: Item) {
             FLAGS.raise(seat.index);
         }
         None => {
-            STRAYS.push(item);
+            STRAYS.get_or_init(Injector::new).push(item);
             fence(Ordering::SeqCst);
         }
     }
@@ -373,7 +375,8 @@ impl Seat {
         if !has_strays() {
             return None;
         }
-        retry(|| STRAYS.steal_batch_and_pop(self.deque())).or_else(take_blocking)
+        let steal = |strays: &Injector<Item>| retry(|| strays.steal_batch_and_pop(self.deque()));
+        STRAYS.get().and_then(steal).or_else(take_blocking)
     }
 }
 

@@ -18,7 +18,10 @@ use crate::process::value::wire;
 
 /// With no more of each than there is room for where the process aborts.
 fn shortened(panic: &Panic) -> Panic {
-    let cut = |text: &String, most| text[..text.floor_char_boundary(most)].to_owned();
+    let cut = |text: &String, most: usize| {
+        let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+        text[..end.unwrap_or(0)].to_owned()
+    };
     Panic {
         message: cut(&panic.message, MESSAGE_MAX),
         location: panic.location.as_ref().map(|location| cut(location, LOCATION_MAX)),
@@ -55,7 +58,7 @@ pub(crate) fn note_panics(channel: &'static WorkerEnd) {
 
 fn note(channel: &WorkerEnd, info: &PanicHookInfo<'_>) {
     let noted = Panic {
-        message: info.payload_as_str().unwrap_or("Box<dyn Any>").to_owned(),
+        message: message_of(info.payload()),
         location: info.location().map(ToString::to_string),
         backtrace: platform::beyond_limit(|| {
             let backtrace = backtrace::Backtrace::capture();
