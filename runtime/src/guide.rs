@@ -12,6 +12,7 @@
 //! * [`testing`]: tests of code that uses trine.
 //! * [`debugging`]: running in sequence, reading expansions, tracing.
 //! * [`performance`]: when a task is too small, and what to do about it.
+//! * [`benchmarks`]: what it costs beside its peers, and where it loses.
 //! * [`ending`]: what each mode does on drop, cancel and exit.
 //! * [`many_machines`]: `process` calls on other machines.
 
@@ -41,6 +42,9 @@ pub mod debugging {}
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/benchmarks.md")]
+pub mod benchmarks {}
 
 #[doc = include_str!("../docs/ending.md")]
 pub mod ending {}

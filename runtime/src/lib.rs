@@ -42,6 +42,7 @@
 //! [`guide::debugging`]. `cluster`, off by default, sends
 //! `process` calls to other machines: see [`guide::many_machines`].
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // The core serves all modes; where one is left out, what only that one uses lies idle.
 #![cfg_attr(
