@@ -4,7 +4,7 @@ use super::args::Args;
 use super::attributes;
 use super::error::Errors;
 use super::function::Function;
-use super::types::{borrows, has_impl, opaque_span, ungrouped};
+use super::types::{Borrow, borrows, has_impl, opaque_span, ungrouped};
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
 use syn::{GenericParam, ReceiverKind, Safety, Signature, Type};
@@ -151,7 +151,9 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         }
         // A reference at the top is encoded at the call; the worker owns what it refers to.
         let mut inside = borrows.iter().skip(usize::from(is_reference));
-        if let Some(borrow) = inside.find(|borrow| !borrow.is_static()) {
+        if let Some(borrow) =
+            inside.find(|borrow| !borrow.is_static() || borrow.is_static_reference())
+        {
             errors.push(
                 borrow.span,
                 "a worker process cannot look into the caller's memory: only a plain `&T` is \
@@ -202,13 +204,16 @@ fn output(args: &Args, ty: &Type, errors: &mut Errors) {
         return;
     }
     let allowed = args.is_scoped() && !args.mode.encodes;
-    if let Some(borrow) = borrows(ty).iter().find(|borrow| !borrow.is_static())
+    let is_wrong =
+        |borrow: &&Borrow| !borrow.is_static() || args.mode.encodes && borrow.is_static_reference();
+    if let Some(borrow) = borrows(ty).iter().find(is_wrong)
         && !allowed
     {
         errors.push(
             borrow.span,
             if args.mode.encodes {
-                "a result comes out of the worker by value and cannot borrow: return an owned type"
+                "a result comes out of the worker by value and cannot borrow, not from the program \
+                 either: return an owned type, as `String` for `&str`"
             } else {
                 "the result of a task outlives the call and cannot borrow from it: return an \
                  owned type, or add `scoped` to the attribute and call it in `trine::scope`"

@@ -27,7 +27,7 @@ use super::check;
 use super::error::Errors;
 use super::function::Function;
 use super::mode::Mode;
-use super::span::hidden;
+use super::span::{hidden, visible};
 use super::{body, conditional, half_typed, outer, recover, scope, sibling};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -54,6 +54,10 @@ pub(crate) fn concurrent(
             return [errors.to_tokens(), item].into_iter().collect();
         }
     };
+    if args.mode.encodes {
+        let span = visible(function.signature.ident.span());
+        function.name_never(&args.runtime(span));
+    }
     check::check(&args, &function, &mut errors);
     if errors.is_empty()
         && let Some(variants) = conditional::split(&args, &arguments, &function)

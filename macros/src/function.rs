@@ -96,6 +96,16 @@ impl Function {
         }
     }
 
+    /// Gives a result that never comes the type that it has where results cross as bytes.
+    pub(crate) fn name_never(&mut self, runtime: &TokenStream) {
+        if let ReturnType::Type(_, output) = &self.signature.output
+            && let Type::Never(never) = ungrouped(output)
+        {
+            let span = visible(never.bang_token.span);
+            self.output = Some(syn::parse_quote_spanned!(span=> #runtime::process::Never));
+        }
+    }
+
     /// Everything that the arguments and the result borrow.
     pub(crate) fn borrows(&self) -> Vec<Borrow> {
         let receiver = self.receiver.iter().filter_map(|receiver| match &receiver.kind {
@@ -104,7 +114,8 @@ impl Function {
         });
         let named = self.receiver.iter().filter_map(|receiver| match &receiver.kind {
             ReceiverKind::Reference(and, lifetime, _) => {
-                Some(Borrow { span: and.span, lifetime: lifetime.clone(), mutable: None })
+                let lifetime = lifetime.clone();
+                Some(Borrow { span: and.span, lifetime, is_reference: true, mutable: None })
             }
             _ => None,
         });

@@ -22,9 +22,6 @@ pub(crate) fn method(function: &Function) -> TokenStream {
     // A function that begins with a token of ours is nobody's to lint: what there is to say about
     // the signature is said of the one that callers see. The body's lints look at the body.
     signature.fn_token.span = visible(signature.fn_token.span);
-    if let Some(asyncness) = &mut signature.asyncness {
-        asyncness.span = visible(asyncness.span);
-    }
     let attributes = attributes::of_sibling(function);
     let body = function.body_or_empty();
     quote_spanned! {span=>

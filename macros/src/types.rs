@@ -23,12 +23,19 @@ pub(crate) struct Borrow {
     pub(crate) span: Span,
     /// The lifetime; `None` for a `&` that names none.
     pub(crate) lifetime: Option<Lifetime>,
+    /// `&T`, and not a type with a lifetime.
+    pub(crate) is_reference: bool,
     /// Where `mut` stands in `&mut T`.
     pub(crate) mutable: Option<Span>,
 }
 
 impl Borrow {
-    /// `&'static T`: nothing that could end.
+    /// `&'static T`, which lasts as long as the program, and is of this program alone.
+    pub(crate) fn is_static_reference(&self) -> bool {
+        self.is_reference && self.is_static()
+    }
+
+    /// `'static`: nothing that could end.
     pub(crate) fn is_static(&self) -> bool {
         self.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
     }
@@ -47,13 +54,17 @@ pub(crate) fn borrows(ty: &Type) -> Vec<Borrow> {
         found.push(match place {
             Place::Impl(_) => return,
             Place::Reference(reference) => Borrow {
+                is_reference: true,
                 span: reference.and_token.span(),
                 lifetime: reference.lifetime.clone(),
                 mutable: reference.mutability.as_ref().map(Spanned::span),
             },
-            Place::Lifetime(lifetime) => {
-                Borrow { span: lifetime.span(), lifetime: Some(lifetime.clone()), mutable: None }
-            }
+            Place::Lifetime(lifetime) => Borrow {
+                span: lifetime.span(),
+                lifetime: Some(lifetime.clone()),
+                is_reference: false,
+                mutable: None,
+            },
         });
     });
     found

@@ -121,6 +121,8 @@ pub use threads::join;
 /// | `local` | process | stays on this machine, also where a cluster is set |
 /// | `crate = path` | all | where this crate is, when renamed |
 ///
+/// A function that never returns, `-> !`, gives a task of a type that has no values.
+///
 /// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.
 ///
 /// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are

@@ -115,7 +115,7 @@ pub(crate) mod value;
 mod worker;
 
 pub use self::value::shared::Shared;
-pub use crate::cross::process::Owned;
+pub use crate::cross::process::{Never, Owned};
 
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///

@@ -274,3 +274,18 @@ fn a_recursive_call_starts_a_task() {
     }
     assert_eq!(depth(5).join().expect("no failure"), 5);
 }
+
+/// In each mode a function that never returns gives a task, and what ends it is said.
+#[test]
+fn a_function_that_never_returns_gives_a_task() {
+    #[concurrent(process, crate = concurrency)]
+    fn exits() -> ! {
+        std::process::exit(3)
+    }
+    #[concurrent(threads, crate = concurrency)]
+    fn panics() -> ! {
+        panic!("as told")
+    }
+    assert!(exits().join().expect_err("it ended").to_string().contains('3'));
+    assert!(panics().join().expect_err("it ended").to_string().contains("as told"));
+}

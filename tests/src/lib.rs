@@ -6,3 +6,4 @@ pub mod modes;
 pub mod outcomes;
 pub mod process;
 pub mod programs;
+pub mod rustc;

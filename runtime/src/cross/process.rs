@@ -84,6 +84,24 @@ pub trait Output: Serialize + DeserializeOwned + Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send> Output for T {}
 
+/// The result of a process function that never returns (`-> !`): there is no value of it.
+///
+/// It is [`Infallible`](std::convert::Infallible) in the other modes, which serde does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Never {}
+
+impl Serialize for Never {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Never {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("there is no value of this type"))
+    }
+}
+
 /// The tuple of the arguments of a call, which the worker receives as an `R`.
 pub trait Arguments<R>: Serialize {
     /// What is decoded: `R`, where that is known to be so.

@@ -46,7 +46,7 @@ fn every_golden_file_has_a_source() {
 }
 
 /// The files with concurrent functions in them.
-fn sources(workspace: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(workspace: &Path) -> Vec<PathBuf> {
     let mut files = rust_files(&workspace.join("tests/expand"));
     files.extend(rust_files(&workspace.join("examples")));
     files.retain(|file| !is_golden(file) && read(file).contains("#[concurrent("));

@@ -3,8 +3,10 @@
 //! A proc-macro crate exports no functions, so its modules are compiled into this test once more.
 
 mod compiles;
+mod coverage;
 mod golden;
 mod mutation;
+mod shown;
 
 #[path = "../../../macros/src"]
 mod pipeline {

@@ -2,13 +2,12 @@
 //! by where they are. One run of rustc, on the crates that this test was built with.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::process::Output;
+
+use trine_tests::rustc::{check, scratch};
 
 /// An error of the compiler: the token that it underlines, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,19 +62,16 @@ fn token(span: &serde_json::Value) -> String {
 }
 
 fn compile(name: &str, source: &str) -> String {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("main.rs");
+    let file = scratch().join(name).with_extension("rs");
     fs::write(&file, source).unwrap();
-    said(&rustc(&file, &file.with_extension("rmeta"), libraries(), "json"))
+    said(&check(&file, &["--error-format=json"]))
 }
 
 /// All that the compiler says of a file, without what is of this machine.
 pub(crate) fn told(source: &Path) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = source.strip_prefix(tests).expect("it is one of the tests");
-    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("told.rmeta");
-    let said = said(&rustc(source, &output, libraries(), "human"));
+    let said = said(&check(source, &[]));
     let workspace = tests.parent().unwrap().to_str().unwrap();
     let said = said.replace(workspace, "$WORKSPACE");
     let lines = said.lines().filter(|line| {
@@ -104,62 +100,4 @@ fn elsewhere(line: &str) -> String {
 
 fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("rustc writes UTF-8")
-}
-
-/// The libraries that this test was built with.
-fn libraries() -> &'static (PathBuf, PathBuf) {
-    static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    LIBRARIES.get_or_init(|| {
-        let trine = built("trine").next().expect("trine was built");
-        // There may be several, built for others; the one that fits is known by trying.
-        let probe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe.rs");
-        fs::write(&probe, PROBE).unwrap();
-        let fits = |serde: &PathBuf| {
-            let libraries = (trine.clone(), serde.clone());
-            rustc(&probe, &probe.with_extension("rmeta"), &libraries, "human").status.success()
-        };
-        let serde = built("serde").find(fits).expect("trine was built with one");
-        (trine, serde)
-    })
-}
-
-const PROBE: &str = "fn main() { cross::<serde_of::Unit>() }
-    fn cross<T: trine::cross::process::Output>() {}
-    mod serde_of { #[derive(serde::Serialize, serde::Deserialize)] pub(crate) struct Unit; }";
-
-fn rustc(file: &Path, output: &Path, (trine, serde): &(PathBuf, PathBuf), format: &str) -> Output {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let with = |key: &str, path: &Path| {
-        let mut argument = OsString::from(key);
-        argument.push(path);
-        argument
-    };
-    Command::new(rustc)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["--edition=2024", "--crate-type=bin", "--emit=metadata", "--error-format", format])
-        .args([OsString::from("-L"), with("dependency=", &folder())])
-        .args([OsString::from("--extern"), with("trine=", trine)])
-        .args([OsString::from("--extern"), with("serde=", serde)])
-        .args([Path::new("-o"), output, file])
-        .output()
-        .expect("rustc can be run")
-}
-
-/// Where cargo puts what this test was built with.
-fn folder() -> PathBuf {
-    env::current_exe().unwrap().parent().unwrap().to_owned()
-}
-
-/// The builds of a library, the last one first.
-fn built(name: &str) -> impl Iterator<Item = PathBuf> {
-    let prefix = format!("lib{name}-");
-    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut builds: Vec<PathBuf> = entries
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(&prefix) && name.ends_with(".rlib")
-        })
-        .collect();
-    builds.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
-    builds.into_iter().rev()
 }

@@ -54,7 +54,12 @@ fn compare(path: &Path, now: &str) {
         return;
     }
     let written = fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(written, now, "{}: not what the compiler says now", path.display());
+    let lines = written.lines().map(Some).chain(std::iter::repeat(None));
+    let count = written.lines().count().max(now.lines().count());
+    let now = now.lines().map(Some).chain(std::iter::repeat(None));
+    for (number, (written, now)) in lines.zip(now).take(count).enumerate() {
+        assert_eq!(written, now, "{}:{}: what is written, and now", path.display(), number + 1);
+    }
 }
 
 /// Names and sources, from `== name` to the first `-- token | message`.

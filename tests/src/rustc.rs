@@ -1,0 +1,111 @@
+//! rustc, on the libraries that the tests were built with.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// Checks a program that may name trine and serde, in the folder of the tests.
+///
+/// # Panics
+/// When there is no rustc.
+#[must_use]
+pub fn check(file: &Path, arguments: &[&str]) -> Output {
+    let output = metadata_of(file);
+    let mut all = vec!["--emit=metadata", "-o", output.to_str().expect("UTF-8")];
+    all.extend(arguments);
+    rustc(file, &all)
+}
+
+fn metadata_of(file: &Path) -> PathBuf {
+    let mut output = file.file_name().unwrap_or_default().to_owned();
+    output.push(".rmeta");
+    scratch().join(output)
+}
+
+/// Runs rustc on such a program.
+///
+/// # Panics
+/// When there is no rustc.
+#[must_use]
+pub fn rustc(file: &Path, arguments: &[&str]) -> Output {
+    with_libraries(file, arguments, libraries())
+}
+
+/// A folder for what tests write.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    let folder = built_in().join("../../tmp");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn with_libraries(file: &Path, arguments: &[&str], (trine, serde): &(PathBuf, PathBuf)) -> Output {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let with = |key: &str, path: &Path| {
+        let mut argument = OsString::from(key);
+        argument.push(path);
+        argument
+    };
+    Command::new(rustc)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["--edition=2024", "--crate-type=bin"])
+        .args([OsString::from("-L"), with("dependency=", &built_in())])
+        .args([OsString::from("--extern"), with("trine=", trine)])
+        .args([OsString::from("--extern"), with("serde=", serde)])
+        .arg(file)
+        .args(arguments)
+        // For the questions that are answered to nightly builds alone.
+        .env(
+            "RUSTC_BOOTSTRAP",
+            if arguments.iter().any(|a| a.starts_with("-Z")) { "1" } else { "0" },
+        )
+        .output()
+        .expect("rustc can be run")
+}
+
+/// The libraries that this test was built with.
+fn libraries() -> &'static (PathBuf, PathBuf) {
+    static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    LIBRARIES.get_or_init(|| {
+        let trine = built("trine").next().expect("trine was built");
+        // There may be several, built for others; the one that fits is known by trying.
+        let probe = scratch().join("probe.rs");
+        fs::write(&probe, PROBE).unwrap();
+        let fits = |serde: &PathBuf| {
+            let output = metadata_of(&probe);
+            let arguments = ["--emit=metadata", "-o", output.to_str().expect("UTF-8")];
+            with_libraries(&probe, &arguments, &(trine.clone(), serde.clone())).status.success()
+        };
+        let serde = built("serde").find(fits).expect("trine was built with one");
+        (trine, serde)
+    })
+}
+
+const PROBE: &str = "fn main() { cross::<Unit>() }
+    fn cross<T: trine::cross::process::Output>() {}
+    #[derive(serde::Serialize, serde::Deserialize)] struct Unit;";
+
+/// Where cargo puts what this test was built with.
+fn built_in() -> PathBuf {
+    env::current_exe().unwrap().parent().unwrap().to_owned()
+}
+
+/// The builds of a library, the last one first.
+fn built(name: &str) -> impl Iterator<Item = PathBuf> {
+    let prefix = format!("lib{name}-");
+    let entries = fs::read_dir(built_in()).unwrap().map(|entry| entry.unwrap().path());
+    let mut builds: Vec<PathBuf> = entries
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&prefix) && name.ends_with(".rlib")
+        })
+        .collect();
+    builds.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    builds.into_iter().rev()
+}

@@ -1,0 +1,62 @@
+//! Coverage counts the lines of a body as if the attribute were not there.
+
+use std::fs;
+
+use trine_tests::rustc::{rustc, scratch};
+
+/// Each of these lines is one that a run may miss.
+const BODY: &str = "{
+    if number > 3 {
+        number += 1;
+        return number;
+    }
+    number -= 1;
+    number
+}
+";
+
+#[test]
+fn every_line_of_a_body_is_counted() {
+    for kind in [
+        "#[concurrent(threads)] fn work(mut number: u8, _: u8) -> u8",
+        "#[concurrent(threads)] async fn work(mut number: u8) -> u8",
+        "#[concurrent(async)] async fn work(mut number: u8) -> u8",
+        "#[concurrent(async)] async fn work(mut number: u8, (_, _): (u8, String)) -> u8",
+        "#[concurrent(process)] fn work(mut number: u8, _text: &str) -> u8",
+        "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) -> u8",
+        "impl Type { #[concurrent(async)] async fn work(self, mut number: u8) -> u8",
+    ] {
+        let end = if kind.starts_with("impl") { "}" } else { "" };
+        let source =
+            format!("use trine::concurrent; pub struct Type; fn main() {{}}\n{kind} {BODY}{end}");
+        let folder = scratch().join("coverage");
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("main.rs");
+        fs::write(&file, source).unwrap();
+        let (output, dumps) = (folder.join("main.mir"), folder.join("dumps"));
+        let output = rustc(
+            &file,
+            &[
+                "--emit=mir",
+                "-Cinstrument-coverage",
+                "-Zdump-mir=InstrumentCoverage",
+                &format!("-Zdump-mir-dir={}", dumps.display()),
+                "-o",
+                output.to_str().unwrap(),
+            ],
+        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let counted: String = fs::read_dir(dumps)
+            .unwrap()
+            .filter_map(|dump| fs::read_to_string(dump.unwrap().path()).ok())
+            .flat_map(|dump| dump.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter(|line| line.contains("coverage Code"))
+            .collect();
+        // From the condition to the last expression, a line each; the braces that end are none.
+        for line in [3, 4, 5, 7, 8] {
+            let place = format!("main.rs:{line}:");
+            assert!(counted.contains(&place), "{kind}: line {line} is not counted: {counted}");
+        }
+    }
+}
