@@ -1,9 +1,13 @@
 #!/bin/sh
-# Draws docs/tour.svg, the README's picture, from a run of the tour here and now.
+# Draws docs/tour.svg and docs/timeline.svg, the README's pictures, from a run of the tour here and
+# now.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --quiet --release --example tour
-report=$("${CARGO_TARGET_DIR:-target}/release/examples/tour")
+events=$(mktemp)
+report=$(TRINE_TIMELINE="$events" "${CARGO_TARGET_DIR:-target}/release/examples/tour")
+cargo run --quiet -p trine-programs --bin timeline -- --out docs/timeline.svg "$events"
+rm "$events"
 
 printf '%s\n' "$report" | awk '
 BEGIN { text[0] = "$ cargo run --release --example tour"; color[0] = "#8b949e"; count = 1 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,8 +19,13 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Ran {
+    run_with(&[], program, arguments)
+}
+
+/// The same with these variables set.
+pub(crate) fn run_with(variables: &[(&str, &Path)], program: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).envs(variables.iter().copied());
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }

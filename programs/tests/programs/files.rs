@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{check_manners, folder, run};
+use crate::common::{check_manners, folder, run, run_with};
 use image::{Rgb, RgbImage};
 
 const THUMBNAILS: &str = env!("CARGO_BIN_EXE_thumbnails");
@@ -10,10 +10,11 @@ const UNTRUSTED: &str = env!("CARGO_BIN_EXE_untrusted");
 const MONTECARLO: &str = env!("CARGO_BIN_EXE_montecarlo");
 const SORT: &str = env!("CARGO_BIN_EXE_sort");
 const SWEEP: &str = env!("CARGO_BIN_EXE_sweep");
+const TIMELINE: &str = env!("CARGO_BIN_EXE_timeline");
 
 #[test]
 fn manners() {
-    [THUMBNAILS, UNTRUSTED, MONTECARLO, SORT, SWEEP].into_iter().for_each(check_manners);
+    [THUMBNAILS, UNTRUSTED, MONTECARLO, SORT, SWEEP, TIMELINE].into_iter().for_each(check_manners);
 }
 
 #[test]
@@ -199,4 +200,23 @@ fn sort_sorts_numbers() {
     }
     let both = run(SORT, &["--numbers", "5", "file"]);
     assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[test]
+fn a_timeline_has_a_lane_for_each_thread_and_worker() {
+    let folder = folder("timeline");
+    for (mode, lane) in [("threads", "trine-worker"), ("process", "worker "), ("async", "async ")] {
+        let (events, picture) = (folder.join("run.json"), folder.join("run.svg"));
+        let arguments = ["--mode", mode, "--tasks", "20", "--darts", "20000"];
+        let ran = run_with(&[("TRINE_TIMELINE", &events)], MONTECARLO, &arguments);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let ran = run(TIMELINE, &[&events.to_string_lossy()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let picture = fs::read_to_string(picture).expect("the picture");
+        let has_lane = picture.lines().any(|line| line.contains(&format!(">{lane}")));
+        assert!(has_lane && picture.contains("ms: value</title>"), "{mode}: {picture}");
+    }
+    fs::write(folder.join("no.json"), "no timeline").expect("saved");
+    let ran = run(TIMELINE, &[&folder.join("no.json").to_string_lossy()]);
+    assert!(ran.code == 1 && ran.err.contains("no.json: this is no timeline"), "{ran:?}");
 }
