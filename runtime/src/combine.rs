@@ -1,4 +1,4 @@
-//! Tasks of tasks: `gather`, `race`, `map`, `outcome`, `then`, `buffered`.
+//! Tasks of tasks: `gather`, `race`, `map`, `outcome`, `then`, `buffered`, sets and streams.
 //!
 //! Each combinator is a [`Call`](crate::task::Call) like an engine's, with a cell of its own, so
 //! its handle is a `Task` like any other. Its parts tell it by the same waiter slot that a joining
@@ -8,10 +8,15 @@ mod buffered;
 mod chain;
 mod gather;
 mod race;
+mod set;
+mod stall;
+mod stream;
 
 pub use buffered::{BufferUnordered, Buffered};
 pub use gather::{Gather, gather};
 pub use race::race;
+pub use set::{Elapsed, TaskSet};
+pub use stream::TaskStream;
 
 use std::sync::Arc;
 
@@ -47,7 +52,8 @@ pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
 
     /// Keeps at most `limit` tasks in flight; gives their results in input order.
     ///
-    /// Dropping it cancels what is in flight.
+    /// Dropping it cancels what is in flight. It is awaited as a
+    /// [stream](Buffered::into_stream), and waits for [some time](Buffered::next_timeout) only.
     ///
     /// # Panics
     /// If `limit` is zero: nothing could ever start.
@@ -70,7 +76,12 @@ pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
 
     /// Keeps at most `limit` tasks in flight; gives their results as they complete.
     ///
-    /// Dropping it cancels what is in flight.
+    /// Which input a result is of, failures too, says a key beside it:
+    /// `inputs.map(|x| call(x).outcome().map(move |outcome| (x, outcome)))`.
+    ///
+    /// Dropping it cancels what is in flight. It is awaited as a
+    /// [stream](BufferUnordered::into_stream), and waits for
+    /// [some time](BufferUnordered::next_timeout) only.
     ///
     /// # Panics
     /// If `limit` is zero: nothing could ever start.

@@ -29,7 +29,7 @@
 //! # Where to go on
 //! * [`Task`], the one handle: join it, await it, cancel it, chain it.
 //! * [`concurrent`], the attribute, and its options.
-//! * [`gather()`], [`race()`], [`TaskIterator`], [`join()`]: many tasks at once.
+//! * [`gather()`], [`race()`], [`TaskIterator`], [`TaskSet`], [`join()`]: many tasks at once.
 //! * [`scope()`]: calls that borrow.
 //! * [`guide`]: choosing a mode, coming from Python, rayon or tokio, errors, tests, performance.
 //! * [`process`]: what crosses to a worker process, and how its calls end.
@@ -91,7 +91,9 @@ pub mod process;
 #[cfg(feature = "threads")]
 pub mod threads;
 
-pub use combine::{BufferUnordered, Buffered, Gather, TaskIterator, gather, race};
+pub use combine::{
+    BufferUnordered, Buffered, Elapsed, Gather, TaskIterator, TaskSet, TaskStream, gather, race,
+};
 pub use config::{Config, ConfigError};
 pub use current::cancelled;
 pub use drain::drain;

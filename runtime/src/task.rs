@@ -14,12 +14,12 @@ use crate::timer::Alarm;
 
 mod waiting;
 
-pub(crate) use waiting::{poll, wait_for};
+pub(crate) use waiting::{needs_this_thread, poll, wait_for};
 
 /// How long a joiner waits before it looks whether there is something for it to do after all: at
 /// first, and from then on.
-const FIRST_PATIENCE: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What an engine, or a combinator, supplies.
 pub(crate) trait Call<T>: Send + Sync {

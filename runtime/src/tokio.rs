@@ -38,6 +38,8 @@ mod present {
     thread_local! {
         /// Set while [`enter`] hides how the thread stands towards the user's runtimes.
         static OUTER: Cell<Option<Outer>> = const { Cell::new(None) };
+        /// The runtime that was found to be driven here, and when: of many tasks one is enough.
+        static SEEN: Cell<Option<(Id, Instant)>> = const { Cell::new(None) };
     }
 
     /// The current-thread runtime that was ambient when [`enter`] came, if any.
@@ -170,6 +172,10 @@ mod present {
         if worker_index() != Some(0) || !is_ambient() {
             return false;
         }
+        let seen = SEEN.try_with(Cell::get).ok().flatten();
+        if seen.is_some_and(|(id, at)| id == runtime.id() && at.elapsed() < LOOK_FOR) {
+            return true;
+        }
         // It is inside of one. Mostly that is the ambient one; but another thread's may have been
         // entered on top, and a runtime that sleeps or goes to sleep now is not of this thread.
         let metrics = runtime.metrics();
@@ -177,6 +183,7 @@ mod present {
         let parks = parks(&metrics);
         while parks.is_multiple_of(2) && self::parks(&metrics) == parks {
             if began.elapsed() > LOOK_FOR {
+                let _ = SEEN.try_with(|seen| seen.set(Some((runtime.id(), Instant::now()))));
                 return true;
             }
             thread::yield_now();

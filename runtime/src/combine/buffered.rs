@@ -1,17 +1,17 @@
 //! `buffered` and `buffer_unordered`: iterators that keep a window of tasks in flight.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use super::{Part, TaskIterator};
-use crate::cell::Waiter;
+use super::TaskIterator;
+use super::set::{Elapsed, TaskSet};
+use super::stream::TaskStream;
 use crate::error::Error;
-use crate::relay::{Asked, Observer};
-use crate::sync::{Guard, Lock};
-use crate::task::Task;
-use crate::wait;
+use crate::task::{self, Task};
 
 /// Results in input order, with a window of tasks in flight; see [`TaskIterator::buffered`].
 #[must_use = "iterators are lazy: nothing starts before `next`"]
@@ -26,17 +26,76 @@ impl<I: TaskIterator> Buffered<I> {
         assert!(limit > 0, "`buffered(0)` could never start a task: give it at least 1");
         Self { source: source.fuse(), limit, window: VecDeque::new() }
     }
+
+    /// The next result, if it is there within that time; `None` after the last.
+    ///
+    /// Never runs a task on this thread, which has to be free to leave.
+    ///
+    /// # Errors
+    /// [`Elapsed`] if it is not. Nothing is lost: the tasks go on, and the next call waits on.
+    ///
+    /// # Panics
+    /// As [`Task::join`].
+    pub fn next_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<I::Value, Error>>, Elapsed> {
+        self.fill();
+        let Some(first) = self.window.front() else { return Ok(None) };
+        let result = task::wait_for(first.call(), Instant::now().checked_add(timeout));
+        let result = result.ok_or(Elapsed)?;
+        self.window.pop_front();
+        Ok(Some(result))
+    }
+
+    /// The same results as a futures `Stream`, to be awaited in any executor.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use trine::{TaskIterator, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn square(number: u64) -> u64 {
+    ///     number * number
+    /// }
+    /// # trine::block_on(async {
+    /// let mut squares = (1..).map(square).buffered(4).into_stream();
+    /// assert_eq!(squares.next().await.unwrap()?, 1);
+    /// assert_eq!(squares.next().await.unwrap()?, 4);
+    /// # Ok::<(), trine::Error>(()) })?;
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn into_stream(self) -> TaskStream<Self> {
+        TaskStream(self)
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<I::Value, Error>>> {
+        self.fill();
+        let Some(first) = self.window.front_mut() else { return Poll::Ready(None) };
+        let result = Pin::new(first).poll(context);
+        if result.is_ready() {
+            self.window.pop_front();
+        }
+        result.map(Some)
+    }
+
+    fn fill(&mut self) {
+        while self.window.len() < self.limit
+            && let Some(task) = self.source.next()
+        {
+            self.window.push_back(task);
+        }
+    }
 }
 
 impl<I: TaskIterator> Iterator for Buffered<I> {
     type Item = Result<I::Value, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.window.len() < self.limit
-            && let Some(task) = self.source.next()
-        {
-            self.window.push_back(task);
-        }
+        self.fill();
         self.window.pop_front().map(Task::join)
     }
 
@@ -51,55 +110,67 @@ impl<I: TaskIterator> Iterator for Buffered<I> {
 pub struct BufferUnordered<I: TaskIterator> {
     source: std::iter::Fuse<I>,
     limit: usize,
-    next_index: usize,
-    window: HashMap<usize, Task<I::Value>>,
-    completed: Arc<Completed>,
-}
-
-/// Which tasks have finished and were not given out yet.
-#[derive(Default)]
-struct Completed(Lock<(VecDeque<usize>, Option<Waker>)>);
-
-impl Completed {
-    fn lock(&self) -> Guard<'_, (VecDeque<usize>, Option<Waker>)> {
-        self.0.lock()
-    }
-}
-
-impl Observer for Completed {
-    fn finished(self: Arc<Self>, index: usize) {
-        let waker = {
-            let mut completed = self.lock();
-            completed.0.push_back(index);
-            completed.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
+    window: TaskSet<I::Value>,
 }
 
 impl<I: TaskIterator> BufferUnordered<I> {
     pub(super) fn new(source: I, limit: usize) -> Self {
         assert!(limit > 0, "`buffer_unordered(0)` could never start a task: give it at least 1");
-        Self {
-            source: source.fuse(),
-            limit,
-            next_index: 0,
-            window: HashMap::new(),
-            completed: Arc::default(),
-        }
+        Self { source: source.fuse(), limit, window: TaskSet::new() }
+    }
+
+    /// The next result, if one is there within that time; `None` after the last.
+    ///
+    /// Never runs a task on this thread, which has to be free to leave.
+    ///
+    /// # Errors
+    /// [`Elapsed`] if none is. Nothing is lost: the tasks go on, and the next call waits on.
+    ///
+    /// # Panics
+    /// As [`TaskSet::join_next`].
+    pub fn next_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<I::Value, Error>>, Elapsed> {
+        self.fill();
+        self.window.next_timeout(timeout)
+    }
+
+    /// The same results as a futures `Stream`, to be awaited in any executor.
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt;
+    /// use trine::{TaskIterator, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn square(number: u64) -> u64 {
+    ///     number * number
+    /// }
+    /// # trine::block_on(async {
+    /// let squares = (1..4).map(square).buffer_unordered(2).into_stream();
+    /// let mut squares: Vec<_> = squares.try_collect().await?;
+    /// squares.sort();
+    /// assert_eq!(squares, [1, 4, 9]);
+    /// # Ok::<(), trine::Error>(()) })?;
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn into_stream(self) -> TaskStream<Self> {
+        TaskStream(self)
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<I::Value, Error>>> {
+        self.fill();
+        self.window.poll_next(context)
     }
 
     fn fill(&mut self) {
         while self.window.len() < self.limit
             && let Some(task) = self.source.next()
         {
-            let index = self.next_index;
-            self.next_index += 1;
-            let observer: Arc<dyn Observer> = self.completed.clone();
-            let task = self.window.entry(index).insert_entry(task).into_mut();
-            task.watch(Waiter::Observer(observer, index));
+            self.window.add(task);
         }
     }
 }
@@ -109,27 +180,7 @@ impl<I: TaskIterator> Iterator for BufferUnordered<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.fill();
-        if self.window.is_empty() {
-            return None;
-        }
-        let stuck = self.window.values().find(|task| task.ask(&mut Asked::new()));
-        assert!(
-            stuck.is_none() || !self.completed.lock().0.is_empty(),
-            "`buffer_unordered` would wait forever: task `{}` runs on the current-thread tokio \
-             runtime of this very thread. Use a multi-thread runtime.",
-            stuck.map_or("", |task| Part::name(task))
-        );
-        let index = wait::until(None, |waker| {
-            let mut completed = self.completed.lock();
-            match completed.0.pop_front() {
-                Some(index) => Poll::Ready(index),
-                None => {
-                    completed.1 = Some(waker.clone());
-                    Poll::Pending
-                }
-            }
-        })?;
-        self.window.remove(&index).map(Task::join)
+        self.window.join_next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use super::Part;
+use super::stall::{self, Pace, Stall};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
-use crate::wait;
 
 /// Waits for all tasks: one task for all their values, in input order.
 ///
@@ -188,24 +187,9 @@ struct Gathered<P: Parts> {
     parts: Option<P>,
     remaining: AtomicUsize,
     failed: AtomicBool,
-    began: Instant,
+    pace: Lock<Pace>,
     stall: Lock<Stall>,
 }
-
-/// What a joiner found who does not run parts itself.
-struct Stall {
-    /// How many parts had not finished when it looked last.
-    remaining: usize,
-    /// How often nothing had changed.
-    rounds: usize,
-    /// The part that it has had run by a thread beside the others.
-    hastened: Option<usize>,
-}
-
-/// Parts are brief if they end at least this fast, one after the other; as far as one can tell
-/// after so many.
-const BRIEF: Duration = Duration::from_micros(100);
-const TELLING: usize = 32;
 
 impl<P: Parts> Gathered<P> {
     fn start(parts: P) -> Task<P::Output> {
@@ -216,8 +200,8 @@ impl<P: Parts> Gathered<P> {
             parts: Some(parts),
             remaining: AtomicUsize::new(count),
             failed: AtomicBool::new(false),
-            began: Instant::now(),
-            stall: Lock::new(Stall { remaining: usize::MAX, rounds: 0, hastened: None }),
+            pace: Lock::new(Pace::new()),
+            stall: Lock::default(),
         });
         if count == 0 {
             gathered.cell.finish(gathered.parts().values());
@@ -236,33 +220,9 @@ impl<P: Parts> Gathered<P> {
         }
     }
 
-    /// Whether the joiner may be inside of a part and still be there soon when another one fails.
-    fn may_run_parts(&self) -> bool {
-        let remaining = self.remaining.load(Ordering::Acquire);
-        let finished = self.parts().count() - remaining;
-        let is_brief = || self.began.elapsed() / (finished as u32) < BRIEF;
-        remaining == 1 || finished >= TELLING && is_brief()
-    }
-
-    /// Does something for parts that nobody gets to.
-    fn look_at_stall(&self) {
-        let mut stall = self.stall.lock();
-        let remaining = self.remaining.load(Ordering::Acquire);
-        if remaining != stall.remaining {
-            (stall.remaining, stall.rounds) = (remaining, 0);
-            return;
-        }
-        stall.rounds += 1;
-        let nobody_is_there = || self.each().all(|part| part.is_finished() || part.is_queued());
-        if stall.rounds > 1 && nobody_is_there() {
-            drop(stall);
-            // Late is better than never.
-            return self.each().rev().for_each(Part::help);
-        }
-        let parts = self.parts();
-        if stall.hastened.is_none_or(|index| parts.part(index).is_finished()) {
-            stall.hastened = (0..parts.count()).rev().find(|index| parts.part(*index).hasten());
-        }
+    /// How many parts have ended well.
+    fn ended(&self) -> usize {
+        self.parts().count() - self.remaining.load(Ordering::Acquire)
     }
 
     fn each(&self) -> impl DoubleEndedIterator<Item = &dyn Part> {
@@ -314,15 +274,20 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
 
 impl<P: Parts> Combined for Gathered<P> {
     fn help_parts(&self) {
-        // A thread of the pool runs whatever is there: it is what others may wait for.
-        let runs_all = wait::is_in_pool();
+        let is_last = || self.remaining.load(Ordering::Acquire) == 1;
+        let runs_all = stall::runs_all();
         // From the end: whoever else works on these tasks comes from the start.
-        for (index, part) in self.each().rev().enumerate() {
+        for (count, part) in self.each().rev().enumerate() {
             if self.cell.is_finished() {
                 return;
             }
-            if !runs_all && index % TELLING == 0 && !self.may_run_parts() {
-                return self.look_at_stall();
+            let may_run = || self.pace.lock().is_brief(self.ended()) || is_last();
+            if !runs_all && count.is_multiple_of(stall::TELLING) && !may_run() {
+                let parts = || (0..).zip(self.each()).collect::<Vec<_>>().into_iter();
+                if self.stall.lock().look(self.ended(), parts) {
+                    self.each().rev().for_each(Part::help);
+                }
+                return;
             }
             part.help();
         }

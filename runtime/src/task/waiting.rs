@@ -28,7 +28,8 @@ pub(crate) fn wait_for<'a, T>(
     wait::until(deadline, |waker| poll_result(&**call, waker))
 }
 
-fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
+/// Whether a thread that waits for it here could never be woken.
+pub(crate) fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
     let mut asked = Asked::new();
     let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
     while !needs && let Some(combined) = asked.pop() {

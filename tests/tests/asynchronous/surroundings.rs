@@ -205,7 +205,10 @@ fn blocking_waits() {
             match value {
                 Ok(value) => assert!(value == 2 && !is_refused, "{way} of {}: {value}", mode.name),
                 Err(panic) => {
-                    let message = panic.downcast_ref::<String>().map_or("", |message| message);
+                    let message = match panic.downcast_ref::<String>() {
+                        Some(message) => message.as_str(),
+                        None => panic.downcast_ref::<&str>().unwrap(),
+                    };
                     assert!(is_refused, "{way} of {}: {message}", mode.name);
                     assert!(message.contains("would wait forever"), "{message}");
                 }

@@ -15,7 +15,7 @@ use trine_tests::gate::Gate;
 use trine_tests::modes::{MODES, Mode};
 
 /// Waits until the body at the other end is gone: returned, dropped or killed.
-async fn gone(mut body: TcpStream, mode: &Mode, caller: Caller) {
+pub(super) async fn gone(mut body: TcpStream, mode: &Mode, caller: Caller) {
     if must_not_block(mode, caller) {
         body.set_nonblocking(true).unwrap();
         let waits = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
@@ -30,7 +30,7 @@ async fn gone(mut body: TcpStream, mode: &Mode, caller: Caller) {
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Caller {
+pub(super) enum Caller {
     Thread,
     PoolWorker,
     TokioMulti,
@@ -69,7 +69,7 @@ fn run(caller: Caller, check: Check) {
 }
 
 /// Runs a check in every mode for every caller.
-fn everywhere<F>(check: fn(&'static Mode, Caller) -> F)
+pub(super) fn everywhere<F>(check: fn(&'static Mode, Caller) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -87,12 +87,12 @@ where
 }
 
 /// Where a join can only hang: its thread is the one that the task needs.
-fn must_not_block(mode: &Mode, caller: Caller) -> bool {
+pub(super) fn must_not_block(mode: &Mode, caller: Caller) -> bool {
     mode.name == "async" && caller == Caller::TokioCurrent
 }
 
 /// Joins, or awaits where joining must be refused.
-async fn result<T: Send + 'static>(
+pub(super) async fn result<T: Send + 'static>(
     task: trine::Task<T>,
     mode: &Mode,
     caller: Caller,
@@ -127,7 +127,7 @@ fn every_outcome_awaited() {
     });
 }
 
-fn check_panic(error: &Error) {
+pub(super) fn check_panic(error: &Error) {
     assert!(error.is_panic(), "{error}");
     assert_eq!(error.function(), "panics");
     let ErrorKind::Panicked { message, location } = error.kind() else { unreachable!() };
@@ -208,7 +208,7 @@ fn a_task_cancelled_while_it_waits_for_a_place_never_starts() {
 }
 
 /// Waits for a body without blocking the runtime that has to run it.
-async fn hold(gate: &Gate, mode: &Mode, caller: Caller) -> TcpStream {
+pub(super) async fn hold(gate: &Gate, mode: &Mode, caller: Caller) -> TcpStream {
     if must_not_block(mode, caller) {
         loop {
             if let Some(stream) = gate.entered_already() {

@@ -4,5 +4,6 @@
 //! gets a row there and its checks in a file here.
 
 mod calls;
+mod combined;
 mod options;
 mod scope;

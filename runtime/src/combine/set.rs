@@ -1,0 +1,351 @@
+//! [`TaskSet`]: tasks whose results are taken as they end, to which others are added meanwhile.
+//!
+//! Tasks that end say so in a queue, which whoever takes results empties: nothing looks through
+//! the tasks, however many there are.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use super::Part;
+use super::stall::{self, Pace, Stall};
+use crate::cell::Waiter;
+use crate::error::Error;
+use crate::relay::Observer;
+use crate::sync::Lock;
+use crate::task::{FIRST_PATIENCE, PATIENCE, Task, needs_this_thread};
+use crate::{tokio, wait};
+
+/// Tasks of one type, of which more may come while they run; gives their results as they end.
+///
+/// Results are taken by threads ([`join_next`](Self::join_next)) or awaited in any executor
+/// ([`next`](Self::next)); it is a futures `Stream` too. With a key beside each result, from
+/// `task.outcome().map(move |result| (key, result))`, it is plain which task it is of.
+///
+/// Dropping it cancels all its tasks; [`detach`](Self::detach) lets them run on.
+///
+/// ```
+/// use trine::{TaskSet, concurrent};
+///
+/// #[concurrent(threads)]
+/// fn links(page: u32) -> Vec<u32> {
+///     [2 * page, 2 * page + 1].into_iter().filter(|page| *page < 100).collect()
+/// }
+///
+/// let mut pages = 0;
+/// let mut set = TaskSet::new();
+/// set.add(links(1));
+/// while let Some(found) = set.join_next() {
+///     pages += 1;
+///     set.extend(found?.into_iter().map(links));
+/// }
+/// assert_eq!(pages, 99);
+/// # Ok::<(), trine::Error>(())
+/// ```
+#[must_use = "dropping a set cancels its tasks"]
+pub struct TaskSet<T> {
+    slots: Vec<Option<Task<T>>>,
+    free: Vec<usize>,
+    /// The slot that was filled last.
+    newest: usize,
+    /// How many have been taken out.
+    taken: usize,
+    arrivals: Arc<Arrivals>,
+    /// Slots of tasks that have ended, as far as looked at.
+    arrived: VecDeque<usize>,
+    pace: Pace,
+    stall: Stall,
+}
+
+/// The time was up before a task had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was up before a task had ended")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+/// Which tasks have ended and were not looked at yet.
+#[derive(Default)]
+struct Arrivals(Lock<(VecDeque<usize>, Option<Waker>)>);
+
+impl Observer for Arrivals {
+    fn finished(self: Arc<Self>, slot: usize) {
+        let waker = {
+            let mut arrivals = self.0.lock();
+            arrivals.0.push_back(slot);
+            arrivals.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T: Send + 'static> TaskSet<T> {
+    /// No tasks.
+    pub fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            newest: 0,
+            taken: 0,
+            arrivals: Arc::default(),
+            arrived: VecDeque::new(),
+            pace: Pace::new(),
+            stall: Stall::default(),
+        }
+    }
+
+    /// Adds a task, which runs already or waits in a queue as it would anywhere.
+    pub fn add(&mut self, task: Task<T>) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        let observer: Arc<dyn Observer> = self.arrivals.clone();
+        self.slots[slot].insert(task).watch(Waiter::Observer(observer, slot));
+        self.newest = slot;
+    }
+
+    /// How many tasks there are whose results were not taken yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits for the next result, blocking the thread; `None` if there are no tasks.
+    ///
+    /// The thread runs tasks itself while they are brief, as [`gather`](crate::gather()) does.
+    ///
+    /// # Panics
+    /// As [`Task::join`], where all tasks need the very thread.
+    pub fn join_next(&mut self) -> Option<Result<T, Error>> {
+        let mut patience = FIRST_PATIENCE;
+        loop {
+            self.help();
+            if let Ok(result) = self.wait_until(Instant::now().checked_add(patience)) {
+                return result;
+            }
+            patience = PATIENCE;
+        }
+    }
+
+    /// Waits that long at most for the next result; `None` if there are no tasks.
+    ///
+    /// Never runs a task on this thread, which has to be free to leave.
+    ///
+    /// # Errors
+    /// [`Elapsed`] if none has ended by then. Nothing is lost: the tasks go on.
+    ///
+    /// # Panics
+    /// As [`join_next`](Self::join_next).
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use trine::{TaskSet, concurrent};
+    ///
+    /// #[concurrent(threads)]
+    /// fn first(numbers: mpsc::Receiver<u32>) -> Option<u32> {
+    ///     numbers.recv().ok()
+    /// }
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let mut set = TaskSet::from_iter([first(receiver)]);
+    /// // Look at a flag for Ctrl-C between such waits, say.
+    /// assert!(set.next_timeout(Duration::from_millis(1)).is_err());
+    /// sender.send(7).unwrap();
+    /// assert_eq!(set.join_next().unwrap()?, Some(7));
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Result<T, Error>>, Elapsed> {
+        self.wait_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Waits for the next result, in any executor; `None` if there are no tasks.
+    ///
+    /// Cancel safe: a dropped future takes nothing with it.
+    ///
+    /// ```
+    /// use trine::{TaskSet, concurrent};
+    ///
+    /// #[concurrent(async)]
+    /// async fn square(number: u32) -> u32 {
+    ///     number * number
+    /// }
+    /// # trine::block_on(async {
+    /// let mut set = TaskSet::from_iter((1..4).map(square));
+    /// let mut sum = 0;
+    /// while let Some(square) = set.next().await {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 14);
+    /// # Ok::<(), trine::Error>(()) })?;
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    #[expect(clippy::should_implement_trait, reason = "it is the `next` of a stream")]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<T, Error>>> + Send {
+        poll_fn(|context| self.poll_next(context))
+    }
+
+    /// Cancels all tasks, as hard as their modes can, without waiting. Their results are still
+    /// there to be taken: `Cancelled` or what they return all the same.
+    pub fn cancel(&self) {
+        self.tasks().for_each(|(_, task)| task.cancel());
+    }
+
+    /// Lets all tasks run on without the set. Their results are dropped where they end.
+    pub fn detach(mut self) {
+        self.slots.drain(..).flatten().for_each(Task::detach);
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Error>>> {
+        let step = ready!(tokio::poll_budget(context));
+        let next = self.poll_arrival(context.waker());
+        if next.is_ready() {
+            step.made_progress();
+        }
+        next
+    }
+
+    fn poll_arrival(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
+        if self.is_empty() {
+            return Poll::Ready(None);
+        }
+        self.look(Some(waker));
+        match self.arrived.pop_front() {
+            Some(slot) => Poll::Ready(Some(self.take(slot))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Looks at what has arrived, or leaves the waker to be told.
+    fn look(&mut self, waker: Option<&Waker>) {
+        if self.arrived.is_empty() {
+            let mut arrivals = self.arrivals.0.lock();
+            std::mem::swap(&mut arrivals.0, &mut self.arrived);
+            if self.arrived.is_empty() && waker.is_some() {
+                let earlier = std::mem::replace(&mut arrivals.1, waker.cloned());
+                drop(arrivals);
+                // Dropped without the lock: a waker is other people's code.
+                drop(earlier);
+            }
+        }
+    }
+
+    fn take(&mut self, slot: usize) -> Result<T, Error> {
+        let task = self.slots[slot].take().expect("it has arrived once");
+        self.free.push(slot);
+        self.taken += 1;
+        task.try_take().expect("it has ended, and nobody else takes its result")
+    }
+
+    fn wait_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Result<T, Error>>, Elapsed> {
+        self.look(None);
+        if self.arrived.is_empty() && !self.is_empty() {
+            let needs = |(_, task): (usize, &Task<T>)| needs_this_thread(task.call());
+            assert!(
+                !self.tasks().all(needs),
+                "`join_next` would wait forever: all tasks run on the current-thread tokio runtime \
+                 of this very thread. Await the next instead, or use a multi-thread runtime."
+            );
+        }
+        wait::until(deadline, |waker| self.poll_arrival(waker)).ok_or(Elapsed)
+    }
+
+    /// Runs a task on the joiner's thread where that does not keep it for long.
+    fn help(&mut self) {
+        self.look(None);
+        if !self.arrived.is_empty() || self.is_empty() {
+            return;
+        }
+        if stall::runs_all() || self.pace.is_brief(self.taken) || self.len() == 1 {
+            self.help_one();
+            return;
+        }
+        let (slots, stall) = (&self.slots, &mut self.stall);
+        let parts = || {
+            let part = |(slot, task): (usize, &'_ Option<Task<T>>)| task.as_ref().map(|_| slot);
+            let present = slots.iter().enumerate().filter_map(part);
+            present.map(|slot| (slot, slots[slot].as_ref().unwrap() as &dyn Part))
+        };
+        if stall.look(self.taken, parts) {
+            self.help_one();
+        }
+    }
+
+    /// Runs the newest that is queued: whoever else works on these tasks comes from the oldest.
+    fn help_one(&mut self) {
+        let slots = self.slots.len();
+        let newest_first = (0..slots).map(|back| (self.newest + slots - back) % slots);
+        for slot in newest_first {
+            if let Some(task) = &self.slots[slot]
+                && !task.is_finished()
+            {
+                task.help();
+                if task.is_finished() {
+                    self.newest = (slot + slots - 1) % slots;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = (usize, &Task<T>)> {
+        self.slots.iter().enumerate().filter_map(|(slot, task)| Some((slot, task.as_ref()?)))
+    }
+}
+
+impl<T> Drop for TaskSet<T> {
+    fn drop(&mut self) {
+        // Not told, nobody looks any more; and a waker may own what waits for this.
+        let waker = self.arrivals.0.lock().1.take();
+        drop(waker);
+    }
+}
+
+impl<T: Send + 'static> Default for TaskSet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send + 'static> Extend<Task<T>> for TaskSet<T> {
+    fn extend<I: IntoIterator<Item = Task<T>>>(&mut self, tasks: I) {
+        tasks.into_iter().for_each(|task| self.add(task));
+    }
+}
+
+impl<T: Send + 'static> FromIterator<Task<T>> for TaskSet<T> {
+    fn from_iter<I: IntoIterator<Item = Task<T>>>(tasks: I) -> Self {
+        let mut set = Self::new();
+        set.extend(tasks);
+        set
+    }
+}
+
+impl<T> fmt::Debug for TaskSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = self.slots.len() - self.free.len();
+        f.debug_struct("TaskSet").field("tasks", &tasks).finish_non_exhaustive()
+    }
+}
