@@ -92,6 +92,7 @@ impl Worker {
     pub(crate) fn serve(mut self) -> ! {
         shared::remember_seen();
         self.channel.set_ready();
+        self.socket.ring();
         loop {
             let served = match self.channel.next_request(self.head) {
                 Ok(Some((start, request))) => {

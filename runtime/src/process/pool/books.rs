@@ -61,6 +61,7 @@ pub(super) enum Chore {
     Wake(Arc<Link>),
     Rouse(Arc<Link>),
     Kill(Arc<Link>),
+    Condemn(Arc<Link>, &'static str),
     /// The call with that number has gone to an idle worker.
     StartClock(Arc<dyn AnyCall>, u64),
     Fail(Box<Request>, String),
@@ -136,6 +137,7 @@ impl Pool {
                 Chore::Wake(link) => link.channel.wake_worker(),
                 Chore::Rouse(link) => link.rouse(),
                 Chore::Kill(link) => link.kill(),
+                Chore::Condemn(link, why) => link.condemn(why.to_owned()),
                 Chore::StartClock(call, number) => self.start_clock(call, number),
                 Chore::Fail(request, why) => {
                     let error = worker_error(request.call.function().name(), why);
@@ -177,7 +179,7 @@ impl Pool {
             return;
         }
         state.starting += 1;
-        let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_doomed());
+        let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_retired());
         let first = nobody && state.starting == 1;
         drop(state);
         if first {
@@ -236,7 +238,7 @@ impl Pool {
                 answered.push(sent);
             }
             let idle = outbox.unanswered.is_empty();
-            if self.fresh && idle {
+            if idle && (self.fresh || outbox.link.is_retired()) {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
             } else if !state.queue.is_empty() {
@@ -252,7 +254,12 @@ impl Pool {
     pub(super) fn resubmit(&'static self, mut request: Request) {
         request.come_back();
         self.change(|state, chores| {
-            state.put_back(vec![request]);
+            if request.suspect() {
+                state.put_back(vec![request]);
+            } else {
+                let why = "workers take it and do not run it".to_owned();
+                chores.add(Chore::Fail(Box::new(request), why));
+            }
             self.hand_out(state, chores);
         });
     }
@@ -294,38 +301,40 @@ impl Pool {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
-            let has_begun = outbox.unanswered.iter().any(|sent| sent.request.is_some());
-            if !has_begun {
+            let begun = outbox.unanswered.iter().find(|sent| sent.request.is_some());
+            if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            } else if outbox.is_stalled(STALLED_MAX) {
+                // It says that it is past calls which it has not answered.
+                chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
             }
             state.put_back(taken);
             self.hand_out(state, chores);
         });
     }
 
-    /// Takes a dead worker out of the books: its unanswered calls, the first of which is blamed
-    /// if it ran; the others go back to the queue, or fail if it never served.
-    pub(super) fn strike_out(
-        &'static self,
-        link: &Arc<Link>,
-        ran: bool,
-        why: &str,
-    ) -> Option<Request> {
+    /// Takes a dead worker out of the books. Its unanswered calls go back to the queue, or fail if
+    /// it never served, but for the one that had begun, which is returned to be blamed.
+    pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Option<Request> {
         self.change(|state, chores| {
             let index = state.outboxes.iter().position(|outbox| outbox.link.key == link.key)?;
-            let mut sent = state.outboxes.remove(index).unanswered.into_iter();
-            let blamed = if ran { sent.next().and_then(|sent| sent.request) } else { None };
-            let served = link.channel.is_ready();
+            let outbox = state.outboxes.remove(index);
+            let served = link.has_served();
+            let begun = served && outbox.has_begun();
+            let mut requests = outbox.unanswered.into_iter().map(|sent| sent.request);
+            let blamed = if begun { requests.next().flatten() } else { None };
             state.no_more = !served;
-            let back: Vec<_> = sent.filter_map(|sent| sent.request).collect();
-            for mut request in back.into_iter().rev() {
-                if request.come_back() && (served || !state.outboxes.is_empty()) {
-                    state.put_back(vec![request]);
-                } else {
-                    chores.add(Chore::Fail(Box::new(request), why.to_owned()));
-                }
+            let mut back: Vec<_> = requests.flatten().collect();
+            back.iter().for_each(Request::come_back);
+            let may_go_on = served || !state.outboxes.is_empty();
+            let is_suspect = !begun && back.first_mut().is_some_and(|next| !next.suspect());
+            let failing = if may_go_on { usize::from(is_suspect) } else { back.len() };
+            for request in back.drain(..failing) {
+                chores.add(Chore::Fail(Box::new(request), why.to_owned()));
             }
+            back.reverse();
+            state.put_back(back);
             if !served {
                 state.fail_all(chores, why);
             }

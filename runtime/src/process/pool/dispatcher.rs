@@ -154,7 +154,7 @@ impl Dispatcher {
     fn see_to_starts(&self) -> Option<Duration> {
         let mut register = self.register();
         let wanted = std::mem::take(&mut register.wanted);
-        register.starting.retain(|(link, _)| !link.channel.is_ready() && !link.is_doomed());
+        register.starting.retain(|(link, _)| !link.has_served() && !link.is_doomed());
         let now = Instant::now();
         let late = register.starting.extract_if(.., |(_, until)| *until <= now);
         let late: Vec<_> = late.map(|(link, _)| link).collect();

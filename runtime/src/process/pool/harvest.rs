@@ -15,7 +15,7 @@ use crate::process::channel::{
     Corrupt, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
 use crate::process::job::{AnyCall, Reply, codec_error, status};
-use crate::process::platform::{self, Handle, Packet, View};
+use crate::process::platform::{Handle, View};
 use crate::wait;
 
 /// The most replies that are taken at once.
@@ -197,26 +197,21 @@ fn find(
 fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, Corrupt> {
     while inbox.handles.len() < count {
         match link.socket.try_receive() {
-            Ok(Packet::Handles(handles)) => inbox.handles.extend(handles),
-            Ok(Packet::Bell) => inbox.took_bell = true,
-            Ok(Packet::End) | Err(_) => return Err(Corrupt("a reply's handles did not come")),
+            Ok(packet) if !inbox.is_flooded => {
+                if !inbox.note(link, packet) {
+                    return Err(Corrupt("a reply's handles did not come"));
+                }
+            }
+            Ok(_) => return Err(Corrupt("it sends handles without end")),
+            Err(_) => return Err(Corrupt("a reply's handles did not come")),
         }
     }
     Ok(inbox.handles.drain(..count).collect())
 }
 
 /// Reads what is on the socket.
-pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) -> Result<(), Corrupt> {
-    while let Ok(packet) = link.socket.try_receive() {
-        match packet {
-            Packet::Handles(handles) => inbox.handles.extend(handles),
-            Packet::Bell => {}
-            Packet::End => break,
-        }
-        if inbox.handles.len() > platform::handles_max() {
-            inbox.handles.clear();
-            return Err(Corrupt("it sends handles without end"));
-        }
-    }
-    Ok(())
+pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
+    while let Ok(packet) = link.socket.try_receive()
+        && inbox.note(link, packet)
+    {}
 }

@@ -9,7 +9,7 @@ use super::harvest::read_socket;
 use super::link::Link;
 use crate::error::{Error, ErrorKind};
 use crate::observe;
-use crate::process::channel::{Corrupt, Listener};
+use crate::process::channel::Listener;
 use crate::process::job::{Panic, codec_error};
 use crate::process::platform::End;
 
@@ -25,9 +25,7 @@ impl Owner for Pool {
         // A joining thread is at it, and leaves the worker as it should be.
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
-        if let Err(Corrupt(what)) = read_socket(link, &mut desk.papers) {
-            link.condemn(format!("its worker is corrupt: {what}"));
-        }
+        read_socket(link, &mut desk.papers);
         let is_many = self.harvest(link, &mut desk.papers) >= MANY;
         if !is_many {
             link.leave(desk, |desk| _ = self.harvest(link, &mut desk.papers));
@@ -42,14 +40,14 @@ impl Owner for Pool {
     fn bury(&'static self, link: &Arc<Link>) {
         let end = link.reap();
         let mut desk = link.desk();
+        read_socket(link, &mut desk.papers);
         if link.offence().is_none() {
             self.harvest(link, &mut desk.papers);
         }
         drop(desk);
-        let why = link.offence().map_or_else(|| never_served(end), str::to_owned);
+        let why = link.offence().map_or_else(|| ended_idle(link, end), str::to_owned);
         observe::worker_ended(link.process.id(), &how_it_ended(end));
-        let ran = link.channel.running() % 2 == 1 || link.offence().is_some();
-        if let Some(request) = self.strike_out(link, ran && link.channel.is_ready(), &why) {
+        if let Some(request) = self.strike_out(link, &why) {
             let error = blame(link, request.call.function().name(), end);
             Arc::clone(&request.call).fail(error);
         }
@@ -65,11 +63,13 @@ fn how_it_ended(end: End) -> String {
     }
 }
 
-fn never_served(end: End) -> String {
+/// Of a worker that ended while it ran nothing.
+fn ended_idle(link: &Link, end: End) -> String {
+    let when = if link.has_served() { "before it began the call" } else { "as it started" };
     match (end.signal, end.code) {
-        (Some(signal), _) => format!("its worker was killed by signal {signal} as it started"),
-        (_, Some(code)) => format!("its worker exited with code {code} as it started"),
-        _ => "its worker ended as it started".into(),
+        (Some(signal), _) => format!("its worker was killed by signal {signal} {when}"),
+        (_, Some(code)) => format!("its worker exited with code {code} {when}"),
+        _ => format!("its worker ended {when}"),
     }
 }
 

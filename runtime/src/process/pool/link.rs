@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Reception};
 use crate::process::job::WorkerKey;
-use crate::process::platform::{End, Handle, Process, Socket, View};
+use crate::process::platform::{self, End, Handle, Packet, Process, Socket, View};
 use crate::process::segment::{Reader, SEGMENTS};
 use crate::process::spin::Patience;
 use crate::sync::MutexGuard;
@@ -30,6 +30,11 @@ pub(crate) struct Link {
     pub(crate) reader: Arc<Reader>,
     /// How many calls it has not answered, as the pool's books have it.
     pub(crate) unanswered: AtomicUsize,
+    /// It has begun to serve: its word said so when somebody looked, or its first bell, which it
+    /// cannot take back.
+    served: AtomicBool,
+    /// It gets no more calls, and ends when it has answered those that it has.
+    retired: AtomicBool,
     /// It has ended, or is about to.
     doomed: AtomicBool,
     /// Why it was ended, if it was for what it did.
@@ -47,6 +52,8 @@ pub(crate) struct Inbox {
     asked: u32,
     /// Handles that came on the socket, for replies that follow.
     pub(crate) handles: VecDeque<Handle>,
+    /// There were so many that what came after was thrown away.
+    pub(crate) is_flooded: bool,
     /// A bell came with them, or before.
     pub(crate) took_bell: bool,
     /// The worker's segments.
@@ -71,10 +78,34 @@ impl Inbox {
             head: 0,
             asked: 0,
             handles: VecDeque::new(),
+            is_flooded: false,
             took_bell: false,
             segments: [const { None }; SEGMENTS],
             patience: Patience::new(),
         }
+    }
+
+    /// Keeps what came on the socket; false if that was the end. Handles that no reply can be
+    /// about are thrown away, and the worker is not used for long any more: which of those that
+    /// follow belongs to which reply nobody knows.
+    pub(crate) fn note(&mut self, link: &Link, packet: Packet) -> bool {
+        match packet {
+            Packet::Bell => {
+                self.took_bell = true;
+                link.served.store(true, Ordering::Relaxed);
+            }
+            Packet::Handles(handles) if !self.is_flooded => {
+                self.handles.extend(handles);
+                if self.handles.len() > platform::handles_max() {
+                    self.is_flooded = true;
+                    self.handles.clear();
+                    link.retire();
+                }
+            }
+            Packet::Handles(_) => {}
+            Packet::End => return false,
+        }
+        true
     }
 
     /// Frees the replies up to `head`, and wakes the worker if it sleeps for the room. It cannot
@@ -105,6 +136,8 @@ impl Link {
             process,
             reader: Arc::default(),
             unanswered: AtomicUsize::new(0),
+            served: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             offence: OnceLock::new(),
             reception: Reception::new(Inbox::new()),
@@ -145,6 +178,23 @@ impl Link {
     /// Has a joining thread that sleeps look again. What it is to see must be there already.
     pub(crate) fn rouse(&self) {
         self.reception.rouse(&self.channel.line());
+    }
+
+    pub(crate) fn has_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed) || {
+            let is_ready = self.channel.is_ready();
+            self.served.fetch_or(is_ready, Ordering::Relaxed);
+            is_ready
+        }
+    }
+
+    /// Whether it gets no more calls.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed) || self.is_doomed()
+    }
+
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_doomed(&self) -> bool {

@@ -231,7 +231,7 @@ impl Outbox {
             if !self.link.channel.withdraw(sent.start, self.first + index as u64) {
                 break;
             }
-            if let Some(mut request) = sent.request.take() {
+            if let Some(request) = sent.request.take() {
                 request.come_back();
                 taken.push(request);
             }
@@ -244,11 +244,16 @@ impl Outbox {
         self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }
 
+    /// Whether the call whose turn it is has begun, as far as the worker says.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.link.channel.running() / 2 >= self.first
+    }
+
     /// Whether the worker has had something to do for that many looks and neither begins nor
     /// answers it. A call that runs may take as long as it likes.
     pub(crate) fn is_stalled(&mut self, looks: u32) -> bool {
-        let begun = self.link.channel.running() == self.first * 2 + 1;
-        if self.unanswered.is_empty() || begun || !self.link.channel.is_ready() {
+        let runs = self.link.channel.running() == self.first * 2 + 1;
+        if self.unanswered.is_empty() || runs || !self.link.has_served() {
             self.stalled = (0, 0);
         } else if self.stalled.0 == self.first {
             self.stalled.1 += 1;

@@ -8,7 +8,7 @@ use crate::process::job::{Address, AnyCall, Job};
 use crate::timer::Alarm;
 
 /// How often a call is sent again that no worker lived to run.
-const RETURNS_MAX: u32 = 5;
+const DEATHS_MAX: u32 = 5;
 
 /// A call that was claimed: it waits to be sent, or lies with a worker.
 pub(crate) struct Request {
@@ -17,15 +17,15 @@ pub(crate) struct Request {
     /// Held until the call has ended.
     _place: Place,
     alarm: Option<Alarm>,
-    /// How often it was sent and did not run.
-    returned: u32,
+    /// How many workers died when it was its turn.
+    deaths: u32,
 }
 
 impl Request {
     /// Wins a call's job; `None` if it was cancelled.
     pub(crate) fn claim(call: Arc<dyn AnyCall>) -> Option<Self> {
         let Claim { job, place } = call.claim()?;
-        Some(Self { call, job, _place: place, alarm: None, returned: 0 })
+        Some(Self { call, job, _place: place, alarm: None, deaths: 0 })
     }
 
     /// Whether it has a time limit, and no clock that runs yet.
@@ -42,10 +42,15 @@ impl Request {
         std::mem::replace(&mut self.alarm, alarm)
     }
 
-    /// Notes that it was sent in vain; false if that has happened too often.
-    pub(crate) fn come_back(&mut self) -> bool {
+    /// Notes that it is with no worker any more.
+    pub(crate) fn come_back(&self) {
         self.call.address().store(Address::NOWHERE);
-        self.returned += 1;
-        self.returned <= RETURNS_MAX
+    }
+
+    /// Notes that it was next in line where a worker died, or was not run by one that took it;
+    /// false if that has happened too often. Those behind it are in no suspicion.
+    pub(crate) fn suspect(&mut self) -> bool {
+        self.deaths += 1;
+        self.deaths <= DEATHS_MAX
     }
 }

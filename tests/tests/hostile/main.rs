@@ -1,0 +1,303 @@
+//! A worker that does all it can to harm the program or the calls of others. Whatever that is, the
+//! program lives on, every call ends, and each other call has the right answer.
+
+mod raw;
+
+use std::time::Duration;
+
+use raw::Reply;
+use serde::{Deserialize, Serialize};
+use trine::{Error, ErrorKind, Task, concurrent};
+use trine_tests::programs::again_with;
+
+/// A hang is a failure.
+const TOO_LONG: Duration = Duration::from_secs(60);
+
+/// The whole table in other pools.
+#[test]
+fn with_one_worker_and_with_two() {
+    again_with("TRINE_PROCESSES", &["1", "2"]);
+}
+
+#[concurrent(process)]
+fn double(number: u32) -> u32 {
+    number * 2
+}
+
+#[concurrent(process)]
+fn total(numbers: Vec<u64>) -> u64 {
+    numbers.iter().sum()
+}
+
+#[concurrent(process)]
+fn list(count: u64) -> Vec<u64> {
+    (0..count).collect()
+}
+
+#[concurrent(process, timeout = 30s)]
+fn timed(number: u32) -> u32 {
+    number * 2
+}
+
+#[concurrent(process, fresh)]
+fn fresh(number: u32) -> u32 {
+    number * 2
+}
+
+/// What a worker does in the middle of a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Attack {
+    /// Writes a word of its own half, and goes on.
+    Word(usize, u32),
+    /// The same, and aborts.
+    WordAndAbort(usize, u32),
+    /// Writes all of it over, and dies.
+    Everything(u64),
+    /// Answers its call by hand, and does nothing any more.
+    AnswerAndSleep,
+    /// Answers its call by hand, in that way and so often, and ends.
+    Status(u32, u32),
+    /// Answers another call than its own.
+    Number(i64),
+    Length(u32),
+    Handles(u16),
+    /// Sends a memory of that size as its result, in that segment.
+    Sparse(u64, u32),
+    /// What it sends is no memory, or memory that could shrink.
+    NoMemory,
+    CouldShrink,
+    /// Names a segment that it never sent.
+    Unsent(u32),
+    /// Moves the end of the replies so far.
+    Tail(u32),
+    Packets(usize),
+    Flood(usize),
+    CloseSocket,
+    Stop,
+}
+
+use Attack::*;
+
+const ATTACKS: &[Attack] = &[
+    Word(raw::TAIL.0, 8),
+    Word(raw::TAIL.0, u32::MAX),
+    Word(raw::CORE.0, 7),
+    Word(raw::RUNNING.0, 0),
+    Word(raw::RUNNING.0, u32::MAX),
+    Word(raw::RUNNING_HIGH.0, u32::MAX),
+    Word(raw::SLEEPING.0, 1),
+    Word(raw::SLEEPING.0, 3),
+    Word(raw::READY.0, 0),
+    WordAndAbort(raw::REPORT_LENGTH.0, u32::MAX),
+    WordAndAbort(raw::REPORT_LENGTH.0, 60 << 10),
+    WordAndAbort(raw::OVER_LIMIT.0, 1),
+    WordAndAbort(raw::RUNNING.0, 0),
+    WordAndAbort(raw::READY.0, 0),
+    Everything(0),
+    Everything(u64::MAX),
+    Everything(0x0000_0010_0000_0018),
+    AnswerAndSleep,
+    Status(0, 1),
+    Status(1, 1),
+    Status(2, 1),
+    Status(3, 1),
+    Status(77, 1),
+    Status(0, 40),
+    Status(3, 40),
+    Number(1),
+    Number(-1),
+    Number(i64::MAX),
+    Length(1),
+    Length(32 << 10),
+    Length(u32::MAX),
+    Length(u32::MAX - 7),
+    Handles(1),
+    Handles(u16::MAX),
+    Sparse(1 << 40, 16),
+    Sparse(1 << 40, 0),
+    Sparse(1 << 40, u32::MAX),
+    Sparse(0, 3),
+    NoMemory,
+    CouldShrink,
+    Unsent(0),
+    Unsent(15),
+    Tail(4),
+    Tail(256 << 10),
+    Tail((256 << 10) + 8),
+    Tail(1 << 31),
+    Packets(1000),
+    Flood(400),
+    CloseSocket,
+    Stop,
+];
+
+#[concurrent(process, timeout = 1s)]
+fn attack(attack: Attack) -> u32 {
+    match attack {
+        Word(at, value) => {
+            raw::write(raw::Word(at), value);
+            return 0;
+        }
+        WordAndAbort(at, value) => {
+            raw::write(raw::Word(at), value);
+            std::process::abort();
+        }
+        Everything(value) => raw::write_everything(value),
+        AnswerAndSleep => {
+            Reply::new().publish();
+            raw::sleep();
+        }
+        Status(status, count) => {
+            let reply = Reply { status, ..Reply::new() };
+            (0..count).for_each(|_| reply.publish());
+        }
+        Number(away) => {
+            let number = raw::number().wrapping_add_signed(away);
+            Reply { number, ..Reply::new() }.publish();
+        }
+        Length(length) => Reply { length, ..Reply::new() }.publish(),
+        Handles(handles) => Reply { handles, ..Reply::new() }.publish(),
+        Sparse(size, segment) => {
+            raw::send(b"F", &[raw::sparse(size, true)]);
+            Reply::large(size.max(64), segment).publish();
+        }
+        NoMemory => {
+            raw::send(b"F", &[raw::dev_null()]);
+            Reply::large(64, 16).publish();
+        }
+        CouldShrink => {
+            raw::send(b"F", &[raw::sparse(4096, false)]);
+            Reply::large(64, 16).publish();
+        }
+        Unsent(segment) => {
+            Reply { handles: 0, large: (64, segment, 0), ..Reply::large(64, segment) }.publish();
+        }
+        Tail(further) => {
+            raw::tell(raw::read(raw::TAIL).wrapping_add(further));
+            raw::sleep();
+        }
+        Packets(count) => {
+            (0..count).for_each(|_| _ = raw::send(b"nonsense", &[]));
+            return 0;
+        }
+        Flood(count) => {
+            let null = raw::dev_null();
+            (0..count).for_each(|_| _ = raw::send(b"F", &[null; 16]));
+            return 0;
+        }
+        CloseSocket => {
+            raw::close_socket();
+            raw::sleep();
+        }
+        Stop => raw::stop(),
+    }
+    std::process::exit(3)
+}
+
+fn ended<T>(what: &str, task: Task<T>) -> Result<T, Error> {
+    task.join_timeout(TOO_LONG).unwrap_or_else(|_| panic!("{what}: it hangs"))
+}
+
+/// Calls of others, queued behind: plain, large both ways, with a time limit, in fresh processes.
+struct Others {
+    doubles: Vec<Task<u32>>,
+    totals: Vec<Task<u64>>,
+    lists: Vec<Task<Vec<u64>>>,
+    timed: Vec<Task<u32>>,
+    fresh: Task<u32>,
+}
+
+impl Others {
+    fn call() -> Self {
+        Self {
+            doubles: (0..40).map(double).collect(),
+            totals: (0..4).map(|one| total(vec![one; 20_000])).collect(),
+            lists: (0..3).map(|more| list(10_000 + more)).collect(),
+            timed: (0..4).map(timed).collect(),
+            fresh: fresh(4),
+        }
+    }
+
+    fn check(self, what: &str) {
+        for (number, task) in (0..).zip(self.doubles) {
+            assert_eq!(ended(what, task).unwrap(), number * 2, "{what}");
+        }
+        for (one, task) in (0..).zip(self.totals) {
+            assert_eq!(ended(what, task).unwrap(), one * 20_000, "{what}");
+        }
+        for (more, task) in (0..).zip(self.lists) {
+            assert!(ended(what, task).unwrap().into_iter().eq(0..10_000 + more), "{what}");
+        }
+        for (number, task) in (0..).zip(self.timed) {
+            assert_eq!(ended(what, task).unwrap(), number * 2, "{what}");
+        }
+        assert_eq!(ended(what, self.fresh).unwrap(), 8, "{what}");
+    }
+}
+
+#[test]
+fn each_call_ends_and_others_are_right() {
+    assert_eq!(double(1).join().unwrap(), 2);
+    for hostile in ATTACKS {
+        let what = format!("{hostile:?}");
+        println!("{what}");
+        let task = attack(hostile.clone());
+        let others = Others::call();
+        if let Err(error) = ended(&what, task) {
+            let is_told = error.is_crash()
+                || error.is_timeout()
+                || matches!(error.kind(), ErrorKind::Codec { .. } | ErrorKind::MemoryLimit)
+                || matches!(error.kind(), ErrorKind::Worker { .. });
+            assert!(is_told, "{what}: {error}");
+        }
+        others.check(&what);
+        Others::call().check(&what);
+    }
+}
+
+#[concurrent(process)]
+fn write_to_what_is_theirs(_large: Vec<u64>) -> usize {
+    raw::write_to_what_is_theirs()
+}
+
+/// What a worker reads it cannot write, in no way that there is.
+#[test]
+fn a_worker_cannot_write_what_its_parent_writes() {
+    let task = write_to_what_is_theirs(vec![1; 20_000]);
+    let others = Others::call();
+    assert_eq!(ended("writing to others' memory", task).unwrap(), 0);
+    others.check("writing to others' memory");
+}
+
+#[concurrent(process, fresh)]
+fn leave_a_spy(_large: Vec<u64>, complement: u64, stop: String, spied: String) -> i32 {
+    raw::leave_a_spy(complement, &stop, &spied)
+}
+
+/// What was left behind by a call sees nothing of others' arguments, if it lives on at all.
+#[test]
+fn a_child_that_a_call_leaves_sees_no_others() {
+    const SECRET: u64 = 0x00c2_e75e_c2e7_5ec2;
+    let folder = std::env::temp_dir().join(format!("trine-spy-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [stop, spied] = ["stop", "spied"].map(|name| folder.join(name));
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let spy = leave_a_spy(vec![1; 20_000], !SECRET, path(&stop), path(&spied)).join().unwrap();
+    for _ in 0..50 {
+        assert_eq!(total(vec![SECRET; 100]).join().unwrap(), SECRET * 100);
+    }
+    for _ in 0..50 {
+        let sum = SECRET.wrapping_mul(100) + 19_900;
+        let numbers = [vec![SECRET; 100], vec![1; 19_900]].concat();
+        assert_eq!(total(numbers).join().unwrap(), sum);
+    }
+    std::fs::write(&stop, "").unwrap();
+    let since = std::time::Instant::now();
+    while raw::is_alive(spy) && !spied.exists() {
+        assert!(since.elapsed() < TOO_LONG, "the child neither ends nor tells what it saw");
+        std::thread::yield_now();
+    }
+    let seen = std::fs::read_to_string(&spied).unwrap_or_default();
+    std::fs::remove_dir_all(folder).unwrap();
+    assert!(seen.is_empty() || seen == "0", "it was seen {seen} times");
+}

@@ -1,0 +1,270 @@
+//! What a worker can lay hands on: its mappings, its descriptors, its socket. All `unsafe` of the
+//! suite is here. The numbers are the layout of the engine's `channel.rs`.
+
+use std::fs;
+use std::sync::atomic::{Ordering, fence};
+
+const WORDS: usize = 64 << 10;
+const RING: usize = 256 << 10;
+const HALF: usize = WORDS + RING;
+
+/// A word of the worker's half, by its place there.
+#[derive(Clone, Copy)]
+pub(crate) struct Word(pub(crate) usize);
+
+pub(crate) const TAIL: Word = Word(0);
+pub(crate) const CORE: Word = Word(4);
+pub(crate) const RUNNING: Word = Word(128);
+pub(crate) const RUNNING_HIGH: Word = Word(132);
+pub(crate) const SLEEPING: Word = Word(256);
+pub(crate) const READY: Word = Word(384);
+pub(crate) const REPORT_LENGTH: Word = Word(512);
+pub(crate) const OVER_LIMIT: Word = Word(516);
+
+/// A shared mapping: where it starts, how long it is, and whether it may be written.
+pub(crate) struct Map {
+    pub(crate) start: usize,
+    pub(crate) length: usize,
+    pub(crate) is_writable: bool,
+}
+
+/// All mappings that this process shares with its parent.
+pub(crate) fn maps() -> Vec<Map> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let shared = maps.lines().filter(|line| line.contains("memfd:trine"));
+    shared
+        .map(|line| {
+            let mut parts = line.split_whitespace();
+            let (start, end) = parts.next().unwrap().split_once('-').unwrap();
+            let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
+            let is_writable = parts.next().unwrap().starts_with("rw");
+            Map { start, length: end - start, is_writable }
+        })
+        .collect()
+}
+
+fn own_half() -> usize {
+    let half = maps().into_iter().find(|map| map.is_writable && map.length == HALF);
+    half.expect("a worker has a half of its own").start
+}
+
+pub(crate) fn read(word: Word) -> u32 {
+    // SAFETY: within the half, which stays mapped.
+    unsafe { ((own_half() + word.0) as *const u32).read_volatile() }
+}
+
+pub(crate) fn write(word: Word, value: u32) {
+    // SAFETY: as above, and it may be written; that others read it is the point.
+    unsafe { ((own_half() + word.0) as *mut u32).write_volatile(value) }
+}
+
+/// The number of the call that runs.
+pub(crate) fn number() -> u64 {
+    u64::from(read(RUNNING)) / 2
+}
+
+/// The head of a reply, and where a large one lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Reply {
+    pub(crate) length: u32,
+    pub(crate) flags: u16,
+    pub(crate) handles: u16,
+    pub(crate) number: u64,
+    pub(crate) status: u32,
+    /// How long, in which segment, whether it came along.
+    pub(crate) large: (u64, u32, u32),
+}
+
+impl Reply {
+    /// An empty result of the call that runs.
+    pub(crate) fn new() -> Self {
+        let number = number();
+        Self { length: 0, flags: 0, handles: 0, number, status: 0, large: (0, 0, 0) }
+    }
+
+    /// One that says that its bytes lie in a memory that comes along.
+    pub(crate) fn large(length: u64, segment: u32) -> Self {
+        let large = (length, segment, 1);
+        Self { length: 16, flags: 1, handles: 1, large, ..Self::new() }
+    }
+
+    /// Writes it into the ring, and says that it is there.
+    pub(crate) fn publish(self) {
+        let tail = read(TAIL);
+        let at = own_half() + WORDS + (tail as usize & (RING - 1));
+        // SAFETY: positions are multiples of 8, and at the start of the ring there is room.
+        unsafe {
+            (at as *mut u32).write_volatile(self.length);
+            ((at + 4) as *mut u16).write_volatile(self.flags);
+            ((at + 6) as *mut u16).write_volatile(self.handles);
+            ((at + 8) as *mut u64).write_volatile(self.number);
+            ((at + 16) as *mut u32).write_volatile(self.status);
+            ((at + 24) as *mut u64).write_volatile(self.large.0);
+            ((at + 32) as *mut u32).write_volatile(self.large.1);
+            ((at + 36) as *mut u32).write_volatile(self.large.2);
+        }
+        tell(tail.wrapping_add(24 + self.length.min(64).next_multiple_of(8)));
+    }
+}
+
+/// Moves the end of the replies, and wakes whoever may wait for that.
+pub(crate) fn tell(tail: u32) {
+    fence(Ordering::SeqCst);
+    write(TAIL, tail);
+    let word = own_half() as *mut u32;
+    // SAFETY: the word is there; nobody is hurt by waking up.
+    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX, 0, 0, 0) };
+    send(b"!", &[]);
+}
+
+/// The socket to the parent.
+fn socket() -> i32 {
+    let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let is_socket = |path: &fs::DirEntry| {
+        fs::read_link(path.path()).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+    };
+    let mut numbers = files.filter(is_socket).map(|file| file.file_name());
+    numbers.find_map(|name| name.to_str()?.parse().ok()).expect("a worker has a socket")
+}
+
+pub(crate) fn close_socket() {
+    // SAFETY: nobody but the engine uses it, and what comes of that is the point.
+    unsafe { libc::close(socket()) };
+}
+
+/// Sends a packet with copies of these files; false if it did not go out.
+pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
+    let mut vector =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut control = [0_u64; 32];
+    // SAFETY: a record of zeros is one without parts, which are filled in.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        if !files.is_empty() {
+            let size = size_of_val(files) as u32;
+            message.msg_control = control.as_mut_ptr().cast();
+            message.msg_controllen = libc::CMSG_SPACE(size) as _;
+            let head = libc::CMSG_FIRSTHDR(&raw const message);
+            (*head).cmsg_level = libc::SOL_SOCKET;
+            (*head).cmsg_type = libc::SCM_RIGHTS;
+            (*head).cmsg_len = libc::CMSG_LEN(size) as _;
+            libc::CMSG_DATA(head)
+                .copy_from_nonoverlapping(files.as_ptr().cast(), size_of_val(files));
+        }
+        libc::sendmsg(socket(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) > 0
+    }
+}
+
+/// A memory file of that size, with nothing in it.
+pub(crate) fn sparse(size: u64, is_sealed: bool) -> i32 {
+    // SAFETY: system calls on a file of our own.
+    unsafe {
+        let file = libc::memfd_create(c"trine".as_ptr(), libc::MFD_ALLOW_SEALING);
+        assert_eq!(libc::ftruncate(file, size.cast_signed()), 0);
+        if is_sealed {
+            libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
+        }
+        file
+    }
+}
+
+pub(crate) fn dev_null() -> i32 {
+    // SAFETY: opens a file.
+    unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) }
+}
+
+/// Tries all ways to change what the parent alone may write; returns how many it found.
+pub(crate) fn write_to_what_is_theirs() -> usize {
+    let theirs = |map: &Map| !map.is_writable;
+    let by_mapping = maps().into_iter().filter(theirs).filter(|map| {
+        let both = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: if it goes through, this process may write what it could read.
+        let changed = unsafe { libc::mprotect(map.start as _, map.length, both) } == 0;
+        if changed {
+            // SAFETY: it may be written now; what that does to others is the point.
+            unsafe { ((map.start + WORDS) as *mut u32).write_volatile(u32::MAX >> 1) };
+        }
+        changed
+    });
+    let mut found = by_mapping.count();
+    let writable: Vec<u64> = maps().iter().filter(|map| map.is_writable).map(inode).collect();
+    for file in fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        let path = file.path();
+        let is_memory =
+            fs::read_link(&path).is_ok_and(|link| link.to_string_lossy().contains("memfd:trine"));
+        use std::os::unix::fs::{FileExt, MetadataExt};
+        let Ok(opened) = fs::OpenOptions::new().read(true).write(true).open(&path) else {
+            continue;
+        };
+        if !is_memory || opened.metadata().is_ok_and(|file| writable.contains(&file.ino())) {
+            continue;
+        }
+        found += usize::from(opened.write_at(&[255; 64], WORDS as u64).is_ok());
+        found += usize::from(opened.set_len(0).is_ok());
+        use std::os::fd::AsRawFd;
+        let holes = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: a system call on an open file.
+        let punched = unsafe { libc::fallocate(opened.as_raw_fd(), holes, 0, HALF as i64) };
+        found += usize::from(punched == 0);
+    }
+    found
+}
+
+fn inode(map: &Map) -> u64 {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let start = format!("{:x}-", map.start);
+    let line = maps.lines().find(|line| line.trim_start_matches('0').starts_with(&start));
+    line.and_then(|line| line.split_whitespace().nth(4)?.parse().ok()).unwrap_or(0)
+}
+
+/// Leaves a child in a session of its own, which looks for the complement of a number in all that
+/// is shared until the file at `stop` is there, and writes at `spied` how often it saw it.
+pub(crate) fn leave_a_spy(complement: u64, stop: &str, spied: &str) -> i32 {
+    let maps = maps();
+    // SAFETY: the child does nothing but read what is mapped and write a file.
+    unsafe {
+        let child = libc::fork();
+        if child != 0 {
+            return child;
+        }
+        libc::setsid();
+        let mut seen = 0_usize;
+        while !fs::exists(stop).unwrap_or(true) {
+            for map in &maps {
+                let words = (map.start..map.start + map.length).step_by(8);
+                seen +=
+                    words.filter(|&at| (at as *const u64).read_volatile() == !complement).count();
+            }
+        }
+        let _ = fs::write(spied, seen.to_string());
+        libc::_exit(0);
+    }
+}
+
+pub(crate) fn is_alive(process: i32) -> bool {
+    // SAFETY: asks, and sends nothing.
+    unsafe { libc::kill(process, 0) == 0 }
+}
+
+/// Writes over all of this process's half.
+pub(crate) fn write_everything(value: u64) {
+    let half = own_half();
+    for at in (half..half + HALF).step_by(8) {
+        // SAFETY: mapped and writable; that others read it is the point.
+        unsafe { (at as *mut u64).write_volatile(value) };
+    }
+}
+
+pub(crate) fn stop() {
+    // SAFETY: stops this process, until somebody kills it.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Until somebody kills this process.
+pub(crate) fn sleep() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
