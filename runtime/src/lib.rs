@@ -128,12 +128,34 @@ pub use threads::join;
 /// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.
 ///
 /// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are
-/// literals with a suffix, or constant expressions of type `Duration` or `u64`.
+/// literals with a suffix. A constant expression will do as well: of type `Duration`, or, for sizes
+/// and numbers, of any integer type. `Self` and the function's generics are not in sight there,
+/// since the options are kept in a static.
 ///
 /// Free functions, associated functions and methods of inherent impls, generic or not, may bear it;
 /// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and
 /// results have to cross to where the body runs, see [`cross`]; what cannot is an error at that
 /// argument.
+///
+/// # In a trait
+/// A trait that is to have concurrent functions declares what they return: `-> Task<T>`. In an impl
+/// of it a function without `self` may bear the attribute. A method may not: its body needs a
+/// method of its own beside it, `__trine_name`, for which a trait has no room, as the compiler then
+/// says. Give the type a concurrent method of its own, and call it in the trait's.
+///
+/// # Other attributes
+/// What stands above this attribute sees the function as it was written, and what stands below sees
+/// the one that starts the task. So attribute macros go above, and only what speaks to the compiler
+/// below:
+///
+/// | attribute | above | below |
+/// | --- | --- | --- |
+/// | docs, `cfg`, lints, `must_use`, those of tools (`clippy::…`) | as anywhere | as anywhere |
+/// | macros that change the body (`tracing::instrument`) | the task is in the span | an error |
+/// | what calls it (`test`, `tokio::test`, `rstest`, `tokio::main`) | an error | an error |
+/// | `concurrent` once more | an error | an error |
+///
+/// Who calls a test or `main` takes no `Task`: they stay plain, and call a concurrent function.
 ///
 /// ```
 /// use trine::concurrent;

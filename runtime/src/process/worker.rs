@@ -25,6 +25,8 @@ use crate::process::value::shared;
 use crate::process::value::wire::{self, Reader};
 use crate::process::worker::crowding::Crowding;
 
+#[cfg(coverage)]
+mod coverage;
 mod crowding;
 mod report;
 
@@ -156,6 +158,8 @@ impl Worker {
         if self.channel.begin(request.number, start) {
             (status, attached) = self.run(start, request, arrived, &mut output);
             let _ = io::stdout().flush();
+            #[cfg(coverage)]
+            coverage::write();
         }
         self.forget(large);
         self.reply(at, to, request.number, status, output, &attached)?;

@@ -51,3 +51,15 @@ fn a_mode_that_is_off_is_one_error_that_names_its_feature() {
         assert!(output.contains("fn work"), "{output}");
     }
 }
+
+#[test]
+fn rustdoc_is_told_how_calls_run() {
+    let arguments = "process, timeout = 1.5s, limit = crate::MOST, fresh, crate = a::b";
+    let item = "/// What it does.\npub fn work(count: u32) -> u32 { count }".parse().unwrap();
+    let output = expand(arguments.parse().unwrap(), item).to_string();
+    let line = "Each call runs as a task: `process`, `timeout = 1.5s`, `limit = crate::MOST`, \
+                `fresh`.";
+    assert!(output.contains(line), "{output}");
+    // To rustdoc alone: to lints a function without a word of its own is undocumented.
+    assert!(output.contains("cfg_attr (doc , doc ="), "{output}");
+}

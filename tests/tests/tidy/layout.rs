@@ -51,6 +51,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/value/wire/bulk.rs",
     "runtime/src/process/value/wire/reader.rs",
     "runtime/src/process/worker.rs",
+    "runtime/src/process/worker/coverage.rs",
     "runtime/src/process/worker/report.rs",
     "runtime/src/scope/job.rs",
     "runtime/src/threads/join/fork.rs",
