@@ -222,10 +222,10 @@ where
         }
     }
 
-    fn needs_this_thread(self: Arc<Self>, _: &mut Asked) -> bool {
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
         let is_driven_here =
             |runtime: &Handle| !tokio::is_multi_thread(runtime) && tokio::is_driven_here(runtime);
-        self.runtime.as_ref().is_some_and(is_driven_here)
+        asked.blocks && self.runtime.as_ref().is_some_and(is_driven_here)
     }
 }
 

@@ -141,6 +141,12 @@ impl<T> Cell<T> {
         self.state.0.load(Acquire) & FAILED != 0
     }
 
+    /// Whether nobody will take the output.
+    #[cfg(feature = "threads")]
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.state.0.load(Acquire) & ABANDONED != 0
+    }
+
     /// Whether the job may be claimed, at this moment.
     pub(crate) fn is_queued(&self) -> bool {
         self.state.0.load(Acquire) & STAGE == QUEUED

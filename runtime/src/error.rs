@@ -73,7 +73,7 @@ pub enum ErrorKind {
         /// What the format said.
         message: String,
     },
-    /// No worker could be started for the task.
+    /// No worker process could be started for the task, or no thread.
     Worker {
         /// What failed.
         message: String,

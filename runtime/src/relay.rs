@@ -36,8 +36,39 @@ pub(crate) trait Combined: Send + Sync {
     fn ask_parts(&self, asked: &mut Asked) -> bool;
 }
 
-/// Combined tasks whose parts are to be asked.
-pub(crate) type Asked = Vec<Arc<dyn Combined>>;
+/// Who asks, and which combined tasks are still to ask their parts.
+pub(crate) struct Asked {
+    /// Whether the thread that asks is about to block.
+    pub(crate) blocks: bool,
+    /// Whether it looks again from time to time for what it may run itself.
+    pub(crate) helps: bool,
+    combined: Vec<Arc<dyn Combined>>,
+}
+
+impl Asked {
+    /// By a thread that joins.
+    pub(crate) fn by_joiner() -> Self {
+        Self { blocks: true, helps: true, combined: Vec::new() }
+    }
+
+    /// By a thread that is about to block, and has to be free to leave.
+    pub(crate) fn by_thread() -> Self {
+        Self { blocks: true, helps: false, combined: Vec::new() }
+    }
+
+    /// By an executor, which goes on with others.
+    pub(crate) fn by_executor() -> Self {
+        Self { blocks: false, helps: false, combined: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, combined: Arc<dyn Combined>) {
+        self.combined.push(combined);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Arc<dyn Combined>> {
+        self.combined.pop()
+    }
+}
 
 /// Something to do next.
 pub(crate) enum Step {

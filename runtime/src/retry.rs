@@ -138,6 +138,8 @@ where
         progress.pause = Some(Alarm::after(pause, move || {
             if let Some(next) = next.upgrade() {
                 next.attempt();
+                // Whoever waits has asked before.
+                next.needs_this_thread(&mut Asked::by_executor());
             }
         }));
         false
@@ -214,9 +216,16 @@ where
     }
 
     fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
-        self.current().is_some_and(|attempt| {
-            !attempt.is_finished() && Arc::clone(attempt.call()).needs_this_thread(asked)
-        })
+        let mut needs = false;
+        let mut was_asked: Option<Arc<Task<T>>> = None;
+        // The next attempt too, when the one before could not run.
+        while let Some(attempt) = self.current().filter(|attempt| !attempt.is_finished())
+            && was_asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, &attempt))
+        {
+            needs = Arc::clone(attempt.call()).needs_this_thread(asked);
+            was_asked = Some(attempt);
+        }
+        needs
     }
 }
 

@@ -14,7 +14,7 @@ use crate::timer::Alarm;
 
 mod waiting;
 
-pub(crate) use waiting::{needs_this_thread, poll, wait_for};
+pub(crate) use waiting::{ask, poll, wait_for};
 
 /// How long a joiner waits before it looks whether there is something for it to do after all: at
 /// first, and from then on.
@@ -51,10 +51,10 @@ pub(crate) trait Call<T>: Send + Sync {
     /// `why`; so does what runs, where it can be stopped, and always if `why` is a deadline.
     fn cancel(self: Arc<Self>, why: Error);
 
-    /// Whether a thread that blocks here now could never be woken, since it is itself the thread
-    /// that has to run the task. One that has parts adds itself to `asked`, to ask those.
-    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
-        let _ = asked;
+    /// Asked when somebody is about to wait: whether a thread that blocks here now could never be
+    /// woken, since it is itself the thread that has to run the task. What nobody can ever run ends
+    /// with an error here. One that has parts adds itself to `asked`, to ask those.
+    fn needs_this_thread(self: Arc<Self>, _asked: &mut Asked) -> bool {
         false
     }
 }
@@ -111,11 +111,13 @@ pub struct Task<T> {
     call: Arc<dyn Call<T>>,
     /// A deadline of this handle's own.
     alarm: Option<Alarm>,
+    /// Whether it was polled.
+    awaited: bool,
 }
 
 impl<T> Task<T> {
     pub(crate) fn new(call: Arc<dyn Call<T>>) -> Self {
-        Self { call, alarm: None }
+        Self { call, alarm: None, awaited: false }
     }
 
     /// Waits for the task, blocking the thread.
@@ -149,7 +151,8 @@ impl<T> Task<T> {
         let mut patience = FIRST_PATIENCE;
         loop {
             self.help();
-            if let Some(result) = wait_for(&self.call, Instant::now().checked_add(patience)) {
+            let until = Instant::now().checked_add(patience);
+            if let Some(result) = wait_for(&self.call, until, Asked::by_joiner()) {
                 return result;
             }
             patience = PATIENCE;
@@ -184,7 +187,7 @@ impl<T> Task<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        wait_for(&self.call, deadline).ok_or(self)
+        wait_for(&self.call, deadline, Asked::by_thread()).ok_or(self)
     }
 
     /// Sets a deadline from now: past it the task is cancelled, and joins as
@@ -337,7 +340,10 @@ impl<T> Task<T> {
 impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.awaited, true) {
+            ask(&self.call, Asked::by_executor());
+        }
         poll(&*self.call, context)
     }
 }

@@ -8,20 +8,23 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `seat` | what each thread shows to the others: its deque of tasks, its offered job |
+//! | `strays` | the tasks that lie at no seat |
 //! | `flags` | at which seats there may be something to take |
 //! | `crew` | the permits, and who searches, sleeps and is woken |
 //! | `post` | what the monitor sees of a worker, and how it revokes a permit |
-//! | `pool`, `worker` | the one pool, and the life of its threads |
+//! | `pool`, `worker`, `spin` | the one pool, and the life of its threads |
 //! | `monitor`, `probe`, `clock` | who waits unseen, as the kernel tells |
+//! | `shortage`, `standstill` | what is done where there are too few threads |
 //! | `join`, `latch` | fork-join on the stack |
 
 use std::sync::Arc;
 
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Arguments, RepeatableArguments};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::relay::Asked;
 use crate::scope::{self, Job, Scope, ScopedTask};
 use crate::task::{Call, Task, deadline};
 use crate::{panic, retry, sequential, tokio};
@@ -43,6 +46,10 @@ mod probe;
     reason = "a list of seats that are never freed, and the owner's deque in each"
 )]
 mod seat;
+mod shortage;
+mod spin;
+mod standstill;
+mod strays;
 mod worker;
 
 pub use join::join;
@@ -175,6 +182,12 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     }
 }
 
+impl<A, T> ThreadCall<A, T> {
+    fn unserved(&self, why: &str) -> Error {
+        Error::new(self.job.function().name(), ErrorKind::Worker { message: why.to_owned() })
+    }
+}
+
 impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
     fn is_queued(&self) -> bool {
         self.cell().is_queued()
@@ -186,6 +199,14 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
 
     fn run(self: Arc<Self>) {
         self.claim_and_run();
+    }
+
+    fn refuse(&self, why: &str) -> bool {
+        let is_wanted = !self.cell().is_abandoned();
+        if is_wanted {
+            let _ = self.job.revoke(self.unserved(why));
+        }
+        is_wanted
     }
 }
 
@@ -227,6 +248,22 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         if self.cell().is_queued() {
             pool::pool().dispatch(self);
         }
+    }
+
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        let will_be_helped = || {
+            let may_be = !self.has_deadline() && tokio::may_run_bodies();
+            asked.helps && may_be && self.cell().is_queued()
+        };
+        if let Err(why) = pool::pool().serves()
+            && !will_be_helped()
+            && let Err(error) = self.job.revoke(self.unserved(&why))
+            && !pool::pool().is_here()
+        {
+            // It runs, if anywhere, in the process that this one was forked from.
+            self.cell().finish(Err(error));
+        }
+        false
     }
 
     fn cancel(self: Arc<Self>, why: Error) {

@@ -11,6 +11,7 @@ use super::TaskIterator;
 use super::set::{Elapsed, TaskSet};
 use super::stream::TaskStream;
 use crate::error::Error;
+use crate::relay::Asked;
 use crate::task::{self, Task};
 
 /// Results in input order, with a window of tasks in flight; see [`TaskIterator::buffered`].
@@ -42,7 +43,8 @@ impl<I: TaskIterator> Buffered<I> {
     ) -> Result<Option<Result<I::Value, Error>>, Elapsed> {
         self.fill();
         let Some(first) = self.window.front() else { return Ok(None) };
-        let result = task::wait_for(first.call(), Instant::now().checked_add(timeout));
+        let result =
+            task::wait_for(first.call(), Instant::now().checked_add(timeout), Asked::by_thread());
         let result = result.ok_or(Elapsed)?;
         self.window.pop_front();
         Ok(Some(result))

@@ -6,7 +6,6 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::Part;
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::panic;
@@ -155,6 +154,10 @@ where
     }
 }
 
+fn ask<T>(call: Arc<dyn Call<T>>, asked: &mut Asked) -> bool {
+    !call.cell().is_finished() && call.needs_this_thread(asked)
+}
+
 impl<T, U, F> Combined for Turned<T, U, F>
 where
     T: Send + 'static,
@@ -174,7 +177,9 @@ where
     }
 
     fn ask_parts(&self, asked: &mut Asked) -> bool {
-        self.source.lock().as_ref().is_some_and(|(source, _)| source.ask(asked))
+        // Not under the lock: what nobody can run ends here, and is told of.
+        let source = self.source.lock().as_ref().map(|(source, _)| Arc::clone(source.call()));
+        source.is_some_and(|source| ask(source, asked))
     }
 }
 
@@ -311,11 +316,17 @@ where
     }
 
     fn ask_parts(&self, asked: &mut Asked) -> bool {
-        match &*self.stage.lock() {
-            Stage::First(first, _) => first.ask(asked),
-            Stage::Second(second) => second.ask(asked),
-            Stage::Between | Stage::Over => false,
-        }
+        // Not under the lock, as above.
+        let first = match &*self.stage.lock() {
+            Stage::First(first, _) => Some(Arc::clone(first.call())),
+            _ => None,
+        };
+        let needs = first.is_some_and(|first| ask(first, asked));
+        let second = match &*self.stage.lock() {
+            Stage::Second(second) => Some(Arc::clone(second.call())),
+            _ => None,
+        };
+        needs || second.is_some_and(|second| ask(second, asked))
     }
 }
 

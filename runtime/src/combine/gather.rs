@@ -225,6 +225,10 @@ impl<P: Parts> Gathered<P> {
         self.parts().count() - self.remaining.load(Ordering::Acquire)
     }
 
+    fn is_nobody_there(&self) -> bool {
+        self.each().all(|part| part.is_finished() || part.is_queued())
+    }
+
     fn each(&self) -> impl DoubleEndedIterator<Item = &dyn Part> {
         let parts = self.parts();
         (0..parts.count()).map(|index| parts.part(index))
@@ -298,6 +302,7 @@ impl<P: Parts> Combined for Gathered<P> {
     }
 
     fn ask_parts(&self, asked: &mut Asked) -> bool {
+        asked.helps &= self.is_nobody_there();
         self.each().any(|part| part.ask(asked))
     }
 }

@@ -91,9 +91,13 @@ impl<T: Send + 'static> Combined for Race<T> {
         self.tasks.iter().for_each(Task::cancel);
     }
 
-    fn ask_parts(&self, _: &mut Asked) -> bool {
+    fn ask_parts(&self, asked: &mut Asked) -> bool {
+        if !asked.blocks {
+            return self.tasks.iter().any(|task| task.ask(asked));
+        }
         // One that goes on elsewhere is enough; of combined tasks that is taken for granted.
-        self.tasks.iter().all(|task| task.ask(&mut Asked::new()))
+        let needs = self.tasks.iter().filter(|task| task.ask(&mut Asked::by_thread()));
+        needs.count() == self.tasks.len()
     }
 }
 

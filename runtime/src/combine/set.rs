@@ -14,9 +14,9 @@ use super::Part;
 use super::stall::{self, Pace, Stall};
 use crate::cell::Waiter;
 use crate::error::Error;
-use crate::relay::Observer;
+use crate::relay::{Asked, Observer};
 use crate::sync::Lock;
-use crate::task::{FIRST_PATIENCE, PATIENCE, Task, needs_this_thread};
+use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
 use crate::{tokio, wait};
 
 /// Tasks of one type, of which more may come while they run; gives their results as they end.
@@ -51,6 +51,8 @@ pub struct TaskSet<T> {
     free: Vec<usize>,
     /// The slot that was filled last.
     newest: usize,
+    /// Those that nobody has asked yet for their end.
+    new: Vec<usize>,
     /// How many have been taken out.
     taken: usize,
     arrivals: Arc<Arrivals>,
@@ -96,6 +98,7 @@ impl<T: Send + 'static> TaskSet<T> {
             slots: Vec::new(),
             free: Vec::new(),
             newest: 0,
+            new: Vec::new(),
             taken: 0,
             arrivals: Arc::default(),
             arrived: VecDeque::new(),
@@ -113,6 +116,7 @@ impl<T: Send + 'static> TaskSet<T> {
         let observer: Arc<dyn Observer> = self.arrivals.clone();
         self.slots[slot].insert(task).watch(Waiter::Observer(observer, slot));
         self.newest = slot;
+        self.new.push(slot);
     }
 
     /// How many tasks there are whose results were not taken yet.
@@ -217,6 +221,7 @@ impl<T: Send + 'static> TaskSet<T> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Error>>> {
         let step = ready!(tokio::poll_budget(context));
+        self.ask_new(Asked::by_executor);
         let next = self.poll_arrival(context.waker());
         if next.is_ready() {
             step.made_progress();
@@ -232,6 +237,15 @@ impl<T: Send + 'static> TaskSet<T> {
         match self.arrived.pop_front() {
             Some(slot) => Poll::Ready(Some(self.take(slot))),
             None => Poll::Pending,
+        }
+    }
+
+    /// Has what nobody can ever run end with an error.
+    fn ask_new(&mut self, by: fn() -> Asked) {
+        for slot in std::mem::take(&mut self.new) {
+            if let Some(task) = &self.slots[slot] {
+                ask(task.call(), by());
+            }
         }
     }
 
@@ -262,7 +276,11 @@ impl<T: Send + 'static> TaskSet<T> {
     ) -> Result<Option<Result<T, Error>>, Elapsed> {
         self.look(None);
         if self.arrived.is_empty() && !self.is_empty() {
-            let needs = |(_, task): (usize, &Task<T>)| needs_this_thread(task.call());
+            let helps =
+                || self.tasks().all(|(_, task)| task.is_finished() || Part::is_queued(task));
+            let helps = self.new.is_empty() || helps();
+            self.ask_new(if helps { Asked::by_joiner } else { Asked::by_thread });
+            let needs = |(_, task): (usize, &Task<T>)| ask(task.call(), Asked::by_joiner());
             assert!(
                 !self.tasks().all(needs),
                 "`join_next` would wait forever: all tasks run on the current-thread tokio runtime \

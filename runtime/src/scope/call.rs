@@ -43,6 +43,8 @@ use crate::{panic, retry};
 #[must_use = "dropping a task cancels it: join or await it"]
 pub struct ScopedTask<'scope, T> {
     call: Arc<dyn Call<T> + 'scope>,
+    /// Whether it was polled.
+    awaited: bool,
     scope: PhantomData<&'scope mut &'scope ()>,
 }
 
@@ -58,7 +60,7 @@ impl<T> ScopedTask<'_, T> {
         if !self.is_finished() {
             Arc::clone(&self.call).help();
         }
-        match task::wait_for(&self.call, None) {
+        match task::wait_for(&self.call, None, Asked::by_thread()) {
             Some(result) => result,
             None => unreachable!("without a deadline it waits for the end"),
         }
@@ -73,7 +75,7 @@ impl<T> ScopedTask<'_, T> {
     /// As [`Task::join`].
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, Error>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        task::wait_for(&self.call, deadline).ok_or(self)
+        task::wait_for(&self.call, deadline, Asked::by_thread()).ok_or(self)
     }
 
     /// Whether the task has ended, with a value or an error.
@@ -93,7 +95,10 @@ impl<T> ScopedTask<'_, T> {
 impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, Error>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.awaited, true) {
+            task::ask(&self.call, Asked::by_executor());
+        }
         task::poll(&*self.call, context)
     }
 }
@@ -172,7 +177,7 @@ impl<T: Send> Landing<T> {
         if let Err(waiter) = inner.call().cell().register(Waiter::Observer(observer, 0)) {
             waiter.tell();
         }
-        ScopedTask { call: self, scope: PhantomData }
+        ScopedTask { call: self, awaited: false, scope: PhantomData }
     }
 }
 
@@ -353,7 +358,7 @@ pub(crate) fn adopt<'scope, T: Send + 'static>(
         drop(token);
         value
     });
-    ScopedTask { call: Arc::new(Adopted(task)), scope: PhantomData }
+    ScopedTask { call: Arc::new(Adopted(task)), awaited: false, scope: PhantomData }
 }
 
 /// A task behind a scoped handle.

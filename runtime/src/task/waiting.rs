@@ -14,12 +14,13 @@ use crate::{tokio, wait};
 pub(crate) fn wait_for<'a, T>(
     call: &Arc<dyn Call<T> + 'a>,
     deadline: Option<Instant>,
+    asked: Asked,
 ) -> Option<Result<T, Error>> {
     if let Some(result) = call.take() {
         return Some(result);
     }
     assert!(
-        !needs_this_thread(call),
+        !ask(call, asked),
         "`join` on task `{}` would wait forever: the task runs on the current-thread tokio \
          runtime of this very thread. Await the task instead, or use a multi-thread runtime.",
         call.name()
@@ -28,9 +29,8 @@ pub(crate) fn wait_for<'a, T>(
     wait::until(deadline, |waker| poll_result(&**call, waker))
 }
 
-/// Whether a thread that waits for it here could never be woken.
-pub(crate) fn needs_this_thread<'a, T>(call: &Arc<dyn Call<T> + 'a>) -> bool {
-    let mut asked = Asked::new();
+/// What [`Call::needs_this_thread`] says of a call and its parts.
+pub(crate) fn ask<'a, T>(call: &Arc<dyn Call<T> + 'a>, mut asked: Asked) -> bool {
     let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
     while !needs && let Some(combined) = asked.pop() {
         needs = combined.ask_parts(&mut asked);

@@ -84,7 +84,9 @@ struct Roster<M> {
     /// Workers back from a wait, first come first served.
     returning: VecDeque<M>,
     threads: usize,
+    /// As many threads as there may be now, and where nothing stands still.
     limit: usize,
+    usual_limit: usize,
 }
 
 /// The permits and the workers that share them.
@@ -96,7 +98,13 @@ pub(crate) struct Crew<M> {
 impl<M: Member> Crew<M> {
     /// A crew of `permits` permits and at most `limit` threads, of which there are none yet.
     pub(crate) fn new(permits: usize, limit: usize) -> Self {
-        let roster = Roster { asleep: Vec::new(), returning: VecDeque::new(), threads: 0, limit };
+        let roster = Roster {
+            asleep: Vec::new(),
+            returning: VecDeque::new(),
+            threads: 0,
+            limit,
+            usual_limit: limit,
+        };
         Crew { word: AtomicU64::new(ZERO + permits as u64), roster: Mutex::new(roster) }
     }
 
@@ -221,7 +229,19 @@ impl<M: Member> Crew<M> {
         let Some(position) = position.filter(|_| roster.threads > keep) else { return false };
         roster.asleep.remove(position);
         roster.threads -= 1;
+        roster.limit = roster.limit.min(roster.usual_limit.max(roster.threads));
         true
+    }
+
+    /// Allows for some threads more, until as many have left.
+    pub(crate) fn stretch(&self, by: usize, most: usize) {
+        let mut roster = self.lock();
+        roster.limit = (roster.threads + by).min(most).max(roster.limit);
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.lock().threads
     }
 
     /// Gives up a permit: to the first that returns from a wait, else to whoever takes it. True

@@ -46,10 +46,10 @@ impl<const WORDS: usize> Flags<WORDS> {
         still
     }
 
-    /// The seats whose bits are up.
+    /// The seats below this one whose bits are up.
     #[inline]
-    pub(crate) fn raised(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(index, word)| {
+    pub(crate) fn raised_below(&self, seats: usize) -> impl Iterator<Item = usize> {
+        self.0.iter().take(seats.div_ceil(64)).enumerate().flat_map(|(index, word)| {
             let mut bits = word.load(Ordering::Acquire);
             std::iter::from_fn(move || {
                 let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;

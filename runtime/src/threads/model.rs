@@ -310,6 +310,6 @@ fn a_flag_is_never_down_while_there_is_something() {
             flags.lower(7, || !is_empty(&queued));
         }
         owner.join().unwrap();
-        assert!(flags.raised().eq([7]), "the owner's work is hidden");
+        assert!(flags.raised_below(64).eq([7]), "the owner's work is hidden");
     });
 }

@@ -1,23 +1,24 @@
 //! The monitor finds workers that wait where the pool cannot see it, in a system call or on a
 //! lock, and passes their permits on.
 //!
-//! It is awake only while something waits for a permit and none is free. Each tick it reads the
-//! state of the threads that hold permits. One that sleeps now, slept a tick ago, inside the same
-//! task, and has hardly computed in between, is blocked: its permit is revoked and goes to the
-//! next. A thread that the kernel has taken off a core is ready to run, which is another state: a
-//! busy machine adds no thread.
+//! It is awake only while something waits for a permit and none is free, or no thread is. Each tick
+//! it reads the state of the threads that hold permits. One that sleeps now, slept a tick ago,
+//! inside the same task, and has hardly computed in between, is blocked: its permit is revoked and
+//! goes to the next. A thread that the kernel has taken off a core is ready to run, which is
+//! another state: a busy machine adds no thread.
 //!
 //! When all that was looked at is blocked, permits beyond the revoked ones are lent out, twice as
 //! many from tick to tick, so that a queue full of unknown waits is started in milliseconds. Who
 //! ends a task while more permits are out than there are gives one back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
+use super::standstill::Standstill;
 use crate::panic::quietly;
 use crate::parker::Parker;
 use crate::sync::Lock;
@@ -29,7 +30,10 @@ const MAX_TICK: Duration = Duration::from_millis(4);
 /// Permits lent at once at most.
 const MAX_LENT: usize = 64;
 /// How long a task may hold up others where nobody can see whether it computes.
-pub(super) const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
+const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
+
+/// The monitor runs nothing deep. It does drop the arguments of calls that nobody can run.
+const STACK: usize = 1 << 20;
 
 pub(super) struct Monitor {
     starting: Lock<()>,
@@ -41,7 +45,8 @@ pub(super) struct Monitor {
 struct Sight {
     seat: &'static Seat,
     task: u64,
-    reading: Reading,
+    /// `None` if the kernel does not say.
+    reading: Option<Reading>,
     /// When it was first seen inside this task.
     began: Instant,
     seen: Instant,
@@ -53,29 +58,30 @@ impl Monitor {
         Self { starting: Lock::new(()), lives: AtomicBool::new(false), parker: Parker::new() }
     }
 
-    /// Wakes the monitor. False if there is none: its thread could not be made.
+    /// Wakes the monitor.
     #[cold]
-    pub(super) fn start(&self, pool: &'static Pool) -> bool {
-        let lives = self.lives.load(Ordering::Acquire) || self.come_to_life();
-        if lives && pool.crew.watch() {
+    pub(super) fn start(&self, pool: &'static Pool) {
+        // Where there is none there is no worker either.
+        if self.lives.load(Ordering::Acquire) && pool.crew.watch() {
             self.parker.unpark();
         }
-        lives
     }
-}
 
-impl Monitor {
-    /// Makes the thread. Tried again each time, since a system that has no thread to give may have
-    /// one later.
-    fn come_to_life(&self) -> bool {
-        let _one_at_a_time = self.starting.lock();
+    /// Makes its thread, if it is not there. Tried again each time, since a system that has no
+    /// thread to give may have one later.
+    pub(super) fn ensure(&self) -> io::Result<()> {
         if self.lives.load(Ordering::Acquire) {
-            return true;
+            return Ok(());
         }
-        let name = "trine-monitor".to_owned();
-        let lives = thread::Builder::new().name(name).spawn(|| Watch::new().run()).is_ok();
-        self.lives.store(lives, Ordering::Release);
-        lives
+        let _one_at_a_time = self.starting.lock();
+        if !self.lives.load(Ordering::Acquire) {
+            thread::Builder::new()
+                .name("trine-monitor".to_owned())
+                .stack_size(STACK)
+                .spawn(|| Watch::new().run())?;
+            self.lives.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 }
 
@@ -85,11 +91,13 @@ struct Watch {
     sights: Vec<Sight>,
     /// How many permits were lent at the last tick.
     lent: usize,
+    standstill: Standstill,
 }
 
 impl Watch {
     fn new() -> Self {
-        Self { pool: pool(), probe: Probe::choose(), sights: Vec::new(), lent: 0 }
+        let (probe, standstill) = (Probe::choose(), Standstill::new());
+        Self { pool: pool(), probe, sights: Vec::new(), lent: 0, standstill }
     }
 
     fn run(&mut self) {
@@ -119,8 +127,13 @@ impl Watch {
     }
 
     fn is_needed(&self) -> bool {
-        let crew = &self.pool.crew;
-        !crew.has_idle() && (crew.has_returning() || seat::any_queued())
+        let Pool { crew, shortage, .. } = self.pool;
+        let somebody_waits = || crew.has_returning() || seat::any_queued();
+        if !somebody_waits() {
+            // Whoever comes now and finds nobody begins another.
+            shortage.end();
+        }
+        somebody_waits() && (!crew.has_idle() || shortage.goes_on())
     }
 
     /// Looks at all holders of permits. Whether to look again soon.
@@ -129,15 +142,12 @@ impl Watch {
         let (mut holders, mut asleep, mut blocked) = (0, 0, 0);
         for seat in seat::workers() {
             let Some(task) = seat.post.running() else { continue };
-            let look = match &mut self.probe {
-                Probe::Kernel(files) => files.read(seat.post.thread()),
-                Probe::Time => Some(Reading { sleeps: false, computed: Duration::ZERO }),
-            };
-            let Some(reading) = look else { continue };
+            let reading = self.probe.read(seat.post.thread());
+            let sleeps = reading.is_some_and(|reading| reading.sleeps);
             holders += 1;
-            asleep += usize::from(reading.sleeps);
-            if let (Probe::Kernel(_), Some(function)) = (&self.probe, seat.post.function()) {
-                match reading.sleeps {
+            asleep += usize::from(sleeps);
+            if let (Some(_), Some(function)) = (reading, seat.post.function()) {
+                match sleeps {
                     true => function.habit().note_waiting(),
                     false => function.habit().note_computing(),
                 }
@@ -147,9 +157,8 @@ impl Watch {
             }
         }
         self.sights.retain_mut(|sight| std::mem::take(&mut sight.fresh));
-        if let Probe::Kernel(files) = &mut self.probe {
-            files.close_unread();
-        }
+        self.standstill.look(self.pool, &mut self.probe);
+        self.probe.close_unread();
         for _ in 0..blocked {
             self.pool.release();
         }
@@ -170,7 +179,7 @@ impl Watch {
         &mut self,
         seat: &'static Seat,
         task: u64,
-        reading: Reading,
+        reading: Option<Reading>,
         revoked: usize,
     ) -> bool {
         let now = Instant::now();
@@ -186,20 +195,15 @@ impl Watch {
         let began = known.began;
         sight.began = began;
         let earlier = std::mem::replace(known, sight);
-        match self.probe {
-            Probe::Kernel(_) => {
-                let computed = reading.computed.saturating_sub(earlier.reading.computed);
-                reading.sleeps
-                    && earlier.reading.sleeps
-                    && computed * 4 < now.duration_since(earlier.seen)
-            }
-            // The more are held to be blocked, the longer it takes the next: long computations
-            // then add few threads, and real waits still never stop the queue.
-            Probe::Time => {
-                let shares = 1 + revoked / self.pool.permits;
-                let allowance = PRESUMED_BLOCKED * u32::try_from(shares).unwrap_or(u32::MAX);
-                now.duration_since(began) >= allowance
-            }
+        if let (Some(reading), Some(earlier_reading)) = (reading, earlier.reading) {
+            let computed = reading.computed.saturating_sub(earlier_reading.computed);
+            return reading.sleeps
+                && earlier_reading.sleeps
+                && computed * 4 < now.duration_since(earlier.seen);
         }
+        // The more are held to be blocked, the longer it takes the next: long computations then add
+        // few threads, and real waits still never stop the queue.
+        let shares = u32::try_from(1 + revoked / self.pool.permits).unwrap_or(u32::MAX);
+        now.duration_since(began) >= PRESUMED_BLOCKED.saturating_mul(shares)
     }
 }

@@ -2,18 +2,24 @@
 //! wait.
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use super::crew::{Crew, Duty, Member};
 use super::monitor::Monitor;
 use super::seat::{self, Item, Seat};
-use super::worker;
-use crate::config;
+use super::shortage::{Cause, Shortage};
+use super::spin::SpinBudget;
+use super::{strays, worker};
+use crate::{config, forks};
 
-/// More threads than this are never made: blocked tasks beyond it wait in the queue.
-const MAX_THREADS: usize = 512;
+/// The most threads while calls go on ending, where nothing is set.
+const USUAL_MAX_THREADS: usize = 512;
+/// The size of a thread's stack where nothing is set: as that of a program's first thread mostly.
+#[cfg(target_pointer_width = "64")]
+const STACK: Option<usize> = Some(8 << 20);
+#[cfg(not(target_pointer_width = "64"))]
+const STACK: Option<usize> = None;
 
 impl Member for &'static Seat {
     fn wake(self) {
@@ -26,20 +32,29 @@ pub(super) struct Pool {
     pub(super) permits: usize,
     pub(super) monitor: Monitor,
     pub(super) spin: SpinBudget,
+    pub(super) shortage: Shortage,
+    /// The size of each thread's stack, if not the standard library's.
+    stack: Option<usize>,
+    /// The threads are in the process of this generation, not in its forked children.
+    generation: u32,
 }
 
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
-    let permits = config::threads().min(seat::SEATS_OF_A_KIND);
+    let permits = config::threads().min(config::MAX_THREADS);
+    let usual = config::thread().max.unwrap_or(USUAL_MAX_THREADS);
     Pool {
-        crew: Crew::new(permits, max_threads(permits)),
+        crew: Crew::new(permits, usual.max(permits).min(config::MAX_THREADS)),
         permits,
         monitor: Monitor::new(),
         spin: SpinBudget::new(),
+        shortage: Shortage::new(),
+        stack: config::thread().stack.or_else(usual_stack),
+        generation: forks::watch(),
     }
 });
 
-fn max_threads(permits: usize) -> usize {
-    MAX_THREADS.max(permits).min(seat::SEATS_OF_A_KIND)
+fn usual_stack() -> Option<usize> {
+    STACK.filter(|_| std::env::var_os("RUST_MIN_STACK").is_none())
 }
 
 /// The pool, made when first needed; its threads are made when there is work for them.
@@ -65,10 +80,10 @@ impl Pool {
     pub(super) fn published(&'static self) {
         match self.crew.published() {
             Duty::Nothing => {}
-            Duty::Summon => self.summon(),
-            Duty::Watch => {
-                self.monitor.start(self);
+            Duty::Summon => {
+                self.summon(false);
             }
+            Duty::Watch => self.monitor.start(self),
         }
     }
 
@@ -83,18 +98,70 @@ impl Pool {
     /// all that computes.
     #[cold]
     pub(super) fn dispatch(&'static self, item: Item) {
-        seat::push_blocking(item);
+        strays::push_blocking(item);
         let tell = |seat: &'static Seat| seat.post.send_on_errand();
-        if !self.crew.dispatch(tell, || start_worker(worker::run_errand)) {
+        let start = || self.start_worker(worker::run_errand).is_ok();
+        if !self.is_here() || !self.crew.dispatch(tell, start) {
             self.published();
         }
     }
 
+    /// Wakes or makes a worker, if nobody looks for work already, or in any case if `eager`. False
+    /// if there is none to be had.
     #[cold]
-    fn summon(&'static self) {
-        // If there is nobody, at the limit or since the system makes no more threads, those there
-        // are go on with the queue when they are done, and joiners run what they join.
-        let _ = self.crew.summon(false, || start_worker(worker::run));
+    fn summon(&'static self, eager: bool) -> bool {
+        if !self.is_here() {
+            return false;
+        }
+        let mut cause = Cause::MaxThreads;
+        let start = || match self.start_worker(worker::run) {
+            Ok(()) => true,
+            Err(refused) => {
+                cause = Cause::System(refused);
+                false
+            }
+        };
+        // If there is nobody, those there are go on with the queue when they are done, and joiners
+        // run what they join. The monitor looks after the rest.
+        let summoned = self.crew.summon(eager, start);
+        if !summoned {
+            self.shortage.begin(cause);
+            self.monitor.start(self);
+        }
+        summoned
+    }
+
+    /// Makes a thread of the pool, and before the first the one that looks after them: where there
+    /// are workers there is a monitor, so that none waits unseen.
+    fn start_worker(&'static self, run: fn()) -> io::Result<()> {
+        self.monitor.ensure()?;
+        let mut thread = thread::Builder::new().name(config::thread().name.clone());
+        if let Some(bytes) = self.stack {
+            thread = thread.stack_size(bytes);
+        }
+        thread.spawn(run)?;
+        self.shortage.has_worker();
+        Ok(())
+    }
+
+    /// Whether somebody will run what is queued; else why not.
+    pub(super) fn serves(&'static self) -> Result<(), String> {
+        if !self.is_here() {
+            return Err("this process was forked from one whose threads it does not have".into());
+        }
+        while self.shortage.is_total() {
+            if !self.summon(false) {
+                return Err(self.shortage.to_string());
+            }
+            // Another thread is about to make one.
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Whether the pool's threads are in this process.
+    pub(super) fn is_here(&self) -> bool {
+        self.generation == forks::generation()
     }
 
     /// Whether anything waits for a worker.
@@ -104,7 +171,7 @@ impl Pool {
 
     /// Gives up a permit.
     pub(super) fn release(&'static self) {
-        if self.crew.release() {
+        if self.is_here() && self.crew.release() {
             self.look_again();
         }
     }
@@ -113,7 +180,7 @@ impl Pool {
     /// not wait until this one's successor has found its task.
     pub(super) fn pass_on(&'static self) {
         if self.crew.release() && self.has_work() {
-            let _ = self.crew.summon(true, || start_worker(worker::run));
+            self.summon(true);
         }
     }
 
@@ -125,14 +192,13 @@ impl Pool {
 
     /// Takes a permit, waiting for it if need be, before any new task gets one.
     pub(super) fn regain(&'static self, seat: &'static Seat) {
-        if self.crew.take_or_queue(seat) {
+        if !self.is_here() || self.crew.take_or_queue(seat) {
             return;
         }
         // The permits' holders may wait themselves, for this very thread even. The monitor finds
         // those that sleep; those that compute until this thread has done something it cannot.
-        let watched = self.monitor.start(self);
-        let at_most = if watched { MAX_RETURN_WAIT } else { super::monitor::PRESUMED_BLOCKED };
-        if !seat.parker.park_timeout(at_most) {
+        self.monitor.start(self);
+        if !seat.parker.park_timeout(MAX_RETURN_WAIT) {
             // Go on without, rather than never; the next permit that is given up makes it good.
             if self.crew.leave_queue(seat) {
                 self.crew.borrow();
@@ -145,61 +211,3 @@ impl Pool {
 
 /// How long a thread that comes back from a wait stands in line for a permit.
 const MAX_RETURN_WAIT: Duration = Duration::from_millis(20);
-
-fn start_worker(run: fn()) -> bool {
-    thread::Builder::new().name("trine-worker".to_owned()).spawn(run).is_ok()
-}
-
-/// How long a worker that finds nothing keeps looking before it sleeps.
-///
-/// To be woken costs the caller a system call and the task a good part of 50 µs, so looking on
-/// pays when tasks follow each other closely, and is waste when they do not. Which it is, the
-/// recent past tells: a look that found something, or a sleep that was short, lengthens the next
-/// look; a vain one halves it.
-pub(super) struct SpinBudget {
-    microseconds: AtomicU32,
-    /// One worker at a time looks on; the next to find nothing sleeps at once.
-    taken: AtomicBool,
-}
-
-/// Longer than a wake-up takes, so that a steady stream of tasks meets a worker that is awake.
-const MAX_SPIN: u32 = 64;
-
-impl SpinBudget {
-    fn new() -> Self {
-        Self { microseconds: AtomicU32::new(0), taken: AtomicBool::new(false) }
-    }
-
-    /// For how long to look on; `None` if another worker does.
-    pub(super) fn take(&self) -> Option<u32> {
-        let microseconds = self.microseconds.load(Ordering::Relaxed);
-        let free = microseconds > 0 && !self.taken.swap(true, Ordering::Relaxed);
-        free.then_some(microseconds)
-    }
-
-    pub(super) fn give_back(&self, rewarded: bool) {
-        if rewarded {
-            self.lengthen()
-        } else {
-            self.shorten()
-        }
-        self.taken.store(false, Ordering::Relaxed);
-    }
-
-    /// A sleep has ended after that many microseconds.
-    pub(super) fn slept(&self, microseconds: u128) {
-        if microseconds < u128::from(2 * MAX_SPIN) {
-            self.lengthen();
-        }
-    }
-
-    fn lengthen(&self) {
-        let now = self.microseconds.load(Ordering::Relaxed);
-        self.microseconds.store((now * 2).clamp(4, MAX_SPIN), Ordering::Relaxed);
-    }
-
-    fn shorten(&self) {
-        let now = self.microseconds.load(Ordering::Relaxed);
-        self.microseconds.store(now / 2, Ordering::Relaxed);
-    }
-}

@@ -26,6 +26,8 @@ pub(crate) struct Post {
     has_errand: AtomicBool,
     /// The kernel's id of the thread; 0 if it has none that can be asked for.
     thread: AtomicU32,
+    /// How many tasks the worker has ended.
+    ended: AtomicU32,
 }
 
 impl Post {
@@ -36,6 +38,7 @@ impl Post {
             is_worker: AtomicBool::new(false),
             has_errand: AtomicBool::new(false),
             thread: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
         }
     }
 
@@ -61,6 +64,17 @@ impl Post {
 
     pub(crate) fn thread(&self) -> u32 {
         self.thread.load(Ordering::Relaxed)
+    }
+
+    /// The worker has ended a task.
+    pub(crate) fn end_task(&self) {
+        // Nobody else writes it.
+        self.ended.store(self.ended().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// How many tasks the worker has ended, in all.
+    pub(crate) fn ended(&self) -> u32 {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// The worker is in a call of this function now. Gives the one that it was in before.

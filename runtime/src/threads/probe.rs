@@ -41,4 +41,20 @@ impl Probe {
     pub(super) fn choose() -> Self {
         kernel::Files::open().map_or(Self::Time, Self::Kernel)
     }
+
+    /// What the thread looks like. `None` if nobody says: there is nobody to ask, or no descriptor
+    /// left to ask with.
+    pub(super) fn read(&mut self, thread: u32) -> Option<Reading> {
+        match self {
+            Self::Kernel(files) => files.read(thread),
+            Self::Time => None,
+        }
+    }
+
+    /// Closes the files of threads that were not read since the last time.
+    pub(super) fn close_unread(&mut self) {
+        if let Self::Kernel(files) = self {
+            files.close_unread();
+        }
+    }
 }

@@ -14,16 +14,18 @@ use std::ops::Range;
 use std::ptr;
 #[cfg(trine_loom)]
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+use crossbeam_deque::{Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
 
+use crate::config;
 use crate::function::Function;
 
 use super::flags::Flags;
 use super::post::Post;
+use super::strays;
 use crate::parker::Parker;
 
 #[cfg(test)]
@@ -37,6 +39,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn function(&self) -> &'static Function;
     /// Claims the job and runs it; nothing if somebody has claimed it.
     fn run(self: Arc<Self>);
+    /// Ends it with an error, since nobody can run it; false if nobody wants its result.
+    fn refuse(&self, why: &str) -> bool;
 }
 
 /// An entry of a queue.
@@ -74,24 +78,19 @@ pub(crate) struct Seat {
 // and release. All else is `Sync` by itself.
 unsafe impl Sync for Seat {}
 
-/// Seats for threads outside the pool, and as many for workers. A thread that finds none is served
+/// Seats for threads outside the pool; those for workers follow. A thread that finds none is served
 /// without: its tasks go to a shared queue, and its joins are plain calls.
-pub(super) const SEATS_OF_A_KIND: usize = 1024;
-const WORDS: usize = 2 * SEATS_OF_A_KIND / 64;
+const SEATS_OUTSIDE: usize = 1024;
+const SEATS_IN_ALL: usize = SEATS_OUTSIDE + config::MAX_THREADS;
+/// No seat from this one on was ever taken: nobody need look there.
+static SEATS_IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-static SEATS: [OnceLock<Seat>; 2 * SEATS_OF_A_KIND] =
-    [const { OnceLock::new() }; 2 * SEATS_OF_A_KIND];
+static SEATS: [OnceLock<Seat>; SEATS_IN_ALL] = [const { OnceLock::new() }; SEATS_IN_ALL];
 /// At which seats there may be something to take.
 #[cfg(not(trine_loom))]
-static FLAGS: Flags<WORDS> = Flags::new();
+static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
 #[cfg(trine_loom)]
-static FLAGS: LazyLock<Flags<WORDS>> = LazyLock::new(Flags::new);
-/// Tasks of threads that are past having a seat.
-static STRAYS: OnceLock<Injector<Item>> = OnceLock::new();
-
-/// Calls of functions that mostly wait, for workers that need no permit for them.
-static BLOCKING: OnceLock<Injector<Item>> = OnceLock::new();
-
+static FLAGS: LazyLock<Flags<{ SEATS_IN_ALL / 64 }>> = LazyLock::new(Flags::new);
 /// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
@@ -131,12 +130,12 @@ pub(super) fn mine_if_any() -> Option<&'static Seat> {
 
 #[cold]
 fn take_seat() -> Option<&'static Seat> {
-    occupy(0..SEATS_OF_A_KIND)
+    occupy(0..SEATS_OUTSIDE)
 }
 
 /// The seat of a thread that becomes a worker.
 pub(super) fn take_workers() -> Option<&'static Seat> {
-    occupy(SEATS_OF_A_KIND..2 * SEATS_OF_A_KIND)
+    occupy(SEATS_OUTSIDE..SEATS_IN_ALL)
 }
 
 fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
@@ -148,45 +147,33 @@ fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
             !seat.occupied.load(Ordering::Relaxed) && !seat.occupied.swap(true, Ordering::AcqRel);
         won.then_some(seat)
     });
+    if let Some(seat) = seat {
+        // Before it puts anything down there.
+        SEATS_IN_USE.fetch_max(seat.index + 1, Ordering::SeqCst);
+    }
     SEAT.set(seat);
     seat
 }
 
 /// All seats of workers, occupied or not.
 pub(super) fn workers() -> impl Iterator<Item = &'static Seat> {
-    SEATS[SEATS_OF_A_KIND..].iter().map_while(OnceLock::get)
+    SEATS[SEATS_OUTSIDE..].iter().map_while(OnceLock::get)
 }
 
 /// The seats at which there may be something to take.
 fn laden() -> impl Iterator<Item = &'static Seat> {
-    FLAGS.raised().filter_map(|index| SEATS[index].get())
+    let in_use = SEATS_IN_USE.load(Ordering::Relaxed);
+    FLAGS.raised_below(in_use).filter_map(|index| SEATS[index].get())
 }
 
 /// Whether any queue holds a task.
 pub(super) fn any_queued() -> bool {
-    laden().any(|seat| !seat.stealer.is_empty()) || has_strays()
+    laden().any(|seat| !seat.stealer.is_empty()) || strays::has_any()
 }
 
 /// Whether there is anything to take, a task or a job.
 pub(super) fn any_laden() -> bool {
-    laden().any(Seat::is_laden) || has_strays()
-}
-
-fn has_strays() -> bool {
-    let has_any = |queue: &Injector<Item>| !queue.is_empty();
-    STRAYS.get().is_some_and(has_any) || BLOCKING.get().is_some_and(has_any)
-}
-
-/// Queues a call that will mostly wait. To be followed by
-/// [`Crew::dispatch`](super::crew::Crew::dispatch).
-pub(super) fn push_blocking(item: Item) {
-    BLOCKING.get_or_init(Injector::new).push(item);
-    fence(Ordering::SeqCst);
-}
-
-/// Takes the oldest of the calls that will mostly wait.
-pub(super) fn take_blocking() -> Option<Item> {
-    BLOCKING.get().and_then(|blocking| retry(|| blocking.steal()))
+    laden().any(Seat::is_laden) || strays::has_any()
 }
 
 /// Queues a task, on the calling thread's own deque if it can have one. To be followed by
@@ -198,11 +185,18 @@ pub(super) fn push(item: Item) {
             seat.push(item);
             FLAGS.raise(seat.index);
         }
-        None => {
-            STRAYS.get_or_init(Injector::new).push(item);
-            fence(Ordering::SeqCst);
-        }
+        None => strays::push(item),
     }
+}
+
+/// Takes all that was queued by now.
+pub(super) fn take_all(mut take: impl FnMut(Item)) {
+    let mut all: Vec<Item> = Vec::new();
+    for seat in laden() {
+        all.extend(std::iter::from_fn(|| retry(|| seat.stealer.steal())));
+    }
+    all.extend(std::iter::from_fn(strays::take));
+    all.drain(..).for_each(&mut take);
 }
 
 impl PartialEq for Seat {
@@ -357,7 +351,7 @@ impl Seat {
             self.next_victim.set(victim.index + 1);
             retry(|| victim.stealer.steal_batch_and_pop(self.deque()))
         });
-        let robbed = robbed.or_else(|| self.take_stray());
+        let robbed = robbed.or_else(|| strays::take_batch(self.deque()));
         // What came along lies here now, for others to take.
         if robbed.is_some() && !self.deque().is_empty() {
             FLAGS.raise(self.index);
@@ -369,18 +363,10 @@ impl Seat {
     pub(super) fn take_offer_of_others(&self) -> Option<*const Offer> {
         laden().filter(|other| *other != self).find_map(Self::take_offered)
     }
-
-    /// The same from the tasks that lie at no seat.
-    fn take_stray(&self) -> Option<Item> {
-        if !has_strays() {
-            return None;
-        }
-        let steal = |strays: &Injector<Item>| retry(|| strays.steal_batch_and_pop(self.deque()));
-        STRAYS.get().and_then(steal).or_else(take_blocking)
-    }
 }
 
-fn retry(mut steal: impl FnMut() -> Steal<Item>) -> Option<Item> {
+/// Steals until it is clear whether there was something.
+pub(super) fn retry(mut steal: impl FnMut() -> Steal<Item>) -> Option<Item> {
     loop {
         match steal() {
             Steal::Success(item) => return Some(item),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::pool::{Pool, pool};
 use super::seat::{self, Item, Seat};
-use super::{clock, join};
+use super::{clock, join, strays};
 use crate::function::Function;
 use crate::panic::{drop_quietly, quietly};
 use crate::wait;
@@ -30,8 +30,12 @@ struct Waits {
     owed: Cell<bool>,
 }
 
+// On a thread that ends, its locals' destructors may still wait: by then the seat may be another's.
 impl wait::Hook for Seat {
     fn before_block(&self) {
+        if seat::mine_if_any().is_none() {
+            return;
+        }
         WAITS.with(|waits| {
             waits.depth.set(waits.depth.get() + 1);
             if waits.depth.get() == 1 {
@@ -44,12 +48,11 @@ impl wait::Hook for Seat {
     }
 
     fn after_block(&self) {
+        let Some(seat) = seat::mine_if_any() else { return };
         WAITS.with(|waits| {
             waits.depth.set(waits.depth.get() - 1);
             if waits.depth.get() == 0 && waits.owed.get() {
-                if let Some(seat) = seat::mine_if_any() {
-                    pool().regain(seat);
-                }
+                pool().regain(seat);
                 self.post.begin();
             }
         });
@@ -97,21 +100,25 @@ impl Worker {
     }
 
     fn live(mut self) {
-        loop {
+        // In a child that a body has forked, what is queued is not its to run.
+        while self.pool.is_here() {
             let goes_on = self.has_permit && (self.turn() || self.linger());
             if !goes_on && !self.sleep() {
-                self.seat.post.set_worker(None);
-                return;
+                break;
             }
         }
+        self.seat.post.set_worker(None);
     }
 
     /// Runs calls that mostly wait, until there are no more.
     fn errand(&mut self) {
-        while let Some(item) = seat::take_blocking() {
+        while self.pool.is_here()
+            && let Some(item) = strays::take_blocking()
+        {
             if item.is_queued() {
                 self.seat.post.enter(item.function());
                 wait_for(item);
+                self.seat.post.end_task();
             } else {
                 drop_quietly(item);
             }
@@ -151,6 +158,7 @@ impl Worker {
             self.has_permit = false;
             self.pool.pass_on();
             wait_for(item);
+            self.seat.post.end_task();
             self.want_permit();
         } else {
             self.inside(|| item.run());
@@ -161,6 +169,7 @@ impl Worker {
     fn inside(&mut self, run: impl FnOnce()) {
         self.seat.post.begin();
         quietly(run);
+        self.seat.post.end_task();
         self.has_permit = self.seat.post.end();
         if self.has_permit && self.pool.crew.is_overdrawn() {
             self.has_permit = false;

@@ -25,6 +25,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/cell.rs",
     "runtime/src/cross/sent.rs",
     "runtime/src/current.rs",
+    "runtime/src/forks.rs",
     "runtime/src/process/channel.rs",
     "runtime/src/process/channel/fuzzing.rs",
     "runtime/src/process/channel/parent.rs",

@@ -1,22 +1,14 @@
 //! Children that fork from a process of the engine without exec: they must not act in its name.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static IS_CHILD: AtomicBool = AtomicBool::new(false);
-static IS_WORKER: AtomicBool = AtomicBool::new(false);
+use crate::forks;
 
-extern "C" fn in_child() {
-    IS_CHILD.store(true, Ordering::Relaxed);
-}
+static IS_WORKER: AtomicBool = AtomicBool::new(false);
 
 /// Begins to watch.
 pub(crate) fn watch() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the handler stores to an atomic and does nothing else.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+    forks::watch();
 }
 
 /// This process serves calls.
@@ -27,7 +19,7 @@ pub(crate) fn watch_worker() {
 
 /// Whether this process was forked from one that watches.
 pub(crate) fn is_child() -> bool {
-    IS_CHILD.load(Ordering::Relaxed)
+    forks::generation() > 0
 }
 
 /// Where a body returns in a child that it forked, the child ends: its parent serves.

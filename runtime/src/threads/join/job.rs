@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::fork::{Fork, Link, Shared};
+use crate::threads::pool::pool;
 use crate::threads::seat::{self, Offer, Seat};
 use crate::wait;
 
@@ -80,7 +81,10 @@ where
             // SAFETY: taken back before anybody else took it.
             return unsafe { self.take() }();
         }
-        self.wait();
+        assert!(
+            self.wait(),
+            "`trine::join` in a forked child: the thread that runs its second closure is not here"
+        );
         // SAFETY: the latch says that the result was written, and this is the only reader.
         match unsafe { (*self.result.get()).assume_init_read() } {
             Ok(value) => value,
@@ -100,14 +104,19 @@ where
         owner.withdraw((&raw const self.link).cast())
     }
 
-    /// Waits for the thread that has taken the job, and takes from it what it offers.
-    fn wait(&self) {
+    /// Waits for the thread that has taken the job, and takes from it what it offers. False if
+    /// that thread is in the process that this one was forked from, and so reaches nothing here.
+    #[must_use]
+    fn wait(&self) -> bool {
         // SAFETY: the job was offered, and this frame is its owner's.
         let Shared { owner, thief, done } = unsafe { self.link.shared() };
         // Not there when a coroutine outlives its thread's seat: then this thread can only look.
         let mine = seat::mine_if_any().filter(|mine| ptr::eq(*mine, *owner));
         let mut rounds = 0u32;
         while !done.is_set() {
+            if !pool().is_here() {
+                return false;
+            }
             // SAFETY: seats are never freed.
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
             // Checked after the look into the slot, and so as old: what was there is part of our
@@ -126,7 +135,7 @@ where
                 if done.wait() {
                     wait::blocking(|| owner.parker.park());
                 }
-                return;
+                return true;
             }
             for _ in 0..16 {
                 std::hint::spin_loop();
@@ -135,6 +144,7 @@ where
                 thread::yield_now();
             }
         }
+        true
     }
 }
 
@@ -160,8 +170,7 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
         if job.reclaim() {
             // SAFETY: out of the list, or taken back: nobody else has it.
             drop(unsafe { job.take() });
-        } else {
-            job.wait();
+        } else if job.wait() {
             // SAFETY: the latch says that the result was written, and this is the only reader.
             drop(unsafe { (*job.result.get()).assume_init_read() });
         }

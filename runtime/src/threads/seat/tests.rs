@@ -14,6 +14,9 @@ impl Runnable for Task {
         &FUNCTION
     }
     fn run(self: Arc<Self>) {}
+    fn refuse(&self, _: &str) -> bool {
+        false
+    }
 }
 
 fn task() -> Arc<Task> {

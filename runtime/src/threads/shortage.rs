@@ -1,0 +1,90 @@
+//! Where the pool has work and a free permit, and no thread for them: the system makes no more, or
+//! there are as many as there may be.
+
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use crate::sync::Lock;
+
+pub(super) struct Shortage {
+    has_worker: AtomicBool,
+    goes_on: AtomicBool,
+    last: Lock<Last>,
+}
+
+/// What was seen of it last.
+struct Last {
+    cause: Cause,
+    /// When it began, or when a thread was made after all.
+    since: Instant,
+}
+
+/// Why there is no thread.
+pub(super) enum Cause {
+    /// The pool has as many as it may have.
+    MaxThreads,
+    /// The system makes no more.
+    System(io::Error),
+}
+
+impl Shortage {
+    pub(super) fn new() -> Self {
+        let last = Last { cause: Cause::MaxThreads, since: Instant::now() };
+        Self {
+            has_worker: AtomicBool::new(false),
+            goes_on: AtomicBool::new(false),
+            last: Lock::new(last),
+        }
+    }
+
+    /// Somebody was wanted and is not to be had. To be followed by a look at the monitor.
+    pub(super) fn begin(&self, cause: Cause) {
+        let mut last = self.last.lock();
+        last.cause = cause;
+        if !self.goes_on.swap(true, Ordering::SeqCst) {
+            last.since = Instant::now();
+        }
+    }
+
+    /// A worker was made. From now on there will always be one: the last ones never leave.
+    pub(super) fn has_worker(&self) {
+        self.last.lock().since = Instant::now();
+        self.has_worker.store(true, Ordering::Release);
+    }
+
+    /// Nothing is queued. To be followed by another look whether that is so.
+    pub(super) fn end(&self) {
+        self.goes_on.store(false, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether there is no worker at all.
+    pub(super) fn is_total(&self) -> bool {
+        !self.has_worker.load(Ordering::Acquire)
+    }
+
+    /// Whether it goes on, as far as is known.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on.load(Ordering::SeqCst)
+    }
+
+    /// For how long no thread was made.
+    pub(super) fn duration(&self) -> Duration {
+        self.last.lock().since.elapsed()
+    }
+
+    /// Whether it was the pool's own bound.
+    pub(super) fn is_by_bound(&self) -> bool {
+        matches!(self.last.lock().cause, Cause::MaxThreads)
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.last.lock().cause {
+            Cause::System(why) => write!(f, "the system makes no thread for it: {why}"),
+            Cause::MaxThreads => f.write_str("the pool has as many threads as it may have"),
+        }
+    }
+}

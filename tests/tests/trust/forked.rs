@@ -1,0 +1,137 @@
+//! A child that a program with a pool forks, without exec: it has none of the threads, so what
+//! needs one is an error there, and what queues is not run a second time.
+
+use std::process::exit;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use trine::{ErrorKind, concurrent, gather};
+use trine_tests::checks::wait_until;
+
+use super::{CALLS, HELD, WAYS, hold, watch};
+
+/// Runs this in a forked child. In the parent, whether the child has ended well.
+fn in_child(run: impl FnOnce()) -> bool {
+    // SAFETY: the child does what a forked program may do.
+    match unsafe { libc::fork() } {
+        0 => {
+            watch();
+            run();
+            exit(0);
+        }
+        child => ended_well(child),
+    }
+}
+
+fn ended_well(child: libc::pid_t) -> bool {
+    let mut status = 0;
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+fn warm() {
+    watch();
+    assert_eq!(gather((0..8).map(|_| super::plain())).join().unwrap(), [7; 8]);
+}
+
+fn is_told(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Worker { message } if message.contains("forked"))
+}
+
+pub(crate) fn calls_of_a_child() {
+    warm();
+    for (way, wait) in WAYS {
+        for (name, call) in CALLS {
+            let ended = in_child(|| match wait(name, *call) {
+                Ok(value) => assert_eq!(value, 7),
+                Err(error) => assert!(is_told(error.kind()), "{error}"),
+            });
+            assert!(ended, "{way} of {name}");
+        }
+    }
+    assert!(in_child(|| assert_eq!(trine::join(|| 1, || 2), (1, 2))));
+    // Nothing of that has hurt the parent.
+    assert_eq!(gather((0..8).map(|_| super::plain())).join().unwrap(), [7; 8]);
+    println!("all ended");
+}
+
+pub(crate) fn calls_of_its_parent() {
+    warm();
+    let (feed, until) = channel();
+    let running = hold(until);
+    wait_until(|| HELD.load(Ordering::SeqCst) == 1);
+    let mut running = Some(running);
+    assert!(in_child(|| {
+        let running = running.take().unwrap();
+        let error = running.join_timeout(Duration::from_secs(50)).unwrap().unwrap_err();
+        assert!(is_told(error.kind()), "{error}");
+    }));
+    drop(feed);
+    running.unwrap().join().unwrap();
+    println!("all ended");
+}
+
+#[concurrent(threads)]
+fn fork_and_return() -> libc::pid_t {
+    // SAFETY: the child returns from the body, and does nothing else.
+    unsafe { libc::fork() }
+}
+
+#[concurrent(threads)]
+fn write(to: libc::c_int) {
+    // SAFETY: an open descriptor, and a byte.
+    assert_eq!(unsafe { libc::write(to, c"x".as_ptr().cast(), 1) }, 1);
+}
+
+pub(crate) fn a_body_that_forks() {
+    watch();
+    let mut pipe = [0; 2];
+    // SAFETY: room for two descriptors.
+    assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
+    let forks = fork_and_return();
+    let writes: Vec<_> = (0..1000).map(|_| write(pipe[1])).collect();
+    // Not by this thread.
+    let child = futures::executor::block_on(forks).unwrap();
+    assert!(ended_well(child));
+    writes.into_iter().for_each(|write| write.join().unwrap());
+    // SAFETY: nobody else has it.
+    unsafe { libc::close(pipe[1]) };
+    let mut bytes = [0; 4096];
+    // SAFETY: as many bytes as there is room for.
+    let count = unsafe { libc::read(pipe[0], bytes.as_mut_ptr().cast(), bytes.len()) };
+    assert_eq!(count, 1000, "what was queued ran again in the child");
+    println!("all ended");
+}
+
+pub(crate) fn inside_a_join() {
+    watch();
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    static GO: AtomicBool = AtomicBool::new(false);
+    static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+    let mut child = 0;
+    let forked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        trine::join(
+            || {
+                wait_until(|| TAKEN.load(Ordering::SeqCst));
+                // SAFETY: the child leaves the join, by its panic.
+                child = unsafe { libc::fork() };
+                GO.store(true, Ordering::SeqCst);
+            },
+            || {
+                TAKEN.store(true, Ordering::SeqCst);
+                wait_until(|| GO.load(Ordering::SeqCst));
+                ROUNDS.fetch_add(1, Ordering::SeqCst);
+            },
+        )
+    }));
+    if child == 0 {
+        let panic = forked.unwrap_err();
+        assert!(panic.downcast_ref::<&str>().unwrap().contains("in a forked child"));
+        exit(0);
+    }
+    assert!(ended_well(child) && forked.is_ok());
+    assert_eq!(ROUNDS.load(Ordering::SeqCst), 1);
+    println!("all ended");
+}
