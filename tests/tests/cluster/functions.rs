@@ -104,7 +104,7 @@ pub(crate) fn crowd(folder: &Path, number: u64) -> usize {
 }
 
 /// Adds a number to a file of notes; in one piece, whoever else does.
-fn note(folder: &Path, name: &str, number: u64) {
+pub(crate) fn note(folder: &Path, name: &str, number: u64) {
     let mut file = OpenOptions::new().append(true).create(true).open(folder.join(name)).unwrap();
     file.write_all(&number.to_ne_bytes()).unwrap();
 }

@@ -3,6 +3,8 @@
 //! No test harness: this program plays the callers and the machines too, so that each can be
 //! killed. What it needs is a `nats-server`; where there is none, each test says so.
 
+mod deployment;
+mod faults;
 mod functions;
 mod parts;
 mod plain;
@@ -13,7 +15,8 @@ mod world;
 
 type Check = (&'static str, fn());
 
-const GROUPS: [&[Check]; 3] = [plain::CHECKS, turmoil::CHECKS, trust::CHECKS];
+const GROUPS: [&[Check]; 5] =
+    [plain::CHECKS, turmoil::CHECKS, trust::CHECKS, deployment::CHECKS, faults::CHECKS];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,7 +25,8 @@ fn main() {
     {
         return;
     }
-    let checks = GROUPS.iter().flat_map(|group| group.iter());
+    let more = if faults::all() { faults::MORE } else { &[] };
+    let checks = GROUPS.iter().flat_map(|group| group.iter()).chain(more);
     if arguments.iter().any(|argument| argument == "--list") {
         // As nextest asks for.
         if !arguments.iter().any(|argument| argument == "--ignored") {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trine::process::Shared;
-use trine::{ErrorKind, gather};
+use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
     boom, crowd, double, doubled, held, held_once, leave, machine, machine_of_a_local_call, nested,
-    noted, reversed, too_long, too_much,
+    note, noted, reversed, too_long, too_much,
 };
 
 /// How many calls are under way while something is killed.
@@ -23,11 +23,17 @@ pub(crate) fn play(name: &str) -> bool {
         "large" => large,
         "places" => places,
         "one" => one,
+        "limited" => limited,
+        "long" => long,
+        "machines" => machines,
+        "drain" => drain,
         "two" => two,
         "configured" => configured,
         "serves" => serves,
         "at-once" => at_once,
         "many" => many,
+        "counted" => counted,
+        "many-large" => many_large,
         "held" => hold,
         "held-once" => hold_once,
         "cancelled" => cancelled,
@@ -104,6 +110,31 @@ fn one() {
     }
 }
 
+fn limited() {
+    match crowd(&folder(), 0).join() {
+        Ok(value) => tell(value),
+        Err(error) => tell(error),
+    }
+}
+
+fn long() {
+    match reversed(vec![7; 3_000_000]).join() {
+        Ok(bytes) => tell(bytes.len()),
+        Err(error) => tell(error),
+    }
+}
+
+fn machines() {
+    for machine in trine::cluster::machines().unwrap() {
+        let trine::cluster::MachineStatus { name, workers, calls, labels, .. } = machine;
+        tell(format!("{name}: {workers} workers, {calls} calls, {labels:?}"));
+    }
+}
+
+fn drain() {
+    tell(trine::cluster::drain(&std::env::var("NAME").unwrap()).unwrap());
+}
+
 /// Two calls, with a word in between.
 fn two() {
     tell(double(1).join().unwrap());
@@ -153,6 +184,34 @@ fn many() {
         }
     }
     tell(format!("{answered} {lost}"));
+}
+
+/// Many calls; notes how each ended.
+fn counted() {
+    let folder = folder();
+    let tasks: Vec<_> = (0..MANY).map(|number| noted(&folder, number)).collect();
+    for (number, task) in (0..).zip(tasks) {
+        let end = match task.join() {
+            Ok(value) if value == number => "answered",
+            Err(error) if error.is_worker_lost() => "lost",
+            Err(error) if matches!(error.kind(), ErrorKind::Worker { .. }) => "nobody",
+            other => panic!("{other:?}"),
+        };
+        note(&folder, end, number);
+        if number == MANY / 4 {
+            tell("middle");
+        }
+    }
+    tell("over");
+}
+
+fn many_large() {
+    let count: u64 = std::env::var("COUNT").unwrap().parse().unwrap();
+    let calls = (0..count).map(|number| reversed(vec![number as u8; 70_000]));
+    for (number, bytes) in (0..).zip(calls.buffered(64)) {
+        assert!(bytes.unwrap() == vec![number as u8; 70_000]);
+    }
+    tell("well");
 }
 
 fn hold() {

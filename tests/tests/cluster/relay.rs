@@ -1,13 +1,17 @@
-//! A connection to the broker that can be cut.
+//! A connection to the broker that can be cut, or in which nothing moves for a while.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 pub(crate) struct Relay {
     pub(crate) port: u16,
     open: Arc<Mutex<Vec<TcpStream>>>,
+    /// Whether nothing goes out, and nothing comes in.
+    stuck: [Arc<AtomicBool>; 2],
 }
 
 impl Relay {
@@ -15,18 +19,27 @@ impl Relay {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let own = listener.local_addr().unwrap().port();
         let open = Arc::new(Mutex::new(Vec::new()));
-        let list = Arc::clone(&open);
+        let stuck: [Arc<AtomicBool>; 2] = Default::default();
+        let (list, [out, back]) = (Arc::clone(&open), stuck.clone());
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let Ok(far) = TcpStream::connect(("127.0.0.1", port)) else { continue };
                 let ends = [&near, &far].map(|end| end.try_clone().unwrap());
                 list.lock().unwrap().extend(ends);
-                let back = (far.try_clone().unwrap(), near.try_clone().unwrap());
-                thread::spawn(move || pass(near, far));
-                thread::spawn(move || pass(back.0, back.1));
+                let ways = [
+                    (near.try_clone().unwrap(), far.try_clone().unwrap(), Arc::clone(&out)),
+                    (far, near, Arc::clone(&back)),
+                ];
+                for (from, to, stuck) in ways {
+                    thread::spawn(move || pass(from, to, &stuck));
+                }
             }
         });
-        Self { port: own, open }
+        Self { port: own, open, stuck }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// Cuts all connections, with whatever is on its way.
@@ -35,13 +48,25 @@ impl Relay {
         cut.iter().for_each(|end| _ = end.shutdown(Shutdown::Both));
         cut.len() / 2
     }
+
+    /// Has nothing go out, or come in, or either, though the connections stay; or has it move on.
+    pub(crate) fn stick(&self, out: bool, back: bool) {
+        self.stuck[0].store(out, Ordering::SeqCst);
+        self.stuck[1].store(back, Ordering::SeqCst);
+    }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, stuck: &AtomicBool) {
     let mut bytes = vec![0; 64 << 10];
     while let Ok(length) = from.read(&mut bytes)
         && length > 0
-        && to.write_all(&bytes[..length]).is_ok()
-    {}
+    {
+        while stuck.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
     let _ = to.shutdown(Shutdown::Both);
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream;
+
 pub(crate) const KEY: &str = "a secret of the tests, of 32 bytes or more";
 const SERVER: &str = "TRINE_NATS_SERVER";
 
@@ -36,18 +38,56 @@ impl World {
         Self::with("")
     }
 
+    /// Without JetStream.
+    pub(crate) fn without_store() -> Self {
+        Self::of("", |_| String::new())
+    }
+
+    /// Three brokers that are one, in folders of their own.
+    pub(crate) fn three() -> [Self; 3] {
+        let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let routes: Vec<_> = ports.iter().map(|p| format!("\"nats://127.0.0.1:{p}\"")).collect();
+        let mut index = 0;
+        let worlds = ports.iter().map(|port| {
+            let settings = format!(
+                "server_name: broker-{index}
+\
+                 cluster {{ name: three, listen: \"127.0.0.1:{port}\", routes: [{}] }}",
+                routes.join(", ")
+            );
+            index += 1;
+            Self::with(&settings)
+        });
+        let worlds: Vec<_> = worlds.collect();
+        let worlds: [Self; 3] = worlds.try_into().ok().unwrap();
+        // They have to find each other, and a leader, before anything can be stored.
+        wait_until(|| {
+            with_streams(&worlds[0].address(), async |context| {
+                let config = jetstream::stream::Config {
+                    name: "PROBE".into(),
+                    num_replicas: 3,
+                    ..Default::default()
+                };
+                context.create_stream(config).await.is_ok()
+            })
+        });
+        worlds
+    }
+
     /// With more lines of the server's settings.
     pub(crate) fn with(settings: &str) -> Self {
+        Self::of(settings, |store| format!("jetstream {{ store_dir: {store:?} }}"))
+    }
+
+    fn of(settings: &str, store: impl FnOnce(&Path) -> String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("trine-cluster-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let store = folder.join("store");
-        let text = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?} }}\n{settings}\n"
-        );
+        let port = free_port();
+        let store = store(&folder.join("store"));
+        let text = format!("listen: \"127.0.0.1:{port}\"\n{store}\n{settings}\n");
         fs::write(folder.join("server.conf"), text).unwrap();
         let server = start_server(&folder, port);
         Self { folder, port, server }
@@ -68,10 +108,19 @@ impl World {
         self.server = start_server(&self.folder, self.port);
     }
 
+    /// Kills the broker.
+    pub(crate) fn crash(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        send(self.server.id(), signal);
+    }
+
     /// The same, but it has lost what it had written.
     pub(crate) fn lose_and_restart(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
+        self.crash();
         fs::remove_dir_all(self.folder.join("store")).unwrap();
         self.server = start_server(&self.folder, self.port);
     }
@@ -129,6 +178,36 @@ impl Drop for World {
     }
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Something done with the broker's streams.
+fn with_streams<R>(address: &str, action: impl AsyncFnOnce(jetstream::Context) -> R) -> R {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let addresses: Vec<_> = address.split(',').collect();
+        let client = async_nats::connect(addresses).await.unwrap();
+        action(jetstream::new(client)).await
+    })
+}
+
+/// How many messages and consumers a stream has.
+pub(crate) fn stored(address: &str, stream: &str) -> (u64, usize) {
+    with_streams(address, async |context| {
+        let state = context.get_stream(stream).await.unwrap().cached_info().state.clone();
+        (state.messages, state.consumer_count)
+    })
+}
+
+/// The server that leads a stream.
+pub(crate) fn leader(address: &str, stream: &str) -> String {
+    with_streams(address, async |context| {
+        let info = context.get_stream(stream).await.unwrap().cached_info().clone();
+        info.cluster.unwrap().leader.unwrap()
+    })
+}
+
 fn start_server(folder: &Path, port: u16) -> Child {
     let log = fs::File::create(folder.join("server.log")).unwrap();
     let mut command = Command::new(server().unwrap());
@@ -136,6 +215,11 @@ fn start_server(folder: &Path, port: u16) -> Child {
     let server = command.spawn().unwrap();
     wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     server
+}
+
+fn send(process: u32, signal: i32) {
+    // SAFETY: a signal to a child that was not waited for.
+    unsafe { libc::kill(process.cast_signed(), signal) };
 }
 
 /// A process that is killed with what holds it.
@@ -147,8 +231,7 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: i32) {
-        // SAFETY: a signal to a child that was not waited for.
-        unsafe { libc::kill(self.0.id().cast_signed(), signal) };
+        send(self.id(), signal);
     }
 
     /// Has it go on.

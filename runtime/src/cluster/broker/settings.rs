@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
@@ -44,7 +45,6 @@ const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 const LEASE_MIN: Duration = Duration::from_secs(1);
 /// How long answers are kept for a caller that is away.
 const KEEP: Duration = Duration::from_secs(15 * 60);
-const STORE_DEFAULT: i64 = 4 << 30;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -52,7 +52,7 @@ pub(crate) struct Settings {
     pub(crate) key: Key,
     pub(crate) terms: Terms,
     pub(crate) replicas: usize,
-    pub(crate) store: i64,
+    pub(crate) store: Option<i64>,
     pub(crate) name: String,
     pub(crate) labels: Vec<String>,
     options: ConnectOptions,
@@ -99,8 +99,8 @@ impl Settings {
             addresses,
             key,
             terms,
-            replicas: number(REPLICAS, 1)?,
-            store: number(STORE, STORE_DEFAULT)?,
+            replicas: number(REPLICAS)?.unwrap_or(1),
+            store: number(STORE)?,
             name: name(),
             labels: labels()?,
             options,
@@ -166,15 +166,13 @@ fn seconds(variable: &str, or: Duration) -> Result<Duration, String> {
         .ok_or_else(|| format!("{variable} must be a number of seconds, and is {text:?}"))
 }
 
-fn number<N: std::str::FromStr + PartialOrd + From<u8>>(
-    variable: &str,
-    or: N,
-) -> Result<N, String> {
-    let Some(text) = env::var_os(variable) else { return Ok(or) };
-    text.to_str()
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|number| *number >= N::from(1))
-        .ok_or_else(|| format!("{variable} must be a number of at least 1, and is {text:?}"))
+/// A number of at least 1, if the variable is set.
+fn number<N: FromStr + PartialOrd + From<u8>>(variable: &str) -> Result<Option<N>, String> {
+    let Some(text) = env::var_os(variable) else { return Ok(None) };
+    let number: Option<N> = text.to_str().and_then(|text| text.trim().parse().ok());
+    let number = number.filter(|number| *number >= N::from(1));
+    let odd = || format!("{variable} must be a number of at least 1, and is {text:?}");
+    number.ok_or_else(odd).map(Some)
 }
 
 /// What this machine is called: as somebody says, or else as its system does.

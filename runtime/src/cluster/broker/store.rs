@@ -6,13 +6,16 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 
 use super::Broker;
 
 const VALUES: &str = "TRINE_VALUES";
 const LIMITS: &str = "TRINE_LIMITS";
+/// How many bytes of values are kept, where nobody says, and there is room.
+const STORE: i64 = 4 << 30;
+const STORE_MIN: i64 = 64 << 20;
 /// How long a value is kept that nobody has removed.
 const KEEP_VALUES: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,7 +25,7 @@ impl Broker {
             name: VALUES.into(),
             subjects: vec!["trine-value.>".into()],
             max_age: KEEP_VALUES,
-            max_bytes: self.settings.store,
+            max_bytes: self.settings.store.unwrap_or(STORE),
             // A value that is in use must not make room for another.
             discard: DiscardPolicy::New,
             allow_direct: true,
@@ -61,14 +64,29 @@ impl Broker {
         Ok(())
     }
 
+    /// Makes a stream; a smaller one where nobody said how large it is to be, and the broker has
+    /// no room for that.
+    async fn make(&self, mut wanted: Config) -> Result<(), String> {
+        loop {
+            let Err(error) = self.jetstream.create_stream(wanted.clone()).await else {
+                return Ok(());
+            };
+            let is_too_large = matches!(error.kind(), CreateStreamErrorKind::JetStream(error)
+                if error.error_code() == ErrorCode::STORAGE_RESOURCES_EXCEEDED);
+            if !is_too_large || self.settings.store.is_some() || wanted.max_bytes < STORE_MIN {
+                return Err(format!("the stream {} cannot be made: {error}", wanted.name));
+            }
+            wanted.max_bytes /= 2;
+        }
+    }
+
     /// A stream of that name, if it is as it must be.
     async fn stream(&self, wanted: Config) -> Result<Stream, String> {
         let name = &wanted.name;
         let there = match self.jetstream.get_stream(name).await {
             Ok(there) => there,
             Err(error) if is_missing(&error) => {
-                let made = self.jetstream.create_stream(wanted.clone()).await;
-                made.map_err(|error| format!("the stream {name} cannot be made: {error}"))?;
+                self.make(wanted.clone()).await?;
                 self.jetstream.get_stream(name).await.map_err(|error| failed(name, &error))?
             }
             Err(error) => return Err(failed(name, &error)),
@@ -87,7 +105,7 @@ fn failed(name: &str, error: &GetStreamError) -> String {
         let _ = write!(text, ": {inner}");
         source = inner.source();
     }
-    if text.contains("no responders") || text.contains("not enabled") {
+    if ["no responders", "not enabled", "does not exist"].iter().any(|no| text.contains(no)) {
         return "the broker has no JetStream, or this account has none".to_owned();
     }
     format!("the stream {name} cannot be had: {text}")
