@@ -1,5 +1,7 @@
 //! What every program needs: arguments, an exit code, a progress bar, and reasons to show.
 
+pub mod load;
+
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
