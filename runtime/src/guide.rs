@@ -9,6 +9,7 @@
 //! * [`structured`]: whose task it is, and when it has ended.
 //! * [`errors`]: the two layers of a result, and what each failure means.
 //! * [`borrowing`]: arguments and results that are not owned.
+//! * [`service`]: handlers that await, clients that leave, too many at once, the end.
 //! * [`testing`]: tests of code that uses trine.
 //! * [`debugging`]: running in sequence, reading expansions, tracing.
 //! * [`performance`]: when a task is too small, and what to do about it.
@@ -33,6 +34,9 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/borrowing.md")]
 pub mod borrowing {}
+
+#[doc = include_str!("../docs/service.md")]
+pub mod service {}
 
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
