@@ -5,55 +5,15 @@
 //! come in by name and the body stands where the parameters can be written as the user did: in an
 //! inner closure, or, `async`, after one `let` for each. Both drop everything as a call would.
 use super::args::Args;
+use super::arguments::{generic, place, tuple};
 use super::function::{Function, Parameter};
-use super::outer::{hidden_self, receiver_type};
+use super::outer::receiver_type;
 use super::sibling;
 use super::span::hidden;
-use super::types::{has_impl, is_known_to_cross, ungrouped};
+use super::types::{has_impl, ungrouped};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Type};
-
-/// serde and the runtime's traits know tuples up to this length; longer ones nest.
-const LONGEST_TUPLE: usize = 16;
-
-/// The arguments as the outer function has them, in a tuple. One of which nobody knows by the name
-/// of its type that it can cross goes through a function that asks: the compiler then points at it
-/// and says what in it is the matter.
-pub(crate) fn arguments(args: &Args, function: &Function) -> TokenStream {
-    let span = hidden(function.signature.ident.span());
-    let count = function.parameters.len() + usize::from(function.receiver.is_some());
-    let argument = |ty: &Type, name: TokenStream, place: Span| {
-        let asks = !args.mode.encodes && count <= LONGEST_TUPLE && !is_plain(function, ty);
-        if !asks {
-            return name;
-        }
-        let span = hidden(place);
-        let runtime = args.runtime(span);
-        let ask = if args.has("retries") { "repeatable" } else { "argument" };
-        let ask = Ident::new(ask, span);
-        quote_spanned!(span=> #runtime::cross::#ask(#name))
-    };
-    let receiver = function.receiver.iter().map(|this| {
-        let (name, ty) = (hidden_self(this), receiver_type(args, this));
-        argument(&ty, name.to_token_stream(), name.span)
-    });
-    let parameters = function.parameters.iter().map(|parameter| {
-        argument(&parameter.ty, parameter.name.to_token_stream(), parameter.name.span())
-    });
-    tuple(receiver.chain(parameters).collect(), span)
-}
-
-/// Whether the compiler points at an argument of this type without being led to it: what is known
-/// to cross, what has no name, and a type parameter, in which there is nothing to look for.
-fn is_plain(function: &Function, ty: &Type) -> bool {
-    let Type::Path(path) = ungrouped(ty) else {
-        return is_known_to_cross(ty) || has_impl(ty);
-    };
-    let mut generics = function.signature.generics.params.iter().filter_map(generic);
-    let is_parameter = generics.any(|name| path.path.is_ident(name));
-    is_parameter || is_known_to_cross(ty) || has_impl(ty)
-}
+use syn::Type;
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, as it is for this kind of function in this mode.
 pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
@@ -302,35 +262,9 @@ impl<'a> Body<'a> {
     }
 }
 
-/// `(a, b,)`, nested where it is too long.
-fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
-    match elements.as_slice() {
-        [one] => quote_spanned!(span=> (#one,)),
-        few if few.len() <= LONGEST_TUPLE => quote_spanned!(span=> (#(#few),*)),
-        many => {
-            let chunks = many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec(), span));
-            tuple(chunks.collect(), span)
-        }
-    }
-}
-
 /// `&T` of a process function: the caller lends it, the worker owns it.
 fn is_sent_reference(args: &Args, ty: &Type) -> bool {
     args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_))
-}
-
-/// `.3`, or `.1 .0` where the tuple of `count` elements is nested.
-fn place(index: usize, count: usize) -> TokenStream {
-    let field = |index| {
-        let index = syn::Index::from(index);
-        quote!(. #index)
-    };
-    let chunks = count.div_ceil(LONGEST_TUPLE);
-    if chunks <= 1 {
-        return field(index);
-    }
-    let (outer, inner) = (place(index / LONGEST_TUPLE, chunks), field(index % LONGEST_TUPLE));
-    quote!(#outer #inner)
 }
 
 /// The type, or `_` for what has no name: `impl Trait`.
@@ -346,14 +280,5 @@ fn unnamed_reference(ty: &Type) -> TokenStream {
             quote!(#and #borrowed)
         }
         _ => ty.to_token_stream(),
-    }
-}
-
-/// The name by which a generic parameter is handed on; lifetimes are found by the compiler.
-fn generic(parameter: &GenericParam) -> Option<&Ident> {
-    match parameter {
-        GenericParam::Type(parameter) => Some(&parameter.ident),
-        GenericParam::Const(parameter) => Some(&parameter.ident),
-        GenericParam::Lifetime(_) => None,
     }
 }

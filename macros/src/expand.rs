@@ -28,7 +28,7 @@ use super::error::Errors;
 use super::function::Function;
 use super::mode::Mode;
 use super::span::{hidden, visible};
-use super::{body, conditional, half_typed, outer, recover, scope, sibling};
+use super::{arguments, body, conditional, half_typed, outer, recover, scope, sibling};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
@@ -87,12 +87,11 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let runtime = args.runtime(span);
     let name = function.name();
     let builders = args.builders();
-    let entry = entry(args, span);
     let scope = function.scope.as_ref().map(|_| {
         let scope = scope::name(span);
         quote!(#scope,)
     });
-    let arguments = body::arguments(args, function);
+    let arguments = arguments::sent(args, function);
     let closure = body::closure(args, function);
     let failed = args.has("retries").then(|| {
         let output = function.output_or_unit();
@@ -107,18 +106,19 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
     // A block of its own: items have no hygiene on stable Rust, and neither may the body see this
     // static where it means its own, nor the other way round.
-    let call = quote_spanned! {span=>
-        #entry(
-            #scope
-            {
-                static FUNCTION: #runtime::Function = #new;
-                &FUNCTION
-            },
-            #arguments,
-            #closure
-            #failed
-        )
+    let between = quote_spanned! {span=>
+        #scope
+        {
+            static FUNCTION: #runtime::Function = #new;
+            &FUNCTION
+        },
+        #arguments,
+        #closure
+        #failed
     };
+    let place = hidden(arguments::doubtful_argument(args, function));
+    let entry = entry(args, place);
+    let call = quote_spanned!(place=> #entry(#between));
     // The braces are the user's own, as is the end of the signature: rustc looks there to tell who
     // wrote a function, and lints such as `dead_code` and `missing_docs` speak only to users.
     let mut block = Group::new(Delimiter::Brace, call);

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arguments;
 mod attributes;
 mod body;
 mod check;

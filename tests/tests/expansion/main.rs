@@ -11,6 +11,7 @@ mod shown;
 #[path = "../../../macros/src"]
 mod pipeline {
     mod args;
+    mod arguments;
     mod attributes;
     mod body;
     mod check;

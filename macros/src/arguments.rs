@@ -1,0 +1,117 @@
+//! The tuple in which the arguments travel, and where the compiler is led when one of them cannot.
+//!
+//! ```text
+//! // Input:
+//! fn resize(image: Image, size: u32)
+//! // Output:
+//! (::trine::cross::argument(image), size)
+//! ```
+use super::args::Args;
+use super::function::{Function, Parameter};
+use super::outer::{hidden_self, receiver_type};
+use super::span::hidden;
+use super::types::{has_impl, is_known_to_cross, ungrouped};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericParam, Type};
+
+/// serde and the runtime's traits know tuples up to this length; longer ones nest.
+const LONGEST_TUPLE: usize = 16;
+
+/// The arguments as the outer function has them, in a tuple. One of which nobody knows by the name
+/// of its type that it can cross goes through a function that asks: the compiler then points at it
+/// and says what in it is the matter.
+pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
+    let span = hidden(function.signature.ident.span());
+    let count = function.parameters.len() + usize::from(function.receiver.is_some());
+    let argument = |ty: &Type, name: TokenStream, place: Span| {
+        let asks = !args.mode.encodes && count <= LONGEST_TUPLE && !is_plain(function, ty);
+        if !asks {
+            return name;
+        }
+        let span = hidden(place);
+        let runtime = args.runtime(span);
+        let ask = if args.has("retries") { "repeatable" } else { "argument" };
+        let ask = Ident::new(ask, span);
+        quote_spanned!(span=> #runtime::cross::#ask(#name))
+    };
+    let receiver = function.receiver.iter().map(|this| {
+        let (name, ty) = (hidden_self(this), receiver_type(args, this));
+        argument(&ty, name.to_token_stream(), name.span)
+    });
+    let parameters = function.parameters.iter().map(|parameter| {
+        argument(&parameter.ty, parameter.name.to_token_stream(), parameter.name.span())
+    });
+    tuple(receiver.chain(parameters).collect(), span)
+}
+
+/// The first argument that may live too short, being generic or, where it crosses as bytes, of a
+/// type that may borrow unseen; else the function's name. That something lives too short is an
+/// error of the whole call and not of one argument.
+pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
+    let generics: Vec<&Ident> =
+        function.signature.generics.params.iter().filter_map(generic).collect();
+    let is_sure = function.output.as_ref().is_none_or(is_known_to_cross);
+    let is_doubtful = |parameter: &&Parameter| {
+        let ty = &parameter.ty;
+        generics.iter().any(|name| mentions(ty.to_token_stream(), name))
+            || args.mode.encodes && is_sure && !is_known_to_cross(ty)
+    };
+    let of_self = || function.receiver.as_ref().map(|receiver| receiver.self_token.span);
+    let found = function.parameters.iter().find(is_doubtful).map(|found| found.name.span());
+    found.or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
+}
+
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// Whether the compiler points at an argument of this type without being led to it: what is known
+/// to cross, what has no name, and a type parameter, in which there is nothing to look for.
+fn is_plain(function: &Function, ty: &Type) -> bool {
+    let Type::Path(path) = ungrouped(ty) else {
+        return is_known_to_cross(ty) || has_impl(ty);
+    };
+    let mut generics = function.signature.generics.params.iter().filter_map(generic);
+    let is_parameter = generics.any(|name| path.path.is_ident(name));
+    is_parameter || is_known_to_cross(ty) || has_impl(ty)
+}
+
+/// `(a, b,)`, nested where it is too long.
+pub(crate) fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
+    match elements.as_slice() {
+        [one] => quote_spanned!(span=> (#one,)),
+        few if few.len() <= LONGEST_TUPLE => quote_spanned!(span=> (#(#few),*)),
+        many => {
+            let chunks = many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec(), span));
+            tuple(chunks.collect(), span)
+        }
+    }
+}
+
+/// `.3`, or `.1 .0` where the tuple of `count` elements is nested.
+pub(crate) fn place(index: usize, count: usize) -> TokenStream {
+    let field = |index| {
+        let index = syn::Index::from(index);
+        quote!(. #index)
+    };
+    let chunks = count.div_ceil(LONGEST_TUPLE);
+    if chunks <= 1 {
+        return field(index);
+    }
+    let (outer, inner) = (place(index / LONGEST_TUPLE, chunks), field(index % LONGEST_TUPLE));
+    quote!(#outer #inner)
+}
+
+/// The name by which a generic parameter is handed on; lifetimes are found by the compiler.
+pub(crate) fn generic(parameter: &GenericParam) -> Option<&Ident> {
+    match parameter {
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+        GenericParam::Lifetime(_) => None,
+    }
+}
