@@ -105,6 +105,11 @@ impl Queue {
         }
     }
 
+    #[cfg(feature = "process")]
+    fn has_any(&self) -> bool {
+        !self.next.is_empty() || !self.help.is_empty()
+    }
+
     fn pop(&mut self) -> Option<Step> {
         self.next.pop_front().or_else(|| self.help.pop_front())
     }
@@ -153,6 +158,41 @@ fn deeper(step: impl FnOnce()) {
     let depth = DEPTH.try_with(|depth| depth.replace(depth.get() + 1)).unwrap_or(0);
     let _leave = Leave(depth);
     step();
+}
+
+/// Runs something in which no step is taken, since this thread holds what a step may wait for, or
+/// serves others: they queue until [`release`] or [`drain`].
+#[cfg(feature = "process")]
+pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
+    struct Leave(usize);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = DEPTH.try_with(|depth| depth.set(self.0));
+        }
+    }
+    let depth = DEPTH.try_with(|depth| depth.replace(depth.get().max(DEEPEST))).unwrap_or(0);
+    let _leave = Leave(depth);
+    act()
+}
+
+/// Whether there are steps which were held and which [`release`] would take.
+#[cfg(feature = "process")]
+pub(crate) fn has_held() -> bool {
+    !is_deep() && QUEUE.try_with(|queue| queue.borrow().has_any()).unwrap_or(false)
+}
+
+/// Takes what was held, unless this thread is in a loop that will.
+#[cfg(feature = "process")]
+pub(crate) fn release() {
+    if has_held() {
+        deeper(catch_up);
+    }
+}
+
+/// What was held, for somebody else to [`take`].
+#[cfg(feature = "process")]
+pub(crate) fn drain() -> Vec<Step> {
+    QUEUE.with_borrow_mut(|queue| std::iter::from_fn(|| queue.pop()).collect())
 }
 
 /// Takes all steps that queue on this thread.

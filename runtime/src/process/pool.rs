@@ -7,6 +7,7 @@ use crate::function::Function;
 use crate::options::Options;
 use crate::sync::Lock;
 
+mod aside;
 mod books;
 mod choice;
 mod dispatcher;

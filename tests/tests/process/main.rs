@@ -4,6 +4,7 @@
 mod attributes;
 mod calls;
 mod corrupt;
+mod decoders;
 mod joiners;
 mod library;
 mod queue;

@@ -12,10 +12,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use super::aside;
 use super::link::Link;
 use crate::process::channel::Listener;
 use crate::process::job::WorkerKey;
 use crate::process::platform::{Event, Watcher};
+use crate::relay;
 use crate::sync::{Guard, Lock};
 
 /// How long a process may take to become a worker.
@@ -98,7 +100,10 @@ fn dispatcher() -> io::Result<&'static Dispatcher> {
     let dispatcher = made.as_ref().map_err(|error| io::Error::other(error.clone()))?;
     let runs = RUNS.get_or_init(|| {
         let thread = thread::Builder::new().name("trine-process".into());
-        thread.spawn(|| dispatcher.run()).map(drop).map_err(|error| error.to_string())
+        thread
+            .spawn(|| relay::hold(|| dispatcher.run()))
+            .map(drop)
+            .map_err(|error| error.to_string())
     });
     runs.as_ref().map_err(|error| io::Error::other(error.clone()))?;
     Ok(dispatcher)
@@ -118,10 +123,14 @@ impl Dispatcher {
         let mut events = Vec::with_capacity(32);
         let mut busy: Vec<Watched> = Vec::new();
         let mut next_round = None;
+        let mut begun = 0;
         loop {
             events.clear();
+            // Other people's code is not for this thread, which holds all such steps.
+            aside::take(relay::drain());
+            let aside = aside::look_after(&mut begun);
             if busy.is_empty() {
-                let timeout = [self.see_to_starts(), self.go_round(&mut next_round)];
+                let timeout = [aside, self.see_to_starts(), self.go_round(&mut next_round)];
                 self.watcher.wait(&mut events, timeout.into_iter().flatten().min());
             } else {
                 thread::sleep(NAP);

@@ -3,7 +3,7 @@
 //! Whoever sits at a worker's desk takes all its replies, for whichever calls they are, and fills
 //! the worker up again. A thread that joins sits down, looks for a moment, and sleeps on the end
 //! of the replies, so a call and its result cost no hand-over between threads. Nobody decodes
-//! values here: that may take long, and call again.
+//! values here, or runs what follows a call's end: that may take long, and call again.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::process::channel::{
 };
 use crate::process::job::{AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
-use crate::wait;
+use crate::{relay, wait};
 
 /// The most replies that are taken at once.
 const BATCH: usize = 32;
@@ -49,6 +49,7 @@ impl Pool {
             let is_wanted = || !call.is_finished() && call.address().load() == address;
             self.work(&link, &mut desk, is_wanted);
             link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+            relay::release();
             if link.is_doomed() {
                 return;
             }
@@ -59,7 +60,7 @@ impl Pool {
         loop {
             self.harvest(link, &mut desk.papers);
             let go_on = || is_wanted() && !link.is_doomed();
-            if !go_on() {
+            if !go_on() || relay::has_held() {
                 return;
             }
             let head = desk.papers.head;
@@ -71,8 +72,13 @@ impl Pool {
         }
     }
 
-    /// Takes all replies that are there; returns how many.
+    /// Takes all replies that are there; returns how many. What follows from that and is other
+    /// people's code is held, until whoever sits at the desk has left it.
     pub(super) fn harvest(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
+        relay::hold(|| self.harvest_all(link, inbox))
+    }
+
+    fn harvest_all(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
         let mut taken = 0;
         let mut batch = ROOM.try_with(Cell::take).unwrap_or_default();
         loop {
