@@ -114,6 +114,33 @@ impl Function {
         self
     }
 
+    /// Calls run only on machines with this label, one of their `TRINE_LABELS`; without a cluster
+    /// they run here as ever.
+    ///
+    /// ```
+    /// static FUNCTION: trine::Function = trine::Function::new("render").on("gpu");
+    /// let task = trine::process::spawn(&FUNCTION, (6, 7), |(a, b): (i32, i32)| a * b);
+    /// assert_eq!(task.join()?, 42);
+    /// # Ok::<(), trine::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When it is empty, or has anything but letters, digits, `-` and `_`.
+    #[must_use]
+    pub const fn on(mut self, label: &'static str) -> Self {
+        let bytes = label.as_bytes();
+        assert!(!bytes.is_empty(), "`on` needs a label");
+        let mut index = 0;
+        while index < bytes.len() {
+            let byte = bytes[index];
+            let is_plain = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            assert!(is_plain, "a label has letters, digits, `-` and `_`");
+            index += 1;
+        }
+        self.options.on = Some(label);
+        self
+    }
+
     /// The function's name, as written.
     #[must_use]
     pub const fn name(&self) -> &'static str {

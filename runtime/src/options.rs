@@ -20,6 +20,9 @@ pub(crate) struct Options {
     pub(crate) fresh: bool,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
+    /// What a machine must have that runs it; said by the caller alone, who chooses the machine.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) on: Option<&'static str>,
 }
 
 impl Options {
@@ -31,5 +34,6 @@ impl Options {
         memory: None,
         fresh: false,
         local: false,
+        on: None,
     };
 }

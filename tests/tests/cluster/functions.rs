@@ -14,6 +14,11 @@ pub(crate) fn double(number: u64) -> u64 {
     number * 2
 }
 
+#[concurrent(process, fresh)]
+pub(crate) fn worker_of_its_own() -> u32 {
+    process::id()
+}
+
 /// The machine that runs it: the parent of the worker.
 #[concurrent(process)]
 pub(crate) fn machine() -> u32 {

@@ -9,7 +9,7 @@ use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
     boom, crowd, double, doubled, held, held_once, leave, machine, machine_of_a_local_call, nested,
-    note, noted, reversed, too_long, too_much,
+    note, noted, reversed, too_long, too_much, worker_of_its_own,
 };
 
 /// How many calls are under way while something is killed.
@@ -24,6 +24,8 @@ pub(crate) fn play(name: &str) -> bool {
         "places" => places,
         "one" => one,
         "limited" => limited,
+        "labelled" => labelled,
+        "options" => options,
         "long" => long,
         "machines" => machines,
         "drain" => drain,
@@ -108,6 +110,26 @@ fn one() {
         Ok(value) => tell(value),
         Err(error) => tell(error),
     }
+}
+
+/// The machine that runs a call which asks for a label, or why there is none.
+fn labelled() {
+    static FUNCTION: trine::Function = trine::Function::new("labelled").on("gpu");
+    let body = |(): ()| std::os::unix::process::parent_id();
+    match trine::process::spawn(&FUNCTION, (), body).join() {
+        Ok(machine) => tell(machine),
+        Err(error) => tell(error),
+    }
+}
+
+/// What a function asks for holds on the machine too.
+fn options() {
+    let workers = gather((0..4).map(|_| worker_of_its_own())).join().unwrap();
+    let different: std::collections::BTreeSet<_> = workers.iter().collect();
+    assert_eq!(different.len(), 4, "`fresh` was forgotten");
+    assert!(too_long().join().unwrap_err().is_timeout(), "`timeout` was forgotten");
+    assert!(too_much().join().unwrap_err().is_memory_limit(), "`memory` was forgotten");
+    tell("well");
 }
 
 fn limited() {

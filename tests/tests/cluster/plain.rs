@@ -8,6 +8,8 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("every end is told apart", || well("errors", "")),
     ("large values go through the store", large_values),
     ("calls run where they should", places),
+    ("calls run where there is what they ask for", labels),
+    ("all options of a function hold on the machine", || well("options", "")),
     ("without a machine a call says so", nobody_is_there),
     ("without a broker a call says so", no_broker),
     ("a machine may come late", late_machine),
@@ -42,6 +44,22 @@ fn places() {
     let world = World::new();
     let machine = world.machine(1);
     assert_eq!(world.caller("places").rest(), format!("{} 1 1\n", machine.id()));
+}
+
+fn labels() {
+    let world = World::new();
+    let _without = world.machine(1);
+    let mut caller = world.part("labelled");
+    let output = caller.env("TRINE_CLUSTER_WAIT", "0.5").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("with this key and the label `gpu`, is at"), "{said}");
+    // One that waits gets the machine that comes.
+    let waits = world.caller("labelled");
+    let mut command = world.part("machine");
+    command.env("TRINE_LABELS", "zone-a,gpu");
+    let machine = world.machine_of(command, 1);
+    assert_eq!(waits.rest(), format!("{}\n", machine.id()));
+    assert_eq!(world.caller("labelled").rest(), format!("{}\n", machine.id()));
 }
 
 fn nobody_is_there() {

@@ -11,7 +11,7 @@ use crate::cluster::protocol::{End, Why};
 impl Desk {
     pub(super) fn finish(&mut self, number: u64, end: End<Body>) {
         let why = match end {
-            End::Nobody(why) => self.say(why),
+            End::Nobody(why) => self.say(number, why),
             End::Lost => return self.end(number, |call| call.fail(Fault::WorkerLost)),
             End::Ended(body) => return self.ended(number, &body),
             End::Unwanted(body) => {
@@ -74,14 +74,19 @@ impl Desk {
         self.refusal = Some(why);
     }
 
-    fn say(&self, why: Why) -> String {
+    fn say(&self, number: u64, why: Why) -> String {
         let address = &self.settings.addresses;
         let wait = Duration::from_millis(self.settings.terms.wait);
         match why {
-            Why::NoMachine => format!(
-                "no machine that runs this build of the program, with this key, is at {address}, \
-                 after {wait:?}"
-            ),
+            Why::NoMachine => {
+                let label =
+                    self.open.get(&number).and_then(|open| open.call.function().options().on);
+                let label = label.map_or(String::new(), |on| format!(" and the label `{on}`"));
+                format!(
+                    "no machine that runs this build of the program, with this key{label}, is at \
+                     {address}, after {wait:?}"
+                )
+            }
             Why::NoBroker => {
                 let last = self.last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
                 format!("the broker at {address} cannot be reached: {last}")

@@ -88,7 +88,8 @@ impl Desk {
             return self.limited(number, function, body, Ready { task, stored, place });
         }
         open.place = place;
-        self.core.submit(clock::now(), number, task, "");
+        let label = function.options().on.unwrap_or_default();
+        self.core.submit(clock::now(), number, task, label);
     }
 }
 
