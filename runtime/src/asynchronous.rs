@@ -23,7 +23,7 @@ use crate::scope::{self, FutureJob, Scope, ScopedTask};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
-use crate::{panic, retry, sequential, tokio, wait};
+use crate::{forks, panic, retry, sequential, tokio, wait};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -69,6 +69,9 @@ where
     if sequential::is_on() {
         let result = panic::catch(function.name(), || wait::block_on(body(arguments)));
         return sequential::done(function.name(), result);
+    }
+    if let Some(refusal) = forks::refusal(function.name()) {
+        return sequential::done(function.name(), Err(refusal));
     }
     let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(&runtime);
     let call = Arc::new(AsyncCall {
@@ -186,6 +189,10 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted && let Some(runtime) = &self.runtime {

@@ -5,16 +5,7 @@
 //! atomic step on that word, and only the winner touches the memory behind it. That is the whole
 //! argument for the `unsafe` here; `loom` checks it (`cell/model.rs`).
 //!
-//! ```text
-//! PENDING ──admit──▶ QUEUED ──claim──▶ RUNNING ──finish──▶ FINISHING ──▶ FINISHED
-//!    └──────revoke──────┴───────────────▲
-//! ```
-//!
-//! * `PENDING`: waits for a place under the function's `limit`; nobody may run it yet.
-//! * `QUEUED`: whoever claims first, runs it: a worker, or the thread that joins it.
-//! * `RUNNING`: somebody won the job. Entered by a claim (to run) or a revocation (to cancel).
-//! * `FINISHING`: somebody won the right to write the output: the body's end, a deadline, a kill.
-//! * `FINISHED`: the output is there. Final.
+//! What each stage and flag of the word promises, `cell/state.rs` says.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -26,31 +17,19 @@ use crate::limit::Place;
 use crate::observe::Observed;
 use crate::panic::{drop_quietly, quietly};
 use crate::relay::{self, Observer, Step};
-use crate::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
-use crate::sync::{UnsafeCell, yield_now};
+use crate::sync::{Lock, UnsafeCell, yield_now};
+use crate::timer::{self, Alarm};
 use crate::tokio;
 
 #[cfg(all(test, trine_loom))]
 mod model;
+mod state;
 
-const STAGE: u32 = 0b111;
-const PENDING: u32 = 0;
-const QUEUED: u32 = 1;
-const RUNNING: u32 = 2;
-/// One bit from `FINISHED`, so that one `fetch_or` publishes the output.
-const FINISHING: u32 = 0b110;
-const FINISHED: u32 = 0b111;
-
-/// Cancellation was asked for; bodies on threads see it by `trine::cancelled()`.
-const CANCELLED: u32 = 1 << 3;
-/// Somebody is writing the waiter.
-const REGISTERING: u32 = 1 << 4;
-/// The output is taken, or about to be: set once, by whoever takes it.
-const TAKEN: u32 = 1 << 5;
-/// Nobody will take the output: whoever finishes drops it.
-const ABANDONED: u32 = 1 << 6;
-/// The output is an error.
-const FAILED: u32 = 1 << 7;
+pub(crate) use self::state::State;
+use self::state::{
+    ABANDONED, ALARMED, CANCELLED, FAILED, FINISHED, FINISHING, PENDING, QUEUED, REGISTERING,
+    RUNNING, STAGE, TAKEN,
+};
 
 /// Who is told that a task has finished.
 pub(crate) enum Waiter {
@@ -69,34 +48,14 @@ impl Waiter {
     }
 }
 
-/// The word on which every right is won.
-pub(crate) struct State(AtomicU32);
-
-impl State {
-    pub(crate) fn is_cancel_requested(&self) -> bool {
-        self.0.load(Acquire) & CANCELLED != 0
-    }
-
-    /// Moves from one stage to another, keeping the flags.
-    fn advance(&self, from: u32, to: u32) -> bool {
-        let mut state = self.0.load(Acquire);
-        while state & STAGE == from {
-            let next = state & !STAGE | to;
-            match self.0.compare_exchange_weak(state, next, AcqRel, Acquire) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
-        false
-    }
-}
-
 /// The part of a task that does not depend on how it runs.
 pub(crate) struct Cell<T> {
     observed: Observed,
     state: State,
     output: UnsafeCell<Option<Result<T, Error>>>,
     waiter: UnsafeCell<Option<Waiter>>,
+    /// Dropped when the task ends, so that nothing of it lies in the timer until they would ring.
+    alarm: Lock<Option<Box<Alarm>>>,
     /// The paused clock of the runtime in which the call was made, if it runs outside of it.
     clock: UnsafeCell<Option<tokio::HeldClock>>,
 }
@@ -112,9 +71,10 @@ impl<T> Cell<T> {
     fn at(stage: u32, observed: Observed) -> Self {
         Self {
             observed,
-            state: State(AtomicU32::new(stage)),
+            state: State::new(stage),
             output: UnsafeCell::new(None),
             waiter: UnsafeCell::new(None),
+            alarm: Lock::new(None),
             clock: UnsafeCell::new(None),
         }
     }
@@ -133,28 +93,33 @@ impl<T> Cell<T> {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.state.0.load(Acquire) & STAGE == FINISHED
+        self.state.is_at(FINISHED)
     }
 
     /// Whether the task has ended with an error.
     pub(crate) fn has_failed(&self) -> bool {
-        self.state.0.load(Acquire) & FAILED != 0
+        self.state.has(FAILED)
     }
 
     /// Whether nobody will take the output.
     #[cfg(feature = "threads")]
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.state.0.load(Acquire) & ABANDONED != 0
+        self.state.has(ABANDONED)
     }
 
     /// Whether the job may be claimed, at this moment.
     pub(crate) fn is_queued(&self) -> bool {
-        self.state.0.load(Acquire) & STAGE == QUEUED
+        self.state.is_at(QUEUED)
+    }
+
+    /// Whether the job waits for a place under the function's limit.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.state.is_at(PENDING)
     }
 
     /// Notes that cancellation was asked for; changes nothing else.
     pub(crate) fn request_cancel(&self) {
-        self.state.0.fetch_or(CANCELLED, AcqRel);
+        self.state.set(CANCELLED);
     }
 
     pub(crate) fn is_cancel_requested(&self) -> bool {
@@ -205,7 +170,10 @@ impl<T> Cell<T> {
 
     /// The last step of whoever won the one to `FINISHING`.
     fn publish(&self, failed: u32) {
-        let state = self.state.0.fetch_or(FINISHED | failed, AcqRel);
+        let state = self.state.set(FINISHED | failed);
+        if state & ALARMED != 0 {
+            self.drop_alarm();
+        }
         if state & ABANDONED != 0
             && let Some(output) = self.take()
         {
@@ -229,6 +197,31 @@ impl<T> Cell<T> {
         }));
     }
 
+    /// Keeps an alarm, beside those that there are, until the task ends.
+    pub(crate) fn keep(&self, alarm: Alarm) {
+        {
+            let mut kept = self.alarm.lock();
+            let alarm = match kept.take() {
+                None => alarm,
+                Some(earlier) => earlier.and(alarm),
+            };
+            *kept = Some(Box::new(alarm));
+        }
+        if self.state.set(ALARMED) & STAGE == FINISHED {
+            self.drop_alarm();
+        }
+    }
+
+    /// Whether the task has alarms of its own.
+    pub(crate) fn has_alarm(&self) -> bool {
+        self.state.has(ALARMED)
+    }
+
+    fn drop_alarm(&self) {
+        let alarm = self.alarm.lock().take();
+        drop(alarm);
+    }
+
     /// The output, once: whoever comes first gets it.
     pub(crate) fn take(&self) -> Option<Result<T, Error>> {
         self.take_or_make(|| None)
@@ -239,11 +232,11 @@ impl<T> Cell<T> {
         &self,
         make: impl FnOnce() -> Option<Result<T, Error>>,
     ) -> Option<Result<T, Error>> {
-        let state = self.state.0.load(Acquire);
+        let state = self.state.now();
         if state & STAGE != FINISHED || state & TAKEN != 0 {
             return None;
         }
-        if self.state.0.fetch_or(TAKEN, AcqRel) & TAKEN != 0 {
+        if self.state.set(TAKEN) & TAKEN != 0 {
             return None;
         }
         let output = self.output.with_mut(|output| {
@@ -257,7 +250,7 @@ impl<T> Cell<T> {
     /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Says whether
     /// the task was still going on, the first time.
     pub(crate) fn abandon(&self) -> bool {
-        let state = self.state.0.fetch_or(ABANDONED, AcqRel);
+        let state = self.state.set(ABANDONED);
         if state & STAGE == FINISHED {
             drop_quietly(self.take());
             return false;
@@ -268,30 +261,24 @@ impl<T> Cell<T> {
     /// Has the waiter told when the task finishes, in the place of an earlier one. Gives it back if
     /// the task has finished.
     pub(crate) fn register(&self, waiter: Waiter) -> Result<(), Waiter> {
-        let mut state = self.state.0.load(Acquire);
-        loop {
+        let free = |state: u32| {
+            let is_free = state & STAGE != FINISHED && state & REGISTERING == 0;
+            is_free.then_some(state | REGISTERING)
+        };
+        while let Err(state) = self.state.update(free) {
             if state & STAGE == FINISHED {
                 return Err(waiter);
             }
-            if state & REGISTERING != 0 {
-                // A task has one handle and so one registrar at a time. Two would be a defect of
-                // this crate; even then the memory stays sound.
-                yield_now();
-                state = self.state.0.load(Acquire);
-                continue;
-            }
-            let next = state | REGISTERING;
-            match self.state.0.compare_exchange_weak(state, next, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => state = now,
-            }
+            // A task has one handle and so one registrar at a time. Two would be a defect of this
+            // crate; even then the memory stays sound.
+            yield_now();
         }
         let earlier = self.waiter.with_mut(|slot| {
             // SAFETY: setting `REGISTERING` while not `FINISHED` is the exclusive right to the
             // waiter until it is cleared below; `finish` keeps off while it is set.
             unsafe { (*slot).replace(waiter) }
         });
-        let finished = self.state.0.fetch_and(!REGISTERING, AcqRel) & STAGE == FINISHED;
+        let finished = self.state.clear(REGISTERING) & STAGE == FINISHED;
         // Dropped only now: a waker's destructor is other people's code.
         drop_quietly(earlier);
         if finished {
@@ -329,6 +316,9 @@ impl<J, T> JobCell<J, T> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
+        if function.options().timeout.is_some() {
+            timer::prepare();
+        }
         let mut cell = Cell::at(stage, Observed::call(function, mode));
         if mode != "async" {
             cell.clock = UnsafeCell::new(tokio::hold_clock());
@@ -365,6 +355,7 @@ impl<J, T> JobCell<J, T> {
         J: Send + 'static,
     {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
+            self.function.limiter().inspect(|limiter| limiter.give_up());
             None
         } else if self.cell.state.advance(QUEUED, RUNNING) {
             self.function.limiter()
@@ -374,11 +365,12 @@ impl<J, T> JobCell<J, T> {
         let place = Place(place);
         self.cell.observed.started();
         self.cell.request_cancel();
-        // It may own tasks, whose arguments own others.
         let job = self.take_job();
+        // First, since nobody knows how long the job's destructors take.
+        self.cell.finish(Err(why));
+        // It may own tasks, whose arguments own others.
         quietly(|| relay::discard(job));
         drop(place);
-        self.cell.finish(Err(why));
         Ok(())
     }
 

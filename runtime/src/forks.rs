@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::error::{Error, ErrorKind};
+
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// How often there was a fork between the process that first watched and this one. What another
@@ -11,14 +13,27 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Whether this process was forked from one that watches.
+pub(crate) fn is_child() -> bool {
+    generation() > 0
+}
+
+/// Why a call of this function cannot be waited for here, if it cannot: what runs it is elsewhere.
+pub(crate) fn refusal(function: &'static str) -> Option<Error> {
+    is_child().then(|| {
+        let message = "this process was forked from one whose threads and workers it does not have";
+        Error::new(function, ErrorKind::Worker { message: message.to_owned() })
+    })
+}
+
 /// Begins to count, and gives the generation of this process.
 pub(crate) fn watch() -> u32 {
-    #[cfg(unix)]
+    #[cfg(all(unix, any(feature = "threads", feature = "process", feature = "async")))]
     handler::install();
     generation()
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "threads", feature = "process", feature = "async")))]
 #[allow(unsafe_code, reason = "a handler for the C library")]
 mod handler {
     use std::sync::Once;

@@ -58,7 +58,6 @@ mod config;
 mod current;
 mod drain;
 mod error;
-#[cfg(any(feature = "threads", feature = "process"))]
 mod forks;
 mod function;
 mod limit;

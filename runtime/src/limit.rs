@@ -1,12 +1,15 @@
 //! `limit = N`: at most N calls of a function run at once in this program, first come first run.
 //!
 //! A call over the limit is pending: it lies in no engine's queue and holds no thread. Whoever
-//! ends a call hands its place to the longest waiting one.
+//! ends a call hands its place to the longest waiting one. Calls that are given up leave the line
+//! in groups, so that there are never many more of them in it than of those that wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::options::Options;
+use crate::panic::drop_quietly;
+use crate::relay;
 use crate::sync::{Guard, Lock};
 
 /// A call that can wait for a place.
@@ -14,7 +17,13 @@ pub(crate) trait Admit: Send + Sync {
     /// Makes the call claimable and gives it to its engine; false if it was cancelled meanwhile,
     /// in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
+
+    /// Whether the call still waits for a place.
+    fn is_pending(&self) -> bool;
 }
+
+/// So many calls that were given up may always lie in a line.
+const MAX_GIVEN_UP: usize = 32;
 
 pub(crate) struct Limiter {
     line: Lock<Line>,
@@ -23,15 +32,17 @@ pub(crate) struct Limiter {
 struct Line {
     running: usize,
     waiting: VecDeque<Arc<dyn Admit>>,
+    /// About how many of those were given up.
+    given_up: usize,
 }
 
 impl Limiter {
     pub(crate) const fn new() -> Self {
-        Self { line: Lock::new(Line { running: 0, waiting: VecDeque::new() }) }
+        Self { line: Lock::new(Line { running: 0, waiting: VecDeque::new(), given_up: 0 }) }
     }
 
     /// Admits the call now, or once there is a place for it.
-    pub(crate) fn enter(&self, options: &Options, call: Arc<dyn Admit>) {
+    pub(crate) fn enter(&'static self, options: &Options, call: Arc<dyn Admit>) {
         let mut line = self.line();
         if options.limit.is_some_and(|limit| line.running >= limit) {
             line.waiting.push_back(call);
@@ -45,7 +56,13 @@ impl Limiter {
     }
 
     /// Gives a place back: the next call in line gets it.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&'static self) {
+        // A call may end as it is admitted, where its runtime is gone say, and leave in its turn:
+        // in a loop, for lines may be long.
+        relay::discard(PassOn(self));
+    }
+
+    fn pass_on(&self) {
         loop {
             let mut line = self.line();
             let Some(next) = line.waiting.pop_front() else {
@@ -60,6 +77,21 @@ impl Limiter {
         }
     }
 
+    /// A call that waited in line has been given up.
+    pub(crate) fn give_up(&self) {
+        let mut line = self.line();
+        line.given_up += 1;
+        if line.given_up <= MAX_GIVEN_UP.max(line.waiting.len() / 2) {
+            return;
+        }
+        let (waiting, given_up): (VecDeque<_>, VecDeque<_>) =
+            line.waiting.drain(..).partition(|call| call.is_pending());
+        (line.waiting, line.given_up) = (waiting, 0);
+        // Unlocked, since they may own anything.
+        drop(line);
+        drop_quietly(given_up);
+    }
+
     fn line(&self) -> Guard<'_, Line> {
         self.line.lock()
     }
@@ -68,6 +100,15 @@ impl Limiter {
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter").finish_non_exhaustive()
+    }
+}
+
+/// Passes a place on as it is dropped.
+struct PassOn(&'static Limiter);
+
+impl Drop for PassOn {
+    fn drop(&mut self) {
+        self.0.pass_on();
     }
 }
 

@@ -109,15 +109,13 @@ where
 #[must_use = "dropping a task cancels it: join or await it, or `detach` it"]
 pub struct Task<T> {
     call: Arc<dyn Call<T>>,
-    /// A deadline of this handle's own.
-    alarm: Option<Alarm>,
     /// Whether it was polled.
     awaited: bool,
 }
 
 impl<T> Task<T> {
     pub(crate) fn new(call: Arc<dyn Call<T>>) -> Self {
-        Self { call, alarm: None, awaited: false }
+        Self { call, awaited: false }
     }
 
     /// Waits for the task, blocking the thread.
@@ -208,16 +206,14 @@ impl<T> Task<T> {
     /// let error = never().timeout(Duration::from_millis(5)).join().unwrap_err();
     /// assert!(error.is_timeout());
     /// ```
-    pub fn timeout(mut self, timeout: Duration) -> Self
+    pub fn timeout(self, timeout: Duration) -> Self
     where
         T: 'static,
     {
-        let alarm = deadline(&self.call, timeout);
-        // The sooner of two deadlines counts, so an earlier one stays.
-        self.alarm = Some(match self.alarm.take() {
-            None => alarm,
-            Some(earlier) => earlier.and(alarm),
-        });
+        if !self.is_finished() {
+            // The sooner of two deadlines counts, so an earlier one stays.
+            self.call.cell().keep(deadline(&self.call, timeout));
+        }
         self
     }
 
@@ -292,10 +288,7 @@ impl<T> Task<T> {
     /// report(sender).detach();
     /// assert_eq!(receiver.recv().unwrap(), "done");
     /// ```
-    pub fn detach(mut self) {
-        if let Some(alarm) = self.alarm.take() {
-            alarm.detach();
-        }
+    pub fn detach(self) {
         self.call.cell().abandon();
     }
 
@@ -309,7 +302,7 @@ impl<T> Task<T> {
     /// The call, if its joiner may run it.
     pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
         // Whoever joins a task with a deadline has to be free to leave.
-        let has_deadline = self.alarm.is_some() || self.call.has_deadline();
+        let has_deadline = self.call.cell().has_alarm() || self.call.has_deadline();
         (!has_deadline && !self.is_finished()).then(|| Arc::clone(&self.call))
     }
 

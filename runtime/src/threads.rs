@@ -211,6 +211,10 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
 }
 
 impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted {

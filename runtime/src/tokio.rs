@@ -29,8 +29,8 @@ mod present {
     };
     use ::tokio::task::{AbortHandle, block_in_place, coop, unconstrained};
 
-    use crate::config;
     use crate::sync::Lock;
+    use crate::{config, forks};
 
     /// How long to look for a sign that a current-thread runtime is driven by another thread.
     const LOOK_FOR: Duration = Duration::from_millis(20);
@@ -78,6 +78,7 @@ mod present {
         }
         let _one_at_a_time = START.lock();
         if RUNTIME.get().is_none() {
+            forks::watch();
             // tokio panics where the system gives it no thread, so another is asked for first.
             thread::Builder::new().spawn(|| ())?.join().ok();
             let build = || {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use crossbeam_utils::Backoff;
 
 use crate::parker::Parker;
-use crate::{relay, tokio};
+use crate::{relay, timer, tokio};
 
 #[cfg(all(test, trine_loom))]
 mod model;
@@ -93,6 +93,20 @@ impl Sleeper {
         Self { waker: Waker::from(Arc::clone(&parker)), parker }
     }
 
+    /// Sleeps until it is woken, or until the deadline, or a moment where this thread has to look
+    /// at the time for all.
+    fn park(&self, deadline: Option<Instant>) {
+        if timer::needs_stand_in() {
+            let tick = Instant::now() + timer::STAND_IN_TICK;
+            self.parker.park_until(deadline.map_or(tick, |deadline| deadline.min(tick)));
+            timer::stand_in();
+        } else if let Some(deadline) = deadline {
+            self.parker.park_until(deadline);
+        } else {
+            self.parker.park();
+        }
+    }
+
     /// See [`until`].
     fn wait<R>(
         &self,
@@ -104,10 +118,7 @@ impl Sleeper {
         }
         blocking(|| {
             loop {
-                match deadline {
-                    None => self.parker.park(),
-                    Some(deadline) => drop(self.parker.park_until(deadline)),
-                }
+                self.park(deadline);
                 if let Poll::Ready(value) = poll(&self.waker) {
                     return Some(value);
                 }

@@ -108,6 +108,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted {

@@ -24,9 +24,7 @@ pub(crate) use self::cores::{current as current_core, leave as leave_core};
 #[cfg(feature = "cluster")]
 pub(crate) use self::entry::SERVE;
 pub(crate) use self::entry::may_start_workers;
-pub(crate) use self::forks::{
-    end_child as end_forked_child, is_child as is_forked_child, watch as watch_forks, watch_worker,
-};
+pub(crate) use self::forks::{end_child as end_forked_child, watch_worker};
 pub(crate) use self::image::{distance, function};
 pub(crate) use self::limits::{beyond_limit, handles_max, limit_memory};
 pub(crate) use self::lineage::depth;
@@ -37,3 +35,4 @@ pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
 pub(crate) use self::stack::stack_bounds;
 pub(crate) use self::watcher::{Event, Watcher};
 pub(crate) use self::word::{wait, wake};
+pub(crate) use crate::forks::{is_child as is_forked_child, watch as watch_forks};

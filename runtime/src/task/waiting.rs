@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::thread;
 use std::time::Instant;
 
 use super::Call;
 use crate::cell::Waiter;
 use crate::error::Error;
 use crate::relay::Asked;
-use crate::{tokio, wait};
+use crate::{forks, timer, tokio, wait};
 
 /// Blocks until the task has finished or the deadline passes.
 pub(crate) fn wait_for<'a, T>(
@@ -18,6 +19,9 @@ pub(crate) fn wait_for<'a, T>(
 ) -> Option<Result<T, Error>> {
     if let Some(result) = call.take() {
         return Some(result);
+    }
+    if let Some(refusal) = forks::refusal(call.name()) {
+        return Some(Err(refusal));
     }
     assert!(
         !ask(call, asked),
@@ -54,7 +58,17 @@ pub(crate) fn poll<T>(
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Error>> {
     let step = ready!(tokio::poll_budget(context));
-    let result = poll_result(call, context.waker());
+    let mut result = poll_result(call, context.waker());
+    if result.is_pending() && timer::needs_stand_in() && timer::stand_in() {
+        // Nobody keeps the time but those who wait: look again soon.
+        thread::yield_now();
+        context.waker().wake_by_ref();
+    }
+    if result.is_pending()
+        && let Some(refusal) = forks::refusal(call.name())
+    {
+        result = Poll::Ready(Err(refusal));
+    }
     if result.is_ready() {
         step.made_progress();
     }

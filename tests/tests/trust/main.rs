@@ -1,5 +1,7 @@
 //! What trine promises when things go wrong: no failure of one task harms another, and every call
 //! has one answer.
 
+mod deadlines;
+mod surroundings;
 mod threads_that_serve;
 mod waits;

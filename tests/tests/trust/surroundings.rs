@@ -1,0 +1,139 @@
+//! Odd surroundings: a forked child, a system that gives no thread, a runtime that goes.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use trine::{ErrorKind, Task, concurrent, gather};
+use trine_tests::checks::ends_in_time;
+use trine_tests::programs::alone;
+
+#[concurrent(threads)]
+fn plain(number: u32) -> u32 {
+    number
+}
+
+#[concurrent(threads, timeout = 1s)]
+fn limited(number: u32) -> u32 {
+    number
+}
+
+#[concurrent(threads, retries = 1, backoff = 1ms)]
+fn retried(number: u32) -> Result<u32, u32> {
+    Err(number)
+}
+
+#[concurrent(async)]
+async fn asynchronous(number: u32) -> u32 {
+    number
+}
+
+#[concurrent(process)]
+fn process(number: u32) -> u32 {
+    number
+}
+
+#[concurrent(threads, timeout = 20ms)]
+fn hangs() {
+    while !trine::cancelled() {
+        std::thread::yield_now();
+    }
+}
+
+type Wait = fn(Task<u32>) -> Result<u32, trine::Error>;
+
+const WAITS: &[Wait] = &[
+    Task::join,
+    |task| futures::executor::block_on(task),
+    |task| task.timeout(Duration::from_secs(60)).join(),
+    |task| task.join_timeout(Duration::from_secs(60)).expect("it has ended"),
+    |task| gather([task]).join().map(|[value]| value),
+];
+
+#[test]
+fn a_forked_child_is_told_so() {
+    alone(a_forked_child_is_told_so, &[], || {
+        let old = plain(1).timeout(Duration::from_secs(3600));
+        assert_eq!(gather([limited(1), asynchronous(2), process(3)]).join().unwrap(), [1, 2, 3]);
+        // SAFETY: the child only calls trine, whose threads it does not have, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let calls: [fn(u32) -> Task<u32>; 4] = [plain, limited, asynchronous, process];
+            let refused = |error: trine::Error| matches!(error.kind(), ErrorKind::Worker { .. });
+            // What the waiting thread can run itself has a value.
+            let ended =
+                |result: Result<u32, trine::Error>| result.map_or_else(refused, |value| value == 1);
+            let all_end = WAITS.iter().all(|wait| calls.iter().all(|call| ended(wait(call(1)))));
+            let none_runs = calls[1..].iter().all(|call| call(1).join().is_err_and(refused));
+            let retried = retried(1).join().map_or_else(refused, |value| value == Err(1));
+            let sequential = trine::sequential(|| plain(1).join()).is_ok_and(|value| value == 1);
+            let ended_well = all_end && none_runs && retried && sequential && ended(old.join());
+            // SAFETY: ends the child without the handlers of the parent.
+            unsafe { libc::_exit(i32::from(!ended_well)) };
+        }
+        let began = Instant::now();
+        let mut status = 0;
+        // SAFETY: waits for the own child.
+        while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
+            if began.elapsed() > Duration::from_secs(20) {
+                // SAFETY: ends the own child.
+                unsafe { libc::kill(child, libc::SIGKILL) };
+            }
+            std::thread::yield_now();
+        }
+        assert_eq!(status, 0);
+    });
+}
+
+/// From here on the system has no thread to give to this program.
+fn refuse_threads() {
+    // SAFETY: changes what this process may do, which nothing else runs in.
+    unsafe {
+        // The limit is not for root.
+        if libc::getuid() == 0 {
+            assert_eq!((libc::setgid(65534), libc::setuid(65534)), (0, 0));
+        }
+        let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit), 0);
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+}
+
+#[test]
+fn without_a_thread_for_the_timer_who_waits_keeps_the_time() {
+    alone(without_a_thread_for_the_timer_who_waits_keeps_the_time, &[], || {
+        // The pool has its threads; the timer comes too late.
+        futures::executor::block_on(gather((0..8).map(plain))).unwrap();
+        refuse_threads();
+        assert!(hangs().join().unwrap_err().is_timeout());
+        assert!(futures::executor::block_on(hangs()).unwrap_err().is_timeout());
+        assert!(gather([hangs(), hangs()]).join().unwrap_err().is_timeout());
+        assert_eq!(retried(1).join().unwrap(), Err(1));
+        assert_eq!(plain(1).timeout(Duration::from_secs(60)).join().unwrap(), 1);
+    });
+}
+
+#[concurrent(async, limit = 1)]
+async fn one_at_a_time() {
+    std::future::pending::<()>().await
+}
+
+#[test]
+fn a_runtime_may_go_with_a_long_line_of_calls() {
+    ends_in_time("the end of a runtime", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let mut tasks: Vec<_> = {
+            let _context = runtime.enter();
+            (0..50_000).map(|_| one_at_a_time()).collect()
+        };
+        drop(runtime);
+        for task in &mut tasks {
+            let waker = std::task::Waker::noop();
+            match pin!(task).poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(result) => assert!(result.unwrap_err().is_cancelled()),
+                Poll::Pending => panic!("it has no end"),
+            }
+        }
+    });
+}
