@@ -14,6 +14,7 @@
 //! * [`debugging`]: running in sequence, reading expansions, tracing.
 //! * [`performance`]: when a task is too small, and what to do about it.
 //! * [`benchmarks`]: what it costs beside its peers, and where it loses.
+//! * [`what_happens`]: what happens when …, a line each.
 //! * [`ending`]: what each mode does on drop, cancel and exit.
 //! * [`many_machines`]: `process` calls on other machines.
 
@@ -49,6 +50,9 @@ pub mod performance {}
 
 #[doc = include_str!("../docs/benchmarks.md")]
 pub mod benchmarks {}
+
+#[doc = include_str!("../docs/what_happens.md")]
+pub mod what_happens {}
 
 #[doc = include_str!("../docs/ending.md")]
 pub mod ending {}
