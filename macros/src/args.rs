@@ -14,7 +14,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, LitStr, Path, Result, Token};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
 
 /// The attribute, read.
 pub(crate) struct Args {
@@ -308,8 +308,17 @@ impl Reader<'_> {
             let message = format!("a value is written without quotes: `{name} = {value}`");
             return Err(Error::new(text.span(), message));
         }
-        let value: Expr = input.parse()?;
-        if let (Expr::Lit(number), Ok(unit)) = (&value, input.fork().call(Ident::parse_any)) {
+        let value = match input.parse::<Expr>() {
+            Err(_) if input.is_empty() => {
+                let message = format!("this value ends too early: `{example}`");
+                return Err(Error::new(equals.span, message));
+            }
+            value => value?,
+        };
+        if let (Expr::Lit(number), Ok(unit)) = (&value, input.fork().call(Ident::parse_any))
+            && is_bare_number(&number.lit)
+            && Row::named(&unit.to_string()).is_none()
+        {
             let number = &number.lit.to_token_stream();
             let message = format!("write `{number}{unit}`, a number and its unit in one word");
             return Err(Error::new(number.span(), message));
@@ -334,7 +343,17 @@ fn read_path(input: ParseStream<'_>) -> Result<Path> {
         let message = format!("a path is written without quotes: `crate = {}`", text.value());
         return Err(Error::new(text.span(), message));
     }
-    input.call(Path::parse_mod_style)
+    let expected = "expected a path: `crate = path::to::trine`";
+    input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
+}
+
+/// A number to which a unit may belong that stands apart.
+fn is_bare_number(literal: &Lit) -> bool {
+    match literal {
+        Lit::Int(number) => number.suffix().is_empty(),
+        Lit::Float(number) => number.suffix().is_empty(),
+        _ => false,
+    }
 }
 
 /// Skips what is left of a broken option.

@@ -30,14 +30,17 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
         // What may be borrowed and returned depends on it.
         return;
     }
+    let before = errors.count();
     if let Some(receiver) = &function.receiver {
         self::receiver(args, receiver, errors);
     }
     for parameter in &function.parameters {
         argument(args, &parameter.written.ty, errors);
     }
+    // What borrows from an argument that may not be borrowed is the same mistake.
+    let is_said = errors.count() > before && !args.mode.encodes;
     if let Some(output) = &function.output {
-        self::output(args, output, errors);
+        self::output(args, output, is_said, errors);
     }
 }
 
@@ -194,7 +197,7 @@ fn mutable(span: Span, errors: &mut Errors) {
     );
 }
 
-fn output(args: &Args, ty: &Type, errors: &mut Errors) {
+fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
     if let Some(opaque) = opaque_span(ty) {
         errors.push(
             opaque,
@@ -203,7 +206,7 @@ fn output(args: &Args, ty: &Type, errors: &mut Errors) {
         );
         return;
     }
-    let allowed = args.is_scoped() && !args.mode.encodes;
+    let allowed = is_said || args.is_scoped() && !args.mode.encodes;
     let is_wrong =
         |borrow: &&Borrow| !borrow.is_static() || args.mode.encodes && borrow.is_static_reference();
     if let Some(borrow) = borrows(ty).iter().find(is_wrong)

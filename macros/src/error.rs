@@ -31,6 +31,11 @@ impl Errors {
         self.reported = true;
     }
 
+    /// How many mistakes there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.ours.iter().flatten().count()
+    }
+
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.ours.is_none() && !self.reported

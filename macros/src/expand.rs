@@ -73,11 +73,12 @@ pub(crate) fn concurrent(
     expand(&args, &function)
 }
 
-/// `let x = 1;` or `{ … }`.
+/// `let x = 1;`, `{ … }` or `|x| …`.
 fn is_no_place(item: &TokenStream) -> bool {
     match item.clone().into_iter().next() {
         Some(TokenTree::Ident(word)) => word == "let",
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
+        Some(TokenTree::Punct(punct)) => punct.as_char() == '|',
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 //! Everything that is not a literal is taken as a const expression and left to the compiler.
 use super::options::{Kind, Row};
 use super::span::visible;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, Result, UnOp};
@@ -186,14 +186,40 @@ fn number(value: &Expr) -> Result<Option<&Lit>> {
     match value {
         Expr::Lit(literal) => Ok(Some(&literal.lit)),
         Expr::Group(group) => number(&group.expr),
+        Expr::Paren(paren) => number(&paren.expr),
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match number(&unary.expr)? {
             Some(_) => {
                 Err(Error::new_spanned(value, "negative: expected a number greater than zero"))
             }
             None => Ok(None),
         },
-        _ => Ok(None),
+        _ => match with_unit(value.to_token_stream()) {
+            Some(literal) => Err(Error::new(
+                literal.span(),
+                "a number with a unit stands alone: write out what they are together, or a \
+                 constant expression",
+            )),
+            None => Ok(None),
+        },
     }
+}
+
+/// A literal in an expression that the compiler would refuse for its suffix.
+fn with_unit(tokens: TokenStream) -> Option<Lit> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Group(group) => with_unit(group.stream()),
+        TokenTree::Literal(literal) => {
+            let literal = Lit::new(literal);
+            let suffix = match &literal {
+                Lit::Int(number) => number.suffix(),
+                Lit::Float(number) => number.suffix(),
+                _ => "",
+            };
+            let is_unit = |(name, _): &&Unit| *name == suffix;
+            DURATIONS.iter().chain(SIZES).any(|unit| is_unit(&unit)).then_some(literal)
+        }
+        _ => None,
+    })
 }
 
 /// Whether the digits are written in base ten: in `0x5s`, what is digit and what is unit?

@@ -28,7 +28,8 @@ pub(crate) fn errors(
     let mut found: BTreeMap<String, Vec<Error>> = BTreeMap::new();
     for (number, (name, program)) in programs.iter().enumerate() {
         let start = source.lines().count();
-        writeln!(source, "mod program_{number} {{ use trine::concurrent;\n{program}\n}}").unwrap();
+        let module = module(Some(number));
+        writeln!(source, "mod {module} {{ use trine::concurrent;\n{program}\n}}").unwrap();
         places.push((start..source.lines().count(), name));
         found.insert(name.clone(), Vec::new());
     }
@@ -46,10 +47,18 @@ pub(crate) fn errors(
         let place = places.iter().find(|(lines, _)| lines.contains(&(line.unwrap_or(0) - 1)));
         let (_, name) = place.unwrap_or_else(|| panic!("an error outside: {message}"));
         let rendered = message["rendered"].as_str().unwrap_or_default().to_owned();
-        let error = Error { token: token(primary), message: text.to_owned(), rendered };
+        // Which number the program has is nobody's business.
+        let module = format!("{}::", module(places.iter().position(|place| place.1 == *name)));
+        let message = text.replace(&module, "");
+        let error = Error { token: token(primary), message, rendered };
         found.get_mut(*name).expect("it is in there").push(error);
     }
     found
+}
+
+/// What the module of a program is called.
+fn module(number: Option<usize>) -> String {
+    format!("program_{}", number.unwrap_or_default())
 }
 
 /// The text that is underlined, its first line.

@@ -64,7 +64,8 @@ fn compare(path: &Path, now: &str) {
 
 /// Names and sources, from `== name` to the first `-- token | message`.
 fn programs(text: &str) -> Vec<(String, String)> {
-    let cases = text.split("== ").skip(1);
+    let text = format!("\n{text}");
+    let cases = text.split("\n== ").skip(1);
     let cases = cases.filter_map(|case| case.split_once('\n'));
     let source = |lines: &str| {
         let lines = lines.lines().filter(|line| !line.starts_with("-- "));
