@@ -173,10 +173,15 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         let Some(Claim { job: arguments, place: _place }) = self.job.claim() else {
             return false;
         };
-        let function = self.job.function();
-        let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
-        let cell = self.job.cell();
-        let result = cell.run(|| panic::catch(function.name(), || (self.body)(arguments)));
+        let (function, cell) = (self.job.function(), self.job.cell());
+        // Whatever panics from here on, the body, a subscriber or an alarm that cannot be set, is
+        // the call's end.
+        let result = panic::catch(function.name(), || {
+            cell.run(|| {
+                let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
+                (self.body)(arguments)
+            })
+        });
         cell.finish(result);
         true
     }
