@@ -156,7 +156,7 @@ pub use threads::join;
 /// | what calls it (`test`, `tokio::test`, `rstest`, `tokio::main`) | an error | an error |
 /// | `concurrent` once more | an error | an error |
 ///
-/// Who calls a test or `main` takes no `Task`: they stay plain, and call a concurrent function.
+/// A test and `main` are called by others, who take no `Task`: let them call a concurrent function.
 ///
 /// ```
 /// use trine::concurrent;

@@ -4,8 +4,8 @@
 //! What an alarm does may run code of users: a task that ends drops its arguments, wakes an
 //! executor, starts another try. That may block for as long as it likes, or wait for another
 //! deadline. So while one thread rings, a second one looks after it: if the first has not come back
-//! within a moment, the second takes the time over, and a third looks after that one. Who comes
-//! back then waits to be needed again. A late destructor so delays nobody but its own.
+//! within a moment, the second takes the time over, and a third looks after that one. Whichever
+//! comes back then waits to be needed again, so a slow destructor delays nobody but its own task.
 //!
 //! Where the system has no thread to give, the threads that wait for a task keep the time
 //! themselves ([`stand_in`]), and each asks for a thread again.

@@ -6,7 +6,7 @@
 //!
 //! Looking is of use only where the other side can run meanwhile. Systems like to wake a process on
 //! the core of the one that woke it, and leave both there for some milliseconds; so each side says
-//! on which core it was last, and who finds the other on his own gives way instead.
+//! on which core it was last, and a side that finds the other on its own core gives way instead.
 
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
@@ -72,7 +72,7 @@ impl Patience {
             if (0..looks).any(|_| is(done)) {
                 return true;
             }
-            // For whoever else wants this core; he may be the one that is waited for.
+            // For whoever else wants this core: it may be the very one that is waited for.
             thread::yield_now();
         }
         done()

@@ -126,7 +126,7 @@ impl<M: Member> Crew<M> {
 
     /// Gives a free permit to a worker that sleeps, or to one that `start` makes. The worker
     /// begins as a searcher. False if there is none, and none could be made. `eager`: also if
-    /// somebody searches already, for there is known to be more than he will do.
+    /// somebody searches already, for there is known to be more than that one will do.
     pub(crate) fn summon(&self, eager: bool, start: impl FnOnce() -> bool) -> bool {
         let taken = self.update(|now| {
             let wanted = now.available() > 0 && (eager || now.searching() == 0);
@@ -282,7 +282,7 @@ impl<M: Member> Crew<M> {
         taken
     }
 
-    /// Takes a permit whether or not one is free. Who is between two tasks makes up for it.
+    /// Takes a permit whether or not one is free. A worker between two tasks makes up for it.
     pub(crate) fn borrow(&self) {
         self.word.fetch_sub(AVAILABLE, Ordering::SeqCst);
     }

@@ -91,7 +91,7 @@ static SEATS: [OnceLock<Seat>; SEATS_IN_ALL] = [const { OnceLock::new() }; SEATS
 static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
 #[cfg(trine_loom)]
 static FLAGS: LazyLock<Flags<{ SEATS_IN_ALL / 64 }>> = LazyLock::new(Flags::new);
-/// How many tasks were claimed by a joiner whose shells did not lie at the end of his own deque.
+/// How many tasks were claimed by joiners, and their shells did not lie at the deque's end.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {

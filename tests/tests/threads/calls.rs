@@ -38,7 +38,7 @@ fn the_order_of_joins_does_not_matter() {
     assert_eq!(fib_backwards(18).join().unwrap(), 2584);
 }
 
-// Who waits under a lock must not run a stranger's task: it may want the same lock.
+// Whoever waits under a lock must not run a stranger's task: it may want the same lock.
 
 #[concurrent(threads)]
 fn leaf(n: u64) -> u64 {

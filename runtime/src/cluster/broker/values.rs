@@ -18,7 +18,7 @@ const HEADROOM: usize = 1 << 10;
 const CHUNK_MAX: usize = 512 << 10;
 /// How many chunks are on their way at a time.
 const AT_ONCE: usize = 8;
-/// How often what a broker that comes and goes may spoil is tried again, and after how long.
+/// How often a step is tried again while the broker comes and goes, and after how long.
 const AGAIN: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 

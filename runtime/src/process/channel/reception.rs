@@ -1,14 +1,14 @@
-//! Who takes a worker's replies, and how he hears of them.
+//! Who takes a worker's replies, and how they are told.
 //!
 //! Whoever sits at the desk takes all replies: a thread that joins, else the dispatcher. Three can
 //! miss each other there, and each time one of two writes first and then looks, while the other
 //! does it the other way round, so one of them sees the other:
-//! * the worker writes a reply and then looks who listens; who begins to listen says so and then
-//!   looks for replies;
-//! * who comes for replies while the desk is taken knocks and then tries the desk once more; who
-//!   leaves the desk frees it and then looks whether somebody knocked;
-//! * a joining thread that sleeps says so before it looks for the last time; who has news for it
-//!   makes them visible and wakes it until it no longer sleeps.
+//! * the worker writes a reply and then looks who listens; whoever begins to listen says so and
+//!   then looks for replies;
+//! * whoever finds the desk taken knocks and then tries the desk once more; whoever leaves the desk
+//!   frees it and then looks whether somebody knocked;
+//! * a joining thread that sleeps says so before it looks for the last time; whoever has news for
+//!   it makes them visible and wakes it until it no longer sleeps.
 //!
 //! `reception/model.rs` checks all three under loom.
 

@@ -1,5 +1,5 @@
 //! The bytes of a reply, taken off the channel and not looked into: whoever waits for the call
-//! decodes them, in his own time.
+//! decodes them, on its own time.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -253,7 +253,7 @@ impl View {
     }
 
     /// Sees to it that `length` bytes can be read, as far as another process has written them. A
-    /// file can be as long as its maker says; that its pages are there costs him the memory.
+    /// file can be as long as its maker says; only pages that are there cost the maker memory.
     pub(crate) fn reach(&mut self, length: usize) -> io::Result<()> {
         let made = self.handle.length()?;
         if length > made || length as u64 > self.handle.occupied() {
