@@ -302,7 +302,9 @@ impl Reader<'_> {
             self.args.runtime = Some(read_path(input)?);
             return Ok(());
         }
-        if let Ok(text) = input.fork().parse::<LitStr>() {
+        if row.kind != Kind::Label
+            && let Ok(text) = input.fork().parse::<LitStr>()
+        {
             let value = text.value();
             let value = if value.parse::<TokenStream>().is_ok() { &*value } else { "…" };
             let message = format!("a value is written without quotes: `{name} = {value}`");
@@ -324,6 +326,7 @@ impl Reader<'_> {
             return Err(Error::new(number.span(), message));
         }
         let tokens = match row.kind {
+            Kind::Label => label(&value)?,
             Kind::Size => quantity::size(&value, row)?,
             Kind::Count => quantity::count(&value, row, u64::MAX)?,
             Kind::Times => quantity::count(&value, row, u32::MAX.into())?,
@@ -345,6 +348,21 @@ fn read_path(input: ParseStream<'_>) -> Result<Path> {
     }
     let expected = "expected a path: `crate = path::to::trine`";
     input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
+}
+
+/// A label of machines, in quotes or a constant.
+fn label(value: &Expr) -> Result<TokenStream> {
+    if let Expr::Lit(literal) = value {
+        let Lit::Str(text) = &literal.lit else {
+            return Err(Error::new(literal.span(), "expected a label in quotes: `on = \"gpu\"`"));
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.value().is_empty() || !text.value().chars().all(is_plain) {
+            let message = "a label has letters, digits, `-` and `_`, as in `on = \"gpu\"`";
+            return Err(Error::new(text.span(), message));
+        }
+    }
+    Ok(value.to_token_stream())
 }
 
 /// A number to which a unit may belong that stands apart.

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Times,
     /// `= 8`; `.name(COUNT)`.
     Count,
+    /// `= "gpu"`; `.name(TEXT)`.
+    Label,
     /// `= path`; where the runtime crate is.
     Crate,
 }
@@ -68,6 +70,8 @@ static OPTIONS: &[Row] = &[
           needs: None, also_called: &["new", "isolated"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
+    Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,
+          needs: None, also_called: &["label", "machine", "machines", "host", "where"] },
     Row { name: "crate", kind: Kind::Crate, example: "crate = path::to::trine", modes: Modes::All,
           needs: None, also_called: &["krate", "runtime", "path"] },
 ];

@@ -114,8 +114,8 @@ impl Function {
         self
     }
 
-    /// Calls run only on machines with this label, one of their `TRINE_LABELS`; without a cluster
-    /// they run here as ever.
+    /// `on = "…"`: calls run only on machines with this label, one of their `TRINE_LABELS`; without
+    /// a cluster they run here as ever.
     ///
     /// ```
     /// static FUNCTION: trine::Function = trine::Function::new("render").on("gpu");
@@ -127,6 +127,7 @@ impl Function {
     /// # Panics
     /// When it is empty, or has anything but letters, digits, `-` and `_`.
     #[must_use]
+    #[track_caller]
     pub const fn on(mut self, label: &'static str) -> Self {
         let bytes = label.as_bytes();
         assert!(!bytes.is_empty(), "`on` needs a label");

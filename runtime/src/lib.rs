@@ -122,6 +122,7 @@ pub use threads::join;
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
 /// | `fresh` | process | a new process for every call |
 /// | `local` | process | stays on this machine, also where a cluster is set |
+/// | `on = "gpu"` | process | with a cluster, runs only on machines that have this label |
 /// | `crate = path` | all | where this crate is, when renamed |
 ///
 /// A function that never returns, `-> !`, gives a task of a type that has no values.
