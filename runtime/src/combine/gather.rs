@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::Part;
-use super::stall::{self, Pace, Stall};
+use super::stall::{self, HABITS, Pace, Stall, TELLING};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::relay::{self, Asked, Combined, Observer, Step};
@@ -229,6 +230,14 @@ impl<P: Parts> Gathered<P> {
         self.each().all(|part| part.is_finished() || part.is_queued())
     }
 
+    /// Does something for parts that nobody gets to.
+    fn look_at_stall(&self) {
+        let parts = || (0..).zip(self.each()).collect::<Vec<_>>().into_iter();
+        if self.stall.lock().look(self.ended(), parts) {
+            self.each().rev().for_each(Part::help);
+        }
+    }
+
     fn each(&self) -> impl DoubleEndedIterator<Item = &dyn Part> {
         let parts = self.parts();
         (0..parts.count()).map(|index| parts.part(index))
@@ -247,6 +256,10 @@ impl<P: Parts> Observer for Gathered<P> {
                 relay::take(Step::CancelParts(self));
             }
         } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let count = self.parts().count();
+            if count < TELLING {
+                HABITS.note(self.name, count, self.pace.lock().since().elapsed());
+            }
             self.cell.finish(self.parts().values());
         }
     }
@@ -279,21 +292,28 @@ impl<P: Parts> Call<P::Output> for Gathered<P> {
 impl<P: Parts> Combined for Gathered<P> {
     fn help_parts(&self) {
         let is_last = || self.remaining.load(Ordering::Acquire) == 1;
+        let is_brief = || self.pace.lock().is_brief(self.ended());
         let runs_all = stall::runs_all();
+        let runs_few = self.parts().count() < TELLING;
         // From the end: whoever else works on these tasks comes from the start.
         for (count, part) in self.each().rev().enumerate() {
             if self.cell.is_finished() {
                 return;
             }
-            let may_run = || self.pace.lock().is_brief(self.ended()) || is_last();
-            if !runs_all && count.is_multiple_of(stall::TELLING) && !may_run() {
-                let parts = || (0..).zip(self.each()).collect::<Vec<_>>().into_iter();
-                if self.stall.lock().look(self.ended(), parts) {
-                    self.each().rev().for_each(Part::help);
-                }
-                return;
+            let may_run = match (runs_all, runs_few) {
+                (true, _) => true,
+                (_, true) => HABITS.are_brief(self.name) || is_last(),
+                _ => !count.is_multiple_of(TELLING) || is_brief() || is_last(),
+            };
+            if !may_run {
+                return self.look_at_stall();
             }
+            let is_telling = runs_few && !runs_all && part.is_queued();
+            let started = is_telling.then(Instant::now);
             part.help();
+            if let Some(started) = started {
+                HABITS.note(self.name, 1, started.elapsed());
+            }
         }
     }
 

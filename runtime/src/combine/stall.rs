@@ -4,6 +4,7 @@
 //! who only waits is of no use, and may wait for a queue that nobody works on. So it runs tasks
 //! while these are brief, and has others do so where nothing goes on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Part;
@@ -26,6 +27,11 @@ impl Pace {
         Self { since: Instant::now(), ended: 0, is_brief: false }
     }
 
+    /// Since when: the beginning, or the last time that it was told by so many.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// So many have ended since the beginning. Whether the joiner may be inside of a task and
     /// still be there soon.
     pub(super) fn is_brief(&mut self, ended: usize) -> bool {
@@ -36,6 +42,33 @@ impl Pace {
             (self.since, self.ended) = (now, ended);
         }
         self.is_brief
+    }
+}
+
+/// Whether tasks of a function were brief when they were looked at last.
+///
+/// Only a hint, so functions may share a place. It decides where a few tasks run, of which the
+/// pace tells nothing yet.
+pub(super) struct Habits([AtomicBool; 256]);
+
+pub(super) static HABITS: Habits = Habits([const { AtomicBool::new(false) }; 256]);
+
+impl Habits {
+    fn of(&self, name: &'static str) -> &AtomicBool {
+        let address = name.as_ptr() as usize;
+        &self.0[(address ^ address >> 8) % self.0.len()]
+    }
+
+    pub(super) fn are_brief(&self, name: &'static str) -> bool {
+        self.of(name).load(Ordering::Relaxed)
+    }
+
+    /// So many have ended in that time.
+    pub(super) fn note(&self, name: &'static str, ended: usize, time: Duration) {
+        let is_brief = time < BRIEF * ended.try_into().unwrap_or(u32::MAX);
+        if self.are_brief(name) != is_brief {
+            self.of(name).store(is_brief, Ordering::Relaxed);
+        }
     }
 }
 
