@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::panic::quietly;
+use crate::sync::thread_local;
 
 /// Steps are taken inside of each other this deep.
 const DEEPEST: usize = 16;
@@ -90,7 +91,6 @@ impl Step {
 }
 
 /// Steps to be taken, of this thread.
-#[derive(Default)]
 struct Queue {
     next: VecDeque<Step>,
     /// These may run bodies, which take their time: after all others.
@@ -98,6 +98,10 @@ struct Queue {
 }
 
 impl Queue {
+    const fn new() -> Self {
+        Self { next: VecDeque::new(), help: VecDeque::new() }
+    }
+
     fn push(&mut self, step: Step) {
         match step {
             Step::HelpParts(_) => self.help.push_back(step),
@@ -117,13 +121,13 @@ impl Queue {
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static QUEUE: RefCell<Queue> = RefCell::default();
+    static QUEUE: RefCell<Queue> = const { RefCell::new(Queue::new()) };
 }
 
 /// Takes a step now, or has it taken by the loop that this thread is in.
 pub(crate) fn take(step: Step) {
     if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
-        QUEUE.with_borrow_mut(|queue| queue.push(step));
+        QUEUE.with(|queue| queue.borrow_mut().push(step));
     } else {
         deeper(|| step.take());
     }
@@ -192,7 +196,7 @@ pub(crate) fn release() {
 /// What was held, for somebody else to [`take`].
 #[cfg(feature = "process")]
 pub(crate) fn drain() -> Vec<Step> {
-    QUEUE.with_borrow_mut(|queue| std::iter::from_fn(|| queue.pop()).collect())
+    QUEUE.with(|queue| std::iter::from_fn(|| queue.borrow_mut().pop()).collect())
 }
 
 /// Takes all steps that queue on this thread.

@@ -12,15 +12,17 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::abort;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
-use crate::sync::Lock;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::wait;
 
 mod call;
 #[allow(unsafe_code, reason = "a job that borrows is sent to threads that outlive the borrow")]
 mod job;
+#[cfg(all(test, trine_loom))]
+mod model;
 
 pub use call::ScopedTask;
 pub(crate) use call::{adopt, launch, launch_future, launch_retrying, launch_retrying_future};
@@ -38,10 +40,9 @@ pub struct Scope<'scope, 'env: 'scope> {
 }
 
 /// The jobs of a scope that are not over.
-#[derive(Default)]
 struct Running {
-    count: AtomicUsize,
-    waiter: Lock<Option<Waker>>,
+    count: AtomicU64,
+    waiter: Mutex<Option<Waker>>,
 }
 
 /// Held by whatever may touch what the scope's calls borrow, and dropped last.
@@ -49,15 +50,13 @@ struct Token(Arc<Running>);
 
 impl Scope<'_, '_> {
     fn token(&self) -> Token {
-        self.running.count.fetch_add(1, Ordering::Relaxed);
-        Token(Arc::clone(&self.running))
+        self.running.token()
     }
 }
 
 impl Clone for Token {
     fn clone(&self) -> Self {
-        self.0.count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&self.0))
+        self.0.token()
     }
 }
 
@@ -74,6 +73,15 @@ impl Drop for Token {
 }
 
 impl Running {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { count: AtomicU64::new(0), waiter: Mutex::new(None) })
+    }
+
+    fn token(self: &Arc<Self>) -> Token {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Token(Arc::clone(self))
+    }
+
     fn wait(&self) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
@@ -117,7 +125,7 @@ impl Running {
 /// # Panics
 /// When the closure does, after all its calls have ended.
 pub fn scope<'env, R>(enter: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
-    let scope = Scope { running: Arc::default(), scope: PhantomData, env: PhantomData };
+    let scope = Scope { running: Running::new(), scope: PhantomData, env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| enter(&scope)));
     // Nothing may unwind past running jobs. It does not; this is the seal on it.
     if catch_unwind(AssertUnwindSafe(|| scope.running.wait())).is_err() {

@@ -28,6 +28,18 @@ pub(crate) use loom::thread::yield_now;
 pub(crate) use modelled::{Condvar, Mutex};
 #[cfg(not(trine_loom))]
 pub(crate) use std::thread::yield_now;
+#[cfg(not(trine_loom))]
+pub(crate) use std::thread_local;
+
+/// Values of each thread of a model, in the words of `std`.
+#[cfg(trine_loom)]
+macro_rules! modelled_locals {
+    ($(static $name:ident: $type:ty = const { $value:expr };)*) => {
+        loom::thread_local! { $(static $name: $type = $value;)* }
+    };
+}
+#[cfg(trine_loom)]
+pub(crate) use modelled_locals as thread_local;
 
 /// The lock of a protocol that is modelled.
 #[cfg(not(trine_loom))]

@@ -14,6 +14,7 @@ use std::time::Instant;
 use crossbeam_utils::Backoff;
 
 use crate::parker::Parker;
+use crate::sync::thread_local;
 use crate::{relay, timer, tokio};
 
 #[cfg(all(test, trine_loom))]
@@ -32,7 +33,7 @@ thread_local! {
 
 /// Hangs the hook on the current thread, for good.
 pub(crate) fn set_hook(hook: &'static dyn Hook) {
-    HOOK.set(Some(hook));
+    HOOK.with(|slot| slot.set(Some(hook)));
 }
 
 /// Whether this thread is one of the pool's, which others may wait for.
