@@ -9,10 +9,12 @@ use rustix::process::{Resource, Rlimit};
 /// Who is told of an allocation over the limit: from a signal handler.
 static OVER_LIMIT: OnceLock<fn()> = OnceLock::new();
 
-/// Bounds what this process may allocate. Before it aborts for want of memory, `over` is called,
+/// Bounds what this process may allocate beyond what it has now: an allocator may have reserved
+/// more than the whole limit. Before it aborts for want of memory, `over` is called,
 /// which may do only what a signal handler may.
 pub(crate) fn limit_memory(bytes: u64, over: fn()) {
     let hard = rustix::process::getrlimit(Resource::Data).maximum;
+    let bytes = bytes.saturating_add(data());
     let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
     let limit = Rlimit { current: Some(bytes), maximum: hard };
     let _ = rustix::process::setrlimit(Resource::Data, limit);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
+use rustix::process::Resource;
 
 /// What travels between processes: memory that somebody made.
 #[derive(Debug)]
@@ -143,9 +144,19 @@ fn make(length: usize) -> io::Result<Handle> {
     let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
         .or_else(|_| rustix::fs::memfd_create("trine", flags))
         .map_err(|error| failed("memfd_create", error))?;
-    rustix::fs::ftruncate(&file, length as u64)?;
+    lengthen(&file, length)?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
     Ok(Handle(file))
+}
+
+/// Makes a file that long. Past the limit of file sizes the kernel would say so with a signal,
+/// which ends the program.
+fn lengthen(file: impl AsFd, length: usize) -> io::Result<()> {
+    let most = rustix::process::getrlimit(Resource::Fsize).current;
+    if most.is_some_and(|most| length as u64 > most) {
+        return Err(failed("ftruncate", Errno::FBIG));
+    }
+    rustix::fs::ftruncate(file, length as u64).map_err(|error| failed("ftruncate", error))
 }
 
 impl Memory {
@@ -197,7 +208,7 @@ impl Memory {
         if length <= self.length() {
             return Ok(());
         }
-        rustix::fs::ftruncate(&self.handle, length as u64)?;
+        lengthen(&self.handle, length)?;
         self.mapping.grow(length)
     }
 
