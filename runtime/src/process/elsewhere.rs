@@ -10,7 +10,8 @@ pub(crate) use self::memory::{Handle, Memory, View, freeze};
 #[cfg(feature = "cluster")]
 pub(crate) use self::nobody::{EXECUTABLE, SERVE};
 pub(crate) use self::nobody::{
-    End, Event, PACKET_HANDLES, Packet, Process, Socket, Watcher, beyond_limit, current_core,
-    depth, distance, end_forked_child, function, handles_max, is_forked_child, leave_core,
-    limit_memory, may_start_workers, stack_bounds, wait, wake, watch_forks, watch_worker,
+    End, Event, Identity, PACKET_HANDLES, Packet, Process, Socket, Watcher, beyond_limit,
+    current_core, depth, distance, end_forked_child, flush_c_output, function, handles_max,
+    is_forked_child, leave_core, limit_memory, may_start_workers, stack_bounds, wait, wake,
+    watch_forks, watch_stack, watch_worker,
 };

@@ -19,6 +19,8 @@
 //! * [`limit_memory`], [`beyond_limit`], [`handles_max`]: the limits of this process.
 //! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: children that
 //!   are copies of a process, and must not act in its name.
+//! * [`Identity`]: whose rights this process has; a worker has those of when it was started.
+//! * [`watch_stack`], [`flush_c_output`]: word of a stack overflow; what C code has printed so far.
 //! * [`current_core`], [`leave_core`]: where a thread runs. `None` is for where nobody knows, which
 //!   is never the same as a core. [`stack_bounds`]: where its stack is.
 //!

@@ -46,6 +46,14 @@ impl End {
     pub(crate) fn is_abort(self) -> bool {
         false
     }
+
+    pub(crate) fn is_unknown(self) -> bool {
+        true
+    }
+
+    pub(crate) fn is_fault(self) -> bool {
+        false
+    }
 }
 
 impl Process {
@@ -113,6 +121,23 @@ impl Watcher {
         match self.0 {}
     }
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity;
+
+impl Identity {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    pub(crate) fn ask() -> Self {
+        Self
+    }
+}
+
+pub(crate) fn watch_stack(_: fn()) {}
+
+pub(crate) fn flush_c_output() {}
 
 pub(crate) fn may_start_workers() -> Result<(), String> {
     Err(WHY.into())

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::SendFlags;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags};
 
 use super::greeting::{self, Greeting, Ticket};
-use super::image;
 use super::memory::{Handle, failed};
 use super::socket::{self, Socket};
+use super::{cores, image, tree};
 use crate::sync::Lock;
 
 /// The program that a worker runs: this one, whatever became of its file.
@@ -22,6 +22,7 @@ pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
 
 /// How long a process that was killed may take to be dead before nobody waits for it any more.
 const DYING_MAX: Duration = Duration::from_millis(500);
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A process that was started as a worker.
 pub(crate) struct Process {
@@ -31,7 +32,9 @@ pub(crate) struct Process {
     /// Readable when the process has ended. Old kernels have none; then the socket must do.
     pidfd: Option<OwnedFd>,
     /// Its closing kills the worker, in whatever way it comes to be closed.
-    _lifeline: OwnedFd,
+    lifeline: Lock<Option<OwnedFd>>,
+    /// What it had started when it was killed.
+    descendants: Lock<Vec<Pid>>,
 }
 
 /// How a process ended, as far as anybody knows.
@@ -45,6 +48,17 @@ impl End {
     /// Whether it ended itself as one that cannot go on.
     pub(crate) fn is_abort(self) -> bool {
         self.signal == Some(libc::SIGABRT)
+    }
+
+    /// Whether nobody knows how it ended: the kernel reaps children itself where SIGCHLD is
+    /// ignored, and others in this program may have waited for all there are.
+    pub(crate) fn is_unknown(self) -> bool {
+        self.signal.is_none() && self.code.is_none()
+    }
+
+    /// Whether it ended by a fault in its memory.
+    pub(crate) fn is_fault(self) -> bool {
+        matches!(self.signal, Some(libc::SIGSEGV | libc::SIGBUS))
     }
 }
 
@@ -72,17 +86,22 @@ impl Process {
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());
         let mut command = Command::new(EXECUTABLE);
         hidden.iter().for_each(|variable| _ = command.env_remove(variable));
-        let child = command
+        command
             .arg0(name)
             .arg("trine-worker")
             .env(greeting::VARIABLE, Ticket::new(token).to_string())
-            .stdin(Stdio::from(theirs))
-            .process_group(0)
-            .spawn()
+            .stdin(Stdio::from(theirs));
+        let child = cores::as_program(|| command.spawn())
             .map_err(|error| io::Error::new(error.kind(), format!("{EXECUTABLE}: {error}")))?;
         let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
-        let id = child.id();
-        Ok((Self { id, child: Lock::new(Some(child)), pidfd, _lifeline: lifeline }, socket))
+        let process = Self {
+            id: child.id(),
+            child: Lock::new(Some(child)),
+            pidfd,
+            lifeline: Lock::new(Some(lifeline)),
+            descendants: Lock::default(),
+        };
+        Ok((process, socket))
     }
 
     /// What the system calls it, also when it has ended.
@@ -90,13 +109,14 @@ impl Process {
         self.id
     }
 
-    /// Kills the worker's whole group, at once.
+    /// Kills the worker and all that it has started, at once.
     pub(crate) fn kill(&self) {
         let child = self.child.lock();
-        if let Some(child) = &*child {
-            let pid = Pid::from_child(child);
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        let Some(child) = &*child else { return };
+        match tree::kill(Pid::from_child(child)) {
+            Ok(descendants) => self.descendants.lock().extend(descendants),
+            // It has rights that this process has given up. But it watches its lifeline.
+            Err(_) => drop(self.lifeline.lock().take()),
         }
     }
 
@@ -117,28 +137,41 @@ impl Process {
         self.kill();
         let child = self.child.lock().take();
         let Some(mut child) = child else { return End::default() };
+        let group = Pid::from_child(&child);
         let until = Instant::now() + DYING_MAX;
         self.has_ended(DYING_MAX);
-        loop {
+        let end = loop {
             match child.try_wait() {
-                Ok(Some(status)) => return status.into(),
+                Ok(Some(status)) => break status.into(),
                 // Somebody else in this program may have waited for all children.
-                Err(_) => return End::default(),
-                Ok(None) if Instant::now() >= until => break,
-                Ok(None) => thread::sleep(Duration::from_millis(1)),
+                Err(_) => break End::default(),
+                Ok(None) if Instant::now() >= until => {
+                    leave_to_thread(move || _ = child.wait());
+                    return End::default();
+                }
+                Ok(None) => thread::sleep(MOMENT),
             }
+        };
+        let mut descendants = std::mem::take(&mut *self.descendants.lock());
+        if !tree::reap_orphans(group, &mut descendants) {
+            leave_to_thread(move || {
+                while Instant::now() < until && !tree::reap_orphans(group, &mut descendants) {
+                    thread::sleep(MOMENT);
+                }
+            });
         }
-        // Without a thread it stays a zombie when it ends, until this program does.
-        let _ = thread::Builder::new()
-            .name("trine-reaper".into())
-            .stack_size(64 << 10)
-            .spawn(move || child.wait());
-        End::default()
+        end
     }
 
     pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
+}
+
+/// Without a thread to be had, zombies stay until this program ends.
+fn leave_to_thread(reap: impl FnOnce() + Send + 'static) {
+    let reaper = thread::Builder::new().name("trine-reaper".into());
+    let _ = reaper.stack_size(64 << 10).spawn(reap);
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

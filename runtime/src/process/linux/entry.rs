@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, io};
 
 use super::greeting::{Greeting, Ticket, VARIABLE};
-use super::{constructors, image, lifeline, lineage};
+use super::{constructors, cores, identity, image, inherited, lifeline, lineage};
 use crate::process::channel::WorkerEnd;
 use crate::process::worker;
 
@@ -33,7 +33,12 @@ static CONSTRUCTOR: Constructor = constructor;
 static RAN: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: *const *const i8) {
+    // Whoever started it may set variables, but has not the rights to what it would do for them.
+    if identity::is_elevated() {
+        return;
+    }
     RAN.store(true, Ordering::Relaxed);
+    cores::note_program();
     let Some(value) = env::var_os(VARIABLE) else {
         if env::var_os(SERVE).is_some() {
             constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
@@ -53,6 +58,7 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     // From here on this is a worker or nothing: if its parent has gone meanwhile, say, it must
     // not go on as the program that it looks like.
     let socket = ticket.check().unwrap_or_else(|error| could_not_start(&error));
+    inherited::settle();
     lineage::set_depth(ticket.depth);
     constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
     let started =
@@ -97,6 +103,11 @@ fn ignore_broken_pipes() {
 
 /// Whether this process may start workers. Whoever calls this keeps the constructor in the program.
 pub(crate) fn may_start_workers() -> Result<(), String> {
+    if identity::is_elevated() {
+        let why = "this program has rights that its caller has not (setuid or the like), which a \
+                   worker would have too";
+        return Err(why.into());
+    }
     lineage::may_have_workers()?;
     // Volatile, so that the entry itself is used and kept, not only the function.
     // SAFETY: a read of a static.

@@ -18,9 +18,6 @@ const F_SETSIG: i32 = 10;
 /// Ties this process group's life to the other end, for good.
 pub(super) fn hold(lifeline: OwnedFd) -> io::Result<()> {
     let me = rustix::process::getpid();
-    if rustix::process::getpgrp() != me {
-        rustix::process::setpgid(None, None)?;
-    }
     if !signalled_by_kernel(&lifeline, me) {
         return watch(lifeline);
     }

@@ -8,6 +8,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::child::Process;
+use super::identity::Identity;
 use super::socket::Socket;
 
 const WAKE: u64 = u64::MAX;
@@ -60,6 +61,8 @@ impl Watcher {
         });
         let mut space = [std::mem::MaybeUninit::uninit(); 32];
         let Ok((happened, _)) = epoll::wait(&self.epoll, &mut space, timeout.as_ref()) else {
+            // Perhaps by a change of rights, which the C library has every thread take part in.
+            Identity::ask();
             return;
         };
         events.extend(happened.iter().filter(|event| event.data.u64() != WAKE).map(|event| {

@@ -16,7 +16,7 @@ use super::request::Request;
 use crate::config;
 use crate::observe;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
-use crate::process::platform;
+use crate::process::platform::{self, Identity};
 use crate::sync::{Guard, Lock};
 
 /// For how many seconds a worker may leave what it has to do before it is replaced.
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) outboxes: Vec<Outbox>,
     /// Workers that are about to have an outbox.
     pub(super) starting: usize,
+    /// Whose rights those workers have that may have calls.
+    pub(super) identity: Option<Identity>,
     /// The last one could not be started: those that are there must do, until one ends.
     pub(super) no_more: bool,
 }
@@ -85,6 +87,24 @@ impl State {
         for request in requests {
             self.queue.push_front(Waiting::Request(Box::new(request)));
         }
+    }
+
+    /// Gives no more calls to workers with the rights of others, which this process has had and may
+    /// have given up; they end when they have done what they have begun.
+    pub(super) fn retire_others(&mut self, identity: Identity, chores: &mut Chores) {
+        let mut taken = Vec::new();
+        for outbox in &mut self.outboxes {
+            if outbox.link.identity == identity || outbox.link.is_retired() {
+                continue;
+            }
+            outbox.link.retire();
+            taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
+            if outbox.unanswered.iter().all(|sent| sent.request.is_none()) {
+                outbox.link.doom();
+                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            }
+        }
+        self.put_back(taken);
     }
 
     /// Without a worker, and without one to come, nothing that waits would ever run.
@@ -266,6 +286,10 @@ impl Pool {
 
     /// Ends a call that was claimed: takes it back, or kills the worker that runs it.
     pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
+        if platform::is_forked_child() {
+            // The worker is its parent's, and so is the call.
+            return finish();
+        }
         let mut chores = Chores::default();
         let mut state = self.lock();
         if let Some(outbox) = state.outbox(address.worker()) {

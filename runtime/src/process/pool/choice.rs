@@ -5,10 +5,16 @@ use std::sync::Arc;
 use super::books::{Chore, Chores, Pool, State, Waiting};
 use super::outbox::NotSent;
 use super::request::Request;
+use crate::process::platform::Identity;
 
 impl Pool {
     /// Hands out what waits to those that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
+        let identity = Identity::current();
+        if state.identity != Some(identity) {
+            state.identity = Some(identity);
+            state.retire_others(identity, chores);
+        }
         while let Some(next) = state.queue.front() {
             let wants_idle = match next {
                 Waiting::Call(call) => call.function().options().timeout.is_some(),

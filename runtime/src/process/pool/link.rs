@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Reception};
 use crate::process::job::WorkerKey;
-use crate::process::platform::{self, End, Handle, Packet, Process, Socket, View};
+use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket, View};
 use crate::process::segment::{Reader, SEGMENTS};
 use crate::process::spin::Patience;
 use crate::sync::MutexGuard;
@@ -26,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) channel: Arc<ParentEnd>,
     pub(crate) socket: Socket,
     pub(crate) process: Process,
+    /// Whose rights the worker has.
+    pub(crate) identity: Identity,
     /// The worker as one who is sent segments.
     pub(crate) reader: Arc<Reader>,
     /// How many calls it has not answered, as the pool's books have it.
@@ -127,6 +129,7 @@ impl Link {
     pub(crate) fn start(memory_limit: u64) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (channel, [requests, replies]) = ParentEnd::new()?;
+        let identity = Identity::ask();
         let (process, socket) =
             Process::start([&requests, &replies], memory_limit, &HIDDEN.concat())?;
         Ok(Self {
@@ -134,6 +137,7 @@ impl Link {
             channel: Arc::new(channel),
             socket,
             process,
+            identity,
             reader: Arc::default(),
             unanswered: AtomicUsize::new(0),
             served: AtomicBool::new(false),
