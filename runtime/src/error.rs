@@ -59,6 +59,8 @@ pub enum ErrorKind {
         /// The code it exited with.
         code: Option<i32>,
     },
+    /// The body overflowed the stack of its thread, and its worker process died of it.
+    StackOverflow,
     /// The deadline passed first.
     TimedOut {
         /// How long the task was given.
@@ -110,7 +112,7 @@ impl Error {
     /// Whether the worker process died.
     #[must_use]
     pub fn is_crash(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Crashed { .. })
+        matches!(self.kind(), ErrorKind::Crashed { .. } | ErrorKind::StackOverflow)
     }
 
     /// Whether a deadline passed.
@@ -220,6 +222,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, "crashed: its process exited with code {code}")
             }
             ErrorKind::Crashed { .. } => f.write_str("crashed: its process is gone"),
+            ErrorKind::StackOverflow => f.write_str("overflowed its stack"),
             ErrorKind::TimedOut { after } => write!(f, "timed out after {after:?}"),
             ErrorKind::Cancelled => f.write_str("was cancelled"),
             ErrorKind::MemoryLimit => f.write_str("went over its memory limit"),

@@ -3,8 +3,10 @@
 //! A process task runs in a worker: another process of the same program, which trine starts when
 //! it is first needed and keeps. A body that crashes, leaks, corrupts memory or never ends takes a
 //! worker with it and nothing else; its task is one [`Error`](crate::Error), and the next call
-//! gets another worker. A warm call costs about a microsecond; the first one starts a worker,
-//! which costs what starting the program costs.
+//! gets another worker. That is isolation against faults and not a sandbox: a worker has the rights
+//! of the program, so a body that means harm can read its files, trace it or kill it. A warm call
+//! costs about a microsecond; the first one starts a worker, which costs what starting the program
+//! costs.
 //!
 //! There is nothing to set up. The program is run again and taken over before its `main`, so it
 //! works in any binary, test, doctest or example, whatever it is optimized for. Only what lies in a
@@ -32,11 +34,20 @@
 //! * Function, type and const generics cross by themselves: the worker has the same code.
 //!
 //! # What a worker inherits
-//! The environment, the working directory, stdout and stderr. Not `main` and what it did: statics
+//! The environment and the working directory as they are when it is started, stdout and stderr, the
+//! limits, and the cores that the program was started with. Not `main` and what it did: statics
 //! have their first values, and keep what bodies make of them from call to call, one copy in each
 //! worker. Arguments of the program are not passed on, stdin is empty, other open files are not
-//! inherited. A body runs on the worker's main thread, one at a time; what it printed is written
-//! before its task ends. Threads that a body leaves behind run on beside later calls.
+//! inherited. A body runs on the worker's main thread, one at a time; what it printed, also by C's
+//! stdout, is written before its task ends. Threads that a body leaves behind run on beside later
+//! calls.
+//!
+//! A worker is in a session of its own, without a terminal: nothing there stops it, and nothing
+//! there answers it. SIGTERM, SIGINT and SIGHUP do not end it, as supervisors send them to every
+//! process and the program may want to finish its work; its end is the worker's. What a body starts
+//! has their defaults. Where a program changes its user or its rights, workers that still have the
+//! old ones get no more calls. In a program that has rights its caller has not (setuid), trine does
+//! nothing before `main`, and every call is an error.
 //!
 //! Process tasks may call process tasks, eight deep; a worker's own pool has one worker unless
 //! `TRINE_PROCESSES` says otherwise, since the cores are taken.
@@ -46,7 +57,8 @@
 //! | --- | --- |
 //! | returns | its value |
 //! | panics, also with `panic = "abort"` | `Panicked`, with message, place and backtrace |
-//! | segfaults, aborts, overflows its stack | `Crashed { signal }` |
+//! | segfaults, aborts | `Crashed { signal }` |
+//! | overflows its stack | `StackOverflow` |
 //! | calls `exit` | `Crashed { code }` |
 //! | wants more than its option `memory` | `MemoryLimit` |
 //! | goes past its `timeout`, or a deadline | `TimedOut`; the worker is killed |
@@ -57,16 +69,16 @@
 //! The backtrace is there if `RUST_BACKTRACE` asks for one, or `RUST_LIB_BACKTRACE` alone. Of a
 //! panic that aborts the process, 8 KiB of the message and 16 KiB of the backtrace are kept.
 //!
-//! The option `memory` bounds what a worker allocates, on the heap or by mappings of its own; a
-//! child that a body starts has the same bound for itself. Such a worker prints no backtraces,
-//! since it may be out of the memory that they take: its `RUST_BACKTRACE` is 0. What that was is in
-//! its `RUST_LIB_BACKTRACE`, unless there was something already, so errors have backtraces as
-//! elsewhere.
+//! The option `memory` bounds what a worker allocates beyond what it has when it is started, on the
+//! heap or by mappings of its own; a child that a body starts has the same bound for itself. Such a
+//! worker prints no backtraces, since it may be out of the memory that they take: its
+//! `RUST_BACKTRACE` is 0. What that was is in its `RUST_LIB_BACKTRACE`, unless there was something
+//! already, so errors have backtraces as elsewhere.
 //!
-//! A kill takes the worker's whole process group, so children that a body started go with it.
-//! Calls that were waiting behind the one that died run elsewhere; none runs twice. When the
-//! program ends, in whatever way (`kill -9`, Ctrl-C), its workers and their children end in that
-//! moment.
+//! A kill takes all that a body has started, also in sessions of their own, but for daemons whose
+//! parents have left them already. What dies of itself takes its process group along. Calls that
+//! were waiting behind the one that died run elsewhere; none runs twice. When the program ends, in
+//! whatever way (`kill -9`, Ctrl-C), its workers and their children end in that moment.
 //!
 //! # What keeps a worker from starting
 //! A worker takes a memfd, a socket, a pipe, a process, and `/proc` to find the program in. A

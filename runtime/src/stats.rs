@@ -241,7 +241,7 @@ fn outcome<T>(result: &Result<T, Error>) -> usize {
     match result.as_ref().map_err(Error::kind) {
         Ok(_) => 0,
         Err(ErrorKind::Panicked { .. }) => 1,
-        Err(ErrorKind::Crashed { .. }) => 2,
+        Err(ErrorKind::Crashed { .. } | ErrorKind::StackOverflow) => 2,
         Err(ErrorKind::TimedOut { .. }) => 3,
         Err(ErrorKind::Cancelled) => 4,
         Err(ErrorKind::MemoryLimit) => 5,

@@ -96,7 +96,7 @@ fn every_death() {
     let outcomes = [
         ("abort", died(libc::SIGABRT)),
         ("segfault", died(libc::SIGSEGV)),
-        ("overflow", died(libc::SIGSEGV)),
+        ("overflow", ErrorKind::StackOverflow),
         ("killed", died(libc::SIGKILL)),
         ("_exit", left(3)),
         ("0", left(0)),

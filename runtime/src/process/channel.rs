@@ -107,8 +107,15 @@ struct WorkerWords {
     /// Not 0 when it has started.
     ready: CachePadded<AtomicU32>,
     report_length: AtomicU32,
-    /// Not 0 when it ends for want of memory.
-    over_limit: AtomicU32,
+    /// Why it is about to end by a signal, if that is known: a [`Cause`].
+    cause: AtomicU32,
+}
+
+/// What ends a worker by a signal that others may mean too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    MemoryLimit = 1,
+    StackOverflow = 2,
 }
 
 /// What stands before the arguments.

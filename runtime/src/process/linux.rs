@@ -14,6 +14,8 @@ mod lifeline;
 mod limits;
 mod lineage;
 mod memory;
+mod output;
+mod overflow;
 mod socket;
 mod stack;
 mod tree;
@@ -35,6 +37,8 @@ pub(crate) use self::lineage::depth;
 #[cfg(feature = "cluster")]
 pub(crate) use self::memory::contents;
 pub(crate) use self::memory::{Handle, Memory, View, freeze};
+pub(crate) use self::output::flush_c_output;
+pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
 pub(crate) use self::stack::stack_bounds;
 pub(crate) use self::watcher::{Event, Watcher};

@@ -72,6 +72,7 @@ impl Worker {
         let channel: &'static WorkerEnd = Box::leak(Box::new(channel));
         platform::watch_worker();
         report::note_panics(channel);
+        report::note_overflows();
         if memory_limit > 0 {
             report::limit_memory(memory_limit);
         }
@@ -158,6 +159,7 @@ impl Worker {
         if self.channel.begin(request.number, start) {
             (status, attached) = self.run(start, request, arrived, &mut output);
             let _ = io::stdout().flush();
+            platform::flush_c_output();
             #[cfg(coverage)]
             coverage::write();
         }

@@ -1,5 +1,6 @@
 //! The process engine. What needs to be a program of its own, to be killed or limited, is beside
-//! this one in files without a harness: `outcomes.rs`, `parents.rs`, `refusals.rs`.
+//! this one in files without a harness: `outcomes.rs`, `parents.rs`, `refusals.rs`, and the folder
+//! `surroundings/`.
 
 mod attributes;
 mod calls;

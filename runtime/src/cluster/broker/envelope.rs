@@ -128,6 +128,7 @@ pub(crate) struct Stored {
 pub(crate) enum Fault {
     Panicked { message: String, location: Option<String>, backtrace: Option<String> },
     Crashed { signal: Option<i32>, code: Option<i32> },
+    StackOverflow,
     TimedOut { after: Duration },
     Cancelled,
     MemoryLimit,
@@ -145,6 +146,7 @@ impl Fault {
                 backtrace: error.backtrace().map(str::to_owned),
             },
             ErrorKind::Crashed { signal, code } => Self::Crashed { signal, code },
+            ErrorKind::StackOverflow => Self::StackOverflow,
             ErrorKind::TimedOut { after } => Self::TimedOut { after },
             ErrorKind::Cancelled => Self::Cancelled,
             ErrorKind::MemoryLimit => Self::MemoryLimit,
@@ -161,6 +163,7 @@ impl Fault {
                     .with_backtrace(backtrace);
             }
             Self::Crashed { signal, code } => ErrorKind::Crashed { signal, code },
+            Self::StackOverflow => ErrorKind::StackOverflow,
             Self::TimedOut { after } => ErrorKind::TimedOut { after },
             Self::Cancelled => ErrorKind::Cancelled,
             Self::MemoryLimit => ErrorKind::MemoryLimit,

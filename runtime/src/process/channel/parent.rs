@@ -177,7 +177,8 @@ impl ParentEnd {
         Some(report)
     }
 
-    pub(crate) fn is_over_limit(&self) -> bool {
-        self.theirs().over_limit.load(Acquire) != 0
+    /// Whether the worker said that this is why it ends.
+    pub(crate) fn is_cause(&self, cause: Cause) -> bool {
+        self.theirs().cause.load(Acquire) == cause as u32
     }
 }

@@ -141,8 +141,8 @@ impl WorkerEnd {
         self.words().report_length.store(0, Relaxed);
     }
 
-    /// Notes an allocation over the limit. Safe in a signal handler.
-    pub(crate) fn set_over_limit(&self) {
-        self.words().over_limit.store(1, Release);
+    /// Notes why this process is about to die. Safe in a signal handler.
+    pub(crate) fn set_cause(&self, cause: Cause) {
+        self.words().cause.store(cause as u32, Release);
     }
 }

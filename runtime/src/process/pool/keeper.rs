@@ -9,7 +9,7 @@ use super::harvest::read_socket;
 use super::link::Link;
 use crate::error::{Error, ErrorKind};
 use crate::observe;
-use crate::process::channel::Listener;
+use crate::process::channel::{Cause, Listener};
 use crate::process::job::{Panic, codec_error};
 use crate::process::platform::End;
 
@@ -78,14 +78,17 @@ fn blame(link: &Link, name: &'static str, end: End) -> Error {
     if let Some(offence) = link.offence() {
         return codec_error(name, offence);
     }
-    if end.is_abort() {
+    if end.is_abort() || end.is_unknown() {
         // A panic first: it may be over an allocation that failed, but has more to tell.
         if let Some(panic) = link.channel.report().and_then(|report| Panic::decode(&report)) {
             return panic.into_error(name);
         }
-        if link.channel.is_over_limit() {
+        if link.channel.is_cause(Cause::MemoryLimit) {
             return Error::new(name, ErrorKind::MemoryLimit);
         }
+    }
+    if (end.is_fault() || end.is_unknown()) && link.channel.is_cause(Cause::StackOverflow) {
+        return Error::new(name, ErrorKind::StackOverflow);
     }
     Error::new(name, ErrorKind::Crashed { signal: end.signal, code: end.code })
 }

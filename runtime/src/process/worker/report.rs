@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::{backtrace, env, panic};
 
 use crate::error::message_of;
-use crate::process::channel::WorkerEnd;
+use crate::process::channel::{Cause, WorkerEnd};
 use crate::process::job::Panic;
 use crate::process::platform;
 use crate::process::value::output::{Finished, INLINE_MAX, Output};
@@ -95,11 +95,20 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     })
 }
 
+/// Has an overflow of this thread's stack noted.
+pub(crate) fn note_overflows() {
+    platform::watch_stack(|| {
+        if let Some(channel) = CHANNEL.get() {
+            channel.set_cause(Cause::StackOverflow);
+        }
+    });
+}
+
 /// Bounds what this process may allocate. Before any body runs, and after [`note_panics`].
 pub(crate) fn limit_memory(bytes: u64) {
     platform::limit_memory(bytes, || {
         if let Some(channel) = CHANNEL.get() {
-            channel.set_over_limit();
+            channel.set_cause(Cause::MemoryLimit);
         }
     });
     print_no_backtraces();

@@ -1,0 +1,157 @@
+//! Other processes: a worker's children, signals to everybody, who hears of an end.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use trine::concurrent;
+use trine_tests::checks::wait_until;
+use trine_tests::gate::Gate;
+use trine_tests::process::double;
+
+use super::{ends, pass, passes, wants};
+
+/// Starts what leaves its session: a child, and a child's child.
+#[concurrent(process)]
+#[expect(clippy::zombie_processes, reason = "they are to be there when it is killed")]
+pub(super) fn stray(port: u16) {
+    for script in ["exec setsid sleep 1000", "setsid sleep 1000; true"] {
+        Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap();
+    }
+    pass(port);
+}
+
+pub(super) fn strays() {
+    let gate = Gate::new();
+    let task = stray(gate.port());
+    let _stream = gate.entered();
+    let sleeping = || sleepers().len();
+    wait_until(|| sleeping() == 2);
+    task.cancel();
+    wait_until(|| sleeping() == 0);
+    println!("ok");
+}
+
+/// What sleeps, with the same stdout as this process.
+pub(super) fn sleepers() -> Vec<i32> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.filter(|id| {
+        let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let stdout = fs::read_link(format!("/proc/{id}/fd/1")).ok();
+        command == b"sleep\x001000\0"
+            && stdout.is_some()
+            && stdout == fs::read_link("/proc/self/fd/1").ok()
+    })
+    .collect()
+}
+
+/// How the signal is taken in a child that this worker starts.
+#[concurrent(process)]
+pub(super) fn masks_of_a_child() -> String {
+    let output = Command::new("grep").args(["Sig[IC]", "/proc/self/status"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A supervisor may signal everybody; what that means is for the program to decide.
+pub(super) fn terminated() {
+    let gate = Gate::new();
+    let task = passes(gate.port());
+    let stream = gate.entered();
+    let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
+    let all: String = threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .collect();
+    for id in all.split_whitespace() {
+        // SAFETY: to a child of ours.
+        unsafe { libc::kill(id.parse().unwrap(), libc::SIGTERM) };
+    }
+    drop(stream);
+    task.join().unwrap();
+    let masks = masks_of_a_child().join().unwrap();
+    let terminate = 1_u64 << (libc::SIGTERM - 1);
+    for line in masks.lines() {
+        let (_, mask) = line.split_once(':').unwrap();
+        assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & terminate, 0, "{masks}");
+    }
+    println!("ok");
+}
+
+#[concurrent(process, timeout = 100ms)]
+#[expect(clippy::zombie_processes, reason = "it is to be there when this process is killed")]
+pub(super) fn sleeps_with_a_child() {
+    let _child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+    loop {
+        thread::park();
+    }
+}
+
+pub(super) fn process_1() {
+    assert_eq!(std::process::id(), 1);
+    for _ in 0..5 {
+        assert!(sleeps_with_a_child().join().unwrap_err().is_timeout());
+    }
+    assert_eq!(double(1).join().unwrap(), 2);
+    wait_until(|| zombies() == 0);
+    println!("ok");
+}
+
+/// Everybody is this process's child here, sooner or later.
+pub(super) fn zombies() -> usize {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"))).count()
+}
+
+#[concurrent(process)]
+pub(super) fn aborts_in_a_panic() {
+    extern "C" fn no_way_out() {
+        panic!("no way out");
+    }
+    no_way_out();
+}
+
+/// The kernel reaps children here, and tells nobody how they ended.
+pub(super) fn no_children() {
+    // SAFETY: the signal is ignored.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    for _ in 0..3 {
+        let error = wants(1 << 30).join().unwrap_err();
+        assert!(error.is_memory_limit(), "{error}");
+        let error = aborts_in_a_panic().join().unwrap_err();
+        assert!(error.is_panic(), "{error}");
+        let error = ends("abort").join().unwrap_err();
+        assert!(error.is_crash(), "{error}");
+        assert_eq!(double(1).join().unwrap(), 2);
+    }
+    println!("ok");
+}
+
+/// In a part of its own: a child of a program with threads may find any lock held.
+pub(super) fn forked() {
+    let gate = Gate::new();
+    let running = passes(gate.port());
+    let stream = gate.entered();
+    let waiting: Vec<_> = (0..50).map(double).collect();
+    // SAFETY: the child drops tasks, joins one and leaves.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(running);
+        drop(waiting);
+        let code = i32::from(double(1).join().is_ok());
+        // SAFETY: ends the child without the parent's handlers.
+        unsafe { libc::_exit(code) }
+    }
+    let mut status = 0;
+    // SAFETY: waits for our own child.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    let status = std::process::ExitStatus::from_raw(status);
+    assert!(status.success(), "{status:?}");
+    drop(stream);
+    running.join().unwrap();
+    for (number, task) in waiting.into_iter().enumerate() {
+        assert_eq!(task.join().unwrap() as usize, number * 2);
+    }
+    println!("ok");
+}

@@ -1,0 +1,239 @@
+//! What a worker has of the program: its rights, its limits, its files, its place.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::Once;
+use std::thread;
+
+use trine::{Error, concurrent};
+use trine_tests::checks::{is_alive, part, wait_until};
+use trine_tests::gate::Gate;
+use trine_tests::process::double;
+
+use super::{is_root, output, passes, said, skip, wants};
+
+/// Reserves much at first, as some allocators do.
+struct Reserving;
+
+pub(super) const RESERVED: usize = 1 << 30;
+
+// SAFETY: all is done by the system's allocator.
+unsafe impl GlobalAlloc for Reserving {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: a string that ends; a new mapping harms nobody.
+            unsafe {
+                if !libc::getenv(c"RESERVE".as_ptr()).is_null() {
+                    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
+                    let flags = flags | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+                    libc::mmap(std::ptr::null_mut(), RESERVED, access, flags, -1, 0);
+                }
+            }
+        });
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Reserving = Reserving;
+
+pub(super) const NOBODY: libc::uid_t = 65_534;
+
+#[concurrent(process)]
+pub(super) fn who() -> (u32, u32, u32) {
+    // SAFETY: they only ask.
+    unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
+}
+
+#[concurrent(process, timeout = 300ms)]
+pub(super) fn sleeps_too_long() {
+    loop {
+        thread::park();
+    }
+}
+
+/// Says what it has of variables that mean something to the engine, and calls.
+pub(super) fn secure() {
+    let has = |name| std::env::var_os(name).is_some();
+    println!("{} {}", has("TRINE_WORKER"), has("TRINE_SERVE"));
+    println!("{}", double(1).join().unwrap_err());
+}
+
+pub(super) fn secure_starts_nothing() {
+    if !is_root() {
+        return println!("skipped: needs the superuser");
+    }
+    let copy = std::env::temp_dir().join(format!("trine-secure-{}", std::process::id()));
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    std::os::unix::fs::chown(&copy, Some(NOBODY), None).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
+    let mut secure = Command::new(&copy);
+    secure.arg("secure").env("TRINE_WORKER", "1:1:1").env("TRINE_SERVE", "1");
+    let said = output(secure);
+    fs::remove_file(&copy).unwrap();
+    let (variables, error) = said.split_once('\n').unwrap();
+    assert_eq!(variables, "true true");
+    assert!(error.contains("rights"), "{error}");
+}
+
+pub(super) fn gives_up() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    let (root, _, warm) = who().join().unwrap();
+    assert_eq!(root, 0);
+    let running = sleeps_too_long();
+    let gate = Gate::new();
+    let entered = passes(gate.port());
+    let _stream = gate.entered();
+    // SAFETY: of this process, whose other threads are the engine's.
+    unsafe {
+        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
+        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
+    }
+    assert!(running.join().unwrap_err().is_timeout());
+    for _ in 0..3 {
+        let (user, group, _) = who().join().unwrap();
+        assert_eq!((user, group), (NOBODY, NOBODY));
+        assert!(sleeps_too_long().join().unwrap_err().is_timeout());
+    }
+    // What was under way may end, and is then gone.
+    drop(_stream);
+    entered.join().unwrap();
+    wait_until(|| !is_alive(warm.cast_signed()));
+    println!("ok");
+}
+
+#[concurrent(process)]
+pub(super) fn length(bytes: Vec<u8>) -> usize {
+    bytes.len()
+}
+
+#[concurrent(process)]
+pub(super) fn filled(length: usize) -> Vec<u8> {
+    vec![1; length]
+}
+
+pub(super) fn limit_files(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+}
+
+pub(super) fn file_limit() {
+    limit_files(2 << 20);
+    assert_eq!(double(1).join().unwrap(), 2);
+    for error in [length(vec![1; 4 << 20]).join().err(), filled(4 << 20).join().err()] {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("File too large"), "{error}");
+    }
+    assert_eq!(length(vec![1; 1 << 20]).join().unwrap(), 1 << 20);
+    println!("ok");
+}
+
+pub(super) fn tiny_file_limit() {
+    limit_files(4096);
+    let error = double(1).join().unwrap_err().to_string();
+    assert!(error.contains("File too large"), "{error}");
+    println!("ok");
+}
+
+#[concurrent(process)]
+pub(super) fn open_files() -> BTreeSet<String> {
+    let files = fs::read_dir("/proc/self/fd").unwrap();
+    let names = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// A socket as a library of C's makes it, or systemd hands it over.
+pub(super) fn listener() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: a flag of a file that is ours.
+    unsafe { libc::fcntl(listener.as_raw_fd(), libc::F_SETFD, 0) };
+    let files = open_files().join().unwrap();
+    let name = fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
+    assert!(!files.contains(&*name.to_string_lossy()), "{files:?}");
+    drop(listener);
+    println!("ok");
+}
+
+#[concurrent(process)]
+pub(super) fn cores() -> i32 {
+    allowed()
+}
+
+pub(super) fn allowed() -> i32 {
+    // SAFETY: a set to fill in.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        assert_eq!(libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set), 0);
+        libc::CPU_COUNT(&set)
+    }
+}
+
+pub(super) fn pinned() {
+    let all = allowed();
+    if all < 2 {
+        return skip("one core");
+    }
+    // SAFETY: a set of one core that is allowed; for this thread.
+    let was = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(libc::sched_getcpu() as usize, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    assert_eq!(was, 0);
+    assert_eq!(cores().join().unwrap(), all);
+    assert_eq!(allowed(), 1);
+    println!("ok");
+}
+
+#[concurrent(process)]
+pub(super) fn place() -> (String, Option<String>) {
+    let folder = std::env::current_dir().unwrap().to_string_lossy().into_owned();
+    (folder, std::env::var("PLACE").ok())
+}
+
+pub(super) fn moves() {
+    let before = std::env::current_dir().unwrap().to_string_lossy().into_owned();
+    assert_eq!(place().join().unwrap(), (before.clone(), None));
+    std::env::set_current_dir("/").unwrap();
+    // SAFETY: nobody reads the environment right now.
+    unsafe { std::env::set_var("PLACE", "new") };
+    assert_eq!(place().join().unwrap(), (before, None));
+    assert_eq!(fresh_place().join().unwrap(), ("/".to_owned(), Some("new".to_owned())));
+    println!("ok");
+}
+
+#[concurrent(process, fresh)]
+pub(super) fn fresh_place() -> (String, Option<String>) {
+    let folder = std::env::current_dir().unwrap().to_string_lossy().into_owned();
+    (folder, std::env::var("PLACE").ok())
+}
+
+pub(super) fn reserves() {
+    let ended = |result: Result<usize, Error>| result.map_err(|error| error.is_memory_limit());
+    assert_eq!(ended(wants(1 << 20).join()), Ok(1 << 20));
+    assert_eq!(ended(wants(40 << 20).join()), Ok(40 << 20));
+    assert_eq!(ended(wants(80 << 20).join()), Err(true));
+    println!("ok");
+}
+
+pub(super) fn allocator_reserves() {
+    said("reserves", "ok\n");
+    let mut command = part("reserves");
+    command.env("RESERVE", "1");
+    assert_eq!(output(command), "ok\n");
+}
