@@ -39,6 +39,8 @@ struct Inner {
     /// What the task panicked with; in a mutex since payloads are `Send` alone.
     payload: Lock<Option<Box<dyn Any + Send>>>,
     backtrace: Option<String>,
+    /// How many attempts were made, and in what time, if more than one.
+    tries: Option<(u32, Duration)>,
 }
 
 /// What happened to a task, for code that decides on it.
@@ -103,6 +105,12 @@ impl Error {
         self.inner.backtrace.as_deref()
     }
 
+    /// How many times the function was tried, where the option `retries` has it tried again.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.inner.tries.map_or(1, |(tries, _)| tries)
+    }
+
     /// Whether the body panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
@@ -160,7 +168,13 @@ impl Error {
 
     pub(crate) fn new(function: &'static str, kind: ErrorKind) -> Self {
         Self {
-            inner: Box::new(Inner { function, kind, payload: Lock::new(None), backtrace: None }),
+            inner: Box::new(Inner {
+                function,
+                kind,
+                payload: Lock::new(None),
+                backtrace: None,
+                tries: None,
+            }),
         }
     }
 
@@ -181,6 +195,12 @@ impl Error {
         let mut error = Self::new(function, ErrorKind::Panicked { message, location });
         error.inner.payload = Lock::new(Some(payload));
         error
+    }
+
+    /// Adds how many attempts were made, and in what time.
+    pub(crate) fn after_tries(mut self, tries: u32, time: Duration) -> Self {
+        self.inner.tries = (tries > 1).then_some((tries, time));
+        self
     }
 
     /// Adds the backtrace that a worker process took of its panic.
@@ -270,7 +290,10 @@ impl fmt::Display for SignalName {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Line { function: self.inner.function, kind: &self.inner.kind }.fmt(f)
+        Line { function: self.inner.function, kind: &self.inner.kind }.fmt(f)?;
+        self.inner.tries.map_or(Ok(()), |(tries, time)| {
+            write!(f, ", after {tries} tries in {} ms", time.as_millis())
+        })
     }
 }
 

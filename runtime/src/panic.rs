@@ -1,15 +1,18 @@
 //! Catching a body's panic with its message and its place.
 //!
-//! The place is told only to the panic hook, so the first caught body adds one that notes it for
-//! this thread and then calls the hook that was there: what is printed stays as the user set it.
+//! The place is told only to the panic hook, so there is one that notes it for this thread and
+//! then calls the hook that was there: what is printed stays as the user set it. A program that
+//! sets another hook drops this one, which says so, and the next body that starts puts it in front
+//! again. A body that runs at that moment may panic without a place.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
+use crate::sync::Lock;
 
 thread_local! {
     /// How many bodies this thread is inside of: outside, the hook has nothing to note.
@@ -19,9 +22,8 @@ thread_local! {
 
 /// Runs a body; its panic becomes the task's error.
 pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Result<T, Error> {
-    static HOOK: Once = Once::new();
-    if !HOOK.is_completed() {
-        HOOK.call_once(note_locations);
+    if !INSTALLED.load(Ordering::Relaxed) {
+        install_hook();
     }
     BODIES.set(BODIES.get() + 1);
     // A body that panicked has dropped its arguments while unwinding and shares nothing with us;
@@ -30,7 +32,7 @@ pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Resu
     let result = catch_unwind(AssertUnwindSafe(body));
     BODIES.set(BODIES.get() - 1);
     result.map_err(|payload| {
-        let location = LOCATION.with_borrow_mut(Option::take);
+        let location = LOCATION.try_with(RefCell::take).ok().flatten();
         Error::panicked(function, payload, location)
     })
 }
@@ -56,13 +58,29 @@ fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
-fn note_locations() {
-    if std::thread::panicking() {
-        // The hook cannot be replaced while this thread unwinds: do without the places.
+/// Whether the hook that notes places is there.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Owned by the hook, and dropped with it.
+struct Installed;
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        INSTALLED.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cold]
+fn install_hook() {
+    static ONE_AT_A_TIME: Lock<()> = Lock::new(());
+    let _one_at_a_time = ONE_AT_A_TIME.lock();
+    // The hook cannot be replaced while this thread unwinds: do without the places.
+    if std::thread::panicking() || INSTALLED.load(Ordering::Relaxed) {
         return;
     }
-    let previous = take_hook();
+    let (previous, installed) = (take_hook(), Installed);
     set_hook(Box::new(move |info| {
+        let _owned = &installed;
         if BODIES.try_with(Cell::get).is_ok_and(|bodies| bodies > 0) {
             let location = info.location().map(ToString::to_string);
             // Not there any more when a thread-local's destructor panics: then there is no place.
@@ -70,4 +88,5 @@ fn note_locations() {
         }
         previous(info);
     }));
+    INSTALLED.store(true, Ordering::Relaxed);
 }

@@ -6,7 +6,8 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Waiter};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,7 @@ use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{observe, panic, random};
+use crate::{observe, panic, random, sequential, timer, wait};
 
 /// The longest wait between two attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
@@ -39,11 +40,16 @@ where
         attempt: None,
         pause: None,
     };
+    if progress.backoff > Duration::ZERO {
+        timer::prepare();
+    }
     let retrying = Arc::new(Retrying {
         function,
         cell: Cell::running(),
         start,
         failed,
+        began: Instant::now(),
+        is_inline: sequential::is_on(),
         progress: Lock::new(progress),
     });
     retrying.attempt();
@@ -55,6 +61,9 @@ struct Retrying<A, T, S> {
     cell: Cell<T>,
     start: S,
     failed: fn(&T) -> bool,
+    began: Instant,
+    /// Each attempt ends in the call that starts it.
+    is_inline: bool,
     progress: Lock<Progress<A, T>>,
 }
 
@@ -84,20 +93,13 @@ where
 
     /// Starts an attempt; and the next ones here, as long as they end at once and need no pause.
     fn attempt(self: &Arc<Self>) {
-        loop {
-            let arguments = {
-                let mut progress = self.progress();
-                if progress.left == 0 {
-                    progress.arguments.take()
-                } else {
-                    progress.arguments.clone()
-                }
+        while let Some(arguments) = self.next_arguments() {
+            // Arguments of scoped calls are copied in there.
+            let started = panic::catch(self.function.name(), || (self.start)(arguments));
+            let attempt = match started {
+                Ok(attempt) => Arc::new(attempt),
+                Err(error) => return self.end(Err(error)),
             };
-            let Some(arguments) = arguments else { return };
-            if self.cell.is_finished() {
-                return;
-            }
-            let attempt = Arc::new((self.start)(arguments));
             self.progress().attempt = Some(Arc::clone(&attempt));
             // A cancel in between saw the attempt before and left this one to us.
             if self.cell.is_finished() {
@@ -112,48 +114,103 @@ where
         }
     }
 
+    /// The arguments for the next attempt: copies, if there may be another one after it. A copy is
+    /// made by code of the user, so without the lock, and its panic is the task's.
+    fn next_arguments(&self) -> Option<A> {
+        let (arguments, is_last) = {
+            let mut progress = self.progress();
+            (progress.arguments.take()?, progress.left == 0)
+        };
+        if is_last && !self.cell.is_finished() {
+            return Some(arguments);
+        }
+        let copy = panic::catch(self.function.name(), || arguments.clone());
+        self.progress().arguments = Some(arguments);
+        match copy {
+            // Else a cancel in between found no arguments to drop.
+            Ok(copy) if !self.cell.is_finished() => return Some(copy),
+            Ok(copy) => panic::drop_quietly(copy),
+            Err(error) => self.end(Err(error)),
+        }
+        self.drop_arguments();
+        None
+    }
+
+    fn drop_arguments(&self) {
+        // Not with the handle, which may live on: they may hold a scope open.
+        let arguments = self.progress().arguments.take();
+        panic::drop_quietly(arguments);
+    }
+
+    fn end(&self, result: Result<T, Error>) {
+        let tries = self.function.options().retries - self.progress().left + 1;
+        self.cell.finish(result.map_err(|error| error.after_tries(tries, self.began.elapsed())));
+        self.drop_arguments();
+    }
+
     /// Looks at the attempt that has ended; says whether the next one may start at once.
     fn conclude(self: &Arc<Self>) -> bool {
         let Some(result) = self.current().and_then(|attempt| attempt.try_take()) else {
             return false;
         };
-        if !self.should_retry(&result) {
-            self.cell.finish(result);
-            // Not with the handle, which may live on: they may hold a scope open.
-            let arguments = self.progress().arguments.take();
-            panic::drop_quietly(arguments);
-            return false;
+        match self.has_failed(&result) {
+            Ok(true) if self.progress().left > 0 && !self.cell.is_finished() => {}
+            Ok(_) => {
+                self.end(result);
+                return false;
+            }
+            Err(error) => {
+                panic::drop_quietly(result);
+                self.end(Err(error));
+                return false;
+            }
         }
         panic::drop_quietly(result);
         observe::retried(self.function);
         let mut progress = self.progress();
         progress.left -= 1;
-        progress.attempt = None;
-        if progress.backoff.is_zero() {
-            return true;
-        }
+        let ended = progress.attempt.take();
         let pause = jittered(progress.backoff);
         progress.backoff = progress.backoff.saturating_mul(2).min(LONGEST_BACKOFF);
+        drop(progress);
+        drop(ended);
+        if self.is_inline {
+            wait::blocking(|| thread::sleep(pause));
+        } else if !pause.is_zero() {
+            self.pause(pause);
+            return false;
+        }
+        true
+    }
+
+    /// Has the next attempt start after a while.
+    fn pause(self: &Arc<Self>, pause: Duration) {
         let next = Arc::downgrade(self);
-        progress.pause = Some(Alarm::after(pause, move || {
+        let alarm = Alarm::after(pause, move || {
             if let Some(next) = next.upgrade() {
                 next.attempt();
                 // Whoever waits has asked before.
                 next.needs_this_thread(&mut Asked::by_executor());
             }
-        }));
-        false
+        });
+        let earlier = self.progress().pause.replace(alarm);
+        drop(earlier);
+        if self.cell.is_finished() {
+            // A cancel in between did not find it.
+            let alarm = self.progress().pause.take();
+            drop(alarm);
+        }
     }
 
-    fn should_retry(&self, result: &Result<T, Error>) -> bool {
-        let failed = match result {
-            Ok(value) => {
-                panic::catch(self.function.name(), || (self.failed)(value)).unwrap_or(false)
-            }
+    /// Whether the attempt is one to be made again; the error, if the question panics.
+    fn has_failed(&self, result: &Result<T, Error>) -> Result<bool, Error> {
+        match result {
+            Ok(value) => panic::catch(self.function.name(), || (self.failed)(value)),
             // Nobody wants it any more, or it would fail the same way.
-            Err(error) => !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Codec { .. }),
-        };
-        failed && self.progress().left > 0 && !self.cell.is_finished()
+            Err(error) => {
+                Ok(!matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Codec { .. }))
+            }
+        }
     }
 }
 

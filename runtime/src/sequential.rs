@@ -16,8 +16,9 @@ thread_local! {
 /// For debuggers, profilers and bisecting: a breakpoint in a body shows its caller on the stack.
 /// Arguments and results of `process` functions are still encoded and decoded, so that what cannot
 /// cross is found here too. The environment variable `TRINE_SEQUENTIAL=1` does the same for the
-/// whole program. `timeout`, `limit` and `memory` have no effect; a task that waits for a later one
-/// hangs, as the same plain calls would.
+/// whole program. Retries are made in the call too, and it sleeps for their `backoff`. `timeout`,
+/// `limit` and `memory` have no effect; a task that waits for a later one hangs, as the same plain
+/// calls would.
 ///
 /// ```
 /// use trine::concurrent;

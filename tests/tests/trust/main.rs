@@ -2,6 +2,9 @@
 //! has one answer.
 
 mod deadlines;
+mod hooks;
+mod hostile;
+mod retries;
 mod surroundings;
 mod threads_that_serve;
 mod waits;
