@@ -33,7 +33,7 @@ impl BadUsage {
     }
 }
 
-/// The value of an option that takes a whole number; what is none is told with the option's name.
+/// The value of an option that takes a whole number; an error names the option.
 pub fn number<T: FromStr>(option: &str, arguments: &mut lexopt::Parser) -> Result<T, Failure>
 where
     T::Err: fmt::Display,
@@ -79,7 +79,7 @@ pub fn run(usage: &str, program: impl FnOnce(lexopt::Parser) -> Result<(), Failu
     ExitCode::FAILURE
 }
 
-/// A progress bar on standard error; shows nothing when that is no terminal.
+/// A progress bar on standard error; shows nothing when that is not a terminal.
 ///
 /// # Panics
 /// Never: the template is a good one.

@@ -50,7 +50,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     let page = page.ok_or_else(|| BadUsage::because("which page?"))?;
     let page = Url::parse(&page).map_err(|error| {
-        BadUsage::because(format!("`{page}` is no URL like http://127.0.0.1/: {error}"))
+        BadUsage::because(format!("`{page}` is not a URL like http://127.0.0.1/: {error}"))
     })?;
 
     let client = Client::new();

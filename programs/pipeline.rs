@@ -81,7 +81,8 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             Long("find") => find = Some(arguments.value()?.string()?),
             Value(value) => {
                 let url = value.string()?;
-                let no_url = |error| format!("`{url}` is no URL like http://127.0.0.1/: {error}");
+                let no_url =
+                    |error| format!("`{url}` is not a URL like http://127.0.0.1/: {error}");
                 urls.push(Url::parse(&url).map_err(|error| BadUsage::because(no_url(error)))?);
             }
             other => return Err(other.unexpected().into()),

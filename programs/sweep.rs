@@ -139,7 +139,7 @@ fn read_table(text: &str) -> Result<Table, String> {
                 return Err(format!("line {number} has {this} columns, the first has {first}"));
             }
             Err(_) if number == 1 => {}
-            Err(cell) => return Err(format!("line {number}: `{cell}` is no number")),
+            Err(cell) => return Err(format!("line {number}: `{cell}` is not a number")),
         }
     }
     if rows.len() < 10 || rows[0].len() < 2 {

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 /// The events of a run, whose list is not closed.
 fn events(text: &str) -> Result<Vec<serde_json::Value>, Failure> {
     let whole = format!("{}]", text.trim_end().trim_end_matches(','));
-    serde_json::from_str(&whole).map_err(|error| format!("this is no timeline: {error}").into())
+    serde_json::from_str(&whole).map_err(|error| format!("this is not a timeline: {error}").into())
 }
 
 /// Threads first, then workers, then what has no lane of its own in as few rows as it takes.

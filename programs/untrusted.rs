@@ -29,7 +29,7 @@ standard error. Exits with 1 if a file cannot be read.";
 enum Failed {
     /// There is no such file, or it cannot be read.
     Unread(String),
-    /// It is no good template.
+    /// It is not a good template.
     Refused(String),
 }
 

@@ -195,7 +195,7 @@ impl Reader<'_> {
             None => Row::named(&word).is_some(),
         };
         if known && expected.starts_with("expected a mode") && is_key_value_attribute() {
-            // `#[concurrent = "threads"]`: the compiler has said that this is no form it knows.
+            // `#[concurrent = "threads"]`: the compiler has said that it does not know this form.
             self.errors.set_reported();
             return Ok(());
         }

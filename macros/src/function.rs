@@ -151,7 +151,7 @@ impl Parameter {
     }
 }
 
-/// The declared result. `!` is no type on stable Rust, so a result that never comes is one that
+/// The declared result. `!` is not a type on stable Rust, so a result that never comes is one that
 /// has no values.
 fn output(written: &ReturnType) -> Option<Type> {
     let ReturnType::Type(_, output) = written else {

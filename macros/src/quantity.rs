@@ -231,7 +231,7 @@ fn is_decimal(literal: &Lit) -> bool {
 /// A quantity in the smallest unit.
 enum Scaled {
     Exactly(u64),
-    /// It is no whole number of those.
+    /// It is not a whole number of those.
     TooFine,
     TooLarge,
 }

@@ -1,5 +1,5 @@
 //! The hidden method in which a concurrent method keeps its body: a closure could not do, since
-//! `self` is no pattern.
+//! `self` is not a pattern.
 //!
 //! ```text
 //! // Input:

@@ -49,7 +49,7 @@ struct Inner {
 pub enum ErrorKind {
     /// The body panicked.
     Panicked {
-        /// The panic's message, or `Box<dyn Any>` if its payload is no string.
+        /// The panic's message, or `Box<dyn Any>` if its payload is not a string.
         message: String,
         /// `file:line:column` of the panic, where it is known.
         location: Option<String>,

@@ -44,10 +44,10 @@
 //! The static stands in a block of its own, so that the body cannot see it: a `FUNCTION` that the
 //! body or a macro in it speaks of is the user's.
 //!
-//! The closure captures nothing, so it is a plain `fn` pointer; since it is no `fn` item, generics
-//! and `Self` are still in sight. All arguments travel in one tuple, those that the body never
-//! mentions too, and are dropped after the body, in the order of a call. `return` and `?` leave
-//! the closure, which is to say the body.
+//! The closure captures nothing, so it is a plain `fn` pointer; since it is not a `fn` item,
+//! generics and `Self` are still in sight. All arguments travel in one tuple, those that the body
+//! never mentions too, and are dropped after the body, in the order of a call. `return` and `?`
+//! leave the closure, which is to say the body.
 //!
 //! `process` differs by the word in the path. What is borrowed there (`&str`, `&[T]`, `&T`) is
 //! encoded at the call; the closure gets what the worker owns in its place

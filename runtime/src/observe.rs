@@ -8,7 +8,7 @@ use crate::{stats, timeline};
 
 /// What is observed of one task.
 pub(crate) struct Observed {
-    /// `None` for what is no call of a function: a combinator.
+    /// `None` for what is not a call of a function: a combinator.
     counted: Option<Counted>,
     drawn: Drawn,
     traced: Traced,
@@ -22,7 +22,7 @@ impl Observed {
         Self { counted, drawn: Drawn::made(name, mode), traced: Traced::call(name, mode) }
     }
 
-    /// What is no call of a function.
+    /// What is not a call of a function.
     pub(crate) fn nothing() -> Self {
         Self { counted: None, drawn: Drawn::nothing(), traced: Traced::nothing() }
     }

@@ -89,7 +89,7 @@
 //! that was forked from a program with workers, and process tasks more than eight deep.
 //!
 //! Every call that waits gets the error, and the next one tries anew. While other workers serve,
-//! one that does not start is no error: they do the work.
+//! one that does not start is not an error: they do the work.
 //!
 //! # How many workers
 //! As many as cores, started as calls find the others busy; [`Config`](crate::Config) or

@@ -319,7 +319,7 @@ impl<T> Deref for Returned<'_, T> {
     }
 }
 
-/// A value of a type that is no `Result`.
+/// A value of a type that is not a `Result`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Success(());

@@ -169,7 +169,7 @@ fn sweep_says_which_line_is_wrong() {
     fs::write(&file, plane() + "1,2,three\n").expect("saved");
     let ran = run(SWEEP, &[&file.to_string_lossy()]);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("broken.csv: line 42: `three` is no number"), "{ran:?}");
+    assert!(ran.err.contains("broken.csv: line 42: `three` is not a number"), "{ran:?}");
 }
 
 #[test]
@@ -218,5 +218,5 @@ fn a_timeline_has_a_lane_for_each_thread_and_worker() {
     }
     fs::write(folder.join("no.json"), "no timeline").expect("saved");
     let ran = run(TIMELINE, &[&folder.join("no.json").to_string_lossy()]);
-    assert!(ran.code == 1 && ran.err.contains("no.json: this is no timeline"), "{ran:?}");
+    assert!(ran.code == 1 && ran.err.contains("no.json: this is not a timeline"), "{ran:?}");
 }

@@ -13,7 +13,7 @@ fn manners() {
     [LINKCHECK, PIPELINE, SERVICE].into_iter().for_each(check_manners);
     let nonsense = run(LINKCHECK, &["not a url"]);
     assert_eq!(nonsense.code, 2);
-    assert!(nonsense.err.contains("`not a url` is no URL"), "{nonsense:?}");
+    assert!(nonsense.err.contains("`not a url` is not a URL"), "{nonsense:?}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl Worker {
                 self.execute(item);
                 return true;
             }
-            // A shell. Others' destructors may panic; that is no reason to end.
+            // A shell. Others' destructors may panic; which is not a reason to end.
             drop_quietly(item);
         }
         join::take_offer(|job| {

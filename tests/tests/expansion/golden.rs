@@ -205,6 +205,6 @@ fn parsed<T: syn::parse::Parse>(tokens: TokenStream) -> T {
     let text = tokens.to_string();
     match syn::parse2(tokens) {
         Ok(items) => items,
-        Err(error) => panic!("the expansion is no item: {error}\n{text}"),
+        Err(error) => panic!("the expansion is not an item: {error}\n{text}"),
     }
 }

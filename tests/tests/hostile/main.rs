@@ -63,7 +63,7 @@ enum Attack {
     Handles(u16),
     /// Sends a memory of that size as its result, in that segment.
     Sparse(u64, u32),
-    /// What it sends is no memory, or memory that could shrink.
+    /// What it sends is not memory, or memory that could shrink.
     NoMemory,
     CouldShrink,
     /// Names a segment that it never sent.

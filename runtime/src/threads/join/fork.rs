@@ -75,7 +75,7 @@ thread_local! {
     static FORK: Fork = const {
         Fork {
             top: Cell::new(ptr::null()),
-            end: Link::new(|_| unreachable!("the list's end is no job")),
+            end: Link::new(|_| unreachable!("the list's end is not a job")),
             offered: Cell::new(&NOWHERE),
             lease: Cell::new(ptr::null()),
         }

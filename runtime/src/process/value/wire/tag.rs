@@ -12,7 +12,7 @@ macro_rules! tags {
     (@ $next:expr;) => {};
 }
 
-// Zero is none, so that memory which nobody wrote is no value.
+// Zero is none of them, so that memory which nobody wrote is not a value.
 tags! {
     UNIT NONE SOME FALSE TRUE CHAR
     I8 I16 I32 I64 I128 U8 U16 U32 U64 U128 F32 F64
