@@ -73,21 +73,22 @@ fn with_libraries(file: &Path, arguments: &[&str], (trine, serde): &(PathBuf, Pa
 fn libraries() -> &'static (PathBuf, PathBuf) {
     static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     LIBRARIES.get_or_init(|| {
-        let trine = built("trine").next().expect("trine was built");
-        // There may be several, built for others; the one that fits is known by trying.
+        // There may be several, built for others; those that fit are known by trying.
         let probe = scratch().join("probe.rs");
         fs::write(&probe, PROBE).unwrap();
-        let fits = |serde: &PathBuf| {
-            let output = metadata_of(&probe);
-            let arguments = ["--emit=metadata", "-o", output.to_str().expect("UTF-8")];
-            with_libraries(&probe, &arguments, &(trine.clone(), serde.clone())).status.success()
-        };
-        let serde = built("serde").find(fits).expect("trine was built with one");
-        (trine, serde)
+        let output = metadata_of(&probe);
+        let arguments = ["--emit=metadata", "-o", output.to_str().expect("UTF-8")];
+        let mut pairs = built("trine")
+            .flat_map(|trine| built("serde").map(move |serde| (trine.clone(), serde)));
+        let fits =
+            |pair: &(PathBuf, PathBuf)| with_libraries(&probe, &arguments, pair).status.success();
+        pairs.find(fits).expect("trine was built in all modes")
     })
 }
 
-const PROBE: &str = "fn main() { cross::<Unit>() }
+/// A program for which trine has to have all modes, and serde to be the one that it was built with.
+const PROBE: &str = "use trine::{asynchronous as _, threads as _};
+    fn main() { cross::<Unit>() }
     fn cross<T: trine::cross::process::Output>() {}
     #[derive(serde::Serialize, serde::Deserialize)] struct Unit;";
 
