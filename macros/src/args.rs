@@ -325,15 +325,25 @@ impl Reader<'_> {
             let message = format!("write `{number}{unit}`, a number and its unit in one word");
             return Err(Error::new(number.span(), message));
         }
+        let mut method = ident.clone();
         let tokens = match row.kind {
             Kind::Label => label(&value)?,
+            Kind::CountOrSize => {
+                let is_size = quantity::has_unit(&value);
+                let suffix = if is_size { "beyond" } else { "after" };
+                method = Ident::new(&format!("{name}_{suffix}"), ident.span());
+                match is_size {
+                    true => quantity::size(&value, row)?,
+                    false => quantity::count(&value, row, u32::MAX.into())?,
+                }
+            }
             Kind::Size => quantity::size(&value, row)?,
             Kind::Count => quantity::count(&value, row, u64::MAX)?,
             Kind::Times => quantity::count(&value, row, u32::MAX.into())?,
             _ => quantity::duration(&value, row)?,
         };
         if let Some(given) = self.args.options.last_mut() {
-            given.builder = quote_spanned!(visible(ident.span())=> .#ident(#tokens));
+            given.builder = quote_spanned!(visible(ident.span())=> .#method(#tokens));
             given.written = value.into_token_stream();
         }
         Ok(())

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Count,
     /// `= "gpu"`; `.name(TEXT)`.
     Label,
+    /// `= 1000` or `= 256MiB`; `.name_after(COUNT)` or `.name_beyond(BYTES)`.
+    CountOrSize,
     /// `= path`; where the runtime crate is.
     Crate,
 }
@@ -68,6 +70,9 @@ static OPTIONS: &[Row] = &[
           needs: None, also_called: &["mem", "max_memory", "memory_limit", "ram"] },
     Row { name: "fresh", kind: Kind::Flag, example: "fresh", modes: A_PROCESS,
           needs: None, also_called: &["new", "isolated"] },
+    Row { name: "renew", kind: Kind::CountOrSize, example: "renew = 1000", modes: A_PROCESS,
+          needs: None, also_called: &["recycle", "max_tasks_per_child", "maxtasksperchild",
+                                      "max_tasks", "max_calls"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
     Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,

@@ -92,10 +92,20 @@ pub(crate) fn size(value: &Expr, row: &Row) -> Result<TokenStream> {
     Ok(quote_spanned!(visible(span)=> #bytes << #shift))
 }
 
+/// Whether `value` is a number with a unit: neither a plain number nor another expression.
+pub(crate) fn has_unit(value: &Expr) -> bool {
+    let suffix = match number(value) {
+        Ok(Some(Lit::Int(int))) => int.suffix(),
+        Ok(Some(Lit::Float(float))) => float.suffix(),
+        _ => "",
+    };
+    !suffix.is_empty() && !suffix.starts_with(['u', 'i', 'f'])
+}
+
 /// The tokens of a count of at least one for `value`.
 pub(crate) fn count(value: &Expr, row: &Row, largest: u64) -> Result<TokenStream> {
     let Some(literal) = number(value)? else {
-        let ty = if row.kind == Kind::Times { "u32" } else { "usize" };
+        let ty = if row.kind == Kind::Count { "usize" } else { "u32" };
         return Ok(converted(value, ty));
     };
     let example = row.example;

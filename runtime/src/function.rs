@@ -100,6 +100,30 @@ impl Function {
         self
     }
 
+    /// `renew = 1000`: its worker process is replaced after so many calls.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn renew_after(mut self, calls: u32) -> Self {
+        assert!(calls > 0, "`renew` must be more than zero");
+        self.options.renew_after = Some(calls);
+        self
+    }
+
+    /// `renew = 256MiB`: its worker process is replaced when it is larger than that between calls.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn renew_beyond(mut self, bytes: u64) -> Self {
+        assert!(bytes > 0, "`renew` must be more than zero");
+        self.options.renew_beyond = Some(bytes);
+        self
+    }
+
     /// `fresh`: every call gets a worker process of its own.
     #[must_use]
     pub const fn fresh(mut self) -> Self {

@@ -120,6 +120,7 @@ pub use threads::join;
 /// | `limit = 8` | all | at most 8 calls of this function at once in this program; the rest queue |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
+/// | `renew = 1000`, `= 256MiB` | process | replaces its worker, after calls or by its size |
 /// | `fresh` | process | a new process for every call |
 /// | `local` | process | stays on this machine, also where a cluster is set |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines that have this label |

@@ -18,6 +18,10 @@ pub(crate) struct Options {
     pub(crate) memory: Option<u64>,
     /// Whether every call gets a worker process of its own.
     pub(crate) fresh: bool,
+    /// After how many calls its worker process is replaced.
+    pub(crate) renew_after: Option<u32>,
+    /// How many bytes its worker process may have between calls before it is replaced.
+    pub(crate) renew_beyond: Option<u64>,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// What a machine must have that runs it; said by the caller alone, who chooses the machine.
@@ -33,6 +37,8 @@ impl Options {
         limit: None,
         memory: None,
         fresh: false,
+        renew_after: None,
+        renew_beyond: None,
         local: false,
         on: None,
     };

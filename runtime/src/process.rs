@@ -129,6 +129,23 @@ mod worker;
 pub use self::value::shared::Shared;
 pub use crate::cross::process::{Never, Owned};
 
+/// Starts the worker processes, so that the first calls do not wait for that.
+///
+/// Returns at once: as many workers as there are to be start beside the program, and a call that
+/// is made meanwhile goes to the first one that is ready. Functions with `memory` and `fresh` have
+/// workers of their own, which start when they are called. Where no worker can start, the calls
+/// say so.
+///
+/// ```
+/// trine::process::warm_up();
+/// // … what else a program does as it starts …
+/// ```
+pub fn warm_up() {
+    if !crate::sequential::is_on() {
+        pool::warm_up();
+    }
+}
+
 /// Starts `body` in a worker process; what `#[concurrent(process)]` expands to.
 ///
 /// The arguments are encoded before this returns, so `A` may borrow; in the worker they are

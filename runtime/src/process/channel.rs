@@ -133,8 +133,12 @@ pub(crate) struct RequestHead {
     pub(crate) body: i64,
     /// Not 0 if the call was taken back before it ran.
     pub(crate) withdrawn: u32,
-    pub(crate) reserved: u32,
+    /// How large the worker may be after the call, in units of [`SIZE_UNIT`]; 0 for any size.
+    pub(crate) size_limit: u32,
 }
+
+/// What [`RequestHead::size_limit`] counts.
+pub(crate) const SIZE_UNIT: u64 = 4096;
 
 /// What stands before a result.
 #[repr(C)]
@@ -150,6 +154,8 @@ pub(crate) struct ReplyHead {
 
 /// The bytes lie in a segment or file that a [`Large`] in their place names.
 pub(crate) const LARGE: u16 = 1;
+/// In a reply: the worker is larger than the request allows.
+pub(crate) const GROWN: u16 = 2;
 
 /// Where a message lies that is too long for the ring.
 #[repr(C)]

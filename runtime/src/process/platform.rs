@@ -16,7 +16,7 @@
 //! * [`may_start_workers`], [`depth`]: the entry before `main` that makes a process a worker:
 //!   whether it ran, and how deep a worker this is.
 //! * [`distance`], [`function`]: places in the code of this executable, the same in a worker.
-//! * [`limit_memory`], [`beyond_limit`], [`handles_max`]: the limits of this process.
+//! * [`limit_memory`], [`beyond_limit`], [`handles_max`], [`size`]: the limits of this process.
 //! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: children that
 //!   are copies of a process, and must not act in its name.
 //! * [`Identity`]: whose rights this process has; a worker has those of when it was started.

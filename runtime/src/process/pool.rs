@@ -15,16 +15,27 @@ mod harvest;
 mod keeper;
 mod link;
 mod outbox;
+mod renewal;
 mod request;
 
 pub(crate) use self::books::Pool;
 
+/// The pool of plain functions.
+fn plain() -> &'static Pool {
+    static PLAIN: OnceLock<Pool> = OnceLock::new();
+    PLAIN.get_or_init(|| Pool::new(None, false))
+}
+
+/// Starts the workers for plain functions.
+pub(crate) fn warm_up() {
+    plain().start_all();
+}
+
 /// The pool for a function.
 pub(crate) fn pool_of(function: &Function) -> &'static Pool {
-    static PLAIN: OnceLock<Pool> = OnceLock::new();
     let &Options { memory, fresh, .. } = function.options();
     if memory.is_none() && !fresh {
-        return PLAIN.get_or_init(|| Pool::new(None, false));
+        return plain();
     }
     static OTHERS: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
     let mut others = OTHERS.lock();

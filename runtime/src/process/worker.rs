@@ -11,7 +11,8 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::process::channel::{
-    Corrupt, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word, WorkerEnd, record,
+    Corrupt, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, SIZE_UNIT, Told, Word,
+    WorkerEnd, record,
 };
 use crate::process::code::Invoke;
 use crate::process::job::{Panic, status};
@@ -164,7 +165,9 @@ impl Worker {
             coverage::write();
         }
         self.forget(large);
-        self.reply(at, to, request.number, status, output, &attached)?;
+        let size = u64::from(request.size_limit) * SIZE_UNIT;
+        let is_grown = size > 0 && platform::size().is_some_and(|now| now > size);
+        self.reply(at, to, (request.number, is_grown), status, output, &attached)?;
         self.channel.end(request.number);
         Ok(())
     }
@@ -286,7 +289,7 @@ impl Worker {
         &mut self,
         at: u32,
         to: *mut u8,
-        number: u64,
+        (number, is_grown): (u64, bool),
         status: u32,
         output: Output,
         attached: &[File],
@@ -315,6 +318,7 @@ impl Worker {
                 }
             },
         }
+        head.flags |= if is_grown { GROWN } else { 0 };
         head.handles = sending.len() as u16;
         if !sending.is_empty() {
             // Before the reply, so that they are there when it is seen. This may wait for the

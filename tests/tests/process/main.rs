@@ -9,4 +9,5 @@ mod decoders;
 mod joiners;
 mod library;
 mod queue;
+mod renewal;
 mod values;

@@ -35,7 +35,7 @@ fn requests_of_all_lengths_go_round_the_ring() {
             invoke: 0,
             body: 0,
             withdrawn: 0,
-            reserved: 0,
+            size_limit: 0,
         };
         let start = parent.write_request(tail, read, &head, &bytes).unwrap();
         tail = start.wrapping_add(record(HEAD, head.length));
@@ -69,7 +69,7 @@ fn worker_head() -> RequestHead {
         invoke: 0,
         body: 0,
         withdrawn: 0,
-        reserved: 0,
+        size_limit: 0,
     }
 }
 

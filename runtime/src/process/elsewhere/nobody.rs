@@ -180,6 +180,10 @@ pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
+pub(crate) fn size() -> Option<u64> {
+    None
+}
+
 pub(crate) fn handles_max() -> usize {
     PACKET_HANDLES
 }

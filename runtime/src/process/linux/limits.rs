@@ -100,3 +100,10 @@ pub(crate) fn handles_max() -> usize {
     let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(most / 4).unwrap_or(usize::MAX).clamp(16, 4096)
 }
+
+/// How many bytes of memory this process has at the moment.
+pub(crate) fn size() -> Option<u64> {
+    let pages = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}

@@ -19,9 +19,6 @@ use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
 use crate::process::platform::{self, Identity};
 use crate::sync::{Guard, Lock};
 
-/// For how many seconds a worker may leave what it has to do before it is replaced.
-const STALLED_MAX: u32 = 5;
-
 /// The workers for one kind of function.
 pub(crate) struct Pool {
     pub(super) memory: Option<u64>,
@@ -55,6 +52,8 @@ pub(super) struct Chores {
     list: Vec<Chore>,
     /// Another worker is wanted.
     pub(super) start: bool,
+    /// Another worker is wanted that was counted as `starting`.
+    pub(super) replace: bool,
     /// There is something to do for workers.
     pub(super) attend: bool,
 }
@@ -78,7 +77,7 @@ impl Chores {
 }
 
 impl State {
-    fn outbox(&mut self, key: WorkerKey) -> Option<&mut Outbox> {
+    pub(super) fn outbox(&mut self, key: WorkerKey) -> Option<&mut Outbox> {
         self.outboxes.iter_mut().find(|outbox| outbox.link.key == key)
     }
 
@@ -133,7 +132,7 @@ impl Pool {
     }
 
     /// Changes the books and then does what that has made to do.
-    fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
+    pub(super) fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
         let mut chores = Chores::default();
         let mut state = self.lock();
         let result = change(&mut state, &mut chores);
@@ -168,6 +167,9 @@ impl Pool {
         }
         if chores.start {
             self.ask_for_worker();
+        }
+        if chores.replace {
+            dispatcher::start_worker(self);
         }
         if chores.attend {
             dispatcher::attend();
@@ -209,6 +211,21 @@ impl Pool {
         }
     }
 
+    /// Has all workers started that there may be.
+    pub(super) fn start_all(&'static self) {
+        if platform::is_forked_child() {
+            return;
+        }
+        let mut state = self.lock();
+        let mut missing = 0;
+        while self.wants_more(&state) {
+            state.starting += 1;
+            missing += 1;
+        }
+        drop(state);
+        (0..missing).for_each(|_| dispatcher::start_worker(self));
+    }
+
     /// Starts a worker that was counted as `starting`.
     pub(super) fn start_counted_worker(&'static self) {
         let started = platform::may_start_workers().and_then(|()| {
@@ -223,12 +240,15 @@ impl Pool {
             state.starting -= 1;
             match started {
                 Ok(link) => {
-                    state.outboxes.push(Outbox::new(link));
+                    let mut outbox = Outbox::new(link);
+                    state.settle(&mut outbox);
+                    state.outboxes.push(outbox);
                     self.hand_out(state, chores);
                     // What it could take from others.
                     self.share(state, chores);
                 }
                 Err(why) => {
+                    state.keep_old();
                     state.no_more = true;
                     state.fail_all(chores, &why);
                 }
@@ -243,25 +263,31 @@ impl Pool {
         Some((Arc::clone(&outbox.link), outbox.unanswered.len() == 1))
     }
 
-    /// Takes out what these replies answer, and hands out again. False if a reply is for another
+    /// Takes out what these replies answer, each with its number and whether it says that the
+    /// worker has grown too large, and hands out again. False if a reply is for another
     /// call than the one whose turn it is; then it and those after it answer nothing.
     pub(super) fn answered(
         &'static self,
         link: &Link,
-        numbers: impl Iterator<Item = u64>,
+        numbers: impl Iterator<Item = (u64, bool)>,
         answered: &mut Vec<Sent>,
     ) -> bool {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return false };
-            for number in numbers {
+            let mut has_to_go = false;
+            for (number, is_grown) in numbers {
                 let Some(sent) = outbox.answered(number) else { return false };
+                has_to_go |= outbox.has_to_go(&sent, is_grown);
                 answered.push(sent);
             }
             let idle = outbox.unanswered.is_empty();
             if idle && (self.fresh || outbox.link.is_retired()) {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if !state.queue.is_empty() {
+            } else if has_to_go {
+                state.renew(link, chores);
+            }
+            if !state.queue.is_empty() {
                 self.hand_out(state, chores);
             } else if idle {
                 self.share(state, chores);
@@ -316,28 +342,6 @@ impl Pool {
         self.change(|state, chores| self.hand_out(state, chores));
     }
 
-    /// Replaces a worker that does nothing though it has something to do. What was sent there
-    /// goes to others; nobody is to blame.
-    pub(super) fn replace_if_stalled(&'static self, link: &Arc<Link>) {
-        self.change(|state, chores| {
-            let Some(outbox) = state.outbox(link.key) else { return };
-            if !outbox.is_stalled(STALLED_MAX) {
-                return;
-            }
-            let taken = outbox.withdraw_from(outbox.first, usize::MAX);
-            let begun = outbox.unanswered.iter().find(|sent| sent.request.is_some());
-            if begun.is_none() {
-                outbox.link.doom();
-                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if outbox.is_stalled(STALLED_MAX) {
-                // It says that it is past calls which it has not answered.
-                chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
-            }
-            state.put_back(taken);
-            self.hand_out(state, chores);
-        });
-    }
-
     /// Takes a dead worker out of the books. Its unanswered calls go back to the queue, or fail if
     /// it never served, but for the one that had begun, which is returned to be blamed.
     pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Option<Request> {
@@ -349,6 +353,9 @@ impl Pool {
             let mut requests = outbox.unanswered.into_iter().map(|sent| sent.request);
             let blamed = if begun { requests.next().flatten() } else { None };
             state.no_more = !served;
+            if !served {
+                state.keep_old();
+            }
             let mut back: Vec<_> = requests.flatten().collect();
             back.iter().for_each(Request::come_back);
             let may_go_on = served || !state.outboxes.is_empty();

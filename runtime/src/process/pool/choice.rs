@@ -65,7 +65,7 @@ impl Pool {
     fn choose(&self, state: &State, wants_idle: bool, chores: &mut Chores) -> Option<usize> {
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
-            if outbox.link.is_retired() || self.fresh && outbox.used {
+            if !outbox.takes_calls() || self.fresh && outbox.used {
                 continue;
             }
             let load = outbox.unanswered.len();
@@ -83,7 +83,7 @@ impl Pool {
 
     /// Whether there may be another worker. One that is about to end is none.
     pub(super) fn wants_more(&self, state: &State) -> bool {
-        let alive = state.outboxes.iter().filter(|outbox| !outbox.link.is_retired()).count();
+        let alive = state.outboxes.iter().filter(|outbox| outbox.is_here_to_stay()).count();
         let there = alive + state.starting;
         there < self.workers_max
             && (there == 0 || !state.no_more)
@@ -97,7 +97,7 @@ impl Pool {
             return;
         }
         let more = self.wants_more(state);
-        let mut alive = state.outboxes.iter_mut().filter(|outbox| !outbox.link.is_retired());
+        let mut alive = state.outboxes.iter_mut().filter(|outbox| outbox.takes_calls());
         let Some(mut busiest) = alive.next() else { return };
         let mut idle = busiest.unanswered.is_empty();
         let mut waiting = busiest.waiting();

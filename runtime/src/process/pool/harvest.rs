@@ -12,7 +12,7 @@ use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::Sent;
 use crate::process::channel::{
-    Corrupt, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
+    Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
 use crate::process::job::{AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
@@ -114,7 +114,7 @@ impl Pool {
         if replies.is_empty() {
             return Ok(0);
         }
-        let numbers = replies.iter().map(|(_, reply)| reply.number);
+        let numbers = replies.iter().map(|(_, reply)| (reply.number, reply.flags & GROWN != 0));
         let was_asked = self.answered(link, numbers, sent);
         let mut result = Ok(replies.len());
         for (&(start, reply), sent) in replies.iter().zip(sent.drain(..)) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::books::Pool;
+use super::books::{Chore, Pool};
 use super::dispatcher::Owner;
 use super::harvest::read_socket;
 use super::link::Link;
@@ -16,12 +16,18 @@ use crate::process::platform::End;
 /// From how many replies at a time on they are not waited for one by one.
 const MANY: usize = 8;
 
+/// For how many seconds a worker may leave what it has to do before it is replaced.
+const STALLED_MAX: u32 = 5;
+
 impl Owner for Pool {
     fn start_worker(&'static self) {
         self.start_counted_worker();
     }
 
     fn take_replies(&'static self, link: &Arc<Link>) -> bool {
+        if link.is_newly_serving() {
+            self.welcome(link);
+        }
         // A joining thread is at it, and leaves the worker as it should be.
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
@@ -51,6 +57,30 @@ impl Owner for Pool {
             let error = blame(link, request.call.function().name(), end);
             Arc::clone(&request.call).fail(error);
         }
+    }
+}
+
+impl Pool {
+    /// Replaces a worker that does nothing though it has something to do. What was sent there
+    /// goes to others; nobody is to blame.
+    fn replace_if_stalled(&'static self, link: &Arc<Link>) {
+        self.change(|state, chores| {
+            let Some(outbox) = state.outbox(link.key) else { return };
+            if !outbox.is_stalled(STALLED_MAX) {
+                return;
+            }
+            let taken = outbox.withdraw_from(outbox.first, usize::MAX);
+            let begun = outbox.unanswered.iter().find(|sent| sent.request.is_some());
+            if begun.is_none() {
+                outbox.link.doom();
+                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            } else if outbox.is_stalled(STALLED_MAX) {
+                // It says that it is past calls which it has not answered.
+                chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
+            }
+            state.put_back(taken);
+            self.hand_out(state, chores);
+        });
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Link {
     /// It has begun to serve: its word said so when somebody looked, or its first bell, which it
     /// cannot take back.
     served: AtomicBool,
+    /// Its pool has noted that.
+    welcomed: AtomicBool,
     /// It gets no more calls, and ends when it has answered those that it has.
     retired: AtomicBool,
     /// It has ended, or is about to.
@@ -141,6 +143,7 @@ impl Link {
             reader: Arc::default(),
             unanswered: AtomicUsize::new(0),
             served: AtomicBool::new(false),
+            welcomed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             offence: OnceLock::new(),
@@ -190,6 +193,13 @@ impl Link {
             self.served.fetch_or(is_ready, Ordering::Relaxed);
             is_ready
         }
+    }
+
+    /// Whether it has begun to serve; once.
+    pub(crate) fn is_newly_serving(&self) -> bool {
+        !self.welcomed.load(Ordering::Relaxed)
+            && self.has_served()
+            && !self.welcomed.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it gets no more calls.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::link::Link;
+use super::renewal::Renewal;
 use super::request::Request;
 use crate::process::channel::{HEAD, LARGE, Large, RING, RequestHead, record};
 use crate::process::job::Address;
@@ -50,6 +51,8 @@ pub(crate) struct Outbox {
     woken: u32,
     /// Whether anything was sent ever.
     pub(crate) used: bool,
+    /// How it is to be replaced.
+    pub(crate) renewal: Renewal,
     /// The number whose turn it was when somebody last looked, and how often it has been since.
     stalled: (u64, u32),
 }
@@ -65,6 +68,7 @@ impl Outbox {
             large: 0,
             woken: 0,
             used: false,
+            renewal: Renewal::default(),
             stalled: (0, 0),
         }
     }
@@ -94,7 +98,7 @@ impl Outbox {
             invoke: request.job.invoke,
             body: request.job.body,
             withdrawn: 0,
-            reserved: 0,
+            size_limit: request.size_limit(),
         };
         let written = match self.write(&mut head, &mut request) {
             Ok(Some(start)) => start,

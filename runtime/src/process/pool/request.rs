@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cell::Claim;
 use crate::limit::Place;
+use crate::process::channel::SIZE_UNIT;
 use crate::process::job::{Address, AnyCall, Job};
 use crate::timer::Alarm;
 
@@ -35,6 +36,12 @@ impl Request {
 
     pub(crate) fn has_time_limit(&self) -> bool {
         self.call.function().options().timeout.is_some()
+    }
+
+    /// How large its worker may be afterwards, as the channel has it.
+    pub(crate) fn size_limit(&self) -> u32 {
+        let units = |bytes: u64| u32::try_from(bytes / SIZE_UNIT).unwrap_or(u32::MAX).max(1);
+        self.call.function().options().renew_beyond.map_or(0, units)
     }
 
     /// Keeps the alarm until the call has been answered. Gives it back if the call has one.

@@ -1,0 +1,85 @@
+//! The option `renew`, and warming up: workers come and go beside the calls.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use trine::{Task, concurrent};
+use trine_tests::process::double;
+use trine_tests::programs::alone;
+
+/// A hang is a failure.
+const TOO_LONG: Duration = Duration::from_secs(60);
+
+#[concurrent(process, renew = 10)]
+fn after_ten() -> u32 {
+    std::process::id()
+}
+
+#[concurrent(process, renew = 64MiB)]
+fn beyond(leak: usize) -> u32 {
+    static LEAKED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+    LEAKED.lock().unwrap().push(vec![1; leak]);
+    std::process::id()
+}
+
+type Call = fn() -> Task<u32>;
+type Way = (&'static str, fn(Call) -> Vec<u32>);
+
+const WAYS: &[Way] = &[
+    ("joined", |call| vec![call().join().unwrap()]),
+    ("awaited", |call| vec![trine::block_on(call()).unwrap()]),
+    ("in flight", |call| {
+        let tasks: Vec<_> = (0..50).map(|_| call()).collect();
+        tasks.into_iter().map(|task| task.join().unwrap()).collect()
+    }),
+];
+
+/// Calls until that many workers have answered; none of the calls fails.
+fn until_replaced(call: Call, way: &Way, workers: usize) -> HashMap<u32, usize> {
+    let since = Instant::now();
+    let mut answered = HashMap::new();
+    while answered.len() < workers {
+        assert!(since.elapsed() < TOO_LONG, "{}: the worker stays: {answered:?}", way.0);
+        (way.1)(call).into_iter().for_each(|id| *answered.entry(id).or_default() += 1);
+    }
+    answered
+}
+
+#[test]
+fn a_worker_is_replaced_and_no_call_fails() {
+    for processes in ["1", "2"] {
+        alone(a_worker_is_replaced_and_no_call_fails, &[("TRINE_PROCESSES", processes)], || {
+            for way in WAYS {
+                let answered = until_replaced(after_ten, way, 6);
+                // Nobody goes before its time; the last of them may have just begun.
+                let early = answered.values().filter(|count| **count < 10).count();
+                assert!(early <= 2, "{}: {answered:?}", way.0);
+                until_replaced(|| beyond(8 << 20), way, 5);
+            }
+        });
+    }
+}
+
+fn children() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
+    tasks.filter_map(|task| of(task).ok()).map(|of| of.split_whitespace().count()).sum()
+}
+
+#[test]
+fn warming_up_starts_all_workers_before_the_first_call() {
+    let test = warming_up_starts_all_workers_before_the_first_call;
+    alone(test, &[("TRINE_PROCESSES", "3")], || {
+        assert_eq!(children(), 0);
+        trine::process::warm_up();
+        let since = Instant::now();
+        while children() < 3 {
+            assert!(since.elapsed() < TOO_LONG, "there are only {}", children());
+            std::thread::yield_now();
+        }
+        trine::process::warm_up();
+        assert_eq!(double(4).join().unwrap(), 8);
+        assert_eq!(children(), 3);
+    });
+}
