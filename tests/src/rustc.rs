@@ -74,7 +74,8 @@ fn libraries() -> &'static (PathBuf, PathBuf) {
     static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     LIBRARIES.get_or_init(|| {
         // There may be several, built for others; those that fit are known by trying.
-        let probe = scratch().join("probe.rs");
+        // Tests may run beside each other, as processes.
+        let probe = scratch().join(format!("probe_{}.rs", std::process::id()));
         fs::write(&probe, PROBE).unwrap();
         let output = metadata_of(&probe);
         let arguments = ["--emit=metadata", "-o", output.to_str().expect("UTF-8")];
@@ -82,7 +83,9 @@ fn libraries() -> &'static (PathBuf, PathBuf) {
             .flat_map(|trine| built("serde").map(move |serde| (trine.clone(), serde)));
         let fits =
             |pair: &(PathBuf, PathBuf)| with_libraries(&probe, &arguments, pair).status.success();
-        pairs.find(fits).expect("trine was built in all modes")
+        let found = pairs.find(fits).expect("trine was built in all modes");
+        let _ = (fs::remove_file(&probe), fs::remove_file(&output));
+        found
     })
 }
 
