@@ -191,7 +191,7 @@ impl<T> Cell<T> {
             }
         }
         // After the waiter was told: it has its turn before the clock moves on.
-        drop(self.clock.with_mut(|clock| {
+        drop_quietly(self.clock.with_mut(|clock| {
             // SAFETY: only the one caller that won the step to `FINISHING` comes here.
             unsafe { (*clock).take() }
         }));
