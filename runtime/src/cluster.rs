@@ -75,6 +75,7 @@ where
 }
 
 /// Serves with as many workers as the environment says, and ends the process.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "no process is entered so there"))]
 pub(crate) fn serve_as_asked() -> ! {
     let processes = env::var_os(SERVE).unwrap_or_default();
     let number = processes.to_str().and_then(|number| number.trim().parse().ok());

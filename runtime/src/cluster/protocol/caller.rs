@@ -45,8 +45,11 @@ pub(crate) enum Why {
 
 /// How long machines may take to answer before they are none, at least.
 const ANSWER: u64 = 2_000;
-/// How often a caller looks for more machines, at first and in the end.
-const SEEK: (u64, u64) = (50, 500);
+/// How soon a caller looks for more machines, and how seldom in the end: where none is known, and
+/// where those that are known have no room.
+const SEEK: u64 = 50;
+const SEEK_NONE: u64 = 500;
+const SEEK_MORE: u64 = 8_000;
 /// How many it asks at a time.
 const SEEK_MOST: u64 = 4;
 /// How long the connection must have been there before a silent machine is given up, and how late
@@ -90,7 +93,7 @@ struct Queued<T> {
 
 impl<T> Queue<T> {
     fn new() -> Self {
-        Self { calls: BTreeMap::new(), sought: None, pause: SEEK.0, there: None, absent: None }
+        Self { calls: BTreeMap::new(), sought: None, pause: SEEK, there: None, absent: None }
     }
 }
 
@@ -343,16 +346,24 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         for label in labels {
             let Some(queue) = self.queues.get_mut(label) else { continue };
             if queue.calls.is_empty() {
-                (queue.sought, queue.pause) = (None, SEEK.0);
+                (queue.sought, queue.pause) = (None, SEEK);
                 continue;
             }
             if queue.sought.is_some_and(|sought| now.saturating_sub(sought) < queue.pause) {
                 continue;
             }
-            if queue.sought.replace(now).is_some() {
-                queue.pause = (queue.pause * 2).min(SEEK.1);
-            }
+            let usable = self.links.values().filter(|link| link.has(label) && link.is_usable(now));
+            let (known, sent) = usable
+                .fold((0, 0), |(known, sent), link| (known + 1, sent + link.calls.len() as u64));
             let want = queue.calls.len() as u64;
+            if known >= want + sent {
+                // Each of them has a place now and then, and more are of no use.
+                continue;
+            }
+            if queue.sought.replace(now).is_some() {
+                let most = if known > 0 { SEEK_MORE } else { SEEK_NONE };
+                queue.pause = (queue.pause * 2).min(most);
+            }
             for _ in 0..want.min(SEEK_MOST) {
                 let known = self.links.values().map(|link| link.machine).collect();
                 let open = self.opening(now, label, want, known);

@@ -6,6 +6,7 @@
 //! says how many are run.
 
 mod call;
+mod cost;
 mod node;
 mod weather;
 mod world;
