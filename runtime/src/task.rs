@@ -37,7 +37,7 @@ pub(crate) trait Call<T>: Send + Sync {
     /// nothing where that is not possible.
     fn help(self: Arc<Self>) {}
 
-    /// Whether a run of the task has a deadline, at which a joiner who runs it could not leave:
+    /// Whether a run of the task has a deadline at which a joiner that runs it could not leave:
     /// then no joiner does.
     fn has_deadline(&self) -> bool {
         false

@@ -12,14 +12,14 @@ pub(super) const STAGE: u32 = 0b111;
 
 /// Waits for a place under the function's `limit`; nobody may run it yet.
 ///
-/// Set by the call, if the function has a limit. Who moves on from it has won: the limiter, which
-/// admits the call when it has a place for it, or whoever revokes it.
+/// Set by the call, if the function has a limit. Whoever moves on from it has won: the limiter,
+/// which admits the call when it has a place for it, or a revocation.
 pub(super) const PENDING: u32 = 0;
 
 /// Waits for somebody to run it: a worker, or the thread that joins it.
 ///
-/// Set by the call or by the limiter. Who moves on from it has won the job: a claim takes it out to
-/// run it, a revocation to drop it. Under a limit the winner has the call's place too.
+/// Set by the call or by the limiter. Whoever moves on from it has won the job: a claim takes it
+/// out to run it, a revocation to drop it. Under a limit the winner has the call's place too.
 pub(super) const QUEUED: u32 = 1;
 
 /// Somebody has won the job. Says nothing of whether the body has begun.
@@ -37,7 +37,7 @@ pub(super) const FINISHING: u32 = 0b110;
 
 /// The output has been written. Final.
 ///
-/// Set by the one who finishes, after the output: who sees this sees the output. From then on
+/// Set by the one who finishes, after the output: whoever sees this sees the output. From then on
 /// nobody sets [`REGISTERING`].
 pub(super) const FINISHED: u32 = 0b111;
 
@@ -49,9 +49,9 @@ pub(super) const CANCELLED: u32 = 1 << 3;
 
 /// Somebody is writing the waiter.
 ///
-/// Set by who registers a waiter, while the task has not finished, and cleared by the same. While
-/// it is set nobody else touches the waiter: who finishes leaves it alone, and who clears the flag
-/// and sees [`FINISHED`] tells the waiter instead.
+/// Set by whoever registers a waiter, while the task has not finished, and cleared by the same.
+/// While it is set nobody else touches the waiter: whoever finishes leaves it alone, and the
+/// registrar that sees [`FINISHED`] as it clears the flag tells the waiter instead.
 pub(super) const REGISTERING: u32 = 1 << 4;
 
 /// The output is taken, or about to be.
@@ -61,8 +61,8 @@ pub(super) const TAKEN: u32 = 1 << 5;
 
 /// Nobody will take the output.
 ///
-/// Set by the handle, as it goes. If that was before [`FINISHED`], who finishes takes the output
-/// and drops it at once, else the handle does: so it never lives longer than both.
+/// Set by the handle, as it goes. If that was before [`FINISHED`], whoever finishes takes the
+/// output and drops it at once, else the handle does: so it never lives longer than both.
 pub(super) const ABANDONED: u32 = 1 << 6;
 
 /// The output is an error.
@@ -72,8 +72,8 @@ pub(super) const FAILED: u32 = 1 << 7;
 
 /// The task has alarms of its own.
 ///
-/// Set by the handle, after it has put an alarm into the cell. Who finishes and sees it drops them;
-/// if the flag comes after [`FINISHED`], who set it does.
+/// Set by the handle, after it has put an alarm into the cell. Whoever finishes and sees it drops
+/// them; if the flag comes after [`FINISHED`], the handle does.
 pub(super) const ALARMED: u32 = 1 << 8;
 
 /// The word on which every right is won.
