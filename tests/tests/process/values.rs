@@ -168,3 +168,49 @@ fn a_shared_slice_crosses_as_nothing_else() {
     assert!(serde_json::to_string(&shared).unwrap_err().to_string().contains("process task"));
     assert!(serde_json::from_str::<Shared<[u8]>>("[0,1]").is_err());
 }
+
+/// A list as deep as it is long.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Link {
+    next: Option<Box<Self>>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut link) = next {
+            next = link.next.take();
+        }
+    }
+}
+
+#[concurrent(process)]
+fn chain(length: u32) -> Link {
+    chain_here(length)
+}
+
+#[concurrent(process)]
+fn take_chain(_link: Link) {}
+
+fn chain_here(length: u32) -> Link {
+    (0..length).fold(Link::default(), |link, _| Link { next: Some(Box::new(link)) })
+}
+
+#[test]
+fn a_value_deeper_than_any_stack_is_an_error_both_ways() -> Result<(), Error> {
+    for error in [
+        chain(1_000_000).join().err(),
+        take_chain(chain_here(1_000_000)).join().err(),
+        trine::sequential(|| chain(1_000_000).join().err()),
+    ] {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("field `next` of `Link`: it is nested too deeply"), "{error}");
+    }
+    // What the worker's stack had room for may be too much for who joins.
+    for length in [3_000, 10_000, 30_000] {
+        let joined = std::thread::spawn(move || chain(length).join().map(drop)).join().unwrap();
+        let is_told = |error: Error| error.to_string().contains("nested too deeply");
+        assert!(joined.map_or_else(is_told, |()| true), "{length}");
+    }
+    chain(100).join().map(drop)
+}
