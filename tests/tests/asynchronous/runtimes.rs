@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use tokio::runtime::Builder;
-use trine::concurrent;
+use trine::{Error, Task, TaskIterator, concurrent, gather};
 
 #[concurrent(async)]
 async fn waits(started: mpsc::Sender<()>, _kept: mpsc::Sender<()>) {
@@ -50,3 +50,55 @@ fn a_waiting_task_ends_with_its_runtime() {
     assert!(task.join().unwrap_err().is_cancelled());
     assert!(keeps.recv().is_err(), "its arguments are gone");
 }
+
+#[concurrent(async, limit = 1)]
+async fn one_at_a_time() {
+    std::future::pending::<()>().await;
+}
+
+/// However many wait for a place, which each hands to the next as it ends.
+#[test]
+fn calls_under_a_limit_end_with_their_runtime() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let tasks: Vec<_> = {
+        let _context = runtime.enter();
+        (0..20_000).map(|_| one_at_a_time()).collect()
+    };
+    // On a stack that would not hold them one inside of the other.
+    let small = std::thread::Builder::new().stack_size(128 << 10);
+    small.spawn(move || drop(runtime)).unwrap().join().unwrap();
+    for task in tasks {
+        assert!(task.join().unwrap_err().is_cancelled());
+    }
+}
+
+type Waits = fn(Task<()>) -> Result<(), Error>;
+
+/// Whoever waits in whatever way when the runtime ends has an answer.
+#[test]
+fn waits_end_with_the_runtime() {
+    let ways: [Waits; 6] = [
+        Task::join,
+        |task| futures::executor::block_on(task),
+        |task| task.map(|()| ()).join(),
+        |task| task.outcome().join().and_then(|outcome| outcome),
+        |task| gather([task, ready()]).join().map(|_| ()),
+        |task| std::iter::once(task).buffer_unordered(1).next().unwrap(),
+    ];
+    for wait in ways {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (started, starts) = mpsc::channel();
+        let (kept, _keeps) = mpsc::channel();
+        let task = {
+            let _context = runtime.enter();
+            waits(started, kept)
+        };
+        starts.recv().unwrap();
+        let waiter = std::thread::spawn(move || wait(task));
+        drop(runtime);
+        assert!(waiter.join().unwrap().unwrap_err().is_cancelled());
+    }
+}
+
+#[concurrent(threads)]
+fn ready() {}

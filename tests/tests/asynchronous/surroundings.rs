@@ -1,9 +1,9 @@
 //! A call means the same wherever it is made: surroundings × ways to wait × modes.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -149,11 +149,27 @@ async fn driven_on_pool(check: Check) {
     check.await;
 }
 
+/// What tokio says when it is asked for what it refuses. A panic that is caught is printed all the
+/// same, and ends a program that is built to abort.
+fn refuse_to_be_refused() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let earlier = take_hook();
+        set_hook(Box::new(move |info| {
+            if info.location().is_some_and(|place| place.file().contains("tokio-1")) {
+                std::process::abort();
+            }
+            earlier(info);
+        }));
+    });
+}
+
 /// Runs a check on a thread of its own in every surrounding; a hang becomes a failure.
 fn everywhere<F>(check: fn(&'static Surrounding) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    refuse_to_be_refused();
     let _ = trine::Config::new().threads(16).processes(4).apply();
     for surrounding in SURROUNDINGS {
         let (done, is_done) = mpsc::channel();
