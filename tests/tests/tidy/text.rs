@@ -106,3 +106,16 @@ fn file_names(text: &str) -> impl Iterator<Item = &str> {
         !name.is_empty() && ["rs", "md", "sh", "svg", "toml"].contains(&extension)
     })
 }
+
+#[test]
+fn no_merge_was_left_half_done() {
+    let mut broken = String::new();
+    for (path, text) in texts(".", &["rs", "md", "sh", "toml", "txt", ""]) {
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ") {
+                writeln!(broken, "{path}:{}", number + 1).unwrap();
+            }
+        }
+    }
+    assert_none("markers of a conflict", &broken);
+}
