@@ -197,3 +197,17 @@ fn use_tree(tokens: &[TokenTree], before: &[String]) -> Vec<(Path, String)> {
     }
     found
 }
+
+/// Whether there is `unsafe` code, types of unsafe functions included. Attributes that are `unsafe`
+/// are written in parentheses.
+pub(crate) fn has_unsafe(tokens: TokenStream) -> bool {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    (0..tokens.len()).any(|at| match &tokens[at] {
+        TokenTree::Group(group) => has_unsafe(group.stream()),
+        _ if word(&tokens, at) == "unsafe" => !matches!(
+            tokens.get(at + 1),
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis
+        ),
+        _ => false,
+    })
+}

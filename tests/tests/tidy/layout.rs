@@ -1,10 +1,18 @@
-//! Which file may use which, where `unsafe` is, and that each file is part of a crate.
+//! Which file uses which, where `unsafe` is, and that each file is part of a crate.
+//!
+//! `arrows.txt` has the arrows as they are. After a change, renew it with
+//! `TRINE_UPDATE=1 cargo test -p trine-tests --test tidy` and read the diff: a new arrow is a
+//! decision. Arrows that turn back and circles are never renewed; those are rules here.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 
-use crate::arrows::arrows;
+use crate::arrows::{arrows, has_unsafe};
+use crate::circles::circles;
 use crate::{assert_none, sources};
+
+const CRATES: [&str; 2] = ["runtime/src", "macros/src"];
 
 /// What must not use what: the arrows of ARCHITECTURE.md that would turn back.
 const NEVER: &[(&[&str], &[&str])] = &[
@@ -16,6 +24,42 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["cell", "current", "wait", "timer", "tokio", "function", "limit", "config"], ENGINES),
     (&["error", "panic", "relay", "sync", "random", "observe", "stats"], ENGINES),
     (&["cell", "current", "relay"], &["task", "combine", "scope", "retry", "sequential"]),
+];
+
+/// Files that lead to each other, and why they do.
+const CIRCLES: &[(&str, &str)] = &[
+    (
+        "cluster cluster/caller cluster/caller/desk cluster/caller/outgoing cluster/caller/remote \
+         cluster/machine cluster/operations",
+        "a call and the thread that sends it know each other",
+    ),
+    ("cluster/broker cluster/broker/connection", "a connection makes the broker that it is of"),
+    ("cluster/protocol/delivery cluster/protocol/messages", "frames are messages, and carry some"),
+    (
+        "combine combine/buffered combine/gather combine/race combine/set combine/stall \
+         combine/stream",
+        "the trait makes what the files hold, and they work on any of its kind",
+    ),
+    ("config config/cluster", "one builder in two files"),
+    (
+        "process/pool/books process/pool/outbox process/pool/renewal",
+        "a worker's row in the books says when it is renewed, and renewal goes by that row",
+    ),
+    (
+        "process/value/output process/value/wire process/value/wire/access process/value/wire/bulk \
+         process/value/wire/decode process/value/wire/depth process/value/wire/encode \
+         process/value/wire/fields process/value/wire/names process/value/wire/reader",
+        "values nest: whoever reads or writes one comes to all kinds",
+    ),
+    ("process/value/shared process/value/shared/seen", "slices that are remembered are slices"),
+    ("task task/waiting", "one type in two files"),
+    (
+        "threads threads/join threads/join/fork threads/join/job threads/monitor threads/pool \
+         threads/probe threads/probe/kernel threads/standstill threads/worker",
+        "one machine: the pool makes workers and wakes the monitor, the monitor gives the pool \
+         permits, and a worker runs what `join` offers through the pool",
+    ),
+    ("threads/seat threads/strays", "a task that has no seat lies with the strays, and comes back"),
 ];
 
 const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];
@@ -64,6 +108,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/threads/post.rs",
     "runtime/src/threads/seat.rs",
 ];
+
 /// The room that a file is in: the first part of its name.
 fn room(name: &str) -> &str {
     name.split('/').next().unwrap_or_default()
@@ -82,19 +127,68 @@ fn no_arrow_turns_back() {
     assert_none("arrows that ARCHITECTURE.md does not have", &broken);
 }
 
+/// A row for each file: what it uses, by their names without `.rs`.
+fn table() -> String {
+    let mut table = String::new();
+    for folder in CRATES {
+        writeln!(table, "== {folder}").unwrap();
+        for (name, used) in arrows(folder) {
+            let used = Vec::from_iter(used).join(" ");
+            writeln!(table, "{name}: {used}").unwrap();
+        }
+    }
+    table.replace(": \n", ":\n")
+}
+
+#[test]
+fn arrows_are_those_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tidy/arrows.txt");
+    let now = table();
+    if std::env::var_os("TRINE_UPDATE").is_some() {
+        fs::write(&path, now).unwrap();
+        return;
+    }
+    let then = fs::read_to_string(&path).unwrap();
+    let difference = |one: &str, other: &str, sign: char| -> String {
+        let rows = one.lines().filter(|row| !other.lines().any(|other| other == *row));
+        rows.map(|row| format!("{sign} {row}\n")).collect()
+    };
+    let rule = "arrows have changed: if they should, renew the table with \
+                TRINE_UPDATE=1 cargo test -p trine-tests --test tidy";
+    assert_none(rule, &(difference(&then, &now, '-') + &difference(&now, &then, '+')));
+}
+
+#[test]
+fn circles_are_those_that_have_a_reason() {
+    let mut broken = String::new();
+    for folder in CRATES {
+        let arrows = arrows(folder);
+        for circle in circles(&arrows) {
+            let circle = circle.join(" ");
+            if !CIRCLES.iter().any(|(files, _)| *files == circle) {
+                writeln!(broken, "new: {circle}").unwrap();
+            }
+        }
+    }
+    let all: Vec<_> = CRATES.iter().map(|folder| arrows(folder)).collect();
+    let all: Vec<_> = all.iter().flat_map(circles).map(|circle| circle.join(" ")).collect();
+    for (files, _) in CIRCLES.iter().filter(|(files, _)| !all.iter().any(|one| one == files)) {
+        writeln!(broken, "there is none of: {files}").unwrap();
+    }
+    assert_none("circles that CIRCLES does not have, or has wrongly", &broken);
+}
+
 #[test]
 fn unsafe_code_stays_in_its_files() {
     let mut broken = String::new();
-    for (path, text) in sources("runtime/src").into_iter().chain(sources("macros/src")) {
+    for (path, text) in CRATES.into_iter().flat_map(sources) {
         let allowed = UNSAFE.contains(&&*path);
-        let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.contains('"');
-        let words = ["unsafe {", "unsafe impl", "unsafe fn", "unsafe extern"];
-        let has = text.lines().filter(is_code).any(|line| words.iter().any(|w| line.contains(w)));
-        if has && !allowed {
+        let has = has_unsafe(text.parse().unwrap());
+        if has != allowed {
             writeln!(broken, "{path}").unwrap();
         }
     }
-    assert_none("`unsafe` outside of the files that may have it", &broken);
+    assert_none("`unsafe` in files that may not have it, or allowed where there is none", &broken);
 }
 
 /// The engine of processes asks `platform` alone for what an operating system does.
@@ -119,7 +213,7 @@ fn only_platforms_name_an_operating_system() {
 #[test]
 fn every_file_is_part_of_a_crate() {
     let mut broken = String::new();
-    for folder in ["runtime/src", "macros/src"] {
+    for folder in CRATES {
         let files = sources(folder);
         for (path, _) in files.iter().filter(|(path, _)| !path.ends_with("/lib.rs")) {
             let name = Path::new(path).file_stem().unwrap().to_str().unwrap();

@@ -1,6 +1,7 @@
 //! The rules of CONTRIBUTING.md that a machine can check.
 
 mod arrows;
+mod circles;
 mod layout;
 mod text;
 
