@@ -32,6 +32,12 @@ const PARTS: &[Named] = &[
     ("child-of-a-body", forked::a_body_that_forks),
     ("child-in-a-join", forked::inside_a_join),
     ("barrier", || meet(700)),
+    ("deep", || {
+        trine::Config::new().thread_stack(1 << 30).thread_name("deep").apply().unwrap();
+        // Not by the joiner.
+        let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
+        println!("on {name}");
+    }),
     ("bounded", || {
         trine::Config::new().threads(2).max_threads(4).apply().unwrap();
         bounded();
@@ -59,6 +65,7 @@ const CHECKS: &[Named] = &[
     ("more threads than usual, where they wait for each other", || {
         assert_eq!(output_of(part("barrier")), "700 met\n");
     }),
+    ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep\n")),
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),
 ];
 
@@ -231,6 +238,17 @@ fn meet(count: usize) {
     let barrier = Arc::new(Barrier::new(count));
     gather((0..count).map(|_| arrive(Arc::clone(&barrier)))).join().unwrap();
     println!("{count} met");
+}
+
+#[concurrent(threads)]
+fn descend(levels: u32) -> u32 {
+    if levels == 0 { 0 } else { descend(levels - 1).join().unwrap() + 1 }
+}
+
+#[concurrent(threads)]
+fn descend_and_name(levels: u32) -> String {
+    assert_eq!(descend(levels).join().unwrap(), levels);
+    thread::current().name().unwrap().to_owned()
 }
 
 static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
