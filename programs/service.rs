@@ -67,7 +67,9 @@ async fn count(State(service): State<Arc<Service>>, text: String) -> Answer {
         note(text.len(), error.to_string()).detach();
     }
     let status = match error.kind() {
-        ErrorKind::Crashed { .. } | ErrorKind::MemoryLimit => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Crashed { .. } | ErrorKind::StackOverflow | ErrorKind::MemoryLimit => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ErrorKind::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };

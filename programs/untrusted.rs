@@ -112,7 +112,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
 
 fn verdict(kind: &ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Crashed { .. } => "crashed",
+        ErrorKind::Crashed { .. } | ErrorKind::StackOverflow => "crashed",
         ErrorKind::TimedOut { .. } => "hung",
         ErrorKind::MemoryLimit => "too big",
         ErrorKind::Panicked { .. } => "panicked",

@@ -65,7 +65,7 @@ pub struct FunctionStats {
 pub struct Failures {
     /// [`ErrorKind::Panicked`].
     pub panicked: u64,
-    /// [`ErrorKind::Crashed`].
+    /// [`ErrorKind::Crashed`] and [`ErrorKind::StackOverflow`].
     pub crashed: u64,
     /// [`ErrorKind::TimedOut`].
     pub timed_out: u64,
