@@ -46,9 +46,7 @@ const JOINERS: &[(&str, Joins)] = &[
 fn a_failure_is_told_while_others_run() {
     crate::configure();
     for mode in MODES {
-        // Which thread joins makes no difference to what other processes do.
-        let joiners = if mode.name == "process" { &JOINERS[..1] } else { JOINERS };
-        for (joiner, join) in joiners {
+        for (joiner, join) in JOINERS {
             for failing in [0, 1, 2] {
                 within(&format!("{}, {joiner}, part {failing}", mode.name), move || {
                     let gate = Gate::new();

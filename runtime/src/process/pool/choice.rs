@@ -1,10 +1,12 @@
 //! Who gets which call. All of it under the pool's lock.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State, Waiting};
 use super::outbox::NotSent;
 use super::request::Request;
+use crate::process::job::WorkerKey;
 use crate::process::platform::Identity;
 
 impl Pool {
@@ -96,30 +98,30 @@ impl Pool {
         if self.fresh {
             return;
         }
-        let more = self.wants_more(state);
-        let mut alive = state.outboxes.iter_mut().filter(|outbox| outbox.takes_calls());
-        let Some(mut busiest) = alive.next() else { return };
-        let mut idle = busiest.unanswered.is_empty();
-        let mut waiting = busiest.waiting();
-        for outbox in alive {
-            idle |= outbox.unanswered.is_empty();
-            let behind = outbox.waiting();
-            if behind > waiting {
-                (busiest, waiting) = (outbox, behind);
+        let alive = || state.outboxes.iter().filter(|outbox| outbox.takes_calls());
+        let mut loaded: Vec<(usize, WorkerKey)> = alive()
+            .map(|outbox| (outbox.waiting(), outbox.link.key))
+            .filter(|(waiting, _)| *waiting > 0)
+            .collect();
+        if loaded.is_empty() {
+            return;
+        }
+        if alive().all(|outbox| !outbox.unanswered.is_empty()) {
+            chores.start |= self.wants_more(state);
+            return;
+        }
+        // The busiest first. It may have begun what seems to wait: what lies before that was taken
+        // back, and only the answer is to come. Then there is nothing to be had there.
+        loaded.sort_unstable_by_key(|(waiting, _)| Reverse(*waiting));
+        for (waiting, key) in loaded {
+            let Some(outbox) = state.outbox(key) else { continue };
+            let taken = outbox.withdraw_from(outbox.first + 1, waiting.div_ceil(2));
+            if !taken.is_empty() {
+                chores.add(Chore::Rouse(Arc::clone(&outbox.link)));
+                state.put_back(taken);
+                self.hand_out(state, chores);
+                return;
             }
-        }
-        if waiting == 0 {
-            return;
-        }
-        if !idle {
-            chores.start |= more;
-            return;
-        }
-        let taken = busiest.withdraw_from(busiest.first + 1, waiting.div_ceil(2));
-        if !taken.is_empty() {
-            chores.add(Chore::Rouse(Arc::clone(&busiest.link)));
-            state.put_back(taken);
-            self.hand_out(state, chores);
         }
     }
 }
