@@ -94,7 +94,7 @@ pub(crate) fn stand_in() -> bool {
     if timer().begin() {
         return false;
     }
-    while let Some(ring) = timer().lock().due() {
+    while let Some(ring) = timer().take_due() {
         quietly(ring);
     }
     true
@@ -154,6 +154,11 @@ fn timer() -> &'static Timer {
 impl Timer {
     fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
+    }
+
+    /// What is to be rung now, without the lock: it may set alarms, and drop some.
+    fn take_due(&self) -> Option<Ring> {
+        self.lock().due()
     }
 
     fn insert(&self, at: Instant, ring: Ring) -> (Instant, u64) {

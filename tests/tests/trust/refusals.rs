@@ -86,6 +86,10 @@ const WAYS: &[(&str, Wait)] = &[
         let waited = call().join_timeout(Duration::from_secs(u64::from(WATCHDOG)));
         waited.unwrap_or_else(|_| panic!("{name} did not end"))
     }),
+    ("timeout", |_, call| call().timeout(Duration::from_millis(5)).join()),
+    ("timeout_await", |_, call| {
+        futures::executor::block_on(call().timeout(Duration::from_millis(5)))
+    }),
     ("gather", |_, call| gather((0..3).map(|_| call())).join().map(|values| values[0])),
     ("gather_await", |_, call| {
         futures::executor::block_on(gather((0..3).map(|_| call()))).map(|values| values[0])
@@ -195,6 +199,7 @@ fn play() {
                 let line = error.to_string();
                 let is_told = match error.kind() {
                     ErrorKind::Worker { .. } => line.contains("the system makes no thread"),
+                    ErrorKind::TimedOut { after } => after.as_millis() == 5,
                     // Of a deadline that nobody could keep.
                     ErrorKind::Panicked { message, .. } => message.contains("keeps deadlines"),
                     _ => false,
