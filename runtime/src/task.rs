@@ -149,6 +149,10 @@ impl<T> Task<T> {
         let mut patience = FIRST_PATIENCE;
         loop {
             self.help();
+            // Mostly it has ended with that, and to ask for the time would cost as much again.
+            if let Some(result) = self.try_take() {
+                return result;
+            }
             let until = Instant::now().checked_add(patience);
             if let Some(result) = wait_for(&self.call, until, Asked::by_joiner()) {
                 return result;
