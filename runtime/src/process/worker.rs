@@ -206,7 +206,7 @@ impl Worker {
             })
         });
         match ended {
-            Ok(Ok(())) if attached.len() > platform::handles_max() => {
+            Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::handles_max() => {
                 output.clear();
                 output.write(b"its result: it has too many shared slices");
                 (status::CODEC, Vec::new())
