@@ -117,23 +117,24 @@ impl Pool {
         let numbers = replies.iter().map(|(_, reply)| (reply.number, reply.flags & GROWN != 0));
         let was_asked = self.answered(link, numbers, sent);
         let mut result = Ok(replies.len());
-        for (&(start, reply), sent) in replies.iter().zip(sent.drain(..)) {
+        for (&(start, reply), sent) in replies.iter().zip(sent.iter_mut()) {
             let brought = result
                 .and_then(|count| bring(link, inbox, start, reply).map(|brought| (count, brought)));
-            let mut request = sent.request;
             match brought {
                 Ok((count, brought)) => {
                     result = Ok(count);
-                    self.give(brought, &mut request);
+                    self.give(brought, &mut sent.request);
                 }
                 Err(corrupt) => result = Err(corrupt),
             }
             // They have run, and what has come of it nobody knows.
-            if let (Err(Corrupt(what)), Some(request)) = (&result, request) {
+            if let (Err(Corrupt(what)), Some(request)) = (&result, &sent.request) {
                 let name = request.call.function().name();
-                request.call.fail(codec_error(name, &format!("its worker is corrupt: {what}")));
+                let error = codec_error(name, &format!("its worker is corrupt: {what}"));
+                Arc::clone(&request.call).fail(error);
             }
         }
+        sent.clear();
         inbox.free(link, head);
         if link.unanswered.load(std::sync::atomic::Ordering::Relaxed) == 0 {
             // Nobody has asked for what is left.
@@ -148,11 +149,13 @@ impl Pool {
 
     /// Gives a reply to the call that waits for it, if one does.
     fn give(&'static self, reply: Reply, request: &mut Option<super::request::Request>) {
-        let Some(request) = request.take() else { return };
-        if reply.status != status::SKIPPED {
-            request.call.clone().complete(reply);
-        } else if !request.call.is_finished() {
-            // It was taken back, but then the caller changed its mind, or never knew.
+        let is_skipped = reply.status == status::SKIPPED;
+        if let Some(request) = request.as_ref().filter(|_| !is_skipped) {
+            Arc::clone(&request.call).complete(reply);
+        }
+        // A call that was taken back, but then the caller changed its mind, or never knew.
+        if let Some(request) = request.take_if(|request| is_skipped && !request.call.is_finished())
+        {
             self.resubmit(request);
         }
     }

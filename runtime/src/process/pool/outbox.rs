@@ -88,7 +88,7 @@ impl Outbox {
     }
 
     /// Sends a call. Says whether the worker has to be woken.
-    pub(crate) fn send(&mut self, mut request: Request) -> Result<bool, NotSent> {
+    pub(crate) fn send(&mut self, request: Request) -> Result<bool, NotSent> {
         let number = self.last() + 1;
         let mut head = RequestHead {
             length: 0,
@@ -100,98 +100,78 @@ impl Outbox {
             withdrawn: 0,
             size_limit: request.size_limit(),
         };
-        let written = match self.write(&mut head, &mut request) {
-            Ok(Some(start)) => start,
+        // It goes into the books first: it is moved once, and that is most of what sending costs.
+        let sent = Sent { request: Some(request), start: 0, end: 0, is_large: false };
+        self.unanswered.push_back(sent);
+        match self.write_last(&mut head) {
+            Ok(Some(start)) => Ok(self.publish_last(start, &head)),
             // Room comes with answers; where there are none to come, it never does.
-            Ok(None) if !self.unanswered.is_empty() => return Err(NotSent::Full(request.into())),
-            Ok(None) => return Err(NotSent::Failed(request.into(), "it is too large".into())),
-            Err(why) => return Err(NotSent::Failed(request.into(), why)),
-        };
-        let (start, end) = (written, written.wrapping_add(record(HEAD, head.length)));
-        request.call.address().store(Address::new(self.link.key, number));
-        request.call.goes_to(self.link.process.id());
+            Ok(None) => Err(match self.take_last() {
+                request if self.unanswered.is_empty() => {
+                    NotSent::Failed(request, "it is too large".into())
+                }
+                request => NotSent::Full(request),
+            }),
+            Err(why) => Err(NotSent::Failed(self.take_last(), why)),
+        }
+    }
+
+    fn take_last(&mut self) -> Box<Request> {
+        let last = self.unanswered.pop_back().and_then(|sent| sent.request);
+        last.expect("it was put there a moment ago").into()
+    }
+
+    fn publish_last(&mut self, start: u32, head: &RequestHead) -> bool {
+        let end = start.wrapping_add(record(HEAD, head.length));
         let is_large = head.flags & LARGE != 0;
+        if let Some(last) = self.unanswered.back_mut() {
+            (last.start, last.end, last.is_large) = (start, end, is_large);
+            if let Some(request) = &last.request {
+                request.call.address().store(Address::new(self.link.key, head.number));
+                request.call.goes_to(self.link.process.id());
+            }
+        }
         self.large += usize::from(is_large);
         self.used = true;
-        self.unanswered.push_back(Sent { request: Some(request), start, end, is_large });
         self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
         self.tail = end;
         let sleeper = self.link.channel.publish_requests(end);
-        Ok(sleeper.is_some_and(|sleep| std::mem::replace(&mut self.woken, sleep) != sleep))
+        sleeper.is_some_and(|sleep| std::mem::replace(&mut self.woken, sleep) != sleep)
     }
 
-    /// Writes a request, unpublished; where it starts, or `None` while there is no room.
-    fn write(&self, head: &mut RequestHead, request: &mut Request) -> Result<Option<u32>, String> {
+    /// Writes the last request, unpublished; where it starts, or `None` while there is no room.
+    fn write_last(&mut self, head: &mut RequestHead) -> Result<Option<u32>, String> {
+        let are_others = self.unanswered.len() > 1;
+        let Some(Sent { request: Some(request), .. }) = self.unanswered.back_mut() else {
+            return Ok(None);
+        };
         let message = &mut request.job.message;
         let is_inline = message.bytes.private().is_some_and(|bytes| bytes.len() <= INLINE_MAX);
         let (mut place, mut memory) = (Large::default(), None);
         if !is_inline {
             head.flags = LARGE;
-            (place, memory) = self.place(&mut message.bytes).map_err(|error| error.to_string())?;
+            (place, memory) = place_in_memory(&self.link, &mut message.bytes)
+                .map_err(|error| error.to_string())?;
         }
         let bytes = match message.bytes.private() {
             Some(bytes) if is_inline => bytes,
             _ => place.as_bytes(),
         };
-        let handles: Vec<&Handle> = message.files.iter().map(|file| &**file).collect();
-        let handles: Vec<&Handle> = handles.into_iter().chain(&memory).collect();
+        let handles = message.files.iter().map(|file| &**file).chain(&memory);
+        let handles: Vec<&Handle> = handles.collect();
         head.length = bytes.len() as u32;
         head.handles = u16::try_from(handles.len()).map_err(|_| "it has too many shared slices")?;
         let Some(start) = self.link.channel.write_request(self.tail, self.taken, head, bytes)
         else {
             return Ok(None);
         };
-        if !handles.is_empty() && !self.send_handles(&handles)? {
+        if !handles.is_empty() && !send_handles(&self.link, &handles, are_others)? {
             return Ok(None);
         }
         if let Bytes::Segment(lent, _) = &message.bytes {
             lent.segment().set_known(true);
         }
         Ok(Some(start))
-    }
-
-    /// Sends handles, before the request is published; false if they do not get through now.
-    fn send_handles(&self, handles: &[&Handle]) -> Result<bool, String> {
-        let is_one_packet = handles.len() <= PACKET_HANDLES;
-        if !is_one_packet && !self.unanswered.is_empty() {
-            // Half of them would be taken for another call's. Where none is under way, the worker
-            // can be replaced.
-            return Ok(false);
-        }
-        match self.link.socket.try_send(handles) {
-            Ok(()) => Ok(true),
-            Err(_) if is_one_packet && !self.unanswered.is_empty() => Ok(false),
-            Err(error) => {
-                self.link.kill();
-                Err(format!("its shared slices cannot be sent: {error}"))
-            }
-        }
-    }
-
-    /// Where a message lies that is too long for the ring, and the memory if it goes along. What
-    /// lies where another worker has looked, or may look, is copied.
-    fn place(&self, bytes: &mut Bytes) -> io::Result<(Large, Option<Handle>)> {
-        let reader = &self.link.reader;
-        if let Bytes::Segment(lent, length) = bytes
-            && !lent.segment().is_for(reader)
-            && let Some(segment) = Segment::take_for(reader, *length)
-        {
-            segment.fill(bytes.as_slice());
-            *bytes = Bytes::in_segment(segment, bytes.as_slice().len());
-        }
-        match bytes {
-            Bytes::Segment(lent, length) if lent.segment().is_for(reader) => {
-                let segment = lent.segment();
-                let memory = (!segment.is_known()).then(|| segment.memory.share()).transpose()?;
-                let (length, number) = (*length as u64, segment.number() as u32);
-                Ok((Large { length, segment: number, sent: memory.is_some().into() }, memory))
-            }
-            bytes => {
-                let bytes = bytes.as_slice();
-                let large = Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 };
-                Ok((large, Some(platform::freeze(bytes)?)))
-            }
-        }
     }
 
     /// Takes what the reply with this number answers.
@@ -265,5 +245,49 @@ impl Outbox {
             self.stalled = (self.first, 0);
         }
         self.stalled.1 >= looks
+    }
+}
+
+/// Sends handles, before the request is published; false if they do not get through now.
+fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bool, String> {
+    let is_one_packet = handles.len() <= PACKET_HANDLES;
+    if !is_one_packet && are_others {
+        // Half of them would be taken for another call's. Where none is under way, the worker
+        // can be replaced.
+        return Ok(false);
+    }
+    match link.socket.try_send(handles) {
+        Ok(()) => Ok(true),
+        Err(_) if is_one_packet && are_others => Ok(false),
+        Err(error) => {
+            link.kill();
+            Err(format!("its shared slices cannot be sent: {error}"))
+        }
+    }
+}
+
+/// Where a message lies that is too long for the ring, and the memory if it goes along. What
+/// lies where another worker has looked, or may look, is copied.
+fn place_in_memory(link: &Link, bytes: &mut Bytes) -> io::Result<(Large, Option<Handle>)> {
+    let reader = &link.reader;
+    if let Bytes::Segment(lent, length) = bytes
+        && !lent.segment().is_for(reader)
+        && let Some(segment) = Segment::take_for(reader, *length)
+    {
+        segment.fill(bytes.as_slice());
+        *bytes = Bytes::in_segment(segment, bytes.as_slice().len());
+    }
+    match bytes {
+        Bytes::Segment(lent, length) if lent.segment().is_for(reader) => {
+            let segment = lent.segment();
+            let memory = (!segment.is_known()).then(|| segment.memory.share()).transpose()?;
+            let (length, number) = (*length as u64, segment.number() as u32);
+            Ok((Large { length, segment: number, sent: memory.is_some().into() }, memory))
+        }
+        bytes => {
+            let bytes = bytes.as_slice();
+            let large = Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 };
+            Ok((large, Some(platform::freeze(bytes)?)))
+        }
     }
 }
