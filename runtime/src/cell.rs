@@ -190,11 +190,14 @@ impl<T> Cell<T> {
                 quietly(|| waiter.tell());
             }
         }
-        // After the waiter was told: it has its turn before the clock moves on.
-        drop_quietly(self.clock.with_mut(|clock| {
+        let clock = self.clock.with_mut(|clock| {
             // SAFETY: only the one caller that won the step to `FINISHING` comes here.
             unsafe { (*clock).take() }
-        }));
+        });
+        if clock.is_some() {
+            // After the waiter was told: it has its turn before the clock moves on.
+            drop_quietly(clock);
+        }
     }
 
     /// Keeps an alarm, beside those that there are, until the task ends.
@@ -314,6 +317,7 @@ pub(crate) struct Claim<J> {
 
 impl<J, T> JobCell<J, T> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
+    #[inline]
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
         if function.options().timeout.is_some() {

@@ -16,6 +16,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// A call that is being made.
+    #[inline]
     pub(crate) fn call(function: &'static Function, mode: &'static str) -> Self {
         let name = function.name();
         let counted = Some(Counted::made(function.account(), name, mode));
@@ -28,6 +29,7 @@ impl Observed {
     }
 
     /// The body starts, or the call is cancelled before.
+    #[inline]
     pub(crate) fn started(&self) {
         if let Some(counted) = &self.counted {
             counted.started();
@@ -38,6 +40,7 @@ impl Observed {
 
     /// The body runs in the worker process of this id.
     #[cfg(feature = "process")]
+    #[inline]
     pub(crate) fn goes_to(&self, worker: u32) {
         self.drawn.goes_to(worker);
     }

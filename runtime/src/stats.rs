@@ -6,8 +6,9 @@
 //! The clock costs as much as all the rest of a short call, so only a sample of the calls is timed:
 //! a function's first ones on each thread, and then every 64th.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
@@ -213,21 +214,23 @@ pub(crate) struct Counted {
 
 impl Counted {
     /// A call that is being made.
+    #[inline]
     pub(crate) fn made(account: &Account, name: &'static str, mode: &'static str) -> Self {
         let record = account.record(name, mode);
-        let calls = record.mine(|counts| counts.made.increment());
+        let calls = record.mine().made.increment();
         let is_timed = calls < TIMED_FIRST || calls.is_multiple_of(TIMED_EACH);
         Self { record, made: if is_timed { now() } else { 0 } }
     }
 
     /// Its body starts, or it is cancelled before.
+    #[inline]
     pub(crate) fn started(&self) {
-        self.record.mine(|counts| counts.started.increment());
+        self.record.mine().started.increment();
     }
 
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
         let outcome = outcome(result);
-        self.record.mine(|counts| counts.ended[outcome].increment());
+        self.record.mine().ended[outcome].increment();
         if self.made > 0 {
             self.record.latency.note(now().saturating_sub(self.made));
         }
@@ -304,10 +307,14 @@ struct Mine(RefCell<Vec<Option<&'static Counts>>>);
 
 thread_local! {
     static MINE: Mine = const { Mine(RefCell::new(Vec::new())) };
+    /// The function that was counted last, and where: mostly the next one is the same.
+    static LATEST: Cell<Option<(&'static Record, &'static Counts)>> = const { Cell::new(None) };
 }
 
 impl Drop for Mine {
     fn drop(&mut self) {
+        // What is counted from here on goes to the shared counts.
+        LATEST.set(None);
         for counts in self.0.get_mut().iter().flatten() {
             counts.is_taken.store(false, Release);
         }
@@ -331,21 +338,26 @@ impl Record {
         record
     }
 
-    /// Counts in this thread's block.
-    fn mine<R>(&'static self, count: impl Fn(&Counts) -> R) -> R {
-        let counted = MINE.try_with(|mine| {
-            if let Some(Some(counts)) = mine.0.borrow().get(self.index) {
-                return count(counts);
-            }
-            let counts = self.block();
+    /// This thread's counts.
+    #[inline]
+    fn mine(&'static self) -> &'static Counts {
+        match LATEST.get() {
+            Some((record, counts)) if ptr::eq(record, self) => counts,
+            _ => self.find_mine(),
+        }
+    }
+
+    fn find_mine(&'static self) -> &'static Counts {
+        let found = MINE.try_with(|mine| {
             let mut blocks = mine.0.borrow_mut();
             if blocks.len() <= self.index {
                 blocks.resize(self.index + 1, None);
             }
-            blocks[self.index] = Some(counts);
-            count(counts)
+            let counts = *blocks[self.index].get_or_insert_with(|| self.block());
+            LATEST.set(Some((self, counts)));
+            counts
         });
-        counted.unwrap_or_else(|_| count(&self.shared))
+        found.unwrap_or(&self.shared)
     }
 
     /// A block that no other thread counts in.

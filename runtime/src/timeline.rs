@@ -104,18 +104,24 @@ impl Drawn {
     }
 
     /// A call that is being made.
+    #[inline]
     pub(crate) fn made(function: &'static str, mode: &'static str) -> Self {
+        if timeline().is_some() { Self::with_events(function, mode) } else { Self::nothing() }
+    }
+
+    #[cold]
+    fn with_events(function: &'static str, mode: &'static str) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        if timeline().is_none() {
-            return Self(None);
-        }
         let number = NUMBERS.fetch_add(1, Relaxed);
         let made = Instant::now();
         Self(Some(Box::new(Call { number, function, mode, made, started: Lock::default() })))
     }
 
+    #[inline]
     pub(crate) fn started(&self) {
-        if let (Some(call), Some(timeline)) = (&self.0, timeline()) {
+        if let Some(call) = &self.0
+            && let Some(timeline) = timeline()
+        {
             let lane = match call.mode {
                 "threads" => Lane::Thread(timeline.this_thread()),
                 _ => Lane::Between,
@@ -125,6 +131,7 @@ impl Drawn {
     }
 
     /// Its body runs in the worker process of this id.
+    #[inline]
     pub(crate) fn goes_to(&self, worker: u32) {
         if let Some(call) = &self.0
             && let Some((_, lane)) = &mut *call.started.lock()
@@ -134,7 +141,9 @@ impl Drawn {
     }
 
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
-        if let (Some(call), Some(timeline)) = (&self.0, timeline()) {
+        if let Some(call) = &self.0
+            && let Some(timeline) = timeline()
+        {
             timeline.write(&call.events(timeline, result.as_ref().err()));
         }
     }

@@ -263,8 +263,12 @@ mod present {
     }
 
     /// Holds the clock of this thread's runtime if it is paused.
+    #[inline]
     pub(crate) fn hold_clock() -> Option<HeldClock> {
-        let runtime = paused()?;
+        if worker_index() == Some(0) { hold(paused()?) } else { None }
+    }
+
+    fn hold(runtime: Handle) -> Option<HeldClock> {
         let id = runtime.id();
         let mut held = HELD.lock();
         match held.iter_mut().find(|holder| holder.runtime == id) {

@@ -80,42 +80,51 @@ pub(super) const ALARMED: u32 = 1 << 8;
 pub(crate) struct State(AtomicU32);
 
 impl State {
+    #[inline]
     pub(super) fn new(stage: u32) -> Self {
         Self(AtomicU32::new(stage))
     }
 
+    #[inline]
     pub(crate) fn is_cancel_requested(&self) -> bool {
         self.has(CANCELLED)
     }
 
+    #[inline]
     pub(super) fn now(&self) -> u32 {
         self.0.load(Acquire)
     }
 
+    #[inline]
     pub(super) fn is_at(&self, stage: u32) -> bool {
         self.now() & STAGE == stage
     }
 
+    #[inline]
     pub(super) fn has(&self, flag: u32) -> bool {
         self.now() & flag != 0
     }
 
     /// Sets flags; returns what was there before.
+    #[inline]
     pub(super) fn set(&self, flags: u32) -> u32 {
         self.0.fetch_or(flags, AcqRel)
     }
 
     /// Clears flags; returns what was there before.
+    #[inline]
     pub(super) fn clear(&self, flags: u32) -> u32 {
         self.0.fetch_and(!flags, AcqRel)
     }
 
     /// Moves from one stage to another, keeping the flags. Of all that try, one succeeds.
+    #[inline]
     pub(super) fn advance(&self, from: u32, to: u32) -> bool {
         self.update(|state| (state & STAGE == from).then_some(state & !STAGE | to)).is_ok()
     }
 
     /// Changes the word, unless `change` refuses; returns what was there before, or is now.
+    #[inline]
     pub(super) fn update(&self, change: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
         self.0.fetch_update(AcqRel, Acquire, change)
     }
