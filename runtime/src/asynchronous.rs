@@ -8,10 +8,11 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use ::tokio::runtime::Handle;
+use ::tokio::task::JoinHandle;
 
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Answer, Arguments, RepeatableArguments};
@@ -20,7 +21,7 @@ use crate::function::Function;
 use crate::limit::Admit;
 use crate::relay::Asked;
 use crate::scope::{self, FutureJob, Scope, ScopedTask};
-use crate::sync::{Guard, Lock};
+use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
 use crate::{forks, panic, retry, sequential, tokio, wait};
@@ -77,10 +78,10 @@ where
     let call = Arc::new(AsyncCall {
         job: JobCell::new(function, "async", (arguments, body)),
         runtime: is_kept.then(|| runtime.clone()),
-        waker: Lock::new(None),
+        handle: Lock::new(None),
     });
     match function.limiter() {
-        None => drop(runtime.spawn(drive(Driver(call.clone())))),
+        None => call.spawn_on(&runtime),
         Some(limiter) => limiter.enter(function.options(), call.clone()),
     }
     Task::new(call)
@@ -173,13 +174,21 @@ struct AsyncCall<A, T, F> {
     /// Where it runs: kept if the function has a limit, so that it starts later, or if the runtime
     /// is a current-thread one, whose thread must not wait for it.
     runtime: Option<Handle>,
-    /// Whom to tell of a cancel: set while the body waits.
-    waker: Lock<Option<Waker>>,
+    /// tokio's own, to stop the body by. Its memory is given back with the call's, where the call
+    /// was made: threads that free each other's memory wait for each other.
+    handle: Lock<Option<JoinHandle<()>>>,
 }
 
-impl<A, T, F> AsyncCall<A, T, F> {
-    fn waker(&self) -> Guard<'_, Option<Waker>> {
-        self.waker.lock()
+impl<A, T, F> AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
+        // Locked, so that a cancel which sees that it runs finds what to stop.
+        let mut handle = self.handle.lock();
+        *handle = Some(runtime.spawn(drive(Driver(Arc::clone(self)))));
     }
 }
 
@@ -196,7 +205,7 @@ where
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted && let Some(runtime) = &self.runtime {
-            runtime.spawn(drive(Driver(Arc::clone(&self))));
+            self.spawn_on(runtime);
         }
         admitted
     }
@@ -218,14 +227,17 @@ where
 
     fn cancel(self: Arc<Self>, why: Error) {
         let Err(why) = self.job.revoke(why) else { return };
+        if self.cell().is_finished() {
+            return;
+        }
         self.cell().request_cancel();
         if why.is_timeout() {
             self.cell().finish(Err(why));
         }
-        // A body that is being polled right now looks at the request when it comes to its await.
-        let waker = self.waker().take();
-        if let Some(waker) = waker {
-            waker.wake();
+        // A body that is being polled right now stops when it comes to its await.
+        let handle = self.handle.lock().as_ref().map(JoinHandle::abort_handle);
+        if let Some(handle) = handle {
+            handle.abort();
         }
     }
 
@@ -287,22 +299,12 @@ where
                     Ok(Poll::Pending) => {}
                     Err(error) => return Poll::Ready(Err(error)),
                 }
-                note(&mut call.waker(), context.waker());
-                if cell.is_cancel_requested() {
-                    return Poll::Ready(Err(Error::cancelled(function.name())));
-                }
                 Poll::Pending
             })
             .await
         }
     };
     cell.finish(result);
-}
-
-fn note(slot: &mut Option<Waker>, waker: &Waker) {
-    if !slot.as_ref().is_some_and(|noted| noted.will_wake(waker)) {
-        *slot = Some(waker.clone());
-    }
 }
 
 /// When a body has to be at its end: by its runtime's clock where that is paused.

@@ -122,10 +122,6 @@ impl<T> Cell<T> {
         self.state.set(CANCELLED);
     }
 
-    pub(crate) fn is_cancel_requested(&self) -> bool {
-        self.state.is_cancel_requested()
-    }
-
     /// The body runs in the worker process of this id.
     #[cfg(feature = "process")]
     pub(crate) fn goes_to(&self, worker: u32) {
