@@ -7,14 +7,14 @@
 //! `threads` and `async` move values between the threads of one program. What crosses to a worker
 //! process is in [`process`].
 
+#[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
+mod argument;
 #[cfg(feature = "process")]
 pub mod process;
-#[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
-mod sent;
 
-pub use sent::{Repeated, Sent, argument, repeatable};
+pub use argument::{Argument, Repeated, argument, repeatable};
 
-/// What can go to a task, which gets it as a `T`: a `T` itself, or a [`Sent`] one.
+/// What can go to a task, which gets it as a `T`: a `T` itself, or an [`Argument`].
 pub trait Movable<T>: Send {
     /// The argument.
     fn value(self) -> T;

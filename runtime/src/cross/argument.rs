@@ -1,4 +1,4 @@
-//! [`Sent`] and [`Repeated`]: arguments of which `Send` and `Clone` were asked where the compiler
+//! [`Argument`] and [`Repeated`]: arguments of which `Send` and `Clone` were asked where the compiler
 //! can point at them.
 
 use super::{Movable, Repeatable, RepeatedlyMovable};
@@ -8,7 +8,7 @@ use super::{Movable, Repeatable, RepeatedlyMovable};
 /// It is `Send` whatever is in it, so that an argument that is not is one error, at the argument,
 /// and not a second one of the tuple that it is in.
 #[derive(Debug)]
-pub struct Sent<T>(T);
+pub struct Argument<T>(T);
 
 /// Hands an argument over to a task, if its type can go to another thread.
 ///
@@ -26,34 +26,34 @@ pub struct Sent<T>(T);
 /// assert_eq!(task.join()?, 8);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn argument<T: Send>(value: T) -> Sent<T> {
-    Sent(value)
+pub fn argument<T: Send>(value: T) -> Argument<T> {
+    Argument(value)
 }
 
 // SAFETY: the field is private to this file, which fills it only with a `T` that is `Send`.
-unsafe impl<T> Send for Sent<T> {}
+unsafe impl<T> Send for Argument<T> {}
 
-impl<T> Movable<T> for Sent<T> {
+impl<T> Movable<T> for Argument<T> {
     fn value(self) -> T {
         self.0
     }
 }
 
-/// A [`Sent`] argument that knows how it is copied; made by [`repeatable`].
+/// An [`Argument`] that knows how it is copied; made by [`repeatable`].
 #[derive(Debug)]
 pub struct Repeated<T> {
-    value: Sent<T>,
+    value: Argument<T>,
     copy: fn(&T) -> T,
 }
 
 /// The same for an argument of a function with `retries`, of which each try gets a copy.
 pub fn repeatable<T: Send + Repeatable>(value: T) -> Repeated<T> {
-    Repeated { value: Sent(value), copy: T::clone }
+    Repeated { value: Argument(value), copy: T::clone }
 }
 
 impl<T> Clone for Repeated<T> {
     fn clone(&self) -> Self {
-        Self { value: Sent((self.copy)(&self.value.0)), copy: self.copy }
+        Self { value: Argument((self.copy)(&self.value.0)), copy: self.copy }
     }
 }
 
