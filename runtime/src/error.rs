@@ -162,7 +162,7 @@ impl Error {
             (None, ErrorKind::Panicked { message, .. }) => {
                 std::panic::resume_unwind(Box::new(message))
             }
-            (None, kind) => panic!("{}", Line { function: inner.function, kind: &kind }),
+            (None, kind) => panic!("{}", Summary { function: inner.function, kind: &kind }),
         }
     }
 
@@ -222,12 +222,12 @@ pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-struct Line<'a> {
+struct Summary<'a> {
     function: &'a str,
     kind: &'a ErrorKind,
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task `{}` ", self.function)?;
         match self.kind {
@@ -290,7 +290,7 @@ impl fmt::Display for SignalName {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Line { function: self.inner.function, kind: &self.inner.kind }.fmt(f)?;
+        Summary { function: self.inner.function, kind: &self.inner.kind }.fmt(f)?;
         self.inner.tries.map_or(Ok(()), |(tries, time)| {
             write!(f, ", after {tries} tries in {} ms", time.as_millis())
         })

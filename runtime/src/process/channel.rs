@@ -301,7 +301,7 @@ mod reply;
 mod turn;
 mod worker;
 
-pub(crate) use self::reception::{Desk, Line, Listener, Papers, Reception, Told, Word};
+pub(crate) use self::reception::{Desk, Listener, Papers, Reception, Rendezvous, Told, Word};
 pub(crate) use self::reply::{Loan, ReplyBytes};
 
 #[cfg(test)]

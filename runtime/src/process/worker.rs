@@ -140,12 +140,12 @@ impl Worker {
     fn tell_dispatcher(&mut self) {
         if self.channel.taken() != self.tail {
             let ring = |_: &_| self.socket.ring();
-            self.told.tell(&self.channel.line(), Listener::Dispatcher, ring);
+            self.told.tell(&self.channel.rendezvous(), Listener::Dispatcher, ring);
         }
     }
 
     fn tell_joiner(&mut self) {
-        self.told.tell(&self.channel.line(), Listener::Joiner, |tail| _ = tail.wake());
+        self.told.tell(&self.channel.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
     }
 
     fn answer(&mut self, start: u32, request: RequestHead) -> io::Result<()> {

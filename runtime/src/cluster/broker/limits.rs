@@ -22,25 +22,25 @@ pub(crate) struct Place {
 }
 
 /// The places of one function, which are taken one after another.
-pub(crate) struct Line {
+pub(crate) struct Places {
     broker: Broker,
     function: String,
     limit: usize,
-    places: Option<PullConsumer>,
+    consumer: Option<PullConsumer>,
 }
 
-impl Line {
+impl Places {
     pub(crate) fn new(broker: Broker, function: String, limit: usize) -> Self {
-        Self { broker, function, limit, places: None }
+        Self { broker, function, limit, consumer: None }
     }
 
     /// Waits for a place; an error if there is trouble with the broker for too long.
-    pub(crate) async fn enter(&mut self) -> Result<Place, String> {
+    pub(crate) async fn take(&mut self) -> Result<Place, String> {
         let terms = &self.broker.settings.terms;
         let (wait, lease) = (Duration::from_millis(terms.wait), Duration::from_millis(terms.lease));
         let mut since = Instant::now();
         loop {
-            match self.try_to_enter().await {
+            match self.try_to_take().await {
                 Ok(Some(message)) => return Ok(hold(message, lease / 4)),
                 Ok(None) => since = Instant::now(),
                 Err(why) if since.elapsed() >= wait => {
@@ -49,23 +49,23 @@ impl Line {
                 Err(_) => sleep(PAUSE).await,
             }
             // It may have been removed, and is looked for again.
-            self.places = None;
+            self.consumer = None;
         }
     }
 
     /// A place, or none if others have them all for now.
-    async fn try_to_enter(&mut self) -> Result<Option<Message>, String> {
-        let places = match self.places.take() {
-            Some(places) => places,
+    async fn try_to_take(&mut self) -> Result<Option<Message>, String> {
+        let consumer = match self.consumer.take() {
+            Some(consumer) => consumer,
             None => self.broker.places(&self.function, self.limit).await?,
         };
-        let fetch = places.fetch().max_messages(1).expires(EXPIRES).messages();
+        let fetch = consumer.fetch().max_messages(1).expires(EXPIRES).messages();
         let mut messages = fetch.await.map_err(|error| error.to_string())?;
         let place = match timeout(EXPIRES + PAUSE, messages.next()).await {
             Ok(Some(place)) => place.map(Some).map_err(|error| error.to_string()),
             Ok(None) | Err(_) => Ok(None),
         };
-        self.places = Some(places);
+        self.consumer = Some(consumer);
         place
     }
 }

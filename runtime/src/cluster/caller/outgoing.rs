@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::remote::parts_of;
 use crate::cluster::broker::Broker;
 use crate::cluster::broker::envelope::{Body, Stored, Task, Value};
-use crate::cluster::broker::limits::{Line, Place};
+use crate::cluster::broker::limits::{Place, Places};
 use crate::cluster::clock;
 use crate::function::Function;
 use crate::process::job::Job;
@@ -67,12 +67,12 @@ impl Desk {
     fn limited(&mut self, number: u64, function: &'static Function, body: i64, ready: Ready) {
         let Some(limit) = function.options().limit else { return self.submit(number, ready) };
         let (Some(broker), sender) = (self.broker.clone(), self.sender.clone()) else { return };
-        let line = self.limits.entry(body).or_insert_with(|| {
-            let (line, waiting) = mpsc::unbounded_channel();
+        let queue = self.limits.entry(body).or_insert_with(|| {
+            let (queue, waiting) = mpsc::unbounded_channel();
             tokio::spawn(hand_out(broker, format!("{body:016x}-{limit}"), limit, waiting, sender));
-            line
+            queue
         });
-        let _ = line.send((number, ready));
+        let _ = queue.send((number, ready));
     }
 
     /// Gives a call to whichever machine has room.
@@ -116,9 +116,9 @@ async fn hand_out(
     mut waiting: mpsc::UnboundedReceiver<(u64, Ready)>,
     sender: mpsc::UnboundedSender<Command>,
 ) {
-    let mut line = Line::new(broker, function, limit);
+    let mut places = Places::new(broker, function, limit);
     while let Some((number, ready)) = waiting.recv().await {
-        let place = line.enter().await;
+        let place = places.take().await;
         let ready = place.map(|place| Ready { place: Some(place), ..ready });
         let _ = sender.send(Command::Ready(number, ready));
     }

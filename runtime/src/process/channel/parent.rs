@@ -153,8 +153,8 @@ impl ParentEnd {
     }
 
     /// Where the worker and whoever takes its replies find each other.
-    pub(crate) fn line(&self) -> Line<'_, AtomicU32> {
-        Line { tail: &self.theirs().reply_tail.position, listening: &self.words().listening }
+    pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
+        Rendezvous { tail: &self.theirs().reply_tail.position, listening: &self.words().listening }
     }
 
     /// The core that the worker was on when it sent its last reply.

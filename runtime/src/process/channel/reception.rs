@@ -40,14 +40,14 @@ pub(crate) trait Word {
 }
 
 /// The two words through which a worker and those who take its replies find each other.
-pub(crate) struct Line<'a, W> {
+pub(crate) struct Rendezvous<'a, W> {
     /// The end of the replies: the worker's.
     pub(crate) tail: &'a W,
     /// A [`Listener`] and, above it, how often that has changed: the parent's.
     pub(crate) listening: &'a W,
 }
 
-impl<W: Word> Line<'_, W> {
+impl<W: Word> Rendezvous<'_, W> {
     /// Says who listens from now on. Only who sits at the desk does.
     fn announce(&self, listener: Listener) {
         let changes = self.listening.load(Ordering::Relaxed) / 4;
@@ -83,14 +83,14 @@ impl Told {
     /// somebody begins to.
     pub(crate) fn tell<W: Word>(
         &mut self,
-        line: &Line<'_, W>,
+        rendezvous: &Rendezvous<'_, W>,
         whom: Listener,
         tell: impl FnOnce(&W),
     ) {
-        let (listener, announcement) = line.listener();
+        let (listener, announcement) = rendezvous.listener();
         if listener == whom && announcement != self.0 {
             self.0 = announcement;
-            tell(line.tail);
+            tell(rendezvous.tail);
         }
     }
 }
@@ -122,9 +122,9 @@ pub(crate) struct Reception<P> {
 
 impl<P: Papers> Desk<P> {
     /// Says who listens from now on.
-    pub(crate) fn announce<W: Word>(&mut self, line: &Line<'_, W>, listener: Listener) {
+    pub(crate) fn announce<W: Word>(&mut self, rendezvous: &Rendezvous<'_, W>, listener: Listener) {
         self.listening = listener;
-        line.announce(listener);
+        rendezvous.announce(listener);
     }
 }
 
@@ -166,19 +166,19 @@ impl<P: Papers> Reception<P> {
     pub(crate) fn leave<'a, W: Word>(
         &'a self,
         mut desk: MutexGuard<'a, Desk<P>>,
-        line: &Line<'_, W>,
+        rendezvous: &Rendezvous<'_, W>,
         mut take: impl FnMut(&mut Desk<P>),
         is_over: impl Fn() -> bool,
     ) {
         loop {
             if desk.papers.took_bell() || desk.listening != Listener::Dispatcher {
-                desk.announce(line, Listener::Dispatcher);
+                desk.announce(rendezvous, Listener::Dispatcher);
             }
             let head = desk.papers.head();
             drop(desk);
             // What came before the dispatcher was announced has been announced to nobody; and it
             // may have come, heard, and found the desk taken.
-            if !self.was_knocked() && !line.has_replies(head) || is_over() {
+            if !self.was_knocked() && !rendezvous.has_replies(head) || is_over() {
                 return;
             }
             // By a knock, since the one just heard is then passed on to whoever is there.
@@ -186,7 +186,7 @@ impl<P: Papers> Reception<P> {
                 Some(again) => desk = again,
                 None => return,
             }
-            desk.announce(line, Listener::Looking);
+            desk.announce(rendezvous, Listener::Looking);
             take(&mut desk);
         }
     }
@@ -196,26 +196,26 @@ impl<P: Papers> Reception<P> {
     pub(crate) fn sleep<W: Word>(
         &self,
         desk: &mut Desk<P>,
-        line: &Line<'_, W>,
+        rendezvous: &Rendezvous<'_, W>,
         still: impl Fn() -> bool,
     ) {
         let head = desk.papers.head();
-        desk.announce(line, Listener::Joiner);
+        desk.announce(rendezvous, Listener::Joiner);
         self.asleep.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if !line.has_replies(head) && still() {
-            line.tail.wait(head);
+        if !rendezvous.has_replies(head) && still() {
+            rendezvous.tail.wait(head);
         }
         self.asleep.store(false, Ordering::SeqCst);
-        desk.announce(line, Listener::Looking);
+        desk.announce(rendezvous, Listener::Looking);
     }
 
     /// Has a joining thread that sleeps look again. What it is to see must be there already.
-    pub(crate) fn rouse<W: Word>(&self, line: &Line<'_, W>) {
+    pub(crate) fn rouse<W: Word>(&self, rendezvous: &Rendezvous<'_, W>) {
         fence(Ordering::SeqCst);
         // It sleeps on a word that only the worker may change, so a wake could come between its
         // look and its sleep: again, then, until it is awake.
-        while self.asleep.load(Ordering::SeqCst) && line.tail.wake() == 0 {
+        while self.asleep.load(Ordering::SeqCst) && rendezvous.tail.wake() == 0 {
             yield_now();
         }
     }

@@ -102,8 +102,8 @@ impl WorkerEnd {
     }
 
     /// Where this side and whoever takes its replies find each other.
-    pub(crate) fn line(&self) -> Line<'_, AtomicU32> {
-        Line { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }
+    pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
+        Rendezvous { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }
     }
 
     /// How many messages in a segment of ours the parent is done with.

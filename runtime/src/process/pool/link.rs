@@ -169,22 +169,22 @@ impl Link {
 
     /// Says who wants to hear of replies from now on.
     pub(crate) fn announce(&self, desk: &mut Desk, listener: Listener) {
-        desk.announce(&self.channel.line(), listener);
+        desk.announce(&self.channel.rendezvous(), listener);
     }
 
     /// Leaves the replies to the dispatcher.
     pub(crate) fn leave<'a>(&'a self, desk: MutexGuard<'a, Desk>, take: impl FnMut(&mut Desk)) {
-        self.reception.leave(desk, &self.channel.line(), take, || self.is_doomed());
+        self.reception.leave(desk, &self.channel.rendezvous(), take, || self.is_doomed());
     }
 
     /// Sleeps at the desk until there is a reply, or `rouse`.
     pub(crate) fn sleep(&self, desk: &mut Desk, still: impl Fn() -> bool) {
-        self.reception.sleep(desk, &self.channel.line(), still);
+        self.reception.sleep(desk, &self.channel.rendezvous(), still);
     }
 
     /// Has a joining thread that sleeps look again. What it is to see must be there already.
     pub(crate) fn rouse(&self) {
-        self.reception.rouse(&self.channel.line());
+        self.reception.rouse(&self.channel.rendezvous());
     }
 
     pub(crate) fn has_served(&self) -> bool {

@@ -5,7 +5,7 @@ use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
-use super::{Desk, Line, Listener, Papers, Reception, Told, Word};
+use super::{Desk, Listener, Papers, Reception, Rendezvous, Told, Word};
 
 /// A word with a futex of its own.
 struct ModelWord {
@@ -85,12 +85,12 @@ impl World {
             rung: Condvar::new(),
             replies,
         });
-        world.reception.enter().announce(&world.line(), Listener::Dispatcher);
+        world.reception.enter().announce(&world.rendezvous(), Listener::Dispatcher);
         world
     }
 
-    fn line(&self) -> Line<'_, ModelWord> {
-        Line { tail: &self.tail, listening: &self.listening }
+    fn rendezvous(&self) -> Rendezvous<'_, ModelWord> {
+        Rendezvous { tail: &self.tail, listening: &self.listening }
     }
 
     fn ring(&self) {
@@ -117,25 +117,25 @@ impl World {
         let mut told = Told::default();
         for reply in 1..=self.replies {
             self.tail.store(reply, Ordering::Release);
-            told.tell(&self.line(), Listener::Joiner, |tail| _ = tail.wake());
+            told.tell(&self.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
         }
-        told.tell(&self.line(), Listener::Dispatcher, |_| self.ring());
+        told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
     }
 
     /// Joins a call whose reply is the first.
     fn join(&self, is_alone: bool) {
         let Some(mut desk) = self.reception.try_enter() else { return };
         if !is_alone {
-            desk.announce(&self.line(), Listener::Looking);
+            desk.announce(&self.rendezvous(), Listener::Looking);
         }
         loop {
             self.take(&mut desk);
             if desk.papers.0 > 0 {
                 break;
             }
-            self.reception.sleep(&mut desk, &self.line(), || true);
+            self.reception.sleep(&mut desk, &self.rendezvous(), || true);
         }
-        self.reception.leave(desk, &self.line(), |desk| self.take(desk), || false);
+        self.reception.leave(desk, &self.rendezvous(), |desk| self.take(desk), || false);
     }
 
     fn dispatch(&self) {
@@ -147,9 +147,9 @@ impl World {
             *bell = false;
             drop(bell);
             if let Some(mut desk) = self.reception.knock() {
-                desk.announce(&self.line(), Listener::Looking);
+                desk.announce(&self.rendezvous(), Listener::Looking);
                 self.take(&mut desk);
-                self.reception.leave(desk, &self.line(), |desk| self.take(desk), || false);
+                self.reception.leave(desk, &self.rendezvous(), |desk| self.take(desk), || false);
             }
         }
     }
@@ -193,12 +193,12 @@ fn a_sleeper_is_roused_though_its_word_never_changes() {
                 let mut desk = world.reception.enter();
                 let still = || is_over.load(Ordering::SeqCst) == 0;
                 while still() {
-                    world.reception.sleep(&mut desk, &world.line(), still);
+                    world.reception.sleep(&mut desk, &world.rendezvous(), still);
                 }
             })
         };
         is_over.store(1, Ordering::SeqCst);
-        world.reception.rouse(&world.line());
+        world.reception.rouse(&world.rendezvous());
         sleeper.join().unwrap();
     });
 }
