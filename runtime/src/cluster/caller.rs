@@ -2,8 +2,8 @@
 //!
 //! Whoever makes a call only leaves it here, and is told through the call's cell how it ended.
 
-mod desk;
 mod endings;
+mod event_loop;
 mod outgoing;
 pub(super) mod remote;
 
@@ -44,7 +44,7 @@ impl Caller {
         let own = sender.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let run = move || runtime.block_on(desk::run(Arc::new(settings), own, commands));
+        let run = move || runtime.block_on(event_loop::run(Arc::new(settings), own, commands));
         let thread = thread::Builder::new().name("trine-cluster".into());
         thread.spawn(run).map_err(|error| error.to_string())?;
         // As long as the program runs, like the thread.

@@ -29,8 +29,8 @@ const NEVER: &[(&[&str], &[&str])] = &[
 /// Files that lead to each other, and why they do.
 const CIRCLES: &[(&str, &str)] = &[
     (
-        "cluster cluster/caller cluster/caller/desk cluster/caller/outgoing cluster/caller/remote \
-         cluster/machine cluster/operations",
+        "cluster cluster/caller cluster/caller/event_loop cluster/caller/outgoing \
+         cluster/caller/remote cluster/machine cluster/operations",
         "a call and the thread that sends it know each other",
     ),
     ("cluster/broker cluster/broker/connection", "a connection makes the broker that it is of"),

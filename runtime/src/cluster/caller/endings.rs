@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::Desk;
+use super::event_loop::EventLoop;
 use super::remote::Remote;
 use crate::cluster::broker::envelope::{Body, Ending, Fault, Stored, Value};
 use crate::cluster::protocol::{End, Why};
 
-impl Desk {
+impl EventLoop {
     pub(super) fn finish(&mut self, number: u64, end: End<Body>) {
         let why = match end {
             End::Nobody(why) => self.say(number, why),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tokio::sync::mpsc;
 
 use super::Command;
-use super::desk::Desk;
+use super::event_loop::EventLoop;
 use super::remote::parts_of;
 use crate::cluster::broker::Broker;
 use crate::cluster::broker::envelope::{Body, Stored, Task, Value};
@@ -25,7 +25,7 @@ pub(crate) struct Ready {
 /// Calls that wait for a place, by the code of their function.
 pub(super) type Limits = HashMap<i64, mpsc::UnboundedSender<(u64, Ready)>>;
 
-impl Desk {
+impl EventLoop {
     /// A call that has to wait for the broker, as if it waited for a machine.
     pub(super) fn wait(&mut self, number: u64, job: Job) {
         self.waiting.push((number, job));

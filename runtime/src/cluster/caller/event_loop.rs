@@ -1,4 +1,5 @@
-//! The thread's desk: what has come, what goes out, and what became of each call.
+//! The event loop of the thread that speaks with the broker: what arrives, what is sent, and which
+//! calls are still open.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub(super) async fn run(
     let connecting = Broker::connect(Arc::clone(&settings), "trine caller", last_error.clone());
     tokio::pin!(connecting);
     let id = random::number();
-    let mut desk = Desk {
+    let mut event_loop = EventLoop {
         id,
         core: Protocol::new(id, settings.terms, clock::now()),
         settings,
@@ -65,28 +66,28 @@ pub(super) async fn run(
     let broker = loop {
         tokio::select! {
             broker = &mut connecting => break broker,
-            Some(command) = commands.recv() => desk.obey(command),
-            _ = ticks.tick() => desk.core.tick(clock::now()),
+            Some(command) = commands.recv() => event_loop.obey(command),
+            _ = ticks.tick() => event_loop.core.tick(clock::now()),
         }
-        desk.act().await;
+        event_loop.act().await;
     };
     let inbox = match broker {
-        Ok(broker) => desk.connect(broker).await,
+        Ok(broker) => event_loop.connect(broker).await,
         Err(why) => Err(why),
     };
     match inbox {
-        Ok((inbox, news)) => desk.serve(commands, inbox, news, ticks).await,
+        Ok((inbox, news)) => event_loop.serve(commands, inbox, news, ticks).await,
         Err(why) => {
-            desk.refuse(why);
+            event_loop.refuse(why);
             while let Some(command) = commands.recv().await {
-                desk.obey(command);
+                event_loop.obey(command);
             }
         }
     }
 }
 
-/// What the thread works on.
-pub(super) struct Desk {
+/// What the event loop works on.
+pub(super) struct EventLoop {
     pub(super) id: u64,
     pub(super) settings: Arc<Settings>,
     pub(super) core: Protocol,
@@ -101,7 +102,7 @@ pub(super) struct Desk {
     pub(super) refusal: Option<String>,
 }
 
-impl Desk {
+impl EventLoop {
     async fn connect(&mut self, broker: Broker) -> Result<(Subscriber, Subscriber), String> {
         // Before the first call goes out.
         let inbox = broker.subscribe(broker.build.all_of(self.id)).await?;
