@@ -7,7 +7,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `seat` | what each thread shows to the others: its deque of tasks, its offered job |
+//! | `seat` | what each thread shows to the others: its deque of tasks, its offered branch |
 //! | `strays` | the tasks that lie at no seat |
 //! | `flags` | at which seats there may be something to take |
 //! | `crew` | the permits, and who searches, sleeps and is woken |

@@ -1,28 +1,28 @@
 //! Fork-join: [`join`] runs two closures, at the same time if a worker has nothing better to do.
 //!
 //! Most joins of a recursion are far too small to be shared, so a join must cost little more than
-//! two calls. Its second closure is a *job* that lies on the stack, in a list that only this
-//! thread touches: entering and leaving it are a few plain stores. One job per thread, the oldest
-//! and so the largest, is *offered*: the thread's [`Seat`](super::seat::Seat) shows it, and an
-//! idle worker takes it from there. When it has been taken, the next join offers the then oldest
+//! two calls. Its second closure is a *branch* that lies on the stack, in a list that only this
+//! thread touches: entering and leaving it are a few plain stores. One branch per thread, the
+//! oldest and so the largest, is *offered*: the thread's [`Seat`](super::seat::Seat) shows it, and
+//! an idle worker takes it from there. When it has been taken, the next join offers the then oldest
 //! one. So there is always something to take from a thread that joins, and the price of sharing is
-//! paid once per job that is really taken.
+//! paid once per branch that is really taken.
 //!
-//! A thread that comes to the end of its first closure takes its job back; if that was taken by
-//! another, it helps: what that other thread offers is by construction part of the very job that
+//! A thread that comes to the end of its first closure takes its branch back; if that was taken by
+//! another, it helps: what that other thread offers is by construction part of the very branch that
 //! is waited for, so a waiting thread never runs anything strange.
 
 use std::mem;
 
-#[allow(unsafe_code, reason = "a list of jobs on the stack")]
+#[allow(unsafe_code, reason = "a branch on the stack, run by another thread while it stands")]
+mod branch;
+#[allow(unsafe_code, reason = "a list of branches on the stack")]
 mod fork;
-#[allow(unsafe_code, reason = "a job on the stack, run by another thread while it stands")]
-mod job;
 
+use branch::{Abandon, Branch};
 use fork::Fork;
-use job::{Abandon, Job};
 
-pub(super) use job::take_offer;
+pub(super) use branch::take_offer;
 
 /// Runs two closures, if possible at the same time, and returns both results.
 ///
@@ -60,20 +60,20 @@ where
     RA: Send,
     RB: Send,
 {
-    let job = Job::<B, RB>::new(b);
+    let branch = Branch::<B, RB>::new(b);
     let fork = Fork::mine();
     if fork.is_offering() {
-        fork.push(&job.link)
+        fork.push(&branch.link)
     } else {
-        fork.push_and_offer(&job.link)
+        fork.push_and_offer(&branch.link)
     }
-    let abandon = Abandon(&job);
+    let abandon = Abandon(&branch);
     let first = a();
     mem::forget(abandon);
     if cfg!(debug_assertions) {
         fork.check_thread();
     }
-    (first, job.result(fork))
+    (first, branch.result(fork))
 }
 
 /// Runs two to eight expressions, if possible at the same time, and gives all their values.

@@ -1,4 +1,4 @@
-//! The end of a fork-join job: set once, waited for by one thread.
+//! The end of a fork-join branch: set once, waited for by one thread.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,7 +6,7 @@ const OPEN: u32 = 0;
 const AWAITED: u32 = 1;
 const SET: u32 = 2;
 
-/// Whether a job has ended, and whether its owner sleeps for that.
+/// Whether a branch has ended, and whether its owner sleeps for that.
 pub(crate) struct Latch(AtomicU32);
 
 impl Latch {

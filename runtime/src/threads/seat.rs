@@ -49,12 +49,12 @@ pub(crate) type Item = Arc<dyn Runnable>;
 /// A deque that holds this many entries is searched for shells of tasks that were claimed.
 const SWEEP_FROM: usize = 1024;
 
-/// A fork-join job. Only `join` knows what is behind a pointer to it.
+/// A branch of a join. Only `join` knows what is behind a pointer to it.
 pub(super) enum Offer {}
 
 /// What one thread shows to all others.
 pub(crate) struct Seat {
-    /// The oldest fork-join job of the thread, for whoever has nothing to do.
+    /// The oldest branch of the thread, for whoever has nothing to do.
     pub(super) offered: CachePadded<AtomicPtr<Offer>>,
     /// Where the thread sleeps.
     pub(super) parker: Parker,
@@ -171,7 +171,7 @@ pub(super) fn any_queued() -> bool {
     laden().any(|seat| !seat.stealer.is_empty()) || strays::has_any()
 }
 
-/// Whether there is anything to take, a task or a job.
+/// Whether there is anything to take, a task or a branch.
 pub(super) fn any_laden() -> bool {
     laden().any(Seat::is_laden) || strays::has_any()
 }
@@ -223,30 +223,30 @@ impl Seat {
         }
     }
 
-    /// Shows a job to all. To be followed by [`Crew::published`](super::crew::Crew::published).
-    pub(super) fn offer(&self, job: *const Offer) {
-        self.offered.store(job.cast_mut(), Ordering::Release);
+    /// Shows a branch to all. To be followed by [`Crew::published`](super::crew::Crew::published).
+    pub(super) fn offer(&self, branch: *const Offer) {
+        self.offered.store(branch.cast_mut(), Ordering::Release);
         FLAGS.raise(self.index);
     }
 
-    /// Whether a job is shown here. All that happened before is seen afterwards.
+    /// Whether a branch is shown here. All that happened before is seen afterwards.
     pub(super) fn is_offering(&self) -> bool {
         !self.offered.load(Ordering::Acquire).is_null()
     }
 
-    /// Takes the job that is offered here, for the calling thread alone.
+    /// Takes the branch that is offered here, for the calling thread alone.
     pub(super) fn take_offered(&self) -> Option<*const Offer> {
-        let job = self.offered.load(Ordering::Relaxed);
-        (!job.is_null() && self.withdraw(job)).then_some(job.cast_const())
+        let branch = self.offered.load(Ordering::Relaxed);
+        (!branch.is_null() && self.withdraw(branch)).then_some(branch.cast_const())
     }
 
-    /// Takes this job, if it is the one that is offered here.
-    pub(super) fn withdraw(&self, job: *const Offer) -> bool {
-        let (job, nothing) = (job.cast_mut(), ptr::null_mut());
-        self.offered.load(Ordering::Relaxed) == job
+    /// Takes this branch, if it is the one that is offered here.
+    pub(super) fn withdraw(&self, branch: *const Offer) -> bool {
+        let (branch, nothing) = (branch.cast_mut(), ptr::null_mut());
+        self.offered.load(Ordering::Relaxed) == branch
             && self
                 .offered
-                .compare_exchange(job, nothing, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(branch, nothing, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
     }
 
@@ -359,7 +359,7 @@ impl Seat {
         robbed
     }
 
-    /// Takes the job that some other thread offers.
+    /// Takes the branch that some other thread offers.
     pub(super) fn take_offer_of_others(&self) -> Option<*const Offer> {
         laden().filter(|other| *other != self).find_map(Self::take_offered)
     }

@@ -135,10 +135,10 @@ impl Worker {
             // A shell. Others' destructors may panic; which is not a reason to end.
             drop_quietly(item);
         }
-        join::take_offer(|job| {
+        join::take_offer(|branch| {
             self.found();
             self.seat.post.enter(std::ptr::null());
-            self.inside(job);
+            self.inside(branch);
         })
     }
 

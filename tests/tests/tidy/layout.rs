@@ -54,7 +54,7 @@ const CIRCLES: &[(&str, &str)] = &[
     ("process/value/shared process/value/shared/seen", "slices that are remembered are slices"),
     ("task task/waiting", "one type in two files"),
     (
-        "threads threads/join threads/join/fork threads/join/job threads/monitor threads/pool \
+        "threads threads/join threads/join/branch threads/join/fork threads/monitor threads/pool \
          threads/probe threads/probe/kernel threads/standstill threads/worker",
         "one machine: the pool makes workers and wakes the monitor, the monitor gives the pool \
          permits, and a worker runs what `join` offers through the pool",
@@ -103,8 +103,8 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/worker/coverage.rs",
     "runtime/src/process/worker/report.rs",
     "runtime/src/scope/job.rs",
+    "runtime/src/threads/join/branch.rs",
     "runtime/src/threads/join/fork.rs",
-    "runtime/src/threads/join/job.rs",
     "runtime/src/threads/post.rs",
     "runtime/src/threads/seat.rs",
 ];

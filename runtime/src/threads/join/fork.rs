@@ -1,4 +1,5 @@
-//! A thread's private jobs: a list that nobody else touches, of which the oldest is offered to all.
+//! A thread's private branches: a list that nobody else touches, of which the oldest is offered to
+//! all.
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -11,19 +12,19 @@ use crate::threads::latch::Latch;
 use crate::threads::pool::pool;
 use crate::threads::seat::{self, Offer, Seat};
 
-/// The head of a job on some thread's stack.
+/// The head of a branch on some thread's stack.
 pub(super) struct Link {
-    /// The next older private job, or the list's end; null once the job is offered, and so in no
-    /// list.
+    /// The next older private branch, or the list's end; null once the branch is offered, and so in
+    /// no list.
     older: Neighbour,
     /// The next younger one; only meaningful if there is one.
     younger: Neighbour,
     pub(super) run: unsafe fn(*const Link),
-    /// Written when the job is offered.
+    /// Written when the branch is offered.
     shared: UnsafeCell<MaybeUninit<Shared>>,
 }
 
-/// What a job has from when it is offered.
+/// What a branch has from when it is offered.
 pub(super) struct Shared {
     pub(super) owner: &'static Seat,
     pub(super) thief: AtomicPtr<Seat>,
@@ -53,7 +54,7 @@ impl Neighbour {
     }
 }
 
-/// A thread's private jobs.
+/// A thread's private branches.
 pub(super) struct Fork {
     /// The youngest; the list's end if there is none.
     top: Cell<*const Link>,
@@ -61,11 +62,11 @@ pub(super) struct Fork {
     /// Where the oldest is offered. [`NOWHERE`] as long as the thread has no seat, [`NEVER`] if
     /// there is nobody to share with.
     offered: Cell<&'static AtomicPtr<Offer>>,
-    /// The outermost job of a thread outside the pool that holds a permit for its time.
+    /// The outermost branch of a thread outside the pool that holds a permit for its time.
     lease: Cell<*const Link>,
 }
 
-/// Always empty: so that the first join offers its job, and gets a seat for that.
+/// Always empty: so that the first join offers its branch, and gets a seat for that.
 static NOWHERE: AtomicPtr<Offer> = AtomicPtr::new(ptr::null_mut());
 /// Always full.
 static NEVER: AtomicPtr<Offer> = AtomicPtr::new(ptr::dangling_mut());
@@ -75,7 +76,7 @@ thread_local! {
     static FORK: Fork = const {
         Fork {
             top: Cell::new(ptr::null()),
-            end: Link::new(|_| unreachable!("the list's end is not a job")),
+            end: Link::new(|_| unreachable!("the list's end is not a branch")),
             offered: Cell::new(&NOWHERE),
             lease: Cell::new(ptr::null()),
         }
@@ -93,16 +94,16 @@ impl Link {
     }
 
     /// # Safety
-    /// The job was put into its thread's list, and this is that thread.
+    /// The branch was put into its thread's list, and this is that thread.
     pub(super) unsafe fn is_offered(&self) -> bool {
-        // SAFETY: set when the job was put into the list.
+        // SAFETY: set when the branch was put into the list.
         unsafe { self.older.get() }.is_null()
     }
 
     /// # Safety
-    /// The job was offered, and its owner has not left it.
+    /// The branch was offered, and its owner has not left it.
     pub(super) unsafe fn shared(&self) -> &Shared {
-        // SAFETY: written before the job was offered, and only read since.
+        // SAFETY: written before the branch was offered, and only read since.
         unsafe { (*self.shared.get()).assume_init_ref() }
     }
 }
@@ -126,19 +127,19 @@ impl Fork {
     pub(super) fn push(&self, link: &Link) {
         let top = self.top.get();
         link.older.set(top);
-        // SAFETY: `top` is the list's end, or a job in a frame below this one; `prepare` has run
+        // SAFETY: `top` is the list's end, or a branch in a frame below this one; `prepare` has run
         // before the first push.
         unsafe { (*top).younger.set(link) };
         self.top.set(link);
     }
 
-    /// Takes a job out of the list if it is the youngest there, and offers another if none is.
+    /// Takes a branch out of the list if it is the youngest there, and offers another if none is.
     #[inline]
     pub(super) fn pop(&self, link: &Link) -> bool {
         if self.top.get() != ptr::from_ref(link) {
             return false;
         }
-        // SAFETY: set when the job was put into the list.
+        // SAFETY: set when the branch was put into the list.
         self.top.set(unsafe { link.older.get() });
         if !self.is_offering() {
             self.offer();
@@ -146,12 +147,12 @@ impl Fork {
         true
     }
 
-    /// Takes a private job out of the list from wherever it stands: the frames of stackful
+    /// Takes a private branch out of the list from wherever it stands: the frames of stackful
     /// coroutines on one thread need not end in the reverse order of their beginnings.
     #[cold]
     pub(super) fn remove(&self, link: &Link) {
-        // SAFETY: a private job, so it was put into the list, and all pointers there lead to jobs
-        // whose frames stand.
+        // SAFETY: a private branch, so it was put into the list, and all pointers there lead to
+        // branches whose frames stand.
         unsafe {
             let older = link.older.get();
             if self.top.get() == ptr::from_ref(link) {
@@ -199,7 +200,7 @@ impl Fork {
         });
     }
 
-    /// Offers the oldest private job to all.
+    /// Offers the oldest private branch to all.
     #[cold]
     #[inline(never)]
     fn offer(&self) {
@@ -208,7 +209,7 @@ impl Fork {
             return;
         }
         let Some(owner) = seat::mine_if_any() else { return };
-        // SAFETY: the list is not empty, so its end's neighbour is a job in a frame below; so is
+        // SAFETY: the list is not empty, so its end's neighbour is a branch in a frame below; so is
         // that one's neighbour, if it is not the youngest. Nobody else sees them yet.
         let oldest = unsafe {
             let oldest = self.end.younger.get();
@@ -235,7 +236,7 @@ impl Fork {
         pool.published();
     }
 
-    /// Gives the permit back at the end of the job that it was taken for.
+    /// Gives the permit back at the end of the branch that it was taken for.
     pub(super) fn end_lease(&self, link: *const Link) {
         if self.lease.get() == link {
             self.lease.set(ptr::null());
@@ -244,7 +245,7 @@ impl Fork {
     }
 }
 
-/// A job is neither in this thread's list nor offered by it: its frame was carried over from
+/// A branch is neither in this thread's list nor offered by it: its frame was carried over from
 /// another thread, whose list still leads there.
 #[cold]
 fn moved() -> ! {

@@ -1,4 +1,4 @@
-//! One job of fork-join: run by its owner, or by who has taken it.
+//! One branch of fork-join: run by its owner, or by who has taken it.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -14,14 +14,14 @@ use crate::wait;
 
 /// A second closure, on the stack of who joins.
 #[repr(C)]
-pub(super) struct Job<B, RB> {
-    /// First, so that a pointer to it is one to the job.
+pub(super) struct Branch<B, RB> {
+    /// First, so that a pointer to it is one to the branch.
     pub(super) link: Link,
     closure: UnsafeCell<ManuallyDrop<B>>,
     result: UnsafeCell<MaybeUninit<thread::Result<RB>>>,
 }
 
-impl<B, RB> Job<B, RB>
+impl<B, RB> Branch<B, RB>
 where
     B: FnOnce() -> RB + Send,
     RB: Send,
@@ -39,7 +39,7 @@ where
     #[inline]
     pub(super) fn result(&self, fork: &Fork) -> RB {
         if fork.pop(&self.link) {
-            // SAFETY: the job was private to its end and is out of the list: nobody else has it.
+            // SAFETY: the branch was private to its end and is out of the list: nobody else has it.
             let closure = unsafe { self.take() };
             return closure();
         }
@@ -47,7 +47,7 @@ where
     }
 
     /// # Safety
-    /// Called once, by whoever has the job.
+    /// Called once, by whoever has the branch.
     #[inline]
     unsafe fn take(&self) -> B {
         // SAFETY: by the contract the closure is still there, and nobody else reaches it.
@@ -55,15 +55,15 @@ where
     }
 
     /// # Safety
-    /// `link` heads a job of this type that the caller has taken from its owner's seat.
+    /// `link` heads a branch of this type that the caller has taken from its owner's seat.
     unsafe fn run(link: *const Link) {
-        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
-        // the last that is touched; setting it may be the end of the frame.
+        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is the
+        // last that is touched; setting it may be the end of the frame.
         unsafe {
-            let job = &*link.cast::<Self>();
-            let result = catch_unwind(AssertUnwindSafe(job.take()));
-            (*job.result.get()).write(result);
-            let shared = job.link.shared();
+            let branch = &*link.cast::<Self>();
+            let result = catch_unwind(AssertUnwindSafe(branch.take()));
+            (*branch.result.get()).write(result);
+            let shared = branch.link.shared();
             let owner = shared.owner;
             if shared.done.set() {
                 owner.parker.unpark();
@@ -71,7 +71,7 @@ where
         }
     }
 
-    /// The second result, where the job is no longer the youngest private one: runs it, or waits
+    /// The second result, where the branch is no longer the youngest private one: runs it, or waits
     /// for who has taken it.
     #[cold]
     #[inline(never)]
@@ -92,7 +92,7 @@ where
         }
     }
 
-    /// Takes the job back, if nobody has taken it.
+    /// Takes the branch back, if nobody has taken it.
     fn reclaim(&self) -> bool {
         // SAFETY: `join` has put it into the list.
         if !unsafe { self.link.is_offered() } {
@@ -104,11 +104,11 @@ where
         owner.withdraw((&raw const self.link).cast())
     }
 
-    /// Waits for the thread that has taken the job, and takes from it what it offers. False if
+    /// Waits for the thread that has taken the branch, and takes from it what it offers. False if
     /// that thread is in the process that this one was forked from, and so reaches nothing here.
     #[must_use]
     fn wait(&self) -> bool {
-        // SAFETY: the job was offered, and this frame is its owner's.
+        // SAFETY: the branch was offered, and this frame is its owner's.
         let Shared { owner, thief, done } = unsafe { self.link.shared() };
         // Not there when a coroutine outlives its thread's seat: then this thread can only look.
         let mine = seat::mine_if_any().filter(|mine| ptr::eq(*mine, *owner));
@@ -120,7 +120,7 @@ where
             // SAFETY: seats are never freed.
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
             // Checked after the look into the slot, and so as old: what was there is part of our
-            // job, since a worker is in one job at a time.
+            // branch, since a worker is in one branch at a time.
             let offer = thief.filter(|thief| thief.is_offering());
             let part =
                 offer.filter(|_| mine.is_some() && !done.is_set()).and_then(Seat::take_offered);
@@ -159,42 +159,42 @@ impl Drop for EndLease {
     }
 }
 
-/// The first closure has panicked: nobody may be left with a job in this frame.
-pub(super) struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(pub(super) &'a Job<B, RB>);
+/// The first closure has panicked: nobody may be left with a branch in this frame.
+pub(super) struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(pub(super) &'a Branch<B, RB>);
 
 impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
     #[cold]
     fn drop(&mut self) {
-        let job = self.0;
-        let _lease = EndLease(&raw const job.link);
-        if job.reclaim() {
+        let branch = self.0;
+        let _lease = EndLease(&raw const branch.link);
+        if branch.reclaim() {
             // SAFETY: out of the list, or taken back: nobody else has it.
-            drop(unsafe { job.take() });
-        } else if job.wait() {
+            drop(unsafe { branch.take() });
+        } else if branch.wait() {
             // SAFETY: the latch says that the result was written, and this is the only reader.
-            drop(unsafe { (*job.result.get()).assume_init_read() });
+            drop(unsafe { (*branch.result.get()).assume_init_read() });
         }
     }
 }
 
-/// Takes a job that another thread offers, and has `run` run it. Whether there was one.
+/// Takes a branch that another thread offers, and has `run` run it. Whether there was one.
 pub(in crate::threads) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
     let Some(mine) = seat::mine_if_any() else { return false };
-    let Some(job) = mine.take_offer_of_others() else { return false };
+    let Some(branch) = mine.take_offer_of_others() else { return false };
     run(&mut || {
         // SAFETY: it was taken just now, by this thread alone.
-        unsafe { run_taken(job, mine) }
+        unsafe { run_taken(branch, mine) }
     });
     true
 }
 
 /// # Safety
-/// This thread has taken the job from its owner's seat, and runs it once.
-unsafe fn run_taken(job: *const Offer, mine: &'static Seat) {
-    let job = job.cast::<Link>();
-    // SAFETY: the owner does not leave the job before its latch is set, which `run` does last.
+/// This thread has taken the branch from its owner's seat, and runs it once.
+unsafe fn run_taken(branch: *const Offer, mine: &'static Seat) {
+    let branch = branch.cast::<Link>();
+    // SAFETY: the owner does not leave the branch before its latch is set, which `run` does last.
     unsafe {
-        (*job).shared().thief.store(ptr::from_ref(mine).cast_mut(), Ordering::Release);
-        ((*job).run)(job);
+        (*branch).shared().thief.store(ptr::from_ref(mine).cast_mut(), Ordering::Release);
+        ((*branch).run)(branch);
     }
 }
