@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::relay::Asked;
-use crate::scope::{self, FutureJob, Scope, ScopedTask};
+use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
@@ -124,7 +124,7 @@ where
     T: 'scope,
     F: Answer<Output = T> + Send + 'scope,
 {
-    let start = |job: FutureJob| start_elsewhere(&tokio::multi_thread(), function, job);
+    let start = |job: ScopedFuture| start_elsewhere(&tokio::multi_thread(), function, job);
     scope::launch_future(scope, function, move || body(arguments.values()), start)
 }
 
@@ -143,14 +143,14 @@ where
     F: Answer<Output = T> + Send + 'scope,
 {
     let runtime = tokio::multi_thread();
-    let start = move |job: FutureJob| start_elsewhere(&runtime, function, job);
+    let start = move |job: ScopedFuture| start_elsewhere(&runtime, function, job);
     scope::launch_retrying_future(scope, function, (arguments, body), call, failed, start)
 }
 
 fn start_elsewhere(
     runtime: &io::Result<Handle>,
     function: &'static Function,
-    job: FutureJob,
+    job: ScopedFuture,
 ) -> Task<bool> {
     match runtime {
         Ok(runtime) => spawn_on(runtime.clone(), function, job, |job| job),
@@ -167,10 +167,10 @@ fn refused<T: Send + 'static>(function: &'static Function, refusal: &io::Error) 
 }
 
 /// The arguments, and what makes a future of them.
-type Job<A, F> = (A, fn(A) -> F);
+type AsyncJob<A, F> = (A, fn(A) -> F);
 
 struct AsyncCall<A, T, F> {
-    job: JobCell<Job<A, F>, T>,
+    job: JobCell<AsyncJob<A, F>, T>,
     /// Where it runs: kept if the function has a limit, so that it starts later, or if the runtime
     /// is a current-thread one, whose thread must not wait for it.
     runtime: Option<Handle>,

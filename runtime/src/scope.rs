@@ -26,7 +26,7 @@ mod model;
 
 pub use call::ScopedTask;
 pub(crate) use call::{adopt, launch, launch_future, launch_retrying, launch_retrying_future};
-pub(crate) use job::{FutureJob, Job};
+pub(crate) use job::{ScopedFuture, ScopedJob};
 
 /// The place in which calls may borrow; made by [`scope`].
 ///

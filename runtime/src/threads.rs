@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::relay::Asked;
-use crate::scope::{self, Job, Scope, ScopedTask};
+use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::{Call, Task, deadline};
 use crate::{panic, retry, sequential, tokio};
 
@@ -141,7 +141,7 @@ where
     B: 'scope,
     T: Send + 'scope,
 {
-    let start = |job| start(function, job, Job::run);
+    let start = |job| start(function, job, ScopedJob::run);
     scope::launch(scope, function, move || body(arguments.values()), start)
 }
 
@@ -158,7 +158,7 @@ where
     B: 'scope,
     T: Send + 'scope,
 {
-    let start = move |job| start(function, job, Job::run);
+    let start = move |job| start(function, job, ScopedJob::run);
     scope::launch_retrying(scope, function, (arguments, body), call, failed, start)
 }
 

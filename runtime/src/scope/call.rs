@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::job::{FutureJob, Job, Jobs, erase_observer};
+use super::job::{Jobs, ScopedFuture, ScopedJob, erase_observer};
 use super::{Scope, Token};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
@@ -237,7 +237,7 @@ pub(crate) fn launch<'scope, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     body: impl FnOnce() -> T + Send + 'scope,
-    start: impl FnOnce(Job) -> Task<bool>,
+    start: impl FnOnce(ScopedJob) -> Task<bool>,
 ) -> ScopedTask<'scope, T>
 where
     T: Send + 'scope,
@@ -248,7 +248,7 @@ where
         place.put(body());
         false
     };
-    let inner = start(Job::new(run, scope.token()));
+    let inner = start(ScopedJob::new(run, scope.token()));
     landing.connect(scope, inner)
 }
 
@@ -257,7 +257,7 @@ pub(crate) fn launch_future<'scope, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
     body: impl FnOnce() -> F + Send + 'scope,
-    start: impl FnOnce(FutureJob) -> Task<bool>,
+    start: impl FnOnce(ScopedFuture) -> Task<bool>,
 ) -> ScopedTask<'scope, T>
 where
     T: Send + 'scope,
@@ -274,7 +274,7 @@ fn future_job<'scope, T, F>(
     token: Token,
     body: impl FnOnce() -> F + Send + 'scope,
     failed: fn(&T) -> bool,
-) -> FutureJob
+) -> ScopedFuture
 where
     T: Send + 'scope,
     F: Future<Output = T> + Send + 'scope,
@@ -286,7 +286,7 @@ where
         place.put(value);
         has_failed
     };
-    FutureJob::new(future, token)
+    ScopedFuture::new(future, token)
 }
 
 /// Starts a body that may borrow, again while it fails and retries are left.
@@ -296,7 +296,7 @@ pub(crate) fn launch_retrying<'scope, A, T>(
     arguments: A,
     body: fn(A) -> T,
     failed: fn(&T) -> bool,
-    start: impl Fn(Job) -> Task<bool> + Send + Sync + 'static,
+    start: impl Fn(ScopedJob) -> Task<bool> + Send + Sync + 'static,
 ) -> ScopedTask<'scope, T>
 where
     A: Clone + Send + 'scope,
@@ -313,11 +313,15 @@ where
             place.put(value);
             has_failed
         };
-        Job::new(run, token.clone())
+        ScopedJob::new(run, token.clone())
     };
     let jobs = Jobs::new(make, scope.token());
-    let inner =
-        retry::spawn(function, jobs, move |jobs: Jobs<Job>| start(jobs.make()), |failed| *failed);
+    let inner = retry::spawn(
+        function,
+        jobs,
+        move |jobs: Jobs<ScopedJob>| start(jobs.make()),
+        |failed| *failed,
+    );
     landing.connect(scope, inner)
 }
 
@@ -328,7 +332,7 @@ pub(crate) fn launch_retrying_future<'scope, A, T, F>(
     arguments: A,
     body: fn(A) -> F,
     failed: fn(&T) -> bool,
-    start: impl Fn(FutureJob) -> Task<bool> + Send + Sync + 'static,
+    start: impl Fn(ScopedFuture) -> Task<bool> + Send + Sync + 'static,
 ) -> ScopedTask<'scope, T>
 where
     A: Clone + Send + 'scope,
@@ -343,7 +347,7 @@ where
         future_job(&place, token.clone(), move || body(arguments), failed)
     };
     let jobs = Jobs::new(make, scope.token());
-    let start = move |jobs: Jobs<FutureJob>| start(jobs.make());
+    let start = move |jobs: Jobs<ScopedFuture>| start(jobs.make());
     let inner = retry::spawn(function, jobs, start, |failed| *failed);
     landing.connect(scope, inner)
 }

@@ -15,17 +15,17 @@ type Make<'a, J> = Box<dyn Fn() -> J + Send + 'a>;
 
 /// A body with its arguments, to be run by a thread of any lifetime. Says whether its value counts
 /// as a failure; the value itself has gone where it belongs.
-pub(crate) struct Job {
+pub(crate) struct ScopedJob {
     // Dropped in this order: the token last.
     run: Run<'static>,
     token: Token,
 }
 
-impl Job {
+impl ScopedJob {
     pub(super) fn new<'a>(run: impl FnOnce() -> bool + Send + 'a, token: Token) -> Self {
         let run: Run<'a> = Box::new(run);
         // SAFETY: only the lifetime changes. The closure is called or dropped only by `run` below
-        // and by the drop of `Job`, both before the token goes; until then `scope` has not
+        // and by the drop of `ScopedJob`, both before the token goes; until then `scope` has not
         // returned, and `'a` outlives the scope by `launch`'s bounds.
         let run = unsafe { std::mem::transmute::<Run<'a>, Run<'static>>(run) };
         Self { run, token }
@@ -39,13 +39,13 @@ impl Job {
 }
 
 /// The same for an async body.
-pub(crate) struct FutureJob {
+pub(crate) struct ScopedFuture {
     // Dropped in this order: the token last.
     future: BoxFuture<'static>,
     _token: Token,
 }
 
-impl FutureJob {
+impl ScopedFuture {
     pub(super) fn new<'a>(future: impl Future<Output = bool> + Send + 'a, token: Token) -> Self {
         let future: BoxFuture<'a> = Box::pin(future);
         // SAFETY: only the lifetime changes. The future is polled and dropped only through this
@@ -56,7 +56,7 @@ impl FutureJob {
     }
 }
 
-impl Future for FutureJob {
+impl Future for ScopedFuture {
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {

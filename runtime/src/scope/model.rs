@@ -15,7 +15,7 @@ use super::{Running, launch, scope};
 use crate::cell::{Cell, JobCell};
 use crate::error::Error;
 use crate::function::Function;
-use crate::scope::{Job, ScopedTask};
+use crate::scope::{ScopedJob, ScopedTask};
 use crate::sync::UnsafeCell;
 use crate::task::{Call, Task};
 
@@ -68,7 +68,7 @@ impl Drop for Counted<'_> {
 }
 
 /// An engine's call of a scoped job.
-struct Inner(JobCell<Job, bool>);
+struct Inner(JobCell<ScopedJob, bool>);
 
 impl Inner {
     fn run(&self) {
