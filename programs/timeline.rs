@@ -141,7 +141,7 @@ fn draw(lanes: &[Lane]) -> String {
     let scale = (WIDTH - NAMES - 20.0) / (end - begin).max(f64::MIN_POSITIVE);
     let x = |moment: f64| NAMES + (moment - begin) * scale;
     let mut functions: Vec<&str> = Vec::new();
-    for slice in all() {
+    for slice in all().filter(|slice| slice.outcome == "value") {
         if !functions.contains(&&*slice.function) {
             functions.push(&slice.function);
         }
