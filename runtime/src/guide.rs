@@ -1,21 +1,23 @@
-//! The guide: which mode, where you come from, what happens when things go wrong.
+//! The guide: choosing a mode, coming from other libraries, and what happens when things go wrong.
 //!
-//! Each page stands alone, and each of its examples is compiled and run with the crate's tests.
+//! Each page stands alone. Its examples are compiled and run with the crate's tests.
 //!
 //! * [`choosing`]: which mode a function belongs in.
-//! * [`from_python`]: threading, multiprocessing, asyncio, concurrent.futures and pebble, beside
-//!   trine.
+//! * [`from_python`]: threading, multiprocessing, asyncio, concurrent.futures, pebble, joblib and
+//!   Ray, beside trine.
 //! * [`from_rust`]: rayon, tokio and `std::thread`, beside trine.
-//! * [`structured`]: whose task it is, and when it has ended.
+//! * [`structured`]: who owns a task, and when it ends.
 //! * [`errors`]: the two layers of a result, and what each failure means.
 //! * [`borrowing`]: arguments and results that are not owned.
-//! * [`service`]: handlers that await, clients that leave, too many at once, the end.
+//! * [`service`]: services: handlers that await, clients that disconnect, too many requests,
+//!   shutdown.
 //! * [`testing`]: tests of code that uses trine.
-//! * [`debugging`]: running in sequence, reading expansions, tracing.
+//! * [`debugging`]: running sequentially, reading expansions, tracing, statistics, what to do when
+//!   it hangs.
 //! * [`performance`]: when a task is too small, and what to do about it.
-//! * [`benchmarks`]: what it costs beside its peers, and where it loses.
+//! * [`benchmarks`]: trine measured beside its peers, and where it loses.
 //! * [`what_happens`]: what happens when …, a line each.
-//! * [`ending`]: what each mode does on drop, cancel and exit.
+//! * [`ending`]: what each mode does on drop, on cancel and at exit; Ctrl-C.
 //! * [`many_machines`]: `process` calls on other machines.
 
 #[doc = include_str!("../docs/choosing.md")]

@@ -1,9 +1,9 @@
 //! One attribute, three ways to run a function concurrently.
 //!
 //! `#[concurrent(threads)]`, `#[concurrent(process)]` or `#[concurrent(async)]` on a function makes
-//! every call of it start at once and return a [`Task`]. The word in the parentheses is all that
-//! changes when the function moves between a thread pool, worker processes and tokio: its body and
-//! its calls stay as they are.
+//! every call of it start at once and return a [`Task`]. To move the function between a thread
+//! pool, worker processes and tokio, change that one word: its body and its call sites stay as they
+//! are.
 //!
 //! ```
 //! use std::{fs, path::PathBuf};
@@ -26,25 +26,25 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! # Where to go on
+//! # Where to look
 //! * [`Task`], the one handle: join it, await it, cancel it, chain it.
 //! * [`concurrent`], the attribute, and its options.
 //! * [`gather()`], [`race()`], [`TaskIterator`], [`TaskSet`], [`join()`]: many tasks at once.
 //! * [`scope()`]: calls that borrow.
 //! * [`guide`]: choosing a mode, coming from Python, rayon or tokio, errors, tests, performance.
-//! * [`process`]: what crosses to a worker process, and how its calls end.
-//! * [`expansion`]: what the attribute makes of a function, and why it has that shape.
+//! * [`process`]: what can be sent to a worker process, and how its calls end.
+//! * [`expansion`]: what the attribute expands to, and why.
 //!
 //! # Features
-//! `threads`, `process` and `async` are the modes, all on by default; what a program leaves out is
-//! not compiled, and using it is an error that names the feature. `tracing`, off by default, makes
-//! each task a span below its caller's, and `metrics` publishes the counts of [`stats()`]: see
-//! [`guide::debugging`]. `cluster`, off by default, sends
-//! `process` calls to other machines: see [`guide::many_machines`].
+//! `threads`, `process` and `async` are the modes, all on by default; a mode that a program leaves
+//! out is not compiled, and using it is an error that names the feature. The others are off by
+//! default: `tracing` makes each task a span below its caller's, and `metrics` publishes the
+//! numbers of [`stats()`], see [`guide::debugging`]; `cluster` sends `process` calls to other
+//! machines, see [`guide::many_machines`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
-// The core serves all modes; where one is left out, what only that one uses lies idle.
+// The core serves all modes, so leaving one out leaves its helpers unused.
 #![cfg_attr(
     not(all(feature = "threads", feature = "process", feature = "async")),
     allow(dead_code, unused_imports)
@@ -107,58 +107,57 @@ pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
 pub use task::Task;
 #[cfg(feature = "threads")]
 pub use threads::join;
-/// Makes every call of a function start it as a task, and return the task.
+/// Makes every call of a function start a task and return its handle.
 ///
 /// `#[concurrent(MODE)]`, with `threads`, `process` or `async` as the mode, then any of these
 /// options, each at most once, in any order:
 ///
 /// | option | modes | meaning |
 /// | --- | --- | --- |
-/// | `timeout = 5s` | all | ends with `TimedOut` that long after it *started*; the queue is free |
-/// | `retries = 3` | all | runs again when it failed or returned `Err` |
-/// | `backoff = 100ms` | all | the wait before the first retry; doubles with each, with jitter |
-/// | `limit = 8` | all | at most 8 calls of this function at once in this program; the rest queue |
+/// | `timeout = 5s` | all | ends with `TimedOut` that long after it *started*; time in the queue does not count |
+/// | `retries = 3` | all | repeats a call that failed or returned `Err` |
+/// | `backoff = 100ms` | all | the pause before the first retry; doubles each time, with jitter |
+/// | `limit = 8` | all | at most 8 calls of this function run at once in this program; the rest wait |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
-/// | `renew = 1000`, `= 256MiB` | process | replaces its worker, after calls or by its size |
-/// | `fresh` | process | a new process for every call |
-/// | `local` | process | stays on this machine, also where a cluster is set |
-/// | `on = "gpu"` | process | with a cluster, runs only on machines that have this label |
-/// | `crate = path` | all | where this crate is, when renamed |
+/// | `renew = 1000`, `= 256MiB` | process | replaces a worker after so many calls, or above that size |
+/// | `fresh` | process | a new process for each call |
+/// | `local` | process | stays on this machine, even if a cluster is configured |
+/// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
+/// | `crate = path` | all | the path of this crate, if it was renamed |
 ///
-/// A function that never returns, `-> !`, gives a task of a type that has no values.
+/// A function that never returns, `-> !`, gives a task of a type without values.
 ///
 /// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.
 ///
 /// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are
-/// literals with a suffix. A constant expression will do as well: of type `Duration`, or, for sizes
-/// and numbers, of any integer type. `Self` and the function's generics are not in sight there,
-/// since the options are kept in a static.
+/// literals with a suffix. A constant expression works too: a `Duration`, or any integer type for
+/// sizes and numbers. It cannot use `Self` or the function's generics, since the options are kept
+/// in a static.
 ///
-/// Free functions, associated functions and methods of inherent impls, generic or not, may bear it;
-/// `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`. Arguments and
-/// results have to cross to where the body runs, see [`cross`]; what cannot is an error at that
-/// argument.
+/// The attribute goes on free functions, associated functions and methods of inherent impls,
+/// generic or not. `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`.
+/// Arguments and results must be able to cross to where the body runs, see [`cross`]; one that
+/// cannot is an error at that argument.
 ///
 /// # In a trait
-/// A trait that is to have concurrent functions declares what they return: `-> Task<T>`. In an impl
-/// of it a function without `self` may bear the attribute. A method may not: its body needs a
-/// method of its own beside it, `__trine_name`, for which a trait has no room, as the compiler then
-/// says. Give the type a concurrent method of its own, and call it in the trait's.
+/// A trait with concurrent functions declares what they return: `-> Task<T>`. In an impl of it, the
+/// attribute works on a function without `self`, but not on a method: the body of a method moves to
+/// a hidden method beside it, `__trine_name`, and a trait impl has no room for that. Write an
+/// inherent concurrent method instead, and call it from the trait's.
 ///
 /// # Other attributes
-/// What stands above this attribute sees the function as it was written, and what stands below sees
-/// the one that starts the task. So attribute macros go above, and only what speaks to the compiler
-/// below:
+/// Attributes above this one see the function as it was written; attributes below see the one that
+/// starts the task. So attribute macros go above, and only those for the compiler go below:
 ///
 /// | attribute | above | below |
 /// | --- | --- | --- |
-/// | docs, `cfg`, lints, `must_use`, those of tools (`clippy::…`) | as anywhere | as anywhere |
+/// | docs, `cfg`, lints, `must_use`, tool attributes (`clippy::…`) | as usual | as usual |
 /// | macros that change the body (`tracing::instrument`) | the task is in the span | an error |
-/// | what calls it (`test`, `tokio::test`, `rstest`, `tokio::main`) | an error | an error |
+/// | macros that call it (`test`, `tokio::test`, `rstest`, `tokio::main`) | an error | an error |
 /// | `concurrent` once more | an error | an error |
 ///
-/// A test and `main` are called by others, who take no `Task`: let them call a concurrent function.
+/// A test or `main` cannot return a `Task`: let it call a concurrent function.
 ///
 /// ```
 /// use trine::concurrent;
