@@ -1,7 +1,7 @@
-//! Why a task has no value: [`Error`], one line for a person, and [`ErrorKind`] for code.
+//! Why a task has no value: [`Error`], whose `Display` is for people, and [`ErrorKind`] for code.
 //!
-//! Every failure of every mode is one type, so that moving a function to another mode changes no
-//! signature. The function's own `Result` is not an error of the task: it is its value.
+//! All failures of all modes share one type, so moving a function to another mode changes no
+//! signature. The function's own `Result` is not an error of the task but its value.
 
 use std::any::Any;
 use std::fmt;
@@ -36,22 +36,22 @@ pub struct Error {
 struct Inner {
     function: &'static str,
     kind: ErrorKind,
-    /// What the task panicked with; in a mutex since payloads are `Send` alone.
+    /// What the task panicked with; locked, because payloads are `Send` but not `Sync`.
     payload: Lock<Option<Box<dyn Any + Send>>>,
     backtrace: Option<String>,
-    /// How many attempts were made, and in what time, if more than one.
+    /// How many attempts were made, and how long they took, if there was more than one.
     tries: Option<(u32, Duration)>,
 }
 
-/// What happened to a task, for code that decides on it.
+/// What happened to a task, for code that handles it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The body panicked.
     Panicked {
-        /// The panic's message, or `Box<dyn Any>` if its payload is not a string.
+        /// The panic message, or `Box<dyn Any>` if its payload is not a string.
         message: String,
-        /// `file:line:column` of the panic, where it is known.
+        /// `file:line:column` of the panic, if known.
         location: Option<String>,
     },
     /// The worker process that ran the body died.
@@ -68,21 +68,21 @@ pub enum ErrorKind {
         /// How long the task was given.
         after: Duration,
     },
-    /// Somebody cancelled the task, or the scope or combinator that held it ended first.
+    /// The task was cancelled, or the scope or combinator that held it ended first.
     Cancelled,
-    /// The body wanted more memory than the function's `memory` option allows.
+    /// The body needed more memory than the function's `memory` option allows.
     MemoryLimit,
     /// An argument or the result could not be encoded or decoded on its way between processes.
     Codec {
-        /// What the format said.
+        /// The message of the format.
         message: String,
     },
-    /// No worker process could be started for the task, or no thread.
+    /// No worker process, thread or tokio runtime was available for the task.
     Worker {
         /// What failed.
         message: String,
     },
-    /// The machine that ran the body is gone, and what it did of it nobody knows.
+    /// The machine that ran the body is gone, and nobody knows how far it got.
     WorkerLost,
 }
 
@@ -105,7 +105,8 @@ impl Error {
         self.inner.backtrace.as_deref()
     }
 
-    /// How many times the function was tried, where the option `retries` has it tried again.
+    /// How many times the function was tried, which is more than once only with the option
+    /// `retries`.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.inner.tries.map_or(1, |(tries, _)| tries)
@@ -147,13 +148,13 @@ impl Error {
         matches!(self.kind(), ErrorKind::WorkerLost)
     }
 
-    /// Goes on with the task's panic on this thread, as if the body had been called here.
+    /// Continues the task's panic on this thread, as if the body had been called here.
     ///
     /// The payload is the original one in `threads` and `async`; from a worker process it is the
     /// message, as a `String`.
     ///
     /// # Panics
-    /// Always: that is what it does. An error of another kind panics with its `Display` line.
+    /// Always. An error of another kind panics with its `Display` line.
     pub fn resume_unwind(self) -> ! {
         let inner = *self.inner;
         let payload = inner.payload.into_inner();
@@ -197,13 +198,13 @@ impl Error {
         error
     }
 
-    /// Adds how many attempts were made, and in what time.
+    /// Adds how many attempts were made, and how long they took.
     pub(crate) fn after_tries(mut self, tries: u32, time: Duration) -> Self {
         self.inner.tries = (tries > 1).then_some((tries, time));
         self
     }
 
-    /// Adds the backtrace that a worker process took of its panic.
+    /// Adds the backtrace that a worker process captured of its panic.
     #[cfg(feature = "process")]
     pub(crate) fn with_backtrace(mut self, backtrace: Option<String>) -> Self {
         self.inner.backtrace = backtrace;
@@ -255,12 +256,12 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// A signal by the name people know, for those that kill processes.
+/// The name of a signal that kills processes.
 struct SignalName(i32);
 
 impl fmt::Display for SignalName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The numbers that all Unix platforms share; others differ and are told as numbers.
+        // The numbers that all Unix platforms share. Others differ and are printed as numbers.
         let name = match self.0 {
             1 => "SIGHUP",
             2 => "SIGINT",

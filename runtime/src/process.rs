@@ -1,101 +1,104 @@
-//! Processes: the engine of `#[concurrent(process)]`, and what to know to use it.
+//! The engine of `#[concurrent(process)]`: what crosses to a worker, and how its calls end.
 //!
-//! A process task runs in a worker: another process of the same program, which trine starts when
-//! it is first needed and keeps. A body that crashes, leaks, corrupts memory or never ends takes a
-//! worker with it and nothing else; its task is one [`Error`](crate::Error), and the next call
-//! gets another worker. That is isolation against faults and not a sandbox: a worker has the rights
-//! of the program, so a body that means harm can read its files, trace it or kill it. A warm call
-//! costs about a microsecond; the first one starts a worker, which costs what starting the program
-//! costs.
+//! A process task runs in a worker: another process of the same program, which trine starts on
+//! first use and keeps. A body that crashes, leaks, corrupts memory or never ends takes down its
+//! worker and nothing else; its task returns an [`Error`](crate::Error), and the next call gets
+//! another worker. This isolates faults but is not a sandbox: a worker has the rights of the
+//! program, so a malicious body can read its files, trace it or kill it. A warm call costs about a
+//! microsecond; the first one starts a worker, which costs as much as starting the program.
 //!
-//! There is nothing to set up. The program is run again and taken over before its `main`, so it
-//! works in any binary, test, doctest or example, whatever it is optimized for. Only what lies in a
-//! library that is loaded while a program runs (a plugin, a module of Python's) is in no executable
-//! that could be run; there each call is an error that says so.
+//! There is nothing to set up. A worker is the same executable, taken over before its `main`, so
+//! this works in any binary, test, doctest or example, at any optimization level. Only code in a
+//! library that is loaded at run time (a plugin, a Python module) is in no executable that could be
+//! started; there each call returns an error that says so.
 //!
 //! # What crosses
-//! * Arguments and results are encoded by serde: `Serialize` and `Deserialize` both, which types of
-//!   your own derive (`serde = { version = "1", features = ["derive"] }`). Arguments may be
-//!   references (`&str`, `&[T]`, `&T`); they are encoded at the call.
-//! * `std::io::Error`, `ParseIntError`, `Box<dyn Error>` and most errors of libraries are not known
-//!   to serde: return their text, `Result<T, String>`, or an error of your own that derives both.
-//! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, go in one piece, at the speed of
-//!   memory. [`Shared`] slices are not copied at all.
-//! * What arrives is what was sent, or what JSON would have made of it (a field with
-//!   `#[serde(skip)]` has its default), whatever attributes of serde a type has. A value for which
-//!   that cannot be is a [`Codec`](crate::ErrorKind::Codec) error that names the type and the
-//!   field, never another value. `untagged`, `flatten`, tagged enums and JSON values cross too.
-//! * What serde itself does not know does not cross: a path that is not UTF-8 (an `OsString`
-//!   does), a `SystemTime` before 1970, an `i128` or an `IpAddr` inside of what is `untagged`,
-//!   internally tagged or `flatten`. A type with a `&'static str` is not `DeserializeOwned`, which
-//!   the compiler says; `Cow<'static, str>` and `String` are.
-//! * Values may be nested as deep as the stack of the thread that encodes or decodes them is;
-//!   deeper ones, which would overflow it, are an error.
-//! * Function, type and const generics cross by themselves: the worker has the same code.
+//! * Arguments and results are encoded with serde and must be both `Serialize` and `Deserialize`;
+//!   derive these on your own types (`serde = { version = "1", features = ["derive"] }`). Arguments
+//!   may be references (`&str`, `&[T]`, `&T`), which are encoded at the call.
+//! * serde does not support `std::io::Error`, `ParseIntError`, `Box<dyn Error>` and most library
+//!   errors: return their text, `Result<T, String>`, or an error of your own that derives both
+//!   traits.
+//! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, are copied in one piece, at memory
+//!   speed. [`Shared`] slices are not copied at all.
+//! * A value arrives as it was sent, or as JSON would have delivered it (a field with
+//!   `#[serde(skip)]` has its default), whatever serde attributes its type has. Where that is
+//!   impossible, the call returns a [`Codec`](crate::ErrorKind::Codec) error that names the type
+//!   and the field, never a different value. `untagged`, `flatten`, tagged enums and JSON values
+//!   work too.
+//! * Values that serde does not support do not cross: a path that is not UTF-8 (an `OsString`
+//!   does), a `SystemTime` before 1970, an `i128` or an `IpAddr` inside an `untagged`, internally
+//!   tagged or `flatten` type. A type with a `&'static str` is not `DeserializeOwned`, which the
+//!   compiler reports; use `Cow<'static, str>` or `String`.
+//! * Values may be nested as deeply as the stack of the encoding or decoding thread allows; deeper
+//!   ones are an error instead of an overflow.
+//! * Generic functions work without further bounds: the worker has the same code.
 //!
 //! # What a worker inherits
-//! The environment and the working directory as they are when it is started, stdout and stderr, the
-//! limits, and the cores that the program was started with. Not `main` and what it did: statics
-//! have their first values, and keep what bodies make of them from call to call, one copy in each
-//! worker. Arguments of the program are not passed on, stdin is empty, other open files are not
-//! inherited. A body runs on the worker's main thread, one at a time; what it printed, also by C's
-//! stdout, is written before its task ends. Threads that a body leaves behind run on beside later
-//! calls.
+//! The environment and the working directory at the time it is started, stdout and stderr, the
+//! limits, and the cores that the program was started with. It does not inherit what `main` did:
+//! each worker has its own statics, which start with their initial values and keep what bodies
+//! store in them from call to call. Command-line arguments are not passed on, stdin is empty, and
+//! other open files are not inherited. Bodies run on the worker's main thread, one at a time; what
+//! a body prints, even through C's stdout, is written before its task ends. Threads that a body
+//! leaves behind keep running beside later calls.
 //!
-//! A worker is in a session of its own, without a terminal: nothing there stops it, and nothing
-//! there answers it. SIGTERM, SIGINT and SIGHUP do not end it, as supervisors send them to every
-//! process and the program may want to finish its work; its end is the worker's. What a body starts
-//! has their defaults. Where a program changes its user or its rights, workers that still have the
-//! old ones get no more calls. In a program that has rights its caller has not (setuid), trine does
-//! nothing before `main`, and every call is an error.
+//! A worker has its own session without a terminal, so it cannot be stopped by job control or read
+//! from the terminal. SIGTERM, SIGINT and SIGHUP do not end it, because supervisors send them to
+//! every process and the program may want to finish its work; the worker ends when the program
+//! does. Processes that a body starts get the default signal handlers. If a program changes its
+//! user or its rights, workers that still have the old ones get no more calls. In a program with
+//! more rights than its caller (setuid), trine does nothing before `main`, and every call returns
+//! an error.
 //!
-//! Process tasks may call process tasks, eight deep; a worker's own pool has one worker unless
-//! `TRINE_PROCESSES` says otherwise, since the cores are taken.
+//! Process tasks may call process tasks, up to eight levels deep. A worker's own pool has one
+//! worker unless `TRINE_PROCESSES` says otherwise, since the cores are already in use.
 //!
 //! # How calls end
 //! | the body | the task |
 //! | --- | --- |
 //! | returns | its value |
-//! | panics, also with `panic = "abort"` | `Panicked`, with message, place and backtrace |
+//! | panics, even with `panic = "abort"` | `Panicked`, with message, location and backtrace |
 //! | segfaults, aborts | `Crashed { signal }` |
 //! | overflows its stack | `StackOverflow` |
 //! | calls `exit` | `Crashed { code }` |
-//! | wants more than its option `memory` | `MemoryLimit` |
-//! | goes past its `timeout`, or a deadline | `TimedOut`; the worker is killed |
+//! | needs more than its option `memory` | `MemoryLimit` |
+//! | exceeds its `timeout`, or a deadline | `TimedOut`; the worker is killed |
 //! | is cancelled, or its task dropped | `Cancelled`; the worker is killed |
-//! | has a value that does not encode, or closes the engine's files | `Codec` |
-//! | finds no worker that starts | `Worker`, which says why |
+//! | has a value that cannot be encoded, or closes the engine's files | `Codec` |
+//! | finds no worker because none starts | `Worker`, which says why |
 //!
-//! The backtrace is there if `RUST_BACKTRACE` asks for one, or `RUST_LIB_BACKTRACE` alone. Of a
-//! panic that aborts the process, 8 KiB of the message and 16 KiB of the backtrace are kept.
+//! There is a backtrace if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. If a panic aborts
+//! the process, 8 KiB of its message and 16 KiB of its backtrace are kept.
 //!
-//! The option `memory` bounds what a worker allocates beyond what it has when it is started, on the
-//! heap or by mappings of its own; a child that a body starts has the same bound for itself. Such a
-//! worker prints no backtraces, since it may be out of the memory that they take: its
-//! `RUST_BACKTRACE` is 0. What that was is in its `RUST_LIB_BACKTRACE`, unless there was something
-//! already, so errors have backtraces as elsewhere.
+//! The option `memory` bounds what a worker allocates beyond what it has at its start, on the heap
+//! or in its own mappings; a child that a body starts has the same bound for itself. Such a worker
+//! prints no backtraces, since it may lack the memory for them: its `RUST_BACKTRACE` is 0. The
+//! original value moves to `RUST_LIB_BACKTRACE` unless that is set already, so errors still have
+//! their backtraces.
 //!
-//! A kill takes all that a body has started, also in sessions of their own, but for daemons whose
-//! parents have left them already. What dies of itself takes its process group along. Calls that
-//! were waiting behind the one that died run elsewhere; none runs twice. When the program ends, in
-//! whatever way (`kill -9`, Ctrl-C), its workers and their children end in that moment.
+//! A kill reaches everything that a body has started, even in other sessions, except for daemons
+//! whose parents have already exited. A worker that dies by itself takes its process group along.
+//! Calls that waited behind the one that died run elsewhere; none runs twice. When the program ends
+//! in any way (`kill -9`, Ctrl-C), its workers and their children end at that moment.
 //!
 //! # What keeps a worker from starting
-//! A worker takes a memfd, a socket, a pipe, a process, and `/proc` to find the program in. A
-//! limit, a filter of system calls or a sandbox that refuses one of these is an error that names
-//! it: `memfd_create: Operation not permitted`, `/proc/self/exe: No such file or directory`. A
-//! process that ends before it serves is told by its signal or code, and one that is not ready
-//! after ten seconds is killed. So are refused, without a process: what lies in a library, a child
-//! that was forked from a program with workers, and process tasks more than eight deep.
+//! A worker needs a memfd, a socket, a pipe, a process, and `/proc` to find the program. If a
+//! limit, a system-call filter or a sandbox refuses one of these, the error names it:
+//! `memfd_create: Operation not permitted`, `/proc/self/exe: No such file or directory`. If a
+//! process ends before it serves, the error has its signal or exit code; one that is not ready
+//! after ten seconds is killed. Calls are refused without starting a process if the code is in a
+//! library, if they come from a forked child of a program with workers, and more than eight levels
+//! deep.
 //!
-//! Every call that waits gets the error, and the next one tries anew. While other workers serve,
-//! one that does not start is not an error: they do the work.
+//! Every waiting call gets the error, and the next call tries again. While other workers serve, one
+//! that does not start is no error: the others do the work.
 //!
 //! # How many workers
 //! As many as cores, started as calls find the others busy; [`Config`](crate::Config) or
-//! `TRINE_PROCESSES` sets another number. More than cores pays only for bodies that wait. Functions
-//! with `memory` have workers of their own for each limit, and `fresh` functions a new one for each
-//! call. An idle worker costs its memory and no time.
+//! `TRINE_PROCESSES` sets another number. More workers than cores help only if bodies wait.
+//! Functions with `memory` have separate workers for each limit, and `fresh` functions a new one
+//! for each call. An idle worker costs its memory but no time.
 
 #![cfg_attr(
     not(target_os = "linux"),

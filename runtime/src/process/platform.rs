@@ -1,31 +1,35 @@
-//! The seam: all that the engine asks of an operating system, as a contract of a few types and
-//! functions. Nothing outside of the platforms' own folders names one.
+//! Everything that the engine needs from an operating system, as a contract of a few types and
+//! functions. Only the platforms' own folders name an operating system.
 //!
 //! * [`Memory`], [`View`], [`Handle`]: memory with one writer, and readers in other processes. A
-//!   `Memory` can grow and never shrinks; [`share`](Memory::share) gives a handle with which
-//!   another process can read it and can in no way write it. [`View::for_writer`] is the reverse.
-//!   [`View::reach`] vouches that bytes are there, and have cost their writer as much.
-//! * [`freeze`], [`View::open_frozen`]: memory that nobody can change any more, and the proof of
-//!   that for whoever is handed it.
-//! * [`wake`], [`wait`]: sleeping on a word of such memory, also for one who can only read it.
-//! * [`Process`], [`Socket`], [`Packet`], [`End`]: this program as a worker, tied to this process
-//!   so that it ends with it; the way that handles and a bell go; its end. A packet's handles (up
-//!   to [`PACKET_HANDLES`]) arrive together or not at all. [`Process::kill`] reaches all that the
-//!   worker has started; [`Process::reap`] never blocks for long.
-//! * [`Watcher`], [`Event`]: hearing of many workers at once.
-//! * [`may_start_workers`], [`depth`]: the entry before `main` that makes a process a worker:
-//!   whether it ran, and how deep a worker this is.
-//! * [`distance`], [`function`]: places in the code of this executable, the same in a worker.
+//!   `Memory` can grow but never shrinks; [`share`](Memory::share) gives a handle that lets another
+//!   process read it, but never write it. [`View::for_writer`] is the reverse. [`View::reach`]
+//!   guarantees that bytes are there, and that the writer has paid for them with as much memory.
+//!   For the cluster, `contents` copies it out.
+//! * [`freeze`], [`View::open_frozen`]: memory that nobody can change any more, and the check of
+//!   that for whoever receives it.
+//! * [`wake`], [`wait`]: sleeping on a word of such memory, even with read-only access.
+//! * [`Process`], [`Socket`], [`Packet`], [`End`]: a worker process of this program, which ends
+//!   when this process does; the socket for handles and a bell; how it ended. The handles of a
+//!   packet (up to [`PACKET_HANDLES`]) arrive together or not at all. [`Process::kill`] reaches
+//!   everything that the worker has started; [`Process::reap`] never blocks for long.
+//! * [`Watcher`], [`Event`]: waiting for events of many workers at once.
+//! * [`may_start_workers`], [`depth`]: the entry before `main` that turns a process into a worker:
+//!   whether it ran, and how deeply this worker is nested. For the cluster, `SERVE` names the
+//!   variable that makes the entry serve, and `EXECUTABLE` the file of this program.
+//! * [`distance`], [`function`]: addresses in the code of this executable, which are the same in a
+//!   worker.
 //! * [`limit_memory`], [`beyond_limit`], [`handles_max`], [`size`]: the limits of this process.
-//! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: children that
-//!   are copies of a process, and must not act in its name.
-//! * [`Identity`]: whose rights this process has; a worker has those of when it was started.
-//! * [`watch_stack`], [`flush_c_output`]: word of a stack overflow; what C code has printed so far.
-//! * [`current_core`], [`leave_core`]: where a thread runs. `None` is for where nobody knows, which
-//!   is never the same as a core. [`stack_bounds`]: where its stack is.
+//! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: detecting forked
+//!   children, which must not act on behalf of their parent.
+//! * [`Identity`]: the rights of this process; a worker has those from when it was started.
+//! * [`watch_stack`], [`flush_c_output`]: reporting a stack overflow; flushing what C code has
+//!   printed.
+//! * [`current_core`], [`leave_core`]: the core that a thread runs on. `None` means unknown, and
+//!   never equals a core. [`stack_bounds`]: the bounds of its stack.
 //!
-//! A platform promises nothing about speed, and the engine works where waits return early, where
-//! cores are unknown and where a process is reaped by somebody else.
+//! A platform promises nothing about speed. The engine copes with waits that return early, with
+//! unknown cores, and with processes that somebody else reaps.
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use super::elsewhere::*;
