@@ -1,9 +1,9 @@
-//! What stands between the parentheses of `#[concurrent(…)]`, read.
+//! Parses what is between the parentheses of `#[concurrent(…)]`.
 //!
 //! A mode comes first, then options in any order, each at most once. A mistake in one of them is
-//! one error and does not hide the next: the rest of it is skipped and reading goes on after the
-//! comma. What was probably meant is taken for the rest of the expansion, so that a mistyped mode
-//! or a mistyped `scoped` does not turn the callers red as well.
+//! one error and does not hide the next: its remainder is skipped and parsing continues after the
+//! comma. The expansion uses what was probably meant, so that a mistyped mode or a mistyped
+//! `scoped` does not cause errors at the callers as well.
 use super::error::Errors;
 use super::mode::{self, Mode, THREADS};
 use super::options::{self, Kind, Row};
@@ -16,11 +16,11 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
 
-/// The attribute, read.
+/// The parsed attribute.
 pub(crate) struct Args {
-    /// The mode; where it is missing or unknown, the one that was probably meant.
+    /// The mode; if it is missing or unknown, the one that was probably meant.
     pub(crate) mode: &'static Mode,
-    /// Whether the mode was given and known: else nothing is said of what it takes.
+    /// Whether the mode was given and known. Otherwise nothing is checked against it.
     pub(crate) has_mode: bool,
     /// The options, as they were given.
     pub(crate) options: Vec<Given>,
@@ -34,12 +34,12 @@ pub(crate) struct Given {
     pub(crate) span: Span,
     /// What was written after `=`.
     pub(crate) written: TokenStream,
-    /// The call on `Function::new(…)` that keeps it, if there is one.
+    /// The method call on `Function::new(…)` that stores it, if it has one.
     builder: TokenStream,
 }
 
 impl Args {
-    /// Reads the attribute. Always gives something to expand with; mistakes go to `errors`.
+    /// Parses the attribute. Always returns something to expand with; mistakes go to `errors`.
     pub(crate) fn parse(
         arguments: TokenStream,
         enabled: fn(&Mode) -> bool,
@@ -85,7 +85,7 @@ struct Reader<'a> {
     args: &'a mut Args,
     errors: &'a mut Errors,
     enabled: fn(&Mode) -> bool,
-    /// No mode so far, and nothing said about that.
+    /// No mode so far, and no error about that yet.
     expects_mode: bool,
 }
 
@@ -119,7 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands between two commas. Leaves off where it understands no more.
+    /// Parses what is between two commas, as far as it can.
     fn read_item(&mut self, input: ParseStream<'_>) -> Result<()> {
         let expects_mode = std::mem::take(&mut self.expects_mode);
         let expected = if expects_mode {
@@ -184,7 +184,7 @@ impl Reader<'_> {
         Err(input.error(message))
     }
 
-    /// `"threads"`, `"scoped"`, which are words.
+    /// `"threads"` or `"scoped"`, which need no quotes.
     fn read_quoted(&mut self, text: &LitStr, expected: &str) -> Result<()> {
         let word = text.value();
         let known = match Mode::named(&word) {
@@ -195,7 +195,7 @@ impl Reader<'_> {
             None => Row::named(&word).is_some(),
         };
         if known && expected.starts_with("expected a mode") && is_key_value_attribute() {
-            // `#[concurrent = "threads"]`: the compiler has said that it does not know this form.
+            // `#[concurrent = "threads"]`: the compiler has already rejected this form.
             self.errors.set_reported();
             return Ok(());
         }
@@ -235,12 +235,12 @@ impl Reader<'_> {
         } else if let Some(mode) = Mode::meant(&name) {
             format!("unknown option `{name}`: `{}` is a mode, and that comes first", mode.name)
         } else {
-            format!("unknown option `{name}`: there are {}", options::listed())
+            format!("unknown option `{name}`: the options are {}", options::listed())
         };
         Err(Error::new(ident.span(), message))
     }
 
-    /// Notes that the option is there; what its value says is put in when that is read.
+    /// Records that the option is there; its value is filled in once it is parsed.
     fn give(&mut self, row: &'static Row, span: Span) {
         let builder = if row.kind == Kind::Flag {
             let name = Ident::new(row.name, visible(span));
@@ -350,7 +350,7 @@ impl Reader<'_> {
     }
 }
 
-/// `crate = path`, also where somebody wrote it in quotes, as serde has it.
+/// `crate = path`, also in quotes, as serde writes it.
 fn read_path(input: ParseStream<'_>) -> Result<Path> {
     if let Ok(text) = input.fork().parse::<LitStr>() {
         let message = format!("a path is written without quotes: `crate = {}`", text.value());
@@ -360,7 +360,7 @@ fn read_path(input: ParseStream<'_>) -> Result<Path> {
     input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
 }
 
-/// A label of machines, in quotes or a constant.
+/// A machine label, in quotes or as a constant.
 fn label(value: &Expr) -> Result<TokenStream> {
     if let Expr::Lit(literal) = value {
         let Lit::Str(text) = &literal.lit else {
@@ -375,7 +375,7 @@ fn label(value: &Expr) -> Result<TokenStream> {
     Ok(value.to_token_stream())
 }
 
-/// A number to which a unit may belong that stands apart.
+/// A number, which may be followed by its unit as a separate word.
 fn is_bare_number(literal: &Lit) -> bool {
     match literal {
         Lit::Int(number) => number.suffix().is_empty(),
@@ -384,15 +384,15 @@ fn is_bare_number(literal: &Lit) -> bool {
     }
 }
 
-/// Skips what is left of a broken option.
+/// Skips the rest of a broken option.
 fn skip_rest(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         let _: Result<TokenTree> = input.parse();
     }
 }
 
-/// Whether the attribute is `#[concurrent = …]`: then the compiler has refused it already, and
-/// hands over what follows the `=` as if it stood in parentheses.
+/// Whether the attribute is `#[concurrent = …]`. The compiler has already rejected that, and passes
+/// what follows the `=` as if it were in parentheses.
 fn is_key_value_attribute() -> bool {
     let text = Span::call_site().source_text().unwrap_or_default();
     text.find('=').is_some_and(|equals| text.find(['(', '{']).is_none_or(|open| equals < open))

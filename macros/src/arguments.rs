@@ -1,4 +1,4 @@
-//! The tuple in which the arguments travel, and where the compiler is led when one of them cannot.
+//! The tuple that carries the arguments, and where the compiler points if one of them cannot cross.
 //!
 //! ```text
 //! // Input:
@@ -15,12 +15,13 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
 
-/// serde and the runtime's traits know tuples up to this length; longer ones nest.
+/// serde and the runtime's traits are implemented for tuples up to this length; longer ones are
+/// nested.
 const LONGEST_TUPLE: usize = 16;
 
-/// The arguments as the outer function has them, in a tuple. One of which nobody knows by the name
-/// of its type that it can cross goes through a function that asks: the compiler then points at it
-/// and says what in it is the matter.
+/// The arguments of the outer function, in a tuple. Unless the type's name alone shows that an
+/// argument can cross, it goes through a function whose bound checks that: the compiler then points
+/// at the argument and says which part of it is wrong.
 pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let count = function.parameters.len() + usize::from(function.receiver.is_some());
@@ -45,9 +46,9 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     tuple(receiver.chain(parameters).collect(), span)
 }
 
-/// The first argument that may live too short, being generic or, where it crosses as bytes, of a
-/// type that may borrow unseen; else the function's name. That something lives too short is an
-/// error of the whole call and not of one argument.
+/// The first argument that may not live long enough, because it is generic or, where it crosses as
+/// bytes, of a type that may borrow invisibly; otherwise the function's name. The compiler reports
+/// such a lifetime for the whole call and not for one argument.
 pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
     let generics: Vec<&Ident> =
         function.signature.generics.params.iter().filter_map(generic).collect();
@@ -70,8 +71,8 @@ fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Whether the compiler points at an argument of this type without being led to it: what is known
-/// to cross, what has no name, and a type parameter, in which there is nothing to look for.
+/// Whether an argument of this type needs no check of its own: types known to cross, types without
+/// a name, and type parameters, which have no parts to point at.
 fn is_plain(function: &Function, ty: &Type) -> bool {
     let Type::Path(path) = ungrouped(ty) else {
         return is_known_to_cross(ty) || has_impl(ty);
@@ -81,7 +82,7 @@ fn is_plain(function: &Function, ty: &Type) -> bool {
     is_parameter || is_known_to_cross(ty) || has_impl(ty)
 }
 
-/// `(a, b,)`, nested where it is too long.
+/// `(a, b,)`, nested if it is too long.
 pub(crate) fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
     match elements.as_slice() {
         [one] => quote_spanned!(span=> (#one,)),
@@ -93,7 +94,7 @@ pub(crate) fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
     }
 }
 
-/// `.3`, or `.1 .0` where the tuple of `count` elements is nested.
+/// `.3`, or `.1 .0` if the tuple of `count` elements is nested.
 pub(crate) fn place(index: usize, count: usize) -> TokenStream {
     let field = |index| {
         let index = syn::Index::from(index);
@@ -107,7 +108,7 @@ pub(crate) fn place(index: usize, count: usize) -> TokenStream {
     quote!(#outer #inner)
 }
 
-/// The name by which a generic parameter is handed on; lifetimes are found by the compiler.
+/// How a generic parameter is passed on; lifetimes are inferred.
 pub(crate) fn generic(parameter: &GenericParam) -> Option<&Ident> {
     match parameter {
         GenericParam::Type(parameter) => Some(&parameter.ident),

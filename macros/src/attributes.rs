@@ -1,7 +1,7 @@
 //! Which attributes go where: to the function that callers see, or to the body.
 //!
-//! Attribute macros change a function and so have to see it as it was written: they stand above
-//! `#[concurrent]`, by which they run first. What stands below speaks to the compiler.
+//! Attribute macros change a function, so they have to see it as it was written: they go above
+//! `#[concurrent]` and so run first. Attributes below it are for the compiler.
 use super::args::Args;
 use super::error::Errors;
 use super::function::Function;
@@ -13,8 +13,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Meta, Token};
 
-/// Reports the attribute macros below `#[concurrent]`, which would see a function that does no
-/// more than start a task.
+/// Reports attribute macros below `#[concurrent]`, which would see a function that merely starts a
+/// task.
 pub(crate) fn check(function: &Function, errors: &mut Errors) {
     for attribute in function.attributes.iter().filter(|attribute| !is_for_compiler(attribute)) {
         let path = attribute.path();
@@ -37,10 +37,10 @@ pub(crate) fn check(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Attributes by which something else than the program's own code calls the function.
+/// Attributes that let something other than the program's own code call the function.
 const RUNNERS: &[&str] = &["test", "bench", "main", "rstest", "test_case", "quickcheck", "case"];
 
-/// Attributes that the compiler knows, of those that a function can bear.
+/// Built-in attributes that are allowed on a function.
 const OF_COMPILER: &[&str] = &[
     "allow",
     "warn",
@@ -76,7 +76,7 @@ const OF_COMPILER: &[&str] = &[
     "used",
 ];
 
-/// Tools whose attributes are no macros.
+/// Tools whose attributes are not macros.
 const TOOLS: &[&str] = &["rustfmt", "clippy", "diagnostic", "miri", "rust_analyzer", "rustdoc"];
 
 fn is_for_compiler(attribute: &Attribute) -> bool {
@@ -90,8 +90,9 @@ fn is_for_compiler(attribute: &Attribute) -> bool {
     }
 }
 
-/// What the outer function bears: the user's own, and a line of documentation that says how calls
-/// run. Only rustdoc sees that, so that a function without a word is still one to `missing_docs`.
+/// The attributes of the outer function: the user's, and a line of documentation that says how
+/// calls run. Only rustdoc sees that line, so `missing_docs` still reports an undocumented
+/// function.
 pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
     let attributes = function.attributes.iter();
     let users = attributes.filter_map(|attribute| outer_attribute(function, attribute));
@@ -110,8 +111,8 @@ pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
     users.chain([line]).collect()
 }
 
-/// What the function bears in which something was wrong: what was refused would complain as well,
-/// and what was to run the function does not.
+/// The attributes of the function that stands in after a mistake, without those that would complain
+/// again and those that would run it.
 pub(crate) fn of_recovered(function: &Function) -> Vec<TokenStream> {
     let (kept, refused): (Vec<&Attribute>, Vec<&Attribute>) =
         function.attributes.iter().partition(|attribute| is_for_compiler(attribute));
@@ -120,14 +121,14 @@ pub(crate) fn of_recovered(function: &Function) -> Vec<TokenStream> {
     kept.into_iter().map(ToTokens::to_token_stream).chain(unused).collect()
 }
 
-/// What the method with the body bears.
+/// The attributes of the method that has the body.
 pub(crate) fn of_sibling(function: &Function) -> Vec<TokenStream> {
     function.attributes.iter().filter_map(sibling_attribute).collect()
 }
 
-/// The attribute as the outer function bears it.
+/// The attribute as it goes on the outer function.
 fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenStream> {
-    // `Task` is `#[must_use]` itself; only a message of one's own adds to that.
+    // `Task` is itself `#[must_use]`; only a custom message adds to that.
     if attribute.path().is_ident("must_use") && matches!(attribute.meta, Meta::Path(_)) {
         return None;
     }
@@ -139,8 +140,8 @@ fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenSt
     Some(attribute.to_token_stream())
 }
 
-/// The attribute as the method with the body bears it: what decides about lints in there, and
-/// whether there is a method at all.
+/// The attribute as it goes on the method with the body: lint levels, and conditions on the
+/// method's existence.
 fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
     if attribute.path().is_ident("expect") {
         let [seen, body] = split_expect(attribute)?;
@@ -153,7 +154,7 @@ fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
     (is_of_body || is_lint(attribute)).then(|| attribute.to_token_stream())
 }
 
-/// What is expected of one of the two functions is allowed in the other.
+/// A lint that is expected in one of the two functions is allowed in the other.
 fn allowed(mut expect: Attribute) -> Attribute {
     if let Meta::List(list) = &mut expect.meta {
         list.path = syn::parse_quote!(allow);
@@ -161,7 +162,7 @@ fn allowed(mut expect: Attribute) -> Attribute {
     expect
 }
 
-/// Lints that look at a function from outside.
+/// Lints about a function's signature and use.
 const SIGNATURE_LINTS: [&str; 12] = [
     "dead_code",
     "missing_docs",
@@ -177,8 +178,8 @@ const SIGNATURE_LINTS: [&str; 12] = [
     "clippy::needless_arbitrary_self_type",
 ];
 
-/// `#[expect(…)]` has to stand where the lint fires, and only there: at the function that callers
-/// see, or at the body.
+/// `#[expect(…)]` must be where the lint fires, and only there: on the function that callers see,
+/// or on the body.
 fn split_expect(attribute: &Attribute) -> Option<[Option<Attribute>; 2]> {
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
     let metas = attribute.parse_args_with(parser).ok()?;

@@ -1,9 +1,10 @@
-//! The closure around the body, and the tuple of arguments that it is handed.
+//! The closure around the body, and the tuple of arguments that it receives.
 //!
-//! Where every parameter is a name, the closure's own pattern binds them. Where one is a pattern
-//! (`_`, `(x, _)`), bears an attribute or is a reference that a worker process owns, the values
-//! come in by name and the body stands where the parameters can be written as the user did: in an
-//! inner closure, or, `async`, after one `let` for each. Both drop everything as a call would.
+//! If every parameter is a plain name, the closure's own pattern binds them. If one is a pattern
+//! (`_`, `(x, _)`), has an attribute or is a reference that a worker process owns, the values come
+//! in by name, and the body goes where the parameters can be written as the user wrote them: into
+//! an inner closure, or, if it is `async`, after one `let` each. Both drop everything as a call
+//! would.
 use super::args::Args;
 use super::arguments::{generic, place, tuple};
 use super::function::{Function, Parameter};
@@ -15,7 +16,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
-/// `|ARGUMENTS| -> OUTPUT BODY`, as it is for this kind of function in this mode.
+/// `|ARGUMENTS| -> OUTPUT BODY`, for this kind of function in this mode.
 pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let body = Body::new(args, function);
     let inside = if function.receiver.is_some() {
@@ -39,7 +40,7 @@ struct Body<'a> {
     args: &'a Args,
     function: &'a Function,
     span: Span,
-    /// What binds the arguments in the closure.
+    /// The part that binds the arguments in the closure.
     pattern: TokenStream,
 }
 
@@ -56,9 +57,9 @@ impl<'a> Body<'a> {
         body
     }
 
-    /// Located at the declared result: that is where the compiler should point when the result of
-    /// the closure is not what may come back. It points at an expression, the closure, so this is
-    /// where that begins and, for a future, where it ends.
+    /// Located at the declared result, which is where the compiler should point if the result of
+    /// the closure cannot be returned. The compiler points at an expression, the closure, so the
+    /// closure has to begin here and, for a future, to end here.
     fn result_span(&self) -> Span {
         match &self.function.output {
             Some(output) => hidden(syn::spanned::Spanned::span(output)),
@@ -78,15 +79,14 @@ impl<'a> Body<'a> {
         quote_spanned!(self.span=> { (|#(#parameters),*| #output #braces)(#(#values),*) })
     }
 
-    /// The body of an `async fn`. `async move` would move only what the body mentions, so the
-    /// arguments are bound again inside. The body's value, and that of each `return` in it, is only
-    /// coerced to the declared type where that is known by then, so a `return` that is never
-    /// reached declares it.
+    /// The body of an `async fn`. `async move` moves only what the body mentions, so the arguments
+    /// are bound again inside. The body's value and that of each `return` are coerced to the
+    /// declared type only if it is already known, so an unreachable `return` declares it first.
     ///
-    /// The outer braces are the user's, as coverage has it: it counts what lies in the braces of a
-    /// function if they are from the same source. Those inside are of this crate's edition, 2024,
-    /// whatever the user's is: temporaries in the last expression of the body are gone before the
-    /// arguments are. The parentheses keep rustc from finding the body's braces superfluous.
+    /// The outer braces are the user's, because coverage only counts code in braces from the same
+    /// source as the function. The inner ones have this crate's edition, 2024, whatever the user's
+    /// is, so temporaries in the last expression of the body are dropped before the arguments. The
+    /// parentheses keep rustc from reporting the body's braces as unnecessary.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
@@ -135,7 +135,7 @@ impl<'a> Body<'a> {
         quote_spanned!(span=> { #call })
     }
 
-    /// The future, or what drives it to its end.
+    /// The future itself, or the call that runs it to completion.
     fn driven(&self, future: TokenStream) -> TokenStream {
         let runtime = self.args.runtime(self.span);
         if self.args.mode.awaits {
@@ -184,8 +184,8 @@ impl<'a> Body<'a> {
         quote_spanned!(self.span=> : #types)
     }
 
-    /// One `let` for each parameter, which drops them and what a pattern leaves of them as a call
-    /// does: a remainder after its bindings and before the parameter to its left.
+    /// One `let` per parameter, so that they and what their patterns leave unbound are dropped as
+    /// in a call: the remainder after its bindings, and before the parameter to the left.
     fn bindings(&self) -> TokenStream {
         let span = self.span;
         let all = self.all();
@@ -203,7 +203,8 @@ impl<'a> Body<'a> {
                 };
             }
             if name.to_string().starts_with('_') {
-                // A binding that clippy does not take for one without effect: it may drop last.
+                // A binding that clippy does not report as having no effect; it may be dropped
+                // last.
                 return quote_spanned!(span=> #(#attributes)* let (#pattern,) = (#all #place,););
             }
             if parameter.is_plain {
@@ -225,7 +226,7 @@ impl<'a> Body<'a> {
         quote_spanned!(self.span=> #(#attributes)* #pattern: #ty)
     }
 
-    /// What the inner closure or the sibling is called with.
+    /// The arguments of the inner closure or the sibling.
     fn values(&self) -> Vec<TokenStream> {
         let values = self.function.parameters.iter().map(|parameter| {
             let name = &parameter.name;
@@ -242,7 +243,7 @@ impl<'a> Body<'a> {
         is_sent_reference(self.args, ty)
     }
 
-    /// The type as the closure gets it.
+    /// The type as the closure receives it.
     fn owned(&self, ty: &Type) -> TokenStream {
         match ungrouped(ty) {
             Type::Reference(reference) if self.args.mode.encodes => {
@@ -272,7 +273,7 @@ fn inferred(ty: &Type) -> TokenStream {
     if has_impl(ty) { quote!(_) } else { ty.to_token_stream() }
 }
 
-/// `&T` for `&'a T`: in the worker it is borrowed from the worker's own.
+/// `&T` for `&'a T`: in the worker it borrows from a value that the worker owns.
 fn unnamed_reference(ty: &Type) -> TokenStream {
     match ungrouped(ty) {
         Type::Reference(reference) => {

@@ -1,5 +1,5 @@
-//! Whether this function can run in this mode. Every rejection has its place, its reason and its
-//! remedy; all that apply are reported.
+//! Checks whether this function can run in this mode. Every error has a location, a reason and a
+//! remedy, and all that apply are reported.
 use super::args::Args;
 use super::attributes;
 use super::error::Errors;
@@ -9,7 +9,7 @@ use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
 use syn::{GenericParam, ReceiverKind, Safety, Signature, Type};
 
-/// Reports everything about `function` that cannot be had with `args`.
+/// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     let signature = &function.signature;
     if function.body.is_none() {
@@ -27,7 +27,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     options(args, signature, errors);
     qualifiers(args, signature, errors);
     if !args.has_mode {
-        // What may be borrowed and returned depends on it.
+        // It decides what may be borrowed and returned.
         return;
     }
     let before = errors.count();
@@ -37,7 +37,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     for parameter in &function.parameters {
         argument(args, &parameter.written.ty, errors);
     }
-    // What borrows from an argument that may not be borrowed is the same mistake.
+    // A result that borrows from an argument that may not be borrowed is part of the same mistake.
     let is_said = errors.count() > before && !args.mode.encodes;
     if let Some(output) = &function.output {
         self::output(args, output, is_said, errors);
@@ -53,7 +53,7 @@ fn missing_body(function: &Function, errors: &mut Errors) {
     );
 }
 
-/// The options are kept in a static, which sees neither `Self` nor the function's generics.
+/// The options are stored in a static, which cannot use `Self` or the function's generics.
 fn options(args: &Args, signature: &Signature, errors: &mut Errors) {
     let parameters = &signature.generics.params;
     let generics: Vec<String> = parameters.iter().filter_map(generic_name).collect();
@@ -152,7 +152,7 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
                  use a type parameter with these bounds, or a type",
             );
         }
-        // A reference at the top is encoded at the call; the worker owns what it refers to.
+        // A top-level reference is encoded at the call, and the worker owns what it refers to.
         let mut inside = borrows.iter().skip(usize::from(is_reference));
         if let Some(borrow) =
             inside.find(|borrow| !borrow.is_static() || borrow.is_static_reference())
@@ -180,7 +180,7 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
     }
 }
 
-/// Whether what is referred to is `impl Trait` or `dyn Trait`.
+/// Whether the referent is `impl Trait` or `dyn Trait`.
 fn has_no_owned(ty: &Type) -> bool {
     match ungrouped(ty) {
         Type::Reference(reference) => has_no_owned(&reference.elem),
@@ -225,7 +225,7 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
     }
 }
 
-/// What to take instead of a borrowed type.
+/// The owned type to use instead of a borrowed one.
 fn own(ty: &Type) -> String {
     let Type::Reference(reference) = ungrouped(ty) else {
         return "own it".to_owned();

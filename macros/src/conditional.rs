@@ -1,6 +1,6 @@
-//! `#[cfg]` on a parameter. A tuple's type can bear no attribute, so the function is written twice,
-//! with the parameter and without it, and `cfg` on the function chooses. Each keeps the attribute
-//! and is expanded in its turn, by which further conditions are met.
+//! `#[cfg]` on a parameter. A tuple type cannot have attributes, so the function is written twice,
+//! with the parameter and without it, and `cfg` on the function chooses. Both keep the attribute
+//! and are expanded in turn, which handles further conditions.
 use super::args::Args;
 use super::function::Function;
 use super::span::visible;
@@ -58,7 +58,7 @@ fn variant(
     }
 }
 
-/// The predicate of `cfg` or `cfg_attr`, and the attributes that hold if it does.
+/// The predicate of `cfg` or `cfg_attr`, and the attributes that apply if it is true.
 fn read(condition: &Attribute) -> Option<(TokenStream, Vec<Attribute>)> {
     let Meta::List(list) = &condition.meta else {
         return None;

@@ -1,19 +1,19 @@
-//! The mistakes found in one use of the attribute. They are collected and reported together, each
-//! at its own token, because whoever made two should not need two builds to hear of both.
+//! The mistakes in one use of the attribute. They are collected and reported together, each at its
+//! own token, so that nobody needs two builds to see two mistakes.
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use std::fmt::Display;
 
-/// All mistakes so far; empty means that the function can be expanded as it was meant.
+/// All mistakes so far. If there are none, the function is expanded as written.
 #[derive(Default)]
 pub(crate) struct Errors {
     ours: Option<syn::Error>,
-    /// The compiler has said something that is not to be said again.
+    /// The compiler has already reported something, which must not be repeated.
     reported: bool,
 }
 
 impl Errors {
-    /// Adds one mistake: where it is, what is wrong, and what would be right.
+    /// Adds a mistake: where it is, what is wrong, and what would be right.
     pub(crate) fn push(&mut self, span: Span, message: impl Display) {
         self.add(syn::Error::new(span, message));
     }
@@ -26,7 +26,7 @@ impl Errors {
         }
     }
 
-    /// Something is wrong, and the compiler has said what.
+    /// Something is wrong that the compiler has already reported.
     pub(crate) fn set_reported(&mut self) {
         self.reported = true;
     }
@@ -46,8 +46,8 @@ impl Errors {
         self.ours.as_ref().map(syn::Error::to_compile_error).unwrap_or_default()
     }
 
-    /// The same, with the last one apart, in a type: being of a length that cannot be known, that
-    /// agrees with whatever is expected of it.
+    /// The same, but with the last one inside a type: an array whose length cannot be computed,
+    /// which rustc accepts as any expected type.
     pub(crate) fn with_type(self) -> (TokenStream, Option<TokenStream>) {
         let mut all: Vec<syn::Error> = self.ours.into_iter().flatten().collect();
         let last = all.pop().map(|error| error.to_compile_error());
@@ -56,7 +56,7 @@ impl Errors {
     }
 }
 
-/// The one of `names` that was probably meant by `typed`: at most two edits away and closest.
+/// The name that `typed` was probably meant to be: the closest one, at most two edits away.
 pub(crate) fn similar<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let distances = names.iter().map(|name| (distance(&typed, &name.to_lowercase()), *name));
@@ -65,7 +65,7 @@ pub(crate) fn similar<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     (near || (typed.len() >= 3 && name.starts_with(&typed))).then_some(name)
 }
 
-/// Levenshtein's distance: the insertions, removals and replacements from `from` to `to`.
+/// The Levenshtein distance between `from` and `to`.
 fn distance(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.chars().count()).collect();
     for (removed, a) in from.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! What a concurrent function becomes: one static, one call, the body verbatim.
+//! The expansion of a concurrent function: one static, one call, and the body verbatim.
 //!
 //! ```text
 //! // Input:
@@ -17,11 +17,11 @@
 //! }
 //! ```
 //!
-//! The closure captures nothing, so it is a plain `fn` pointer; being no `fn` item, it still sees
-//! generics and `Self`. The tuple holds every argument, mentioned in the body or not, so they live
-//! as long as in a call. The files below each write one part of it: [`outer`] the function that
-//! callers see, [`body`] the closure in it, [`sibling`] the method that has the body of a method,
-//! [`scope`] the lifetimes, [`recover`] what stands there when something was wrong.
+//! The closure captures nothing, so it coerces to a plain `fn` pointer; unlike a `fn` item, it can
+//! use the outer generics and `Self`. The tuple holds every argument, whether the body mentions it
+//! or not, so they live as long as in a call. The other files each write one part: [`outer`] the
+//! function that callers see, [`body`] the closure in it, [`sibling`] the method that holds the
+//! body of a method, [`scope`] the lifetimes, [`recover`] the replacement after a mistake.
 use super::args::Args;
 use super::check;
 use super::error::Errors;
@@ -32,14 +32,15 @@ use super::{arguments, body, conditional, half_typed, outer, recover, scope, sib
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
-/// The whole macro: what `#[concurrent(ARGUMENTS)] ITEM` becomes.
+/// The whole macro: the expansion of `#[concurrent(ARGUMENTS)] ITEM`.
 pub(crate) fn concurrent(
     arguments: TokenStream,
     item: TokenStream,
     enabled: fn(&Mode) -> bool,
 ) -> TokenStream {
     if is_no_place(&item) {
-        // Statements and expressions bear no attribute macro on stable Rust: the compiler says so.
+        // Attribute macros on statements and expressions are unstable; the compiler reports that
+        // itself.
         return item;
     }
     let mut errors = Errors::default();
@@ -100,13 +101,13 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     });
     let signature = outer::signature(args, function);
     let sibling = function.receiver.as_ref().map(|_| sibling::method(function));
-    // Located at the first option: an option that is a constant is looked at when the static is
-    // made, and the compiler then underlines from here to the one that is the matter.
+    // Located at the first option: a constant option is evaluated when the static is initialized,
+    // and the compiler then underlines from here to the faulty option.
     let first = args.options.first().map_or(span, |given| hidden(given.span));
     let function_runtime = args.runtime(first);
     let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
-    // A block of its own: items have no hygiene on stable Rust, and neither may the body see this
-    // static where it means its own, nor the other way round.
+    // A separate block: items have no hygiene on stable Rust, so without it the body could see this
+    // static in place of its own.
     let between = quote_spanned! {span=>
         #scope
         {
@@ -120,14 +121,14 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let place = hidden(arguments::doubtful_argument(args, function));
     let entry = entry(args, place);
     let call = quote_spanned!(place=> #entry(#between));
-    // The braces are the user's own, as is the end of the signature: rustc looks there to tell who
-    // wrote a function, and lints such as `dead_code` and `missing_docs` speak only to users.
+    // The braces and the end of the signature are the user's tokens: rustc looks there to tell who
+    // wrote a function, and lints such as `dead_code` and `missing_docs` skip generated code.
     let mut block = Group::new(Delimiter::Brace, call);
     block.set_span(function.body_or_empty().span());
     quote!(#signature #block #sibling)
 }
 
-/// The entry of the engine.
+/// The engine's entry point.
 fn entry(args: &Args, span: Span) -> TokenStream {
     let runtime = args.runtime(span);
     let module = Ident::new(args.mode.module, span);

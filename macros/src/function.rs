@@ -1,5 +1,5 @@
-//! The item under the attribute, taken apart: attributes, visibility, signature, parameters, and
-//! the body as one opaque token tree.
+//! Parses the item under the attribute: attributes, visibility, signature, parameters, and the body
+//! as one opaque token tree.
 use super::span::{hidden, visible};
 use super::types::{Borrow, borrows, ungrouped};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
@@ -11,38 +11,38 @@ use syn::{
     Type, Visibility,
 };
 
-/// A function, read.
+/// A parsed function.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) parameters: Vec<Parameter>,
-    /// The result, `!` made into a type that has no values; `None` for the unit that goes without
-    /// saying. Like the receiver and the types of the parameters, it becomes what the outer
-    /// function shows (`scoped` names the lifetimes), while `signature` stays as written.
+    /// The result type, with `!` replaced by a type without values; `None` for an implicit unit.
+    /// Like the receiver and the parameter types, it is changed to what the outer function shows
+    /// (`scoped` names the lifetimes), while `signature` stays as written.
     pub(crate) output: Option<Type>,
-    /// The lifetime of the scope, once `scoped` was found.
+    /// The lifetime of the scope, if `scoped` was given.
     pub(crate) scope: Option<Lifetime>,
-    /// The braces and what is between them; `None` for `fn name();` and half-typed code.
+    /// The braces and their contents; `None` for `fn name();` and half-typed code.
     pub(crate) body: Option<Group>,
 }
 
-/// One parameter, the receiver aside.
+/// One parameter other than the receiver.
 pub(crate) struct Parameter {
     /// As the user wrote it: `mut path: PathBuf`, `(x, _): (f64, f64)`, `#[cfg(unix)] fd: OwnedFd`.
     pub(crate) written: PatType,
     /// Its type as the outer function shows it.
     pub(crate) ty: Type,
-    /// What the function around the body calls it. For a pattern, a name nobody can collide with.
+    /// Its name in the outer function. A pattern gets a name that nothing can collide with.
     pub(crate) name: Ident,
-    /// The pattern is the name alone, or `mut` and the name.
+    /// The pattern is just the name, or `mut` and the name.
     pub(crate) is_plain: bool,
 }
 
 impl Function {
-    /// Reads an item. A signature that cannot be read is the one mistake after which nothing can
-    /// be expanded; it comes back as the error.
+    /// Parses an item. A signature that cannot be parsed is the only mistake after which nothing
+    /// can be expanded; it is returned as the error.
     pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
         let (head, body) = split_body(item);
         let (attributes, visibility, signature) = parse_head.parse2(head)?;
@@ -73,12 +73,12 @@ impl Function {
         })
     }
 
-    /// What the function is called, without the `r#` of a raw identifier.
+    /// The function's name, without the `r#` of a raw identifier.
     pub(crate) fn name(&self) -> String {
         self.signature.ident.unraw().to_string()
     }
 
-    /// Whether this is where the program starts, as far as a macro can see.
+    /// Whether this is the program's `main`, as far as a macro can tell.
     pub(crate) fn is_main(&self) -> bool {
         let Signature { ident, inputs, .. } = &self.signature;
         ident == "main" && inputs.is_empty() && matches!(self.visibility, Visibility::Inherited)
@@ -96,7 +96,7 @@ impl Function {
         }
     }
 
-    /// Gives a result that never comes the type that it has where results cross as bytes.
+    /// Replaces `!` by the type that it has where results cross as bytes.
     pub(crate) fn name_never(&mut self, runtime: &TokenStream) {
         if let ReturnType::Type(_, output) = &self.signature.output
             && let Type::Never(never) = ungrouped(output)
@@ -132,8 +132,8 @@ impl Function {
 }
 
 impl Parameter {
-    /// The names in the outer function are of the expansion alone, so that two that differ only by
-    /// the macro they come from would be one: the second is named by its place instead.
+    /// Names in the outer function belong to the expansion, so two names that differ only in the
+    /// macro they come from would collide: the second is numbered instead.
     fn new(written: &PatType, earlier: &[Parameter]) -> Self {
         let ty = (*written.ty).clone();
         let plain = plain_name(&written.pat);
@@ -151,8 +151,7 @@ impl Parameter {
     }
 }
 
-/// The declared result. `!` is not a type on stable Rust, so a result that never comes is one that
-/// has no values.
+/// The declared result. `!` is not a type on stable Rust, so it becomes a type without values.
 fn output(written: &ReturnType) -> Option<Type> {
     let ReturnType::Type(_, output) = written else {
         return None;
@@ -176,8 +175,8 @@ fn plain_name(pattern: &Pat) -> Option<Ident> {
     }
 }
 
-/// Cuts the body off, so that nothing below ever walks through it. Groups without delimiters are
-/// what `macro_rules!` leaves around an `$item` or a `$body:block`; they are seen through.
+/// Cuts off the body, so that nothing below ever walks through it. Looks through groups without
+/// delimiters, which `macro_rules!` leaves around an `$item` or a `$body:block`.
 fn split_body(item: TokenStream) -> (TokenStream, Option<Group>) {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     if let [TokenTree::Group(group)] = tokens.as_slice()
@@ -207,8 +206,8 @@ fn as_braces(token: &TokenTree) -> Option<Group> {
     }
 }
 
-/// Takes `#![…]` from the start of the body: as an attribute of the function it means the same,
-/// and the block that the body becomes may not have one.
+/// Takes `#![…]` from the start of the body: it means the same as an attribute of the function, and
+/// is not allowed in the block that the body becomes.
 fn split_inner_attributes(body: Group) -> (Vec<Attribute>, Group) {
     let stream = body.stream();
     let mut start = stream.clone().into_iter();
@@ -256,7 +255,7 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
     Ok((attributes, visibility, signature))
 }
 
-/// What stands there in place of a function.
+/// What is there instead of a function.
 fn wrong_item(input: ParseStream<'_>) -> Option<&'static str> {
     let ahead = input.fork();
     let word = ahead.call(Ident::parse_any).ok().map(|word| word.to_string());

@@ -1,8 +1,8 @@
-//! A function whose signature cannot be read, as an editor hands it over while somebody types.
+//! A function whose signature cannot be parsed, as an editor passes it while somebody is typing.
 //!
-//! The compiler reads each item before the macro does and has said what is wrong with it; it says
-//! so once, though it meets the broken tokens again in what is written here. What can be told of
-//! the signature is kept, so that callers see a task and do not turn red.
+//! The compiler parses each item before the macro does and has already reported what is wrong; it
+//! reports that once, even though the broken tokens appear again in this expansion. As much of the
+//! signature as possible is kept, so that callers still see a task and get no errors.
 //!
 //! ```text
 //! // Input:
@@ -16,7 +16,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Type;
 
-/// The function, if there are a name, parameters and a body to tell one by.
+/// The function, if it is recognizable by a name, parameters and a body.
 pub(crate) fn function(args: &Args, item: TokenStream) -> Option<TokenStream> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     tokens.pop().filter(|token| is_group(token, Delimiter::Brace))?;
@@ -43,9 +43,9 @@ pub(crate) fn function(args: &Args, item: TokenStream) -> Option<TokenStream> {
         Err(_) if output.is_empty() => quote_spanned!(span=> -> #runtime::Task<()>),
         Err(_) => output,
     };
-    // A constant of the body is looked at last, when nothing else is wrong: should there be syntax
-    // that the compiler knows and this macro does not, that is an error and not a function that
-    // does nothing.
+    // A constant in the body is evaluated last, when nothing else is wrong. So if the compiler
+    // knows some syntax that this macro does not, the result is an error, not a function that does
+    // nothing.
     Some(quote_spanned! {span=>
         #(#kept)* #output #(#clause)* {
             const { ::core::panic!("`concurrent` cannot read the signature of this function") }
@@ -61,7 +61,7 @@ fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter)
 }
 
-/// Where the first such token stands after `start`, generic arguments aside.
+/// The position of the first such token after `start`, skipping generic arguments.
 fn outside_of_angles(
     tokens: &[TokenTree],
     start: usize,

@@ -1,13 +1,13 @@
 //! The `#[concurrent]` attribute. Users depend on `trine`, which re-exports it and documents it.
 //!
-//! A concurrent function goes through three steps, a module each, and comes out as an ordinary
-//! function that starts its old body elsewhere:
+//! A concurrent function goes through three steps and becomes an ordinary function that starts its
+//! body elsewhere:
 //!
-//! 1. parse: `args` reads what stands in `#[concurrent(…)]`, `function` the item below it.
-//!    The body is carried as one opaque token tree and never looked into.
-//! 2. `check` compares the two and says everything that is wrong, at once, with remedies.
-//! 3. `expand` writes the new function. Whatever went wrong, it still writes one with the
-//!    signature that callers were promised, so that one mistake stays one error.
+//! 1. Parse: `args` parses the arguments of `#[concurrent(…)]`, `function` the item below it. The
+//!    body stays one opaque token tree that nothing looks into.
+//! 2. `check` compares the two and reports everything that is wrong, with remedies.
+//! 3. `expand` writes the new function. After a mistake it still writes one with the signature that
+//!    callers expect, so that one mistake is one error.
 #![forbid(unsafe_code)]
 
 mod args;

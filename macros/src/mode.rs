@@ -1,24 +1,24 @@
-//! The modes, a row each. Nothing else in this crate looks at which mode it is: it asks the row.
+//! The modes, one row each. The rest of the crate never compares modes; it reads their rows.
 use super::error::similar;
 
-/// Where a concurrent function runs, and what follows from that for its expansion.
+/// Where a concurrent function runs, and what that means for its expansion.
 #[derive(Debug)]
 pub(crate) struct Mode {
-    /// As it is written in the attribute, and as its feature is called.
+    /// Its name in the attribute, which is also the name of its feature.
     pub(crate) name: &'static str,
-    /// The module of the runtime crate that is its engine.
+    /// The runtime crate's module with its engine.
     pub(crate) module: &'static str,
-    /// Its body is a future, handed over as it is; so it takes an `async fn` only. The other modes
-    /// drive a future to its end where they run.
+    /// The body is passed as a future, so only an `async fn` is accepted. The other modes run a
+    /// future to completion on their own thread.
     pub(crate) awaits: bool,
     /// Arguments and results cross as bytes: references are encoded at the call, and the worker
-    /// owns what they refer to.
+    /// owns their referents.
     pub(crate) encodes: bool,
     /// What people write who mean it.
     pub(crate) also_called: &'static [&'static str],
 }
 
-/// The one that stands in where none was given; that is an error by then.
+/// The mode to assume if none was given, which has been reported as an error.
 pub(crate) static THREADS: Mode = Mode {
     name: "threads",
     module: "threads",
@@ -49,7 +49,7 @@ static MODES: [&Mode; 3] = [&THREADS, &PROCESS, &ASYNC];
 pub(crate) const LISTED: &str = "`threads`, `process` or `async`";
 
 impl Mode {
-    /// The mode of exactly this name.
+    /// The mode with exactly this name.
     pub(crate) fn named(name: &str) -> Option<&'static Mode> {
         MODES.into_iter().find(|mode| mode.name == name)
     }

@@ -1,4 +1,4 @@
-//! The options, a row each. To add one, add its row: the reader, the checks and the messages all
+//! The options, one row each. To add one, add its row: the parser, the checks and the messages all
 //! work from this table, and `Function` in the runtime has a method of the same name.
 use super::error::similar;
 use super::mode::Mode;
@@ -6,13 +6,13 @@ use super::mode::Mode;
 /// One option of the attribute.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// As it is written, and as the method of `Function` is called that keeps it.
+    /// Its name in the attribute, which is also the name of the `Function` method that stores it.
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// How it is written, for messages.
+    /// An example, for messages.
     pub(crate) example: &'static str,
     pub(crate) modes: Modes,
-    /// The option without which it means nothing.
+    /// The option that it requires.
     pub(crate) needs: Option<&'static str>,
     /// What people write who mean it.
     pub(crate) also_called: &'static [&'static str],
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     Duration,
     /// `= 512MiB`; `.name(BYTES)`.
     Size,
-    /// `= 3`, up to the largest of a `u32`; `.name(COUNT)`.
+    /// `= 3`, up to `u32::MAX`; `.name(COUNT)`.
     Times,
     /// `= 8`; `.name(COUNT)`.
     Count,
@@ -45,7 +45,8 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) enum Modes {
     All,
-    /// The modes whose values cross as bytes, to a worker; and why the others have no use for it.
+    /// The modes whose values cross to a worker as bytes; with the reason why the others do not
+    /// have it.
     Workers(&'static str),
 }
 
@@ -82,7 +83,7 @@ static OPTIONS: &[Row] = &[
 ];
 
 impl Row {
-    /// The option of exactly this name.
+    /// The option with exactly this name.
     pub(crate) fn named(name: &str) -> Option<&'static Row> {
         OPTIONS.iter().find(|row| row.name == name)
     }
@@ -94,12 +95,12 @@ impl Row {
         alias.or_else(|| Row::named(similar(typed, &names())?))
     }
 
-    /// Whether its name is all there is to write.
+    /// Whether it takes no value.
     pub(crate) fn is_bare(&self) -> bool {
         matches!(self.kind, Kind::Flag | Kind::Scoped)
     }
 
-    /// Why this mode has no such option.
+    /// Why this mode does not have this option.
     pub(crate) fn refused_by(&self, mode: &Mode) -> Option<&'static str> {
         match self.modes {
             Modes::Workers(reason) if !mode.encodes => Some(reason),

@@ -15,8 +15,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
 
-/// Everything before the braces: the user's signature with `Task` around its result and, with
-/// `scoped`, the scope in front of its parameters.
+/// Everything before the braces: the user's signature with its result wrapped in `Task` and, with
+/// `scoped`, the scope as the first parameter.
 pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
     let receiver = function.receiver.as_ref().map(|receiver| {
         let self_token = hidden_self(receiver);
@@ -31,8 +31,8 @@ pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
     quote!(#(#attributes)* #signature)
 }
 
-/// The signature around this receiver and these parameters, without attributes. `unknown` stands in
-/// for the result where nobody can say what callers were promised.
+/// The signature with this receiver and these parameters, without attributes. `unknown` replaces
+/// the result if there is no telling what callers expect.
 pub(crate) fn around(
     args: &Args,
     function: &Function,
@@ -44,7 +44,8 @@ pub(crate) fn around(
     let (visibility, fn_token, name) = (&function.visibility, &written.fn_token, &written.ident);
     let span = visible(name.span());
     let runtime = args.runtime(span);
-    // An error by then, and kept so that callers may go on writing `unsafe { … }`.
+    // This has been reported as an error; it is kept so that callers may still write
+    // `unsafe { … }`.
     let safety = &written.safety;
     let receiver = receiver.map(|receiver| quote!(#receiver,));
     let mut generics = written.generics.clone();
@@ -71,7 +72,7 @@ pub(crate) fn around(
     }
 }
 
-/// Where the signature ends, at a token of the user's.
+/// The end of the signature, at one of the user's tokens.
 fn end(function: &Function) -> Span {
     let signature = &function.signature;
     match &signature.output {
@@ -80,7 +81,7 @@ fn end(function: &Function) -> Span {
     }
 }
 
-/// `self` in the outer function, where the user's code never stands.
+/// `self` in the outer function, which contains no user code.
 pub(crate) fn hidden_self(receiver: &Receiver) -> Token![self] {
     Token![self](hidden(receiver.self_token.span))
 }

@@ -1,6 +1,6 @@
-//! Durations and sizes as they are written in the attribute: `250ms`, `1.5s`, `512MiB`. rustc
-//! hands literals with unknown suffixes to an attribute as they are, so these need no quotes.
-//! Everything that is not a literal is taken as a const expression and left to the compiler.
+//! Durations and sizes in the attribute: `250ms`, `1.5s`, `512MiB`. rustc passes literals with
+//! unknown suffixes to an attribute unchanged, so they need no quotes. Anything else is taken as a
+//! const expression and left to the compiler.
 use super::options::{Kind, Row};
 use super::span::visible;
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, Result, UnOp};
 
-/// A unit and how many of the smallest one (a nanosecond, a byte) it is.
+/// A unit, as a multiple of the smallest one (a nanosecond, a byte).
 type Unit = (&'static str, u64);
 
 const DURATIONS: &[Unit] = &[
@@ -30,7 +30,7 @@ const SIZES: &[Unit] = &[
     ("GiB", 1 << 30),
 ];
 
-/// What people write for a unit that is spelled otherwise here.
+/// Other spellings that people use for a unit.
 const MISSPELLED: &[(&str, &str)] = &[
     ("sec", "s"),
     ("secs", "s"),
@@ -83,7 +83,7 @@ pub(crate) fn size(value: &Expr, row: &Row) -> Result<TokenStream> {
     let Some((span, bytes)) = literal(value, "a size", SIZES, row)? else {
         return Ok(converted(value, "u64"));
     };
-    // `512 << 20` rather than 536870912, where that is exact: the expansion is read by people.
+    // `512 << 20` rather than 536870912 if that is exact, since people read the expansion.
     let shift = [30, 20, 10].into_iter().find(|shift| bytes % (1 << shift) == 0);
     let (bytes, shift) = match shift {
         Some(shift) => (unsuffixed(bytes >> shift, span), unsuffixed(shift, span)),
@@ -127,7 +127,7 @@ pub(crate) fn count(value: &Expr, row: &Row, largest: u64) -> Result<TokenStream
     }
 }
 
-/// A constant of whichever integer type, as the one that `Function` takes.
+/// A constant of any integer type, converted to the one that `Function` takes.
 fn converted(value: &Expr, ty: &str) -> TokenStream {
     let span = visible(value.span());
     let ty = syn::Ident::new(ty, span);
@@ -158,7 +158,9 @@ fn literal(value: &Expr, what: &str, units: &[Unit], row: &Row) -> Result<Option
                 let listed = names.join(", ");
                 format!("{what} needs a unit ({listed}): `{digits}{smallest}`")
             }
-            None => format!("`{suffix}` is not a unit of {what}: there are {}", names.join(", ")),
+            None => {
+                format!("`{suffix}` is not a unit of {what}: expected one of {}", names.join(", "))
+            }
         });
     };
     if digits.contains(['e', 'E']) {
@@ -214,7 +216,7 @@ fn number(value: &Expr) -> Result<Option<&Lit>> {
     }
 }
 
-/// A literal in an expression that the compiler would refuse for its suffix.
+/// A literal inside an expression whose suffix the compiler would reject.
 fn with_unit(tokens: TokenStream) -> Option<Lit> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Group(group) => with_unit(group.stream()),
@@ -232,7 +234,7 @@ fn with_unit(tokens: TokenStream) -> Option<Lit> {
     })
 }
 
-/// Whether the digits are written in base ten: in `0x5s`, what is digit and what is unit?
+/// Whether the digits are decimal: in `0x5s` the unit cannot be told from the digits.
 fn is_decimal(literal: &Lit) -> bool {
     let text = literal.to_token_stream().to_string();
     !["0x", "0o", "0b"].iter().any(|prefix| text.starts_with(prefix))
@@ -241,7 +243,7 @@ fn is_decimal(literal: &Lit) -> bool {
 /// A quantity in the smallest unit.
 enum Scaled {
     Exactly(u64),
-    /// It is not a whole number of those.
+    /// It is not a multiple of the smallest unit.
     TooFine,
     TooLarge,
 }
@@ -257,7 +259,7 @@ fn scale(digits: &str, unit: u64) -> Scaled {
     let parts = if fraction.is_empty() {
         Some(0)
     } else {
-        // More digits than a u128 has are finer than any unit.
+        // More digits than fit into a u128 are finer than any unit.
         let parts = fraction.parse().ok().and_then(|parts: u128| parts.checked_mul(unit));
         let divisor = u32::try_from(fraction.len()).ok().and_then(|n| 10_u128.checked_pow(n));
         parts.zip(divisor).and_then(|(parts, by)| parts.is_multiple_of(by).then(|| parts / by))

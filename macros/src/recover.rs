@@ -1,6 +1,6 @@
-//! What stands in place of a function in which something was wrong: the signature that callers
-//! were promised, around the body as it is, so that the mistakes already reported stay the only
-//! ones, nothing becomes unused, and an editor still knows every name. It is never run.
+//! The replacement for a function with a mistake: the signature that callers expect around the
+//! unchanged body, so that there are no further errors, nothing becomes unused, and an editor still
+//! resolves every name. It is never run.
 //!
 //! ```text
 //! // Input, with a mistake in the attribute:
@@ -12,8 +12,9 @@
 //! }
 //! ```
 //!
-//! The receiver and the parameters are the user's own, since the body speaks of them. The mistake
-//! takes the place of a type where ours could be the wrong one: such a type agrees with all others.
+//! The receiver and the parameters are the user's, since the body refers to them. Where our result
+//! type could be wrong, the mistake itself takes its place as a type that rustc accepts as any
+//! other.
 use super::args::Args;
 use super::attributes;
 use super::error::Errors;
@@ -25,7 +26,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, Visibility};
 
-/// The mistakes, and the function with a body that type-checks whatever was wrong.
+/// The mistakes, and the function with a body that type-checks in any case.
 pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> TokenStream {
     let span = visible(function.signature.ident.span());
     let parameters: Vec<TokenStream> = function
@@ -46,7 +47,7 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     let outer = outer::around(args, function, function.receiver.as_ref(), &parameters, unknown);
     let outer = quote!(#(#attributes)* #outer);
     let Some(body) = &function.body else {
-        // A method without a body is one of a trait, where it may stay without.
+        // A method without a body belongs to a trait, where that is allowed.
         let in_trait = function.receiver.is_some();
         let end = if in_trait { quote!(;) } else { quote_spanned!(span=> { ::core::panic!() }) };
         return quote!(#errors #outer #end);
@@ -76,8 +77,8 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     }
 }
 
-/// Whether the promised result may be the wrong one: where it has no name, and where somebody else
-/// says what the function returns, a trait to which it may belong or the start of the program.
+/// Whether the result type might be wrong: if it cannot be named, or if something else decides what
+/// the function returns, such as a trait that it may belong to, or the signature of `main`.
 fn is_unknown(function: &Function) -> bool {
     let may_be_of_trait =
         function.receiver.is_some() && matches!(function.visibility, Visibility::Inherited);
@@ -87,8 +88,7 @@ fn is_unknown(function: &Function) -> bool {
         || function.output.as_ref().is_some_and(has_no_name)
 }
 
-/// Whether the type cannot be written where callers see it: what it is, or whose lifetime it has,
-/// is not said.
+/// Whether the type cannot be written where callers see it, because it or its lifetime is unnamed.
 fn has_no_name(ty: &Type) -> bool {
     has_impl(ty) || borrows(ty).iter().any(|borrow| borrow.named().is_none() && !borrow.is_static())
 }

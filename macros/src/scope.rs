@@ -1,5 +1,5 @@
-//! What `scoped` does to a signature: the lifetime of the scope, and that all arguments live as
-//! long.
+//! What `scoped` adds to a signature: the lifetime of the scope, and bounds so that all arguments
+//! live that long.
 //!
 //! ```text
 //! // Input:
@@ -18,13 +18,13 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Lifetime, ReceiverKind, Token};
 
-/// What the outer function calls the scope.
+/// The name of the scope parameter in the outer function.
 pub(crate) fn name(span: Span) -> Ident {
     Ident::new("scope", hidden(span))
 }
 
-/// Gives the lifetimes that the user left out the name of the scope, so that the function, its
-/// closure and its task speak of the same ones.
+/// Replaces elided lifetimes by the scope's, so that the function, its closure and its task agree
+/// on them.
 pub(crate) fn name_lifetimes(function: &mut Function) {
     let mut name = "'scope".to_owned();
     let generics = &function.signature.generics;
@@ -56,8 +56,8 @@ pub(crate) fn name_lifetimes(function: &mut Function) {
     function.scope = Some(scope);
 }
 
-/// Declares the lifetime of the scope, and that everything in the call lives as long: what borrows
-/// by name, and what may borrow because it is generic.
+/// Declares the lifetime of the scope, and bounds everything in the call by it: named lifetimes,
+/// and generics, which may borrow.
 pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetime, end: Span) {
     let mut longer: Vec<TokenStream> = Vec::new();
     let mut seen: Vec<Lifetime> = Vec::new();
@@ -73,7 +73,7 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
     }
     for parameter in &mut generics.params {
         match parameter {
-            // Beside the bounds that are there: in two places they would be a lint of clippy's.
+            // Added to the existing bounds, since clippy warns about bounds in two places.
             GenericParam::Type(parameter) if !parameter.bounds.is_empty() => {
                 parameter.bounds.push(syn::parse_quote!(#scope));
             }
@@ -91,7 +91,7 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
     }
 }
 
-/// Whether a `Self` crosses, of whose generics this function's own list says nothing.
+/// Whether a `Self` crosses, whose generics are not in this function's own list.
 fn by_value(function: &Function) -> bool {
     let receiver = function.receiver.as_ref().map(|receiver| &receiver.kind);
     match receiver {
@@ -101,7 +101,7 @@ fn by_value(function: &Function) -> bool {
     }
 }
 
-/// Whether an identifier, or a lifetime without its quote, is among the tokens.
+/// Whether an identifier, or a lifetime without its quote, occurs in the tokens.
 fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == name,

@@ -1,5 +1,5 @@
-//! The hidden method in which a concurrent method keeps its body: a closure could not do, since
-//! `self` is not a pattern.
+//! The hidden method that holds the body of a concurrent method. A closure cannot, since `self` is
+//! not a pattern.
 //!
 //! ```text
 //! // Input:
@@ -14,13 +14,13 @@ use super::span::{hidden, visible};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote_spanned};
 
-/// The method that has the body: its patterns, its lints, its lifetimes.
+/// The method that has the body, with the user's patterns, lints and lifetimes.
 pub(crate) fn method(function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = name(function);
     let span = visible(function.signature.ident.span());
-    // A function that begins with a token of ours is nobody's to lint: what there is to say about
-    // the signature is said of the one that callers see. The body's lints look at the body.
+    // rustc does not lint the signature of a function that begins with a generated token; the
+    // signature that callers see is linted instead. The body is linted as usual.
     signature.fn_token.span = visible(signature.fn_token.span);
     let attributes = attributes::of_sibling(function);
     let body = function.body_or_empty();
@@ -31,8 +31,8 @@ pub(crate) fn method(function: &Function) -> TokenStream {
     }
 }
 
-/// What it is called: `__trine_handle` beside `handle`, and `___trine_handle` beside `_handle`.
-/// Underscores inside of a name are a matter of style to lints, those in front are not.
+/// Its name: `__trine_handle` beside `handle`, and `___trine_handle` beside `_handle`. The style
+/// lints object to doubled underscores inside a name, but not at its start.
 pub(crate) fn name(function: &Function) -> Ident {
     let name = function.name();
     let bare = name.trim_start_matches('_');

@@ -1,10 +1,10 @@
-//! Where generated tokens are located, and where their names are looked up.
+//! The location of generated tokens, and the scope in which their names resolve.
 //!
 //! Every token is located at the user's code, so that the compiler points there and never at the
-//! attribute alone. What differs is who sees its name.
+//! attribute as a whole. They differ in whether user code can see their names.
 use proc_macro2::Span;
 
-/// A local name at `span` that the user's code cannot see, and that hides nothing from it.
+/// A local name at `span` that user code cannot see, and that shadows nothing of the user's.
 pub(crate) fn hidden(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

@@ -1,7 +1,7 @@
-//! What a type says of itself: where it borrows, which lifetimes it leaves out, what it mentions.
+//! What the tokens of a type tell: where it borrows, which lifetimes it elides, what it mentions.
 //!
-//! Only what the value itself may borrow counts. The inputs and outputs of `fn(&str)` and
-//! `dyn Fn(&str)` are the caller's business, and so are lifetimes bound by `for<'a>`.
+//! Only what the value itself may borrow counts, not the inputs and outputs of `fn(&str)` and
+//! `dyn Fn(&str)`, nor lifetimes bound by `for<'a>`.
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{
@@ -18,19 +18,19 @@ pub(crate) fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// One place in a type at which it borrows.
+/// One place where a type borrows.
 pub(crate) struct Borrow {
     pub(crate) span: Span,
-    /// The lifetime; `None` for a `&` that names none.
+    /// The lifetime; `None` for a `&` without one.
     pub(crate) lifetime: Option<Lifetime>,
     /// `&T`, and not a type with a lifetime.
     pub(crate) is_reference: bool,
-    /// Where `mut` stands in `&mut T`.
+    /// The position of `mut` in `&mut T`.
     pub(crate) mutable: Option<Span>,
 }
 
 impl Borrow {
-    /// `&'static T`, which lasts as long as the program, and is of this program alone.
+    /// `&'static T`, which is valid as long as the program, but only inside it.
     pub(crate) fn is_static_reference(&self) -> bool {
         self.is_reference && self.is_static()
     }
@@ -47,7 +47,7 @@ impl Borrow {
     }
 }
 
-/// All places at which `ty` borrows, from left to right.
+/// All places where `ty` borrows, from left to right.
 pub(crate) fn borrows(ty: &Type) -> Vec<Borrow> {
     let mut found = Vec::new();
     walk(&mut ty.clone(), &mut |place| {
@@ -75,7 +75,7 @@ pub(crate) fn has_impl(ty: &Type) -> bool {
     opaque_span(ty).is_some()
 }
 
-/// Where `impl` stands in the type.
+/// The position of `impl` in the type.
 pub(crate) fn opaque_span(ty: &Type) -> Option<Span> {
     let mut found = None;
     walk(&mut ty.clone(), &mut |place| {
@@ -86,7 +86,7 @@ pub(crate) fn opaque_span(ty: &Type) -> Option<Span> {
     found
 }
 
-/// Types of the standard library that can go to another thread if what is in them can.
+/// Standard library types that are `Send` if their parameters are.
 #[rustfmt::skip]
 const KNOWN: &[&str] = &[
     "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
@@ -94,7 +94,7 @@ const KNOWN: &[&str] = &[
     "Option", "Box", "Arc", "Result",
 ];
 
-/// Whether anybody knows by its name that the type can go to another thread.
+/// Whether the type's name alone shows that it is `Send`.
 pub(crate) fn is_known_to_cross(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => is_known_to_cross(&group.elem),
@@ -140,7 +140,7 @@ pub(crate) fn name_elided(ty: &mut Type, lifetime: &Lifetime) {
     });
 }
 
-/// Lets each `impl Trait` in `ty` live as long as `lifetime`, unless it says itself how long.
+/// Bounds each `impl Trait` in `ty` by `lifetime`, unless it has a lifetime bound already.
 pub(crate) fn bound_opaque(ty: &mut Type, lifetime: &Lifetime) {
     walk(ty, &mut |place| match place {
         // `&impl Trait + 'scope` would be ambiguous.
