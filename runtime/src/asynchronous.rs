@@ -1,8 +1,8 @@
 //! The engine of `#[concurrent(async)]`: tasks on tokio.
 //!
-//! A task runs on the tokio runtime that is ambient at the call, else on one that trine starts when
-//! it is first needed. tokio owns the future; the cell beside it makes the handle the same as in
-//! the other modes, so it can be joined from plain code and awaited in any executor.
+//! A task runs on the tokio runtime that is current at the call, or else on one that trine starts
+//! on first use. tokio owns the future; the cell beside it makes the handle the same as in the
+//! other modes, so it can be joined from plain code and awaited in any executor.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -37,7 +37,7 @@ use crate::{forks, panic, retry, sequential, tokio, wait};
 /// # Ok::<(), trine::Error>(())
 /// ```
 ///
-/// Where there is no ambient runtime and trine's own cannot be started, the task ends with an error
+/// If there is no current runtime and trine's own cannot be started, the task ends with an error
 /// that says so.
 pub fn spawn<A, B, T, F>(function: &'static Function, arguments: A, body: fn(B) -> F) -> Task<T>
 where
@@ -110,8 +110,8 @@ where
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.
 ///
-/// Under a current-thread runtime it runs on trine's own, since the scope's end blocks the thread
-/// that the ambient one needs.
+/// From a current-thread runtime it runs on trine's own, since the end of the scope blocks the
+/// thread that the current one needs.
 pub fn spawn_scoped<'scope, A, B, T, F>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
@@ -166,13 +166,13 @@ fn refused<T: Send + 'static>(function: &'static Function, refusal: &io::Error) 
     )
 }
 
-/// The arguments, and what makes a future of them.
+/// The arguments, and the function that makes a future of them.
 type AsyncJob<A, F> = (A, fn(A) -> F);
 
 struct AsyncCall<A, T, F> {
     job: JobCell<AsyncJob<A, F>, T>,
-    /// Where it runs: kept if the function has a limit, so that it starts later, or if the runtime
-    /// is a current-thread one, whose thread must not wait for it.
+    /// Where it runs. Kept if the function has a limit, to start it later, and for a current-thread
+    /// runtime, whose thread must not block on it.
     runtime: Option<Handle>,
     /// tokio's own, to stop the body by. Its memory is given back with the call's, where the call
     /// was made: threads that free each other's memory wait for each other.
@@ -248,8 +248,8 @@ where
     }
 }
 
-/// A call in tokio's hands. Wherever tokio drops it, its runtime's shutdown included, the task
-/// ends.
+/// A call that tokio owns. If tokio drops it anywhere, for example when its runtime shuts down, the
+/// task ends.
 struct Driver<A, T, F>(Arc<AsyncCall<A, T, F>>)
 where
     A: Send + 'static,
@@ -272,15 +272,16 @@ where
     }
 }
 
-/// What tokio runs: the body, and the cell's end.
+/// What tokio runs: the body, then the end of the cell. It is a plain `async fn` that holds the
+/// claim, so neither pin projection nor `unsafe` is needed.
 async fn drive<A, T, F>(driver: Driver<A, T, F>)
 where
     A: Send + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    // Locals are dropped from the last to the first, and the driver after them: when tokio drops
-    // this future at an await, the body's values go before the task ends.
+    // Locals are dropped in reverse order, and the driver after them: when tokio drops this future
+    // at an await, the body's values are dropped before the task ends.
     let Driver(call) = &driver;
     let Some(Claim { job: (arguments, body), place: _place }) = call.job.claim() else {
         return;
@@ -307,7 +308,7 @@ where
     cell.finish(result);
 }
 
-/// When a body has to be at its end: by its runtime's clock where that is paused.
+/// The deadline of a body, on its runtime's clock if that is paused.
 struct Deadline {
     _alarm: Option<Alarm>,
     _paused: Option<tokio::PausedAlarm>,

@@ -1,11 +1,11 @@
-//! The state machine under a task: who may run it, who may finish it, who waits for it.
+//! The state machine inside a task: who may run it, who may finish it, who waits for it.
 //!
-//! A [`JobCell`] lies inside the call object of an engine, so a task is one allocation. Its state
-//! is one word; every exclusive right (to the job, to the output, to the waiter) is won by one
-//! atomic step on that word, and only the winner touches the memory behind it. That is the whole
-//! argument for the `unsafe` here; `loom` checks it (`cell/model.rs`).
+//! A [`JobCell`] is part of an engine's call object, so a task is one allocation. Its state is one
+//! word. Every exclusive right (to the job, to the output, to the waiter) is won by one atomic step
+//! on that word, and only the winner touches the memory behind it. That is the whole argument for
+//! the `unsafe` here; `loom` checks it (`cell/model.rs`).
 //!
-//! What each stage and flag of the word promises, `cell/state.rs` says.
+//! `cell/state.rs` documents each stage and flag of the word.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -54,9 +54,9 @@ pub(crate) struct Cell<T> {
     state: State,
     output: UnsafeCell<Option<Result<T, Error>>>,
     waiter: UnsafeCell<Option<Waiter>>,
-    /// Dropped when the task ends, so that nothing of it lies in the timer until they would ring.
+    /// Dropped when the task ends, so that nothing stays in the timer until the deadline.
     alarm: Lock<Option<Box<Alarm>>>,
-    /// The paused clock of the runtime in which the call was made, if it runs outside of it.
+    /// The paused clock of the calling runtime, if the task runs outside of that runtime.
     clock: UnsafeCell<Option<tokio::HeldClock>>,
 }
 
@@ -79,7 +79,7 @@ impl<T> Cell<T> {
         }
     }
 
-    /// A cell without a job, for what is under way from the start: combinators, for example.
+    /// A cell without a job, for something that is running from the start, such as a combinator.
     pub(crate) fn running() -> Self {
         Self::at(RUNNING, Observed::nothing())
     }
@@ -117,7 +117,7 @@ impl<T> Cell<T> {
         self.state.is_at(PENDING)
     }
 
-    /// Notes that cancellation was asked for; changes nothing else.
+    /// Records that cancellation was requested; changes nothing else.
     pub(crate) fn request_cancel(&self) {
         self.state.set(CANCELLED);
     }
@@ -128,14 +128,14 @@ impl<T> Cell<T> {
         self.observed.goes_to(worker);
     }
 
-    /// Runs a body, or a piece of one, as this task.
+    /// Runs a body, or a part of it, as this task.
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         self.observed.inside(|| current::run(&self.state, body))
     }
 
-    /// Ends a running task, and says whether it did: if a deadline or a kill came first, the
-    /// result is dropped. No code of others that runs in here, a destructor or a waker, can unwind
-    /// into the caller, who may be a thread that serves all tasks.
+    /// Ends a running task, and returns whether it did: if a deadline or a kill came first, the
+    /// result is dropped. No foreign code that runs in here, such as a destructor or a waker, can
+    /// unwind into the caller, which may be a thread that serves all tasks.
     pub(crate) fn finish(&self, result: Result<T, Error>) -> bool {
         if !self.state.advance(RUNNING, FINISHING) {
             drop_quietly(result);
@@ -152,9 +152,9 @@ impl<T> Cell<T> {
         true
     }
 
-    /// Ends a running task with a value that whoever takes it makes first, see
-    /// [`take_or_make`](Self::take_or_make). Unless it has ended already, `keep` puts away what
-    /// that is made of.
+    /// Ends a running task with a value that is made by whoever takes it, see
+    /// [`take_or_make`](Self::take_or_make). Unless the task has already ended, `keep` stores what
+    /// the value is made from.
     #[cfg(feature = "process")]
     pub(crate) fn finish_unmade(&self, keep: impl FnOnce()) {
         if self.state.advance(RUNNING, FINISHING) {
@@ -164,7 +164,7 @@ impl<T> Cell<T> {
         }
     }
 
-    /// The last step of whoever won the one to `FINISHING`.
+    /// The last step of the thread that won the step to `FINISHING`.
     fn publish(&self, failed: u32) {
         let state = self.state.set(FINISHED | failed);
         if state & ALARMED != 0 {
@@ -175,7 +175,7 @@ impl<T> Cell<T> {
         {
             drop_quietly(output);
         }
-        // A registration under way sees `FINISHED` when it ends and tells its waiter itself.
+        // A registration in progress sees `FINISHED` when it ends, and tells its waiter itself.
         if state & REGISTERING == 0 {
             let waiter = self.waiter.with_mut(|waiter| {
                 // SAFETY: nobody was registering when `FINISHED` was set, and from then on nobody
@@ -191,12 +191,12 @@ impl<T> Cell<T> {
             unsafe { (*clock).take() }
         });
         if clock.is_some() {
-            // After the waiter was told: it has its turn before the clock moves on.
+            // After the waiter was told, so that it runs before the clock moves on.
             drop_quietly(clock);
         }
     }
 
-    /// Keeps an alarm, beside those that there are, until the task ends.
+    /// Keeps one more alarm until the task ends.
     pub(crate) fn keep(&self, alarm: Alarm) {
         {
             let mut kept = self.alarm.lock();
@@ -221,12 +221,12 @@ impl<T> Cell<T> {
         drop(alarm);
     }
 
-    /// The output, once: whoever comes first gets it.
+    /// Takes the output; only the first caller gets it.
     pub(crate) fn take(&self) -> Option<Result<T, Error>> {
         self.take_or_make(|| None)
     }
 
-    /// The same; where the task has ended without an output, that which `make` makes.
+    /// The same, or the value that `make` returns if the task has ended without an output.
     pub(crate) fn take_or_make(
         &self,
         make: impl FnOnce() -> Option<Result<T, Error>>,
@@ -246,8 +246,8 @@ impl<T> Cell<T> {
         output.or_else(make)
     }
 
-    /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Says whether
-    /// the task was still going on, the first time.
+    /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Returns whether
+    /// the task was still running, on the first call.
     pub(crate) fn abandon(&self) -> bool {
         let state = self.state.set(ABANDONED);
         if state & STAGE == FINISHED {
@@ -257,8 +257,8 @@ impl<T> Cell<T> {
         state & ABANDONED == 0
     }
 
-    /// Has the waiter told when the task finishes, in the place of an earlier one. Gives it back if
-    /// the task has finished.
+    /// Registers the waiter to tell when the task finishes, replacing an earlier one. Returns it if
+    /// the task has already finished.
     pub(crate) fn register(&self, waiter: Waiter) -> Result<(), Waiter> {
         let free = |state: u32| {
             let is_free = state & STAGE != FINISHED && state & REGISTERING == 0;
@@ -268,8 +268,8 @@ impl<T> Cell<T> {
             if state & STAGE == FINISHED {
                 return Err(waiter);
             }
-            // A task has one handle and so one registrar at a time. Two would be a defect of this
-            // crate; even then the memory stays sound.
+            // A task has one handle, so only one thread registers at a time. Two would be a bug in
+            // this crate; even then memory stays safe.
             yield_now();
         }
         let earlier = self.waiter.with_mut(|slot| {
@@ -278,7 +278,7 @@ impl<T> Cell<T> {
             unsafe { (*slot).replace(waiter) }
         });
         let finished = self.state.clear(REGISTERING) & STAGE == FINISHED;
-        // Dropped only now: a waker's destructor is other people's code.
+        // Dropped only now, since a waker's destructor is foreign code.
         drop_quietly(earlier);
         if finished {
             let waiter = self.waiter.with_mut(|slot| {
@@ -292,7 +292,7 @@ impl<T> Cell<T> {
     }
 }
 
-/// A [`Cell`] with the job that will fill it: what an engine embeds in its call object.
+/// A [`Cell`] with the job that will fill it. Engines embed it in their call objects.
 pub(crate) struct JobCell<J, T> {
     function: &'static Function,
     cell: Cell<T>,
@@ -304,8 +304,8 @@ unsafe impl<J: Send, T: Send> Sync for JobCell<J, T> {}
 // SAFETY: it owns a `J` and a `Cell<T>`, which are `Send`.
 unsafe impl<J: Send, T: Send> Send for JobCell<J, T> {}
 
-/// A job that was won, with its place under the function's `limit`, which must be held until the
-/// body has ended and its arguments are dropped.
+/// A claimed job with its place under the function's `limit`, which must be held until the body has
+/// ended and its arguments are dropped.
 pub(crate) struct Claim<J> {
     pub(crate) job: J,
     pub(crate) place: Place,
@@ -334,12 +334,12 @@ impl<J, T> JobCell<J, T> {
         &self.cell
     }
 
-    /// Makes a pending job claimable; false if it was revoked.
+    /// Makes a pending job claimable; returns false if it was revoked.
     pub(crate) fn admit(&self) -> bool {
         self.cell.state.advance(PENDING, QUEUED)
     }
 
-    /// Wins the job, to run it: exactly one caller does.
+    /// Claims the job, to run it. Exactly one caller succeeds.
     pub(crate) fn claim(&self) -> Option<Claim<J>> {
         if !self.cell.state.advance(QUEUED, RUNNING) {
             return None;
@@ -348,8 +348,8 @@ impl<J, T> JobCell<J, T> {
         Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()) })
     }
 
-    /// Ends a task that has not started with this error, and drops its job. Gives the error back
-    /// if the task has started. The job's destructors run on this thread.
+    /// Ends a task that has not started with this error, and drops its job on this thread. Returns
+    /// the error if the task has started.
     pub(crate) fn revoke(&self, why: Error) -> Result<(), Error>
     where
         J: Send + 'static,
@@ -366,7 +366,7 @@ impl<J, T> JobCell<J, T> {
         self.cell.observed.started();
         self.cell.request_cancel();
         let job = self.take_job();
-        // First, since nobody knows how long the job's destructors take.
+        // First, since the job's destructors may take long.
         self.cell.finish(Err(why));
         // It may own tasks, whose arguments own others.
         quietly(|| relay::discard(job));

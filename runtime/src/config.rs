@@ -1,4 +1,4 @@
-//! How large the pools are: [`Config`], or the environment, before the first use.
+//! The sizes of the pools: [`Config`], or the environment, before the first use.
 
 #[cfg(feature = "cluster")]
 pub(crate) mod cluster;
@@ -10,9 +10,9 @@ use std::{fmt, thread};
 
 /// Sets the pools before their first use.
 ///
-/// What is not set here comes from the environment (`TRINE_THREADS`, `TRINE_PROCESSES`,
-/// `TRINE_MAX_THREADS`, `TRINE_THREAD_STACK`). The sizes of the pools are else the number of cores
-/// this process may use.
+/// Settings that are not made here come from the environment (`TRINE_THREADS`, `TRINE_PROCESSES`,
+/// `TRINE_MAX_THREADS`, `TRINE_THREAD_STACK`). By default, each pool has as many threads or workers
+/// as there are cores that this process may use.
 ///
 /// ```
 /// trine::Config::new().threads(4).processes(2).apply()?;
@@ -30,7 +30,7 @@ pub struct Config {
     cluster: cluster::Chosen,
 }
 
-/// The settings came too late, or cannot be.
+/// The settings came too late, or are invalid.
 #[derive(Debug)]
 pub struct ConfigError {
     message: &'static str,
@@ -56,14 +56,14 @@ struct Settled {
 #[derive(Debug)]
 #[cfg_attr(not(feature = "threads"), expect(dead_code, reason = "for the pool alone"))]
 pub(crate) struct Thread {
-    /// The most of them, if somebody has said so.
+    /// The maximum number, if set.
     pub(crate) max: Option<usize>,
-    /// The bytes of each one's stack, if somebody has said so.
+    /// The stack size in bytes, if set.
     pub(crate) stack: Option<usize>,
     pub(crate) name: String,
 }
 
-/// The most that [`Config::max_threads`] can be.
+/// The upper bound of [`Config::max_threads`].
 pub(crate) const MAX_THREADS: usize = 8192;
 
 static SETTLED: OnceLock<Settled> = OnceLock::new();
@@ -74,19 +74,19 @@ impl Config {
         Self::default()
     }
 
-    /// How many tasks of `threads` run at once; also the threads of the tokio runtime that trine
-    /// starts where there is none.
+    /// How many `threads` tasks run at once. It is also the number of threads of the tokio runtime
+    /// that trine starts if there is none.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// The most threads that the pool of `threads` has: those that run, of which there are as many
-    /// as [`threads`](Self::threads), and those that wait inside a body. At most 8192.
+    /// The maximum number of threads in the `threads` pool: those that run, as many as
+    /// [`threads`](Self::threads), and those that wait inside a body. At most 8192.
     ///
-    /// A call beyond that stays queued until another has ended, so calls that wait for each other
-    /// can stand still. Where nothing is set the pool has 512 at most while calls go on ending, and
-    /// more only where they all wait and none ends.
+    /// Further calls stay queued until another one ends, so calls that wait for each other can
+    /// deadlock. By default the pool has up to 512 threads as long as calls keep ending, and more
+    /// only if they all wait and none ends.
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.max_threads = Some(threads);
         self
@@ -94,19 +94,18 @@ impl Config {
 
     /// The bytes of stack of each thread of the pool.
     ///
-    /// 8 MiB where nothing is set, on 32-bit machines 2 MiB; what is not used takes no memory. The
-    /// standard library's `RUST_MIN_STACK` counts too. It bounds how deep a body may recurse, and
-    /// how deep joins of tasks may nest, for a join runs on the same stack what nobody has begun.
-    /// Where it overflows the program ends with the standard library's message, which names the
-    /// thread as [`thread_name`](Self::thread_name) does. A body that its joiner runs is on the
+    /// 8 MiB by default, 2 MiB on 32-bit machines; unused stack takes no memory. The standard
+    /// library's `RUST_MIN_STACK` is respected too. The size bounds how deeply a body may recurse
+    /// and how deeply joins may nest, since a join runs a task that has not started on its own
+    /// stack. On overflow the program ends with the standard library's message, which names the
+    /// thread as set by [`thread_name`](Self::thread_name). A body that its joiner runs uses the
     /// joiner's stack, which this does not set.
     pub fn thread_stack(mut self, bytes: usize) -> Self {
         self.thread_stack = Some(bytes);
         self
     }
 
-    /// The name of each thread of the pool, as debuggers and the messages of panics show it; else
-    /// `trine-worker`.
+    /// The name of the pool's threads in debuggers and panic messages; `trine-worker` by default.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = Some(name.into());
         self
@@ -118,11 +117,11 @@ impl Config {
         self
     }
 
-    /// Sets them for the whole program.
+    /// Applies the settings to the whole program.
     ///
     /// # Errors
-    /// When trine has started a task already, settings were applied before, or one of them cannot
-    /// be: a number is zero, `max_threads` less than `threads` or more than 8192, a name has a zero
+    /// If trine has already started a task, if settings were applied before, or if one is invalid:
+    /// a number is zero, `max_threads` is less than `threads` or more than 8192, a name has a zero
     /// byte.
     pub fn apply(self) -> Result<(), ConfigError> {
         if let Some(message) = self.mistake() {
@@ -183,7 +182,8 @@ pub(crate) fn processes() -> usize {
     }
 }
 
-/// Not 0 in a process that serves others: that many worker processes then, whatever else is said.
+/// Not 0 in a process that serves others. It then has that many worker processes, whatever the
+/// other settings say.
 static SERVES_WITH: AtomicUsize = AtomicUsize::new(0);
 
 #[cfg(feature = "cluster")]

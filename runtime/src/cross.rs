@@ -1,11 +1,11 @@
-//! What may cross from the caller to the task and back: the bounds of the engines' entries.
+//! What may cross from the caller to the task and back: the bounds of the engines' entry points.
 //!
-//! Nobody implements these traits; they hold for every type that may cross. They stand between the
-//! entries and `Send` so that the compiler speaks of the one argument that is the matter, and of
-//! what is in it, rather than of the tuple in the expansion.
+//! Users do not implement these traits; they hold for every type that may cross. They come between
+//! the entry points and `Send` so that the compiler reports the one argument that is wrong, and the
+//! part of it, rather than the tuple in the expansion.
 //!
-//! `threads` and `async` move values between the threads of one program. What crosses to a worker
-//! process is in [`process`].
+//! `threads` and `async` move values between the threads of one program. See [`process`] for what
+//! crosses to a worker process.
 
 #[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
 mod argument;
@@ -14,7 +14,8 @@ pub mod process;
 
 pub use argument::{Argument, Repeated, argument, repeatable};
 
-/// What can go to a task, which gets it as a `T`: a `T` itself, or an [`Argument`].
+/// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or an
+/// [`Argument`].
 pub trait Movable<T>: Send {
     /// The argument.
     fn value(self) -> T;
@@ -26,13 +27,13 @@ impl<T: Send> Movable<T> for T {
     }
 }
 
-/// The tuple of the arguments of a call, which the body gets as a `B`.
+/// The tuple of the arguments of a call, which the body receives as a `B`.
 pub trait Arguments<B>: Send {
     /// The arguments.
     fn values(self) -> B;
 }
 
-/// A type of which a call with `retries` can hand over another copy.
+/// A type that a call with `retries` can copy for each try.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be handed over again: it is not `Clone`",
     label = "`retries` needs a copy of this argument",
@@ -40,22 +41,21 @@ pub trait Arguments<B>: Send {
 )]
 pub trait Repeatable: Clone {}
 
-// Without this the compiler would report what is behind the bound, `Clone`, and not the bound.
+// Without this the compiler would report `Clone`, which is behind the bound, instead of the bound.
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Repeatable for T {}
 
-/// What is [`Movable`] again and again: a `T` itself, or a [`Repeated`] one.
+/// Something that is [`Movable`] repeatedly: a `T` itself, or a [`Repeated`] one.
 pub trait RepeatedlyMovable<T>: Movable<T> + Clone {}
 
 impl<T: Send + Clone> RepeatedlyMovable<T> for T {}
 
-/// The tuple of the arguments of a call that may be made again.
+/// The tuple of the arguments of a call that may be repeated.
 pub trait RepeatableArguments<B>: Arguments<B> + Clone {}
 
-/// A future whose value can come out of a task.
+/// A future whose value can be returned from a task.
 ///
-/// Where it cannot, the compiler points at the body of which this is the future, and there at the
-/// declared result.
+/// If it cannot, the compiler points at the declared result of the body that this future runs.
 pub trait Answer: Future<Output: Send> {}
 
 impl<F: Future<Output: Send>> Answer for F {}

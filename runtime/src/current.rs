@@ -9,12 +9,12 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<State>>> = const { Cell::new(None) };
 }
 
-/// Whether cancellation of the task that runs this code was asked for.
+/// Whether cancellation of the current task was requested.
 ///
-/// A body on a thread cannot be stopped from outside. One that runs long looks here from time to
-/// time and returns early; its deadline (`timeout`) turns this true as well. In `async` it is true
-/// from the cancel to the next await, where the task ends. In a worker process it stays false:
-/// there a cancel kills. Outside of any task it is false.
+/// A body on a thread cannot be stopped from outside. A long one should check this from time to
+/// time and return early; its deadline (`timeout`) makes it true as well. In `async` it is true
+/// from the cancel to the next await, where the task ends. In a worker process it stays false,
+/// because a cancel kills the worker. Outside of any task it is false.
 ///
 /// ```
 /// use trine::concurrent;
@@ -30,12 +30,12 @@ thread_local! {
 #[must_use]
 pub fn cancelled() -> bool {
     CURRENT.try_with(Cell::get).ok().flatten().is_some_and(|state| {
-        // SAFETY: `run` borrows the state for as long as the pointer is here.
+        // SAFETY: `run` borrows the state for as long as the pointer is set.
         unsafe { state.as_ref() }.is_cancel_requested()
     })
 }
 
-/// Runs a body as the task of this state.
+/// Runs a body as the task with this state.
 pub(crate) fn run<R>(state: &State, body: impl FnOnce() -> R) -> R {
     struct Restore(Option<NonNull<State>>);
     impl Drop for Restore {

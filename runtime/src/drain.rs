@@ -1,21 +1,22 @@
-//! Waiting for what nobody waits for, at the end of a service.
+//! Waiting for detached tasks, when a service shuts down.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::{stats, wait};
 
-/// The longest time between two looks. An end of the program need not be told to the microsecond,
-/// and no call then pays for telling it.
+/// The longest interval between two checks. Shutdown need not be noticed to the microsecond, and
+/// this way calls do not pay for signalling it.
 const LOOK_EACH: Duration = Duration::from_millis(5);
 
-/// Waits until no call is queued or running in this program, that long at most; says whether it
-/// came to that.
+/// Waits until no call is queued or running in this program, up to the timeout; returns whether
+/// that happened.
 ///
-/// For a clean end of a service: after it has stopped to take requests, what it
-/// [detached](crate::Task::detach) ends too. Calls that are made meanwhile are waited for as well.
-/// What was cancelled or went past its deadline has ended, though in `threads` its body may still
-/// be on its way out. Inside of a body it waits in vain, since that has not ended.
+/// Use it for a clean shutdown: after a service has stopped accepting requests, its
+/// [detached](crate::Task::detach) tasks can finish. Calls made in the meantime are waited for as
+/// well. Tasks that were cancelled or missed their deadline count as ended, although in `threads`
+/// their bodies may still be running. Inside a body it waits in vain, since that body has not
+/// ended.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Whether this process is a child that was forked, without exec, from one that uses this crate:
-//! the threads and workers that it remembers are not its own.
+//! Detects whether this process was forked, without exec, from one that uses this crate. Such a
+//! child must not use the threads and workers that it inherited in memory.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// How often there was a fork between the process that first watched and this one. What another
-/// generation has started is not here.
+/// The number of forks between the process that first watched and this one. What another generation
+/// has started does not exist here.
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
@@ -18,7 +18,8 @@ pub(crate) fn is_child() -> bool {
     generation() > 0
 }
 
-/// Why a call of this function cannot be waited for here, if it cannot: what runs it is elsewhere.
+/// The error if a call of this function cannot be waited for here, because whatever runs it is in
+/// another process.
 pub(crate) fn refusal(function: &'static str) -> Option<Error> {
     is_child().then(|| {
         let message = "this process was forked from one whose threads and workers it does not have";
@@ -26,7 +27,7 @@ pub(crate) fn refusal(function: &'static str) -> Option<Error> {
     })
 }
 
-/// Begins to count, and gives the generation of this process.
+/// Starts counting, and returns the generation of this process.
 pub(crate) fn watch() -> u32 {
     #[cfg(all(unix, any(feature = "threads", feature = "process", feature = "async")))]
     handler::install();

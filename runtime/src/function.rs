@@ -1,4 +1,4 @@
-//! [`Function`]: what is known of a concurrent function, in one static per function.
+//! [`Function`]: the name, options and statistics of a concurrent function, in one static each.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use crate::stats::Account;
 
 /// The name and the options of a concurrent function.
 ///
-/// The attribute puts one into a static of every function it expands; `cargo expand` shows it.
-/// There is no reason to write one by hand.
+/// The attribute creates one in a static for each function it expands; `cargo expand` shows it.
+/// There is no need to write one by hand.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function of this name with no options.
+    /// A function with this name and no options.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Function {
         self
     }
 
-    /// `backoff = …`: the wait before the first retry; it doubles with each, with jitter.
+    /// `backoff = …`: the pause before the first retry; it doubles each time, with jitter.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.
@@ -100,7 +100,7 @@ impl Function {
         self
     }
 
-    /// `renew = 1000`: its worker process is replaced after so many calls.
+    /// `renew = 1000`: its worker process is replaced after this many calls.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.
@@ -112,7 +112,7 @@ impl Function {
         self
     }
 
-    /// `renew = 256MiB`: its worker process is replaced when it is larger than that between calls.
+    /// `renew = 256MiB`: its worker process is replaced if it is larger than this between calls.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.
@@ -124,22 +124,22 @@ impl Function {
         self
     }
 
-    /// `fresh`: every call gets a worker process of its own.
+    /// `fresh`: every call gets its own worker process.
     #[must_use]
     pub const fn fresh(mut self) -> Self {
         self.options.fresh = true;
         self
     }
 
-    /// `local`: calls stay on this machine, also where a cluster is set.
+    /// `local`: calls stay on this machine, even if a cluster is configured.
     #[must_use]
     pub const fn local(mut self) -> Self {
         self.options.local = true;
         self
     }
 
-    /// `on = "…"`: calls run only on machines with this label, one of their `TRINE_LABELS`; without
-    /// a cluster they run here as ever.
+    /// `on = "…"`: calls run only on machines that have this label in their `TRINE_LABELS`; without
+    /// a cluster they run locally as usual.
     ///
     /// ```
     /// static FUNCTION: trine::Function = trine::Function::new("render").on("gpu");
@@ -149,7 +149,7 @@ impl Function {
     /// ```
     ///
     /// # Panics
-    /// When it is empty, or has anything but letters, digits, `-` and `_`.
+    /// If it is empty, or has characters other than letters, digits, `-` and `_`.
     #[must_use]
     #[track_caller]
     pub const fn on(mut self, label: &'static str) -> Self {
@@ -173,9 +173,9 @@ impl Function {
     }
 }
 
-/// What the engines ask.
+/// The options, for the engines.
 impl Function {
-    /// A function with options that came from elsewhere.
+    /// A function with options that another process sent.
     #[cfg(feature = "cluster")]
     pub(crate) fn with(name: &'static str, options: Options) -> Self {
         let mut function = Self::new(name);
@@ -202,10 +202,10 @@ impl Function {
     }
 }
 
-/// What the threads engine has learned of a function: whether its calls mostly wait.
+/// What the threads engine has learned about a function: whether its calls mostly wait.
 ///
-/// A score with some inertia, so that one odd call changes nothing. Only ever a hint: it decides
-/// who runs when, never whether.
+/// A score with some inertia, so that one unusual call changes nothing. It is only a hint: it
+/// decides when a call runs, never whether.
 #[derive(Debug)]
 pub(crate) struct Habit(AtomicU8);
 
@@ -222,13 +222,13 @@ impl Habit {
         self.0.load(Ordering::Relaxed) >= Self::BLOCKS
     }
 
-    /// A call was seen waiting. Two threads that note at once may count once: it is a hint.
+    /// A call was seen waiting. Two concurrent updates may count once, which is fine for a hint.
     pub(crate) fn note_waiting(&self) {
         let score = self.0.load(Ordering::Relaxed);
         self.0.store((score + 1).min(Self::MAX), Ordering::Relaxed);
     }
 
-    /// A call was seen computing, which costs twice as much to get wrong.
+    /// A call was seen computing. Guessing this wrong costs twice as much.
     pub(crate) fn note_computing(&self) {
         let score = self.0.load(Ordering::Relaxed);
         self.0.store(score.saturating_sub(2), Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! `limit = N`: at most N calls of a function run at once in this program, first come first run.
+//! `limit = N`: at most N calls of a function run at once in this program, in order of arrival.
 //!
-//! A call over the limit is pending: it lies in no engine's queue and holds no thread. Whoever
-//! ends a call hands its place to the longest waiting one. Calls that are given up leave the line
-//! in groups, so that there are never many more of them in it than of those that wait.
+//! A call over the limit is pending: it is in no engine's queue and holds no thread. Whoever ends a
+//! call passes its place to the call that has waited longest. Calls that were given up are removed
+//! from the line in groups, so that they never greatly outnumber those that still wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::sync::{Guard, Lock};
 
 /// A call that can wait for a place.
 pub(crate) trait Admit: Send + Sync {
-    /// Makes the call claimable and gives it to its engine; false if it was cancelled meanwhile,
-    /// in which case the place goes to the next.
+    /// Makes the call claimable and passes it to its engine; returns false if it was cancelled in
+    /// the meantime, in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
 
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
 }
 
-/// So many calls that were given up may always lie in a line.
+/// A line may always hold this many calls that were given up.
 const MAX_GIVEN_UP: usize = 32;
 
 pub(crate) struct Limiter {
@@ -32,7 +32,7 @@ pub(crate) struct Limiter {
 struct Line {
     running: usize,
     waiting: VecDeque<Arc<dyn Admit>>,
-    /// About how many of those were given up.
+    /// Roughly how many of those were given up.
     given_up: usize,
 }
 
@@ -57,8 +57,8 @@ impl Limiter {
 
     /// Gives a place back: the next call in line gets it.
     pub(crate) fn leave(&'static self) {
-        // A call may end as it is admitted, where its runtime is gone say, and leave in its turn:
-        // in a loop, for lines may be long.
+        // A call may end while it is admitted, for example because its runtime is gone, and leave
+        // in turn. This runs in a loop, since lines may be long.
         relay::discard(PassOn(self));
     }
 
@@ -87,7 +87,7 @@ impl Limiter {
         let (waiting, given_up): (VecDeque<_>, VecDeque<_>) =
             line.waiting.drain(..).partition(|call| call.is_pending());
         (line.waiting, line.given_up) = (waiting, 0);
-        // Unlocked, since they may own anything.
+        // Unlocked, since their destructors may run any code.
         drop(line);
         drop_quietly(given_up);
     }
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Limiter {
     }
 }
 
-/// Passes a place on as it is dropped.
+/// Passes a place on when dropped.
 struct PassOn(&'static Limiter);
 
 impl Drop for PassOn {

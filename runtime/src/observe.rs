@@ -1,4 +1,4 @@
-//! Who is told of a task from its call to its end: what counts it, what draws it, and `tracing`.
+//! Reports the life of each task to the statistics, the timeline and `tracing`.
 
 use crate::error::Error;
 use crate::function::Function;
@@ -8,7 +8,7 @@ use crate::{stats, timeline};
 
 /// What is observed of one task.
 pub(crate) struct Observed {
-    /// `None` for what is not a call of a function: a combinator.
+    /// `None` if it is not a call of a function but a combinator.
     counted: Option<Counted>,
     drawn: Drawn,
     traced: Traced,
@@ -23,7 +23,7 @@ impl Observed {
         Self { counted, drawn: Drawn::made(name, mode), traced: Traced::call(name, mode) }
     }
 
-    /// What is not a call of a function.
+    /// For a task that is not a call of a function.
     pub(crate) fn nothing() -> Self {
         Self { counted: None, drawn: Drawn::nothing(), traced: Traced::nothing() }
     }
@@ -59,7 +59,7 @@ impl Observed {
     }
 }
 
-/// A call of this function is tried again.
+/// A call of this function is retried.
 pub(crate) fn retried(function: &'static Function) {
     function.account().retried();
     timeline::retried(function.name());
@@ -72,7 +72,7 @@ pub(crate) fn worker_started(worker: u32) {
     timeline::worker_started(worker);
 }
 
-/// It has ended: says how.
+/// It has ended, with this outcome.
 #[cfg(feature = "process")]
 pub(crate) fn worker_ended(worker: u32, how: &str) {
     stats::worker_ended();
@@ -81,9 +81,9 @@ pub(crate) fn worker_ended(worker: u32, how: &str) {
 
 /// A task's span, from its call to its end.
 ///
-/// Its parent is the span that is current at the call, so what a body tells is found below its
-/// caller's span, wherever the body runs. Fields: `function`, `mode`, `queued` (the time from the
-/// call to the start of the body) and `outcome` (`value`, or the error's line).
+/// Its parent is the span that is current at the call, so a body's events appear below its caller's
+/// span, wherever the body runs. Fields: `function`, `mode`, `queued` (the time from the call to
+/// the start of the body) and `outcome` (`value`, or the error's message).
 #[cfg(feature = "tracing")]
 struct Traced {
     span: tracing::Span,

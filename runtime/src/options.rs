@@ -1,8 +1,8 @@
-//! What the attribute's options say, as plain data.
+//! The attribute's options as plain data.
 
 use std::time::Duration;
 
-/// The options of a function as plain data, which go with a call wherever it runs.
+/// The options of a function. They travel with a call wherever it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Options {
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) limit: Option<usize>,
     /// How many bytes a worker process that runs it may use.
     pub(crate) memory: Option<u64>,
-    /// Whether every call gets a worker process of its own.
+    /// Whether every call gets its own worker process.
     pub(crate) fresh: bool,
     /// After how many calls its worker process is replaced.
     pub(crate) renew_after: Option<u32>,
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) renew_beyond: Option<u64>,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
-    /// What a machine must have that runs it; said by the caller alone, who chooses the machine.
+    /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
     #[cfg_attr(feature = "process", serde(skip))]
     pub(crate) on: Option<&'static str>,
 }

@@ -1,9 +1,9 @@
-//! Catching a body's panic with its message and its place.
+//! Catching a body's panic with its message and location.
 //!
-//! The place is told only to the panic hook, so there is one that notes it for this thread and
-//! then calls the hook that was there: what is printed stays as the user set it. A program that
-//! sets another hook drops this one, which says so, and the next body that starts puts it in front
-//! again. A body that runs at that moment may panic without a place.
+//! Only the panic hook sees the location, so we install one that records it for this thread and
+//! then calls the previous hook, which prints as before. If the program sets another hook, ours is
+//! dropped and records that, and the next body that starts reinstalls it in front. A panic in
+//! between may have no location.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::sync::Lock;
 
 thread_local! {
-    /// How many bodies this thread is inside of: outside, the hook has nothing to note.
+    /// How many bodies this thread is inside of. Outside of any, the hook records nothing.
     static BODIES: Cell<usize> = const { Cell::new(0) };
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
@@ -26,9 +26,9 @@ pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Resu
         install_hook();
     }
     BODIES.set(BODIES.get() + 1);
-    // A body that panicked has dropped its arguments while unwinding and shares nothing with us;
-    // what it shares with others by `Arc` or statics is theirs to make unwind safe, as with
-    // `std::thread::spawn`.
+    // A body that panicked has dropped its arguments while unwinding and shares nothing with us. If
+    // it shares state with others through `Arc` or statics, they must make that unwind safe, as
+    // with `std::thread::spawn`.
     let result = catch_unwind(AssertUnwindSafe(body));
     BODIES.set(BODIES.get() - 1);
     result.map_err(|payload| {
@@ -44,21 +44,21 @@ pub(crate) fn drop_quietly<T>(value: T) {
     }
 }
 
-/// Runs what may run code of others, on a thread that has to go on whatever that does. A panic was
-/// printed by the hook and has nobody to go to: then there is no value.
+/// Runs code that may call foreign code, on a thread that has to carry on regardless. A panic has
+/// been printed by the hook and goes nowhere else; the result is then `None`.
 pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(run)).map_err(discard).ok()
 }
 
-/// Drops the payload of a panic, which is a value of others too.
+/// Drops the payload of a panic, whose destructor is foreign code too.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // Payloads that panic as they are dropped may go on like that without end.
+        // The payload of a panicking destructor may itself panic when dropped, without end.
         mem::forget(next);
     }
 }
 
-/// Whether the hook that notes places is there.
+/// Whether the hook that records locations is installed.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// Owned by the hook, and dropped with it.
@@ -74,7 +74,7 @@ impl Drop for Installed {
 fn install_hook() {
     static ONE_AT_A_TIME: Lock<()> = Lock::new(());
     let _one_at_a_time = ONE_AT_A_TIME.lock();
-    // The hook cannot be replaced while this thread unwinds: do without the places.
+    // The hook cannot be replaced while this thread unwinds: do without locations.
     if std::thread::panicking() || INSTALLED.load(Ordering::Relaxed) {
         return;
     }
@@ -83,7 +83,7 @@ fn install_hook() {
         let _owned = &installed;
         if BODIES.try_with(Cell::get).is_ok_and(|bodies| bodies > 0) {
             let location = info.location().map(ToString::to_string);
-            // Not there any more when a thread-local's destructor panics: then there is no place.
+            // Already destroyed if a thread-local's destructor panics: then there is no location.
             let _ = LOCATION.try_with(|slot| *slot.borrow_mut() = location);
         }
         previous(info);

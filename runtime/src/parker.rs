@@ -1,4 +1,4 @@
-//! A place to sleep. One token: `unpark` before `park` makes `park` return at once.
+//! Where a thread sleeps. There is one token: `unpark` before `park` makes `park` return at once.
 //!
 //! `std::thread::park` would do the same, but its token belongs to the user's program: a wait that
 //! consumed it could swallow a wake-up meant for the code that called us.
@@ -30,7 +30,7 @@ impl Parker {
         *token = false;
     }
 
-    /// As [`park`](Self::park), at most that long. Whether a token was taken.
+    /// Like [`park`](Self::park) with a timeout. Returns whether a token was taken.
     pub(crate) fn park_timeout(&self, at_most: Duration) -> bool {
         match Instant::now().checked_add(at_most) {
             Some(until) => self.park_until(until),
@@ -41,7 +41,7 @@ impl Parker {
         }
     }
 
-    /// As [`park`](Self::park), until that moment at most. Whether a token was taken.
+    /// Like [`park`](Self::park) with a deadline. Returns whether a token was taken.
     #[cfg(not(trine_loom))]
     pub(crate) fn park_until(&self, until: Instant) -> bool {
         let mut token = self.token.lock();
@@ -56,7 +56,7 @@ impl Parker {
         true
     }
 
-    /// loom has no time that passes.
+    /// loom has no notion of time.
     #[cfg(trine_loom)]
     pub(crate) fn park_until(&self, _: Instant) -> bool {
         self.park();

@@ -1,11 +1,11 @@
-//! Randomness, of which little is needed: the standard library's own source is enough.
+//! Random numbers. Few are needed, so the standard library's own source is enough.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
-/// A number that nobody else has and nobody guesses: a hash under keys that the system gave.
+/// A unique number that cannot be guessed: a hash under keys from the operating system.
 ///
-/// A forked child has its parent's keys, so its own number is hashed in, and the moment.
+/// A forked child has its parent's keys, so the process id and the time are hashed in.
 pub(crate) fn number() -> u64 {
     RandomState::new().hash_one((std::process::id(), Instant::now()))
 }

@@ -1,13 +1,13 @@
-//! What follows the end of a task, step by step, on a stack that does not grow with the steps.
+//! The steps that follow the end of a task, on a stack that does not grow with their number.
 //!
 //! The end of one task tells a combinator, which ends and tells the next; a cancel goes the other
-//! way, from a task to its parts and on to theirs; a handle that is dropped may own others. Each
-//! step is short, and calls the next one as any code would. But a chain may have 100,000 links. So
-//! from some depth on a step is not taken: it queues, and the last one that was taken takes all
-//! that queue, in a loop. Whoever is above sees no difference.
+//! way, from a task to its parts and on to theirs; a dropped handle may own others. Each step is
+//! short and calls the next one directly. But a chain may have 100,000 links. So beyond some depth
+//! a step is queued instead, and the innermost step that runs then runs the whole queue in a loop.
+//! Callers further up see no difference.
 //!
-//! Below, code of users that runs in a step might wait for what is queued on its own thread. Where
-//! this crate blocks, it takes those steps first ([`catch_up`]).
+//! User code that runs in a step might wait for something that is queued on its own thread. So
+//! before this crate blocks, it runs those steps ([`catch_up`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::panic::quietly;
 use crate::sync::thread_local;
 
-/// Steps are taken inside of each other this deep.
+/// How deeply steps may nest.
 const DEEPEST: usize = 16;
 
 /// A combinator over tasks.
@@ -25,23 +25,23 @@ pub(crate) trait Observer: Send + Sync {
     fn finished(self: Arc<Self>, index: usize);
 }
 
-/// A task that has others as its parts.
+/// A task that is made of other tasks.
 pub(crate) trait Combined: Send + Sync {
-    /// Has the joiner run the parts that have not started, where that is possible.
+    /// Lets the joiner run the parts that have not started, where possible.
     fn help_parts(&self);
 
     /// Cancels the parts; nobody wants them any more.
     fn cancel_parts(&self);
 
-    /// Asks those parts that have not finished for what `Call::needs_this_thread` says.
+    /// Asks the unfinished parts `Call::needs_this_thread`.
     fn ask_parts(&self, asked: &mut Asked) -> bool;
 }
 
-/// Who asks, and which combined tasks are still to ask their parts.
+/// Who asks, and which combined tasks have yet to ask their parts.
 pub(crate) struct Asked {
     /// Whether the thread that asks is about to block.
     pub(crate) blocks: bool,
-    /// Whether it looks again from time to time for what it may run itself.
+    /// Whether it checks again from time to time for work that it may run itself.
     pub(crate) helps: bool,
     combined: Vec<Arc<dyn Combined>>,
 }
@@ -57,7 +57,7 @@ impl Asked {
         Self { blocks: true, helps: false, combined: Vec::new() }
     }
 
-    /// By an executor, which goes on with others.
+    /// By an executor, which continues with other tasks.
     pub(crate) fn by_executor() -> Self {
         Self { blocks: false, helps: false, combined: Vec::new() }
     }
@@ -90,10 +90,10 @@ impl Step {
     }
 }
 
-/// Steps to be taken, of this thread.
+/// The queued steps of this thread.
 struct Queue {
     next: VecDeque<Step>,
-    /// These may run bodies, which take their time: after all others.
+    /// These may run bodies, which take a while, so they come last.
     help: VecDeque<Step>,
 }
 
@@ -124,7 +124,7 @@ thread_local! {
     static QUEUE: RefCell<Queue> = const { RefCell::new(Queue::new()) };
 }
 
-/// Takes a step now, or has it taken by the loop that this thread is in.
+/// Runs a step now, or leaves it to the loop that this thread is in.
 pub(crate) fn take(step: Step) {
     if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
         QUEUE.with(|queue| queue.borrow_mut().push(step));
@@ -164,8 +164,8 @@ fn deeper(step: impl FnOnce()) {
     step();
 }
 
-/// Runs something in which no step is taken, since this thread holds what a step may wait for, or
-/// serves others: they queue until [`release`] or [`drain`].
+/// Runs a closure during which no step runs, since this thread holds something that a step may wait
+/// for, or serves others. Steps queue until [`release`] or [`drain`].
 #[cfg(feature = "process")]
 pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
     struct Leave(usize);
@@ -179,13 +179,13 @@ pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
     act()
 }
 
-/// Whether there are steps which were held and which [`release`] would take.
+/// Whether there are held steps that [`release`] would run.
 #[cfg(feature = "process")]
 pub(crate) fn has_held() -> bool {
     !is_deep() && QUEUE.try_with(|queue| queue.borrow().has_any()).unwrap_or(false)
 }
 
-/// Takes what was held, unless this thread is in a loop that will.
+/// Runs the held steps, unless this thread is in a loop that will.
 #[cfg(feature = "process")]
 pub(crate) fn release() {
     if has_held() {
@@ -193,17 +193,17 @@ pub(crate) fn release() {
     }
 }
 
-/// What was held, for somebody else to [`take`].
+/// The held steps, for another thread to [`take`].
 #[cfg(feature = "process")]
 pub(crate) fn drain() -> Vec<Step> {
     QUEUE.with(|queue| std::iter::from_fn(|| queue.borrow_mut().pop()).collect())
 }
 
-/// Takes all steps that queue on this thread.
+/// Runs all queued steps of this thread.
 pub(crate) fn catch_up() {
     let next = || QUEUE.try_with(|queue| queue.borrow_mut().pop()).ok().flatten();
     while let Some(step) = next() {
-        // A destructor that panics must not take the others' steps with it.
+        // A panicking destructor must not take the other steps with it.
         quietly(|| step.take());
     }
 }

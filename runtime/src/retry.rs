@@ -1,8 +1,8 @@
 //! `retries = N`: a task over the attempts of a call, in every mode.
 //!
-//! An engine runs one attempt; here is the one that starts the next. The attempts are ordinary
-//! tasks, so each has its own `timeout` and its own place under `limit`, and between them neither
-//! a thread nor a place is held.
+//! An engine runs one attempt; this module starts the next. Attempts are ordinary tasks, so each
+//! has its own `timeout` and its own place under `limit`, and between them no thread or place is
+//! held.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::{observe, panic, random, sequential, timer, wait};
 /// The longest wait between two attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
-/// Starts `start` with a clone of the arguments, again while it fails and retries are left.
+/// Calls `start` with a clone of the arguments, and again as long as it fails and retries are left.
 pub(crate) fn spawn<A, T, S>(
     function: &'static Function,
     arguments: A,
@@ -68,12 +68,12 @@ struct Retrying<A, T, S> {
 }
 
 struct Progress<A, T> {
-    /// Gone with the last attempt, which takes them.
+    /// `None` once the last attempt has taken them.
     arguments: Option<A>,
     left: u32,
     backoff: Duration,
     attempt: Option<Arc<Task<T>>>,
-    /// The wait for the next attempt; dropping it calls it off.
+    /// The pause before the next attempt; dropping it calls the attempt off.
     pause: Option<Alarm>,
 }
 
@@ -91,17 +91,18 @@ where
         self.progress().attempt.clone()
     }
 
-    /// Starts an attempt; and the next ones here, as long as they end at once and need no pause.
+    /// Starts an attempt, and the following ones in this loop as long as each ends at once and
+    /// needs no pause.
     fn attempt(self: &Arc<Self>) {
         while let Some(arguments) = self.next_arguments() {
-            // Arguments of scoped calls are copied in there.
+            // This copies the arguments of scoped calls.
             let started = panic::catch(self.function.name(), || (self.start)(arguments));
             let attempt = match started {
                 Ok(attempt) => Arc::new(attempt),
                 Err(error) => return self.end(Err(error)),
             };
             self.progress().attempt = Some(Arc::clone(&attempt));
-            // A cancel in between saw the attempt before and left this one to us.
+            // A concurrent cancel saw the previous attempt and left this one to us.
             if self.cell.is_finished() {
                 attempt.cancel();
                 return;
@@ -114,8 +115,8 @@ where
         }
     }
 
-    /// The arguments for the next attempt: copies, if there may be another one after it. A copy is
-    /// made by code of the user, so without the lock, and its panic is the task's.
+    /// The arguments for the next attempt, copied if another one may follow. Copying runs user
+    /// code, so the lock is not held, and a panic becomes the task's error.
     fn next_arguments(&self) -> Option<A> {
         let (arguments, is_last) = {
             let mut progress = self.progress();
@@ -127,7 +128,7 @@ where
         let copy = panic::catch(self.function.name(), || arguments.clone());
         self.progress().arguments = Some(arguments);
         match copy {
-            // Else a cancel in between found no arguments to drop.
+            // Otherwise a concurrent cancel found no arguments to drop.
             Ok(copy) if !self.cell.is_finished() => return Some(copy),
             Ok(copy) => panic::drop_quietly(copy),
             Err(error) => self.end(Err(error)),
@@ -137,7 +138,7 @@ where
     }
 
     fn drop_arguments(&self) {
-        // Not with the handle, which may live on: they may hold a scope open.
+        // Not when the handle is dropped, which may be later: they may hold a scope open.
         let arguments = self.progress().arguments.take();
         panic::drop_quietly(arguments);
     }
@@ -148,7 +149,7 @@ where
         self.drop_arguments();
     }
 
-    /// Looks at the attempt that has ended; says whether the next one may start at once.
+    /// Examines the attempt that has ended; returns whether the next one may start at once.
     fn conclude(self: &Arc<Self>) -> bool {
         let Some(result) = self.current().and_then(|attempt| attempt.try_take()) else {
             return false;
@@ -183,30 +184,30 @@ where
         true
     }
 
-    /// Has the next attempt start after a while.
+    /// Schedules the next attempt after a pause.
     fn pause(self: &Arc<Self>, pause: Duration) {
         let next = Arc::downgrade(self);
         let alarm = Alarm::after(pause, move || {
             if let Some(next) = next.upgrade() {
                 next.attempt();
-                // Whoever waits has asked before.
+                // The waiter has asked before.
                 next.needs_this_thread(&mut Asked::by_executor());
             }
         });
         let earlier = self.progress().pause.replace(alarm);
         drop(earlier);
         if self.cell.is_finished() {
-            // A cancel in between did not find it.
+            // A concurrent cancel did not find it.
             let alarm = self.progress().pause.take();
             drop(alarm);
         }
     }
 
-    /// Whether the attempt is one to be made again; the error, if the question panics.
+    /// Whether the attempt should be repeated, or the error if that check panics.
     fn has_failed(&self, result: &Result<T, Error>) -> Result<bool, Error> {
         match result {
             Ok(value) => panic::catch(self.function.name(), || (self.failed)(value)),
-            // Nobody wants it any more, or it would fail the same way.
+            // Nobody wants it any more, or it would fail in the same way.
             Err(error) => {
                 Ok(!matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Codec { .. }))
             }
@@ -214,7 +215,7 @@ where
     }
 }
 
-/// Between half of the wait and all of it, so that calls that failed together do not come back
+/// Between half of the pause and all of it, so that calls that failed together are not retried
 /// together.
 fn jittered(wait: Duration) -> Duration {
     let random = random::number() as u32;
@@ -250,7 +251,7 @@ where
 
     fn help(self: Arc<Self>) {
         let mut helped: Option<Arc<Task<T>>> = None;
-        // The next attempt, when the one before ended here and needed no pause.
+        // The next attempt, if the previous one ended here and needed no pause.
         while let Some(attempt) = self.current()
             && helped.as_ref().is_none_or(|helped| !Arc::ptr_eq(helped, &attempt))
         {
@@ -275,7 +276,7 @@ where
     fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
         let mut needs = false;
         let mut was_asked: Option<Arc<Task<T>>> = None;
-        // The next attempt too, when the one before could not run.
+        // Also the next attempt, if the previous one could not run.
         while let Some(attempt) = self.current().filter(|attempt| !attempt.is_finished())
             && was_asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, &attempt))
         {
@@ -286,11 +287,11 @@ where
     }
 }
 
-/// A value that a function returned, to be asked whether it is a failure.
+/// Wraps a returned value to check whether it is a failure.
 ///
-/// Functions with `retries` ask it, whatever their return type is called: what is a `Result` can
-/// be `Err`, every other value is a success. So is, in a function that is generic over its whole
-/// return type, every value.
+/// Functions with `retries` use it, whatever the name of their return type: a `Result` can be
+/// `Err`, every other value is a success. In a function that is generic over its whole return type,
+/// every value counts as a success.
 ///
 /// ```
 /// use trine::Returned;
@@ -309,8 +310,8 @@ impl<T, E> Returned<'_, Result<T, E>> {
     }
 }
 
-/// How every other type comes to have an `is_err`: a method that is not found on a value is looked
-/// for behind it.
+/// Gives every other type an `is_err`, through autoderef: a method not found on a type is looked up
+/// on its target.
 impl<T> Deref for Returned<'_, T> {
     type Target = Success;
 
@@ -325,7 +326,7 @@ impl<T> Deref for Returned<'_, T> {
 pub struct Success(());
 
 impl Success {
-    /// It is none that failed.
+    /// It is not a failure.
     #[must_use]
     #[expect(clippy::unused_self, reason = "called as the method of the same name of a `Result`")]
     pub fn is_err(&self) -> bool {

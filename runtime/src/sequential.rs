@@ -14,11 +14,11 @@ thread_local! {
 /// order, before it returns its task.
 ///
 /// For debuggers, profilers and bisecting: a breakpoint in a body shows its caller on the stack.
-/// Arguments and results of `process` functions are still encoded and decoded, so that what cannot
-/// cross is found here too. The environment variable `TRINE_SEQUENTIAL=1` does the same for the
-/// whole program. Retries are made in the call too, and it sleeps for their `backoff`. `timeout`,
-/// `limit` and `memory` have no effect; a task that waits for a later one hangs, as the same plain
-/// calls would.
+/// Arguments and results of `process` functions are still encoded and decoded, so values that
+/// cannot cross are found here too. The environment variable `TRINE_SEQUENTIAL=1` does the same for
+/// the whole program. Retries happen inside the call, which sleeps for their `backoff`. `timeout`,
+/// `limit` and `memory` have no effect. A task that waits for a later one hangs, as plain calls
+/// would.
 ///
 /// ```
 /// use trine::concurrent;
@@ -33,7 +33,7 @@ thread_local! {
 /// ```
 ///
 /// # Panics
-/// When the closure does. A panic of a task stays in the task.
+/// If the closure does. A panic in a task becomes that task's error.
 pub fn sequential<R>(run: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
@@ -56,7 +56,7 @@ pub(crate) fn is_on() -> bool {
         })
 }
 
-/// A task that has ended already.
+/// A task that has already ended.
 pub(crate) fn done<T: Send + 'static>(name: &'static str, result: Result<T, Error>) -> Task<T> {
     let cell = crate::cell::Cell::running();
     cell.finish(result);

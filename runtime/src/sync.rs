@@ -1,9 +1,9 @@
-//! Locks that cannot be poisoned, and the parts of the lock-free protocols.
+//! Locks without poisoning, and the primitives of the lock-free protocols.
 //!
-//! A panic under a lock of this crate is caught where it would matter and leaves nothing half done,
-//! so poisoning would only add a case that nobody can handle. Under `--cfg trine_loom` loom's model
-//! checker puts its own parts in the place of those that the models look at: atomics, cells,
-//! [`Mutex`] and [`Condvar`]. What no model looks at uses [`Lock`], which a static may hold.
+//! A panic under one of this crate's locks is caught where it matters and leaves nothing half done,
+//! so poisoning would only add a case that nobody can handle. Under `--cfg trine_loom`, loom's
+//! versions replace the primitives that the models check: atomics, cells, [`Mutex`] and
+//! [`Condvar`]. Code that no model covers uses [`Lock`], which works in a static.
 
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) use std::thread::yield_now;
 #[cfg(not(trine_loom))]
 pub(crate) use std::thread_local;
 
-/// Values of each thread of a model, in the words of `std`.
+/// Thread-locals of a model's threads, with the syntax of `std`.
 #[cfg(trine_loom)]
 macro_rules! modelled_locals {
     ($(static $name:ident: $type:ty = const { $value:expr };)*) => {
@@ -41,7 +41,7 @@ macro_rules! modelled_locals {
 #[cfg(trine_loom)]
 pub(crate) use modelled_locals as thread_local;
 
-/// The lock of a protocol that is modelled.
+/// The lock for protocols that have a model.
 #[cfg(not(trine_loom))]
 pub(crate) type Mutex<T> = Lock<T>;
 #[cfg(not(trine_loom))]
@@ -49,7 +49,7 @@ pub(crate) type MutexGuard<'a, T> = Guard<'a, T>;
 #[cfg(not(trine_loom))]
 pub(crate) type Condvar = Signal;
 
-/// What a [`Lock`] gives for as long as it is held.
+/// The guard of a [`Lock`].
 pub(crate) type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
 
 /// A mutex without poisoning.
@@ -65,7 +65,7 @@ impl<T> Lock<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing if somebody holds it.
+    /// `None` if it is held.
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -92,7 +92,7 @@ impl Signal {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits that long at most.
+    /// Waits with a timeout.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: Guard<'a, T>,
@@ -110,7 +110,7 @@ impl Signal {
     }
 }
 
-/// loom's parts with the same interface.
+/// loom's primitives with the same interface.
 #[cfg(trine_loom)]
 mod modelled {
     use loom::sync::MutexGuard;
@@ -150,7 +150,7 @@ mod modelled {
     }
 }
 
-/// `std`'s cell with loom's interface, under which loom sees who accesses what when.
+/// `std`'s cell with loom's interface, which lets loom track each access.
 #[cfg(not(trine_loom))]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);

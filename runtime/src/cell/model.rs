@@ -1,4 +1,4 @@
-//! The cell under loom: every interleaving of its few steps, within the memory model.
+//! The cell under loom: every interleaving of its steps.
 //!
 //! CONTRIBUTING.md has the command.
 
@@ -104,7 +104,7 @@ fn no_wake_up_is_lost() {
         let (told, waiter) = waker();
         let refused = call.cell().register(waiter).is_err();
         assert!(worker.join().unwrap());
-        // Refused, since it had finished, or told: never neither, never both.
+        // Either refused because the task had finished, or told: exactly one of the two.
         assert_eq!(told.0.load(SeqCst), usize::from(!refused));
         assert!(call.cell().take().is_some());
     });
@@ -146,7 +146,7 @@ fn an_abandoned_output_is_dropped_once_and_at_once() {
         });
         call.cell().abandon();
         worker.join().unwrap();
-        // Although the call itself is still held: that is what borrowing relies on.
+        // Even though the call itself is still held: scoped borrows rely on this.
         assert_eq!(alive.load(SeqCst), 0);
     });
 }

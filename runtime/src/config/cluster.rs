@@ -1,5 +1,5 @@
-//! The part of [`Config`] that is for `process` calls on other machines. What is not set here comes
-//! from the environment, which the cluster itself reads.
+//! The part of [`Config`] for `process` calls on other machines. What is not set here comes from
+//! the environment, which the cluster reads itself.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ pub(crate) struct Chosen {
 }
 
 impl fmt::Debug for Chosen {
-    /// Without the key, and without the address, which may have a password in it.
+    /// Without the key, and without the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("wait", &self.wait).finish_non_exhaustive()
     }
@@ -26,7 +26,7 @@ impl fmt::Debug for Chosen {
 
 static CHOSEN: OnceLock<Chosen> = OnceLock::new();
 
-/// Settles what was chosen. False if that was done before.
+/// Fixes the settings. Returns false if that was done before.
 pub(super) fn choose(chosen: Chosen) -> bool {
     CHOSEN.set(chosen).is_ok()
 }
@@ -36,29 +36,29 @@ pub(crate) fn chosen() -> &'static Chosen {
 }
 
 impl Config {
-    /// Sends the calls of `process` functions to the machines at this NATS broker, several
-    /// addresses with commas between them; else `TRINE_CLUSTER`. See
+    /// Sends calls of `process` functions to the machines at this NATS broker; separate several
+    /// addresses with commas. The default is `TRINE_CLUSTER`. See
     /// [`many_machines`](crate::guide::many_machines).
     pub fn cluster(mut self, address: impl Into<String>) -> Self {
         self.cluster.address = Some(address.into());
         self
     }
 
-    /// The secret that the machines share, of 32 bytes or more; else what `TRINE_CLUSTER_KEY_FILE`
-    /// or `TRINE_CLUSTER_KEY` says.
+    /// The secret that the machines share, 32 bytes or more. The default is
+    /// `TRINE_CLUSTER_KEY_FILE` or `TRINE_CLUSTER_KEY`.
     pub fn cluster_key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.cluster.key = Some(key.into());
         self
     }
 
-    /// How long a call waits where no machine is there to run it; zero to say so at once. Else
+    /// How long a call waits for a machine before it fails; zero to fail at once. The default is
     /// `TRINE_CLUSTER_WAIT`, in seconds, or 30 seconds.
     pub fn cluster_wait(mut self, wait: Duration) -> Self {
         self.cluster.wait = Some(wait);
         self
     }
 
-    /// How to connect to the broker: TLS, credentials, and what else its client has.
+    /// How to connect to the broker: TLS, credentials and any other options of its client.
     pub fn cluster_options(mut self, options: ConnectOptions) -> Self {
         self.cluster.options = Some(options);
         self

@@ -1,19 +1,20 @@
-//! [`Argument`] and [`Repeated`]: arguments of which `Send` and `Clone` were asked where the compiler
-//! can point at them.
+//! [`Argument`] and [`Repeated`]: arguments whose `Send` and `Clone` bounds are checked where the
+//! compiler can point at them.
 
 use super::{Movable, Repeatable, RepeatedlyMovable};
 
-/// An argument on its way to a task; made by [`argument`], which asks whether it may go.
+/// An argument on its way to a task; made by [`argument`], which checks that it is `Send`.
 ///
-/// It is `Send` whatever is in it, so that an argument that is not is one error, at the argument,
-/// and not a second one of the tuple that it is in.
+/// It is itself always `Send`, so that an argument that is not causes one error, at the argument,
+/// and not a second one for the tuple.
 #[derive(Debug)]
 pub struct Argument<T>(T);
 
-/// Hands an argument over to a task, if its type can go to another thread.
+/// Passes an argument to a task, if its type is `Send`.
 ///
-/// The attribute puts it around each argument of whose type it does not know that by name: asked
-/// here, the compiler underlines the argument, and says what in its type is not `Send`.
+/// The attribute wraps each argument in it whose type is not known to be `Send` by its name. With
+/// the bound here, the compiler underlines the argument and reports which part of its type is not
+/// `Send`.
 ///
 /// ```
 /// static FUNCTION: trine::Function = trine::Function::new("length");
@@ -39,14 +40,14 @@ impl<T> Movable<T> for Argument<T> {
     }
 }
 
-/// An [`Argument`] that knows how it is copied; made by [`repeatable`].
+/// An [`Argument`] that can be copied; made by [`repeatable`].
 #[derive(Debug)]
 pub struct Repeated<T> {
     value: Argument<T>,
     copy: fn(&T) -> T,
 }
 
-/// The same for an argument of a function with `retries`, of which each try gets a copy.
+/// The same for an argument of a function with `retries`, where each try gets a copy.
 pub fn repeatable<T: Send + Repeatable>(value: T) -> Repeated<T> {
     Repeated { value: Argument(value), copy: T::clone }
 }

@@ -1,7 +1,7 @@
-//! What may cross to a worker process and back: everything goes as bytes, by serde.
+//! What may cross to a worker process and back: everything goes as bytes, through serde.
 //!
-//! An owned argument arrives as what it was. A borrowed one (`&str`, `&[T]`, `&T`) is encoded at
-//! the call, from where it lies, and arrives as the [`Owned`] of its kind.
+//! An owned argument arrives as the same type. A borrowed one (`&str`, `&[T]`, `&T`) is encoded in
+//! place at the call, and arrives as the matching [`Owned`] type.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub trait Argument<R>: Serialize {
     fn received(value: Self::Received) -> R;
 }
 
-// Without this the compiler would report what is behind the bound, serde's traits, and not the
+// Without this the compiler would report serde's traits, which are behind the bound, instead of the
 // bound.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Argument<T> for T {
@@ -71,7 +71,7 @@ impl Argument<PathBuf> for &Path {
     }
 }
 
-/// A result that can come out of a worker process.
+/// A result that a worker process can return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot come out of a worker process",
     label = "cannot be encoded and decoded",
@@ -84,9 +84,9 @@ pub trait Output: Serialize + DeserializeOwned + Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send> Output for T {}
 
-/// The result of a process function that never returns (`-> !`): there is no value of it.
+/// The result of a process function that never returns (`-> !`). It has no values.
 ///
-/// It is [`Infallible`](std::convert::Infallible) in the other modes, which serde does not know.
+/// The other modes use [`Infallible`](std::convert::Infallible), which serde does not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Never {}
 
@@ -119,7 +119,8 @@ impl<A: ArgumentTuple<R>, R> Arguments<R> for A {
     }
 }
 
-/// A type that can be lent to a process function, and what the worker then owns.
+/// A type that can be passed to a process function by reference, and the type that the worker then
+/// owns.
 #[diagnostic::on_unimplemented(
     message = "a `&{Self}` cannot be sent to a worker process",
     label = "nothing is known that a worker could own in its place",
@@ -147,7 +148,7 @@ impl Lend for Path {
     type Owned = PathBuf;
 }
 
-/// What a worker owns of a `&T` argument.
+/// The type that a worker owns for a `&T` argument.
 ///
 /// ```
 /// let name: trine::cross::process::Owned<str> = String::from("a");
@@ -157,7 +158,7 @@ impl Lend for Path {
 /// ```
 pub type Owned<T> = <T as Lend>::Owned;
 
-/// Behind [`Arguments`]; apart from it so that messages do not list every tuple there is.
+/// The implementation of [`Arguments`]; separate so that messages do not list every tuple.
 #[doc(hidden)]
 pub trait ArgumentTuple<R>: Serialize {
     type Tuple: DeserializeOwned;
