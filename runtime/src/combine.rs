@@ -1,8 +1,8 @@
-//! Tasks of tasks: `gather`, `race`, `map`, `outcome`, `then`, `buffered`, sets and streams.
+//! Tasks made of tasks: `gather`, `race`, `map`, `outcome`, `then`, `buffered`, sets and streams.
 //!
-//! Each combinator is a [`Call`](crate::task::Call) like an engine's, with a cell of its own, so
-//! its handle is a `Task` like any other. Its parts tell it by the same waiter slot that a joining
-//! thread would use: nothing polls, and no thread is held.
+//! Each combinator is a [`Call`](crate::task::Call) like an engine's, with its own cell, so its
+//! handle is an ordinary `Task`. Its parts notify it through the same waiter slot that a joining
+//! thread uses: nothing polls, and no thread is held.
 
 mod buffered;
 mod chain;
@@ -28,13 +28,13 @@ use crate::task::Task;
 /// Combinators on iterators of tasks.
 ///
 /// An iterator like `paths.map(word_count)` is lazy: calling `next` starts a task. So `buffered(n)`
-/// keeps at most `n` of them in flight and works on endless input, while
-/// [`gather`](Self::gather) starts all.
+/// keeps at most `n` of them in flight and works on infinite input, while [`gather`](Self::gather)
+/// starts them all.
 pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
     /// What the tasks return.
     type Value: Send + 'static;
 
-    /// Starts all and waits for all: one task for the values in input order. See [`gather()`].
+    /// Starts all tasks and returns one for all their values, in input order. See [`gather()`].
     ///
     /// ```
     /// use trine::{TaskIterator, concurrent};
@@ -50,10 +50,11 @@ pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
         gather(self)
     }
 
-    /// Keeps at most `limit` tasks in flight; gives their results in input order.
+    /// Keeps at most `limit` tasks in flight; yields their results in input order.
     ///
-    /// Dropping it cancels what is in flight. It is awaited as a
-    /// [stream](Buffered::into_stream), and waits for [some time](Buffered::next_timeout) only.
+    /// Dropping it cancels what is in flight. To await it, turn it into a
+    /// [stream](Buffered::into_stream); to wait with a timeout, use
+    /// [`next_timeout`](Buffered::next_timeout).
     ///
     /// # Panics
     /// If `limit` is zero: nothing could ever start.
@@ -74,14 +75,14 @@ pub trait TaskIterator: Iterator<Item = Task<Self::Value>> + Sized {
         Buffered::new(self, limit)
     }
 
-    /// Keeps at most `limit` tasks in flight; gives their results as they complete.
+    /// Keeps at most `limit` tasks in flight; yields their results as they complete.
     ///
-    /// Which input a result is of, failures too, says a key beside it:
+    /// To know which input a result belongs to, even a failure, put a key beside it:
     /// `inputs.map(|x| call(x).outcome().map(move |outcome| (x, outcome)))`.
     ///
-    /// Dropping it cancels what is in flight. It is awaited as a
-    /// [stream](BufferUnordered::into_stream), and waits for
-    /// [some time](BufferUnordered::next_timeout) only.
+    /// Dropping it cancels what is in flight. To await it, turn it into a
+    /// [stream](BufferUnordered::into_stream); to wait with a timeout, use
+    /// [`next_timeout`](BufferUnordered::next_timeout).
     ///
     /// # Panics
     /// If `limit` is zero: nothing could ever start.
@@ -114,10 +115,10 @@ where
 
 /// A part of a combined task, whatever its value.
 trait Part: Send + Sync {
-    /// Has the waiter told; tells it on this thread if the part has finished.
+    /// Registers the waiter; tells it on this thread if the part has finished.
     fn watch(&self, waiter: Waiter);
     fn help(&self);
-    /// Has it run by another thread if it is still queued; says whether it is.
+    /// Has another thread run it if it is still queued; returns whether it is.
     fn hasten(&self) -> bool;
     fn is_queued(&self) -> bool;
     fn is_finished(&self) -> bool;
@@ -125,7 +126,7 @@ trait Part: Send + Sync {
     fn has_failed(&self) -> bool;
     fn take_error(&self) -> Option<Error>;
     fn name(&self) -> &'static str;
-    /// What [`Call::needs_this_thread`](crate::task::Call::needs_this_thread) says, while it has
+    /// The answer of [`Call::needs_this_thread`](crate::task::Call::needs_this_thread), if it has
     /// not finished.
     fn ask(&self, asked: &mut Asked) -> bool;
 }

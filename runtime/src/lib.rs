@@ -114,13 +114,13 @@ pub use threads::join;
 ///
 /// | option | modes | meaning |
 /// | --- | --- | --- |
-/// | `timeout = 5s` | all | ends with `TimedOut` that long after it *started*; time in the queue does not count |
+/// | `timeout = 5s` | all | `TimedOut` that long after it *started*; the queue does not count |
 /// | `retries = 3` | all | repeats a call that failed or returned `Err` |
 /// | `backoff = 100ms` | all | the pause before the first retry; doubles each time, with jitter |
-/// | `limit = 8` | all | at most 8 calls of this function run at once in this program; the rest wait |
+/// | `limit = 8` | all | at most 8 calls of it run at once in this program; the rest wait |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
-/// | `renew = 1000`, `= 256MiB` | process | replaces a worker after so many calls, or above that size |
+/// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |
 /// | `fresh` | process | a new process for each call |
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |

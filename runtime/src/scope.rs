@@ -1,11 +1,12 @@
 //! [`scope`]: calls that borrow, in every mode.
 //!
-//! A scoped call is an ordinary task without a lifetime, of a job that holds the borrowing
-//! arguments, beside a cell for its value. What makes the erased lifetime sound is one rule:
-//! whatever may touch a borrow, or drop a value that may, holds a [`Token`] of the scope and drops
-//! it last, and `scope` does not return before all tokens are gone, on every path. These are the
-//! job (`job`), and the step from the job's end to the handle (`call`). The handle itself needs
-//! none: it cannot outlive the scope, and if it is leaked, so is its value.
+//! A scoped call is an ordinary task without a lifetime, whose job holds the borrowing arguments,
+//! and a separate cell for its value. So engines need no second kind of call. One rule makes the
+//! erased lifetime sound: whatever may touch a borrow, or drop a value that may, holds a [`Token`]
+//! of the scope and drops it last, and `scope` does not return on any path before all tokens are
+//! gone. The holders are the job (`job`), and the step from the job's end to the handle (`call`).
+//! The handle itself needs no token: it cannot outlive the scope, and if it is leaked, so is its
+//! value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -28,10 +29,10 @@ pub use call::ScopedTask;
 pub(crate) use call::{adopt, launch, launch_future, launch_retrying, launch_retrying_future};
 pub(crate) use job::{ScopedFuture, ScopedJob};
 
-/// The place in which calls may borrow; made by [`scope`].
+/// A scope in which calls may borrow; made by [`scope`].
 ///
-/// `'scope` is the time in which its tasks may run, `'env` what they may borrow from, as in
-/// [`std::thread::Scope`].
+/// `'scope` is the time during which its tasks may run, `'env` the lifetime of what they may
+/// borrow, as in [`std::thread::Scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     running: Arc<Running>,
     // Invariant, so that neither lifetime can be made shorter than the scope really is.
@@ -39,7 +40,7 @@ pub struct Scope<'scope, 'env: 'scope> {
     env: PhantomData<&'env mut &'env ()>,
 }
 
-/// The jobs of a scope that are not over.
+/// The number of unfinished jobs of a scope.
 struct Running {
     count: AtomicU64,
     waiter: Mutex<Option<Waker>>,
@@ -62,7 +63,8 @@ impl Clone for Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        // Release, and Acquire in `wait`: all that the job did comes before the scope's end.
+        // Release here and Acquire in `wait`: everything that the job did happens before the end of
+        // the scope.
         if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waiter = self.0.waiter.lock().take();
             if let Some(waiter) = waiter {
@@ -97,12 +99,11 @@ impl Running {
     }
 }
 
-/// Opens a scope, in which functions with the option `scoped` may be called with borrowed
-/// arguments.
+/// Opens a scope in which functions with the option `scoped` can be called with borrowed arguments.
 ///
-/// Returns when the closure has and all calls made in it have ended. A call whose task is dropped
-/// unjoined is cancelled; in `threads` the scope still waits for the end of its body, which can
-/// look at [`trine::cancelled`](crate::cancelled).
+/// Returns when the closure has returned and all calls made in it have ended. A call whose task is
+/// dropped without a join is cancelled; in `threads` the scope still waits for the end of its body,
+/// which can check [`trine::cancelled`](crate::cancelled).
 ///
 /// ```
 /// use trine::concurrent;
@@ -123,11 +124,11 @@ impl Running {
 /// ```
 ///
 /// # Panics
-/// When the closure does, after all its calls have ended.
+/// If the closure does, after all its calls have ended.
 pub fn scope<'env, R>(enter: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
     let scope = Scope { running: Running::new(), scope: PhantomData, env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| enter(&scope)));
-    // Nothing may unwind past running jobs. It does not; this is the seal on it.
+    // Nothing may unwind past running jobs. Nothing does; this makes sure.
     if catch_unwind(AssertUnwindSafe(|| scope.running.wait())).is_err() {
         abort();
     }

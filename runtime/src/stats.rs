@@ -1,10 +1,10 @@
-//! What has become of the calls so far, counted for each function.
+//! Statistics of calls, for each function.
 //!
 //! A call is counted three times: when it is made, when its body starts and when it ends. Each
-//! thread counts in a block of its own, so a count is a load and a store and no core waits for
-//! another; whoever asks adds the blocks up. A thread that ends leaves its blocks to the next one.
-//! The clock costs as much as all the rest of a short call, so only a sample of the calls is timed:
-//! a function's first ones on each thread, and then every 64th.
+//! thread has its own block of counters, so counting is a load and a store, without contention;
+//! `stats` adds the blocks up. A thread that ends leaves its blocks to the next one. Reading the
+//! clock costs as much as the rest of a short call, so only a sample is timed: a function's first
+//! calls on each thread, and then every 64th.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -24,7 +24,7 @@ mod publish;
 
 pub use self::latency::Latency;
 
-/// So many calls of a function are all timed on a thread, and then one in so many.
+/// How many first calls of a function are timed on a thread, and then one in how many.
 const TIMED_FIRST: u64 = 1024;
 const TIMED_EACH: u64 = 64;
 
@@ -32,13 +32,13 @@ const TIMED_EACH: u64 = 64;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The functions that were called, in the order of their first calls.
+    /// The called functions, in the order of their first calls.
     pub functions: Vec<FunctionStats>,
     /// The worker processes.
     pub workers: WorkerStats,
 }
 
-/// What has become of the calls of one function.
+/// The statistics of one function.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FunctionStats {
@@ -48,15 +48,15 @@ pub struct FunctionStats {
     pub mode: &'static str,
     /// Calls that have not started.
     pub queued: u64,
-    /// Calls that have started and not ended; in `process`, that were given to a worker.
+    /// Calls that have started and not ended; in `process`, those that were given to a worker.
     pub running: u64,
-    /// Calls that have ended with a value, also if that is an `Err` of the function's own.
+    /// Calls that have ended with a value, even if that is the function's own `Err`.
     pub done: u64,
     /// Calls that have ended with an error.
     pub failed: Failures,
-    /// How often a call was tried again. Each try counts as a call above.
+    /// How often a call was retried. Each try counts as a call above.
     pub retries: u64,
-    /// How long calls took, from the call to the end, of a sample.
+    /// How long calls took from the call to the end, for a sample of them.
     pub latency: Latency,
 }
 
@@ -74,12 +74,12 @@ pub struct Failures {
     pub cancelled: u64,
     /// [`ErrorKind::MemoryLimit`].
     pub memory_limit: u64,
-    /// All other kinds: what could not cross, a worker that could not start or was lost.
+    /// All other kinds: values that could not cross, workers that could not start or were lost.
     pub other: u64,
 }
 
 impl Failures {
-    /// All of them.
+    /// The sum of all kinds.
     #[must_use]
     pub const fn total(&self) -> u64 {
         let Self { panicked, crashed, timed_out, cancelled, memory_limit, other } = *self;
@@ -93,15 +93,15 @@ impl Failures {
 pub struct WorkerStats {
     /// How many were started.
     pub starts: u64,
-    /// How many have ended, for whatever reason.
+    /// How many have ended, for any reason.
     pub deaths: u64,
 }
 
-/// Counts what has become of all calls so far.
+/// Returns statistics of all calls so far.
 ///
-/// Counting goes on all the time and costs a call some nanoseconds. The numbers are exact once
-/// the calls are over; while calls are going on, one may be seen a moment before the other.
-/// Calls inside of [`sequential`](crate::sequential()) are not counted.
+/// Counting is always on and costs a call a few nanoseconds. The numbers are exact once the calls
+/// are over; during calls, some counters may be ahead of others. Calls inside of
+/// [`sequential`](crate::sequential()) are not counted.
 ///
 /// ```
 /// use trine::concurrent;
@@ -222,7 +222,7 @@ impl Counted {
         Self { record, made: if is_timed { now() } else { 0 } }
     }
 
-    /// Its body starts, or it is cancelled before.
+    /// Its body starts, or it is cancelled before that.
     #[inline]
     pub(crate) fn started(&self) {
         self.record.mine().started.increment();
@@ -239,7 +239,7 @@ impl Counted {
 
 const OUTCOMES: usize = 7;
 
-/// Where an end is counted.
+/// The counter for an outcome.
 fn outcome<T>(result: &Result<T, Error>) -> usize {
     match result.as_ref().map_err(Error::kind) {
         Ok(_) => 0,
@@ -259,24 +259,24 @@ fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
-/// All that is known of a function.
+/// Everything recorded about a function.
 #[derive(Debug)]
 struct Record {
-    /// Its place in the threads' lists.
+    /// Its index in the threads' lists.
     index: usize,
     name: &'static str,
     mode: &'static str,
     blocks: Lock<Vec<&'static Counts>>,
-    /// For threads that are ending and have no list any more.
+    /// For threads that are ending, whose lists are gone.
     shared: Counts,
     retries: AtomicU64,
     latency: latency::Histogram,
 }
 
-/// What one thread has counted of one function.
+/// The counters of one thread for one function.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Somebody counts here. The block of a thread that has ended goes to another thread.
+    /// In use. The block of a thread that has ended goes to another thread.
     is_taken: AtomicBool,
     made: Count,
     started: Count,
@@ -288,8 +288,8 @@ struct Counts {
 struct Count(AtomicU64);
 
 impl Count {
-    /// Adds one, and says what it was. Where two threads may write, as none of ours do except on
-    /// their way out, one of two counts can be lost.
+    /// Adds one, and returns the previous number. If two threads write at once, which only ending
+    /// threads do, one of two counts can be lost.
     fn increment(&self) -> u64 {
         let count = self.0.load(Relaxed);
         self.0.store(count + 1, Relaxed);
@@ -322,7 +322,7 @@ impl Drop for Mine {
 }
 
 impl Record {
-    /// Makes one that stays: functions are as many as the program's text has.
+    /// Leaks one: their number is bounded by the functions in the program.
     fn register(name: &'static str, mode: &'static str) -> &'static Self {
         let mut records = RECORDS.lock();
         let record = Box::leak(Box::new(Self {
@@ -360,7 +360,7 @@ impl Record {
         found.unwrap_or(&self.shared)
     }
 
-    /// A block that no other thread counts in.
+    /// A block that no other thread uses.
     #[cold]
     fn block(&self) -> &'static Counts {
         let mut blocks = self.blocks.lock();
@@ -374,12 +374,13 @@ impl Record {
         counts
     }
 
-    /// What all threads have counted together: made, started, and ended by outcome.
+    /// The sums over all threads: made, started, and ended by outcome.
     fn sums(&self) -> (u64, u64, [u64; OUTCOMES]) {
         let mut ended = [0; OUTCOMES];
         let blocks = self.blocks.lock();
         let all = || blocks.iter().copied().chain([&self.shared]);
-        // Ends first: what ends meanwhile then counts as running, and nothing as less than none.
+        // Ends first, so that calls ending meanwhile count as running and no difference is
+        // negative.
         for counts in all() {
             for (sum, count) in ended.iter_mut().zip(&counts.ended) {
                 *sum += count.get();

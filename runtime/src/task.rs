@@ -16,16 +16,17 @@ mod waiting;
 
 pub(crate) use waiting::{ask, poll, wait_for};
 
-/// How long a joiner waits before it looks whether there is something for it to do after all: at
-/// first, and from then on.
+/// How long a joiner waits before it checks whether it can help after all: at first, and then again
+/// each time.
 pub(crate) const FIRST_PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What an engine, or a combinator, supplies.
+/// What an engine or a combinator implements.
 pub(crate) trait Call<T>: Send + Sync {
     fn cell(&self) -> &Cell<T>;
 
-    /// The result, if the task has finished; once. What has to be made of it first is made here.
+    /// Takes the result if the task has finished; once. A result that has to be decoded is decoded
+    /// here.
     fn take(&self) -> Option<Result<T, Error>> {
         self.cell().take()
     }
@@ -34,32 +35,32 @@ pub(crate) trait Call<T>: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The joiner offers its thread: claims the job if it is still queued and runs it here. Does
-    /// nothing where that is not possible.
+    /// nothing if that is not possible.
     fn help(self: Arc<Self>) {}
 
-    /// Whether a run of the task has a deadline at which a joiner that runs it could not leave:
-    /// then no joiner does.
+    /// Whether the task's body has a deadline. A joiner that ran it could not leave at that time,
+    /// so none does.
     fn has_deadline(&self) -> bool {
         false
     }
 
-    /// The joiner would rather not run it, but it waits in the queue for long: has another thread
-    /// run it now, beside all others. Does nothing where that is not possible.
+    /// The joiner would rather not run it, but it has been queued for long: has an extra thread run
+    /// it now. Does nothing if that is not possible.
     fn hasten(self: Arc<Self>) {}
 
-    /// Ends the task as hard as the mode can, without blocking. What has not started ends with
-    /// `why`; so does what runs, where it can be stopped, and always if `why` is a deadline.
+    /// Ends the task as far as the mode can, without blocking. A task that has not started ends
+    /// with `why`; so does a running one if it can be stopped, and always if `why` is a deadline.
     fn cancel(self: Arc<Self>, why: Error);
 
-    /// Asked when somebody is about to wait: whether a thread that blocks here now could never be
-    /// woken, since it is itself the thread that has to run the task. What nobody can ever run ends
-    /// with an error here. One that has parts adds itself to `asked`, to ask those.
+    /// Called before a wait: whether a thread that blocks here could never be woken, because it is
+    /// the thread that has to run the task. A task that nobody can ever run ends with an error
+    /// here. One that has parts adds itself to `asked`, so that those are asked too.
     fn needs_this_thread(self: Arc<Self>, _asked: &mut Asked) -> bool {
         false
     }
 }
 
-/// What ends a call as timed out, if it is still there. It keeps no call alive.
+/// Ends a call as timed out, if it still exists. Does not keep the call alive.
 pub(crate) fn time_out<T, C>(call: &Arc<C>, after: Duration) -> impl FnOnce() + Send + use<T, C>
 where
     T: 'static,
@@ -74,7 +75,7 @@ where
     }
 }
 
-/// Ends a call as timed out after that time, unless this is dropped before.
+/// Ends a call as timed out after that time, unless the alarm is dropped before.
 pub(crate) fn deadline<T, C>(call: &Arc<C>, after: Duration) -> Alarm
 where
     T: 'static,
@@ -83,15 +84,15 @@ where
     Alarm::after(after, time_out(call, after))
 }
 
-/// A running, or queued, call of a concurrent function: the one handle, for every mode.
+/// A running or queued call of a concurrent function: the same handle in every mode.
 ///
-/// Dropping it cancels the call: a task nobody holds is a task nobody wants. Use
-/// [`detach`](Self::detach) to let one run on. What cancelling does depends on the mode, see
+/// Dropping it cancels the call, since nobody can take the result any more. Use
+/// [`detach`](Self::detach) to let it run on. What cancelling does depends on the mode, see
 /// [`cancel`](Self::cancel).
 ///
-/// A task is joined from plain code ([`join`](Self::join)) or awaited in any executor; it is a
-/// [`Future`]. Both give `Result<T, Error>`, where `T` is what the function returns, a `Result`
-/// too if it returns one.
+/// Join a task from plain code ([`join`](Self::join)), or await it in any executor; it is a
+/// [`Future`]. Both return `Result<T, Error>`, where `T` is the function's return type, which may
+/// be a `Result` itself.
 ///
 /// ```
 /// use trine::concurrent;
@@ -120,21 +121,21 @@ impl<T> Task<T> {
 
     /// Waits for the task, blocking the thread.
     ///
-    /// A task that has not started is claimed and run right here where that is possible (not in
-    /// `async`, and not with a deadline), so a join never waits for a queue and nested joins cannot
-    /// deadlock a pool. A thread of the pool lends its permit while it waits, a thread of a
-    /// multi-thread tokio runtime its other tasks.
+    /// A task that has not started is claimed and run right here if possible (not in `async`, and
+    /// not with a deadline), so a join never waits for a queue, and nested joins cannot deadlock a
+    /// pool. While it waits, a pool thread lends its permit to another, and a thread of a
+    /// multi-thread tokio runtime hands over its other tasks.
     ///
-    /// A body that runs here finds this thread's thread-local values, and one that runs in the pool
-    /// those that earlier bodies left there: do not rely on either. In a tokio runtime a body never
-    /// runs here, so that it may always block, and start a runtime of its own.
+    /// A body that runs here sees this thread's thread-local values, and one that runs in the pool
+    /// those that earlier bodies left there: do not rely on either. On a tokio runtime's thread a
+    /// body never runs here, so it may always block, and start its own runtime.
     ///
     /// # Errors
-    /// The task's [`Error`] when it panicked, crashed, timed out or was cancelled.
+    /// The task's [`Error`] if it panicked, crashed, timed out or was cancelled.
     ///
     /// # Panics
-    /// When it could only hang: the task needs the current-thread tokio runtime whose tasks this
-    /// very thread is polling. Await it there, or join it in `spawn_blocking`.
+    /// If it could only hang: the task needs the current-thread tokio runtime that this very thread
+    /// is driving. Await it there, or join it in `spawn_blocking`.
     ///
     /// ```
     /// # use trine::concurrent;
@@ -149,7 +150,7 @@ impl<T> Task<T> {
         let mut patience = FIRST_PATIENCE;
         loop {
             self.help();
-            // Mostly it has ended with that, and to ask for the time would cost as much again.
+            // Usually this ends it, and reading the clock would cost as much again.
             if let Some(result) = self.try_take() {
                 return result;
             }
@@ -161,7 +162,7 @@ impl<T> Task<T> {
         }
     }
 
-    /// Waits that long at most, and else hands the task back, still running.
+    /// Waits with a timeout, and returns the task itself if it is still running.
     ///
     /// Never runs the task on this thread, which has to be free to leave.
     ///
@@ -192,12 +193,12 @@ impl<T> Task<T> {
         wait_for(&self.call, deadline, Asked::by_thread()).ok_or(self)
     }
 
-    /// Sets a deadline from now: past it the task is cancelled, and joins as
+    /// Sets a deadline from now: then the task is cancelled, and joins as
     /// [`TimedOut`](crate::ErrorKind::TimedOut).
     ///
-    /// Unlike the option `timeout` of the attribute, which is counted from the start of the body,
-    /// this counts the time in the queue. A body on a thread cannot be stopped: it goes on until
-    /// it looks at [`trine::cancelled`](crate::cancelled), and its value is dropped.
+    /// Unlike the attribute's option `timeout`, which counts from the start of the body, this
+    /// includes the time in the queue. A body on a thread cannot be stopped: it runs on until it
+    /// checks [`trine::cancelled`](crate::cancelled), and its value is dropped.
     ///
     /// ```
     /// # use trine::concurrent;
@@ -215,7 +216,7 @@ impl<T> Task<T> {
         T: 'static,
     {
         if !self.is_finished() {
-            // The sooner of two deadlines counts, so an earlier one stays.
+            // The earlier of two deadlines counts, so keep both.
             self.call.cell().keep(deadline(&self.call, timeout));
         }
         self
@@ -240,12 +241,12 @@ impl<T> Task<T> {
         self.call.cell().is_finished()
     }
 
-    /// Cancels the task, as hard as its mode can. Does not wait.
+    /// Cancels the task as far as its mode can. Does not wait.
     ///
     /// A task that has not started never will, and joins as
-    /// [`Cancelled`](crate::ErrorKind::Cancelled). One that runs:
-    /// * `threads`: [`trine::cancelled`](crate::cancelled) turns true inside. The body decides what
-    ///   to make of it, and the task joins as what it returns.
+    /// [`Cancelled`](crate::ErrorKind::Cancelled). A running one:
+    /// * `threads`: [`trine::cancelled`](crate::cancelled) becomes true inside. The body decides
+    ///   what to do, and the task joins with what it returns.
     /// * `process`: its worker process is killed and replaced; joins as `Cancelled`.
     /// * `async`: stops at its next await; joins as `Cancelled`.
     ///
@@ -276,7 +277,7 @@ impl<T> Task<T> {
         }
     }
 
-    /// Lets the task run without its handle. Its result is dropped where it ends; a deadline of
+    /// Lets the task run on without its handle. Its result is dropped; a deadline set by
     /// [`timeout`](Self::timeout) stays.
     ///
     /// ```
@@ -296,7 +297,7 @@ impl<T> Task<T> {
         self.call.cell().abandon();
     }
 
-    /// Runs the task here if it can be; does nothing else.
+    /// Runs the task here if possible; otherwise does nothing.
     pub(crate) fn help(&self) {
         if let Some(call) = self.to_help() {
             call.help();
@@ -305,7 +306,7 @@ impl<T> Task<T> {
 
     /// The call, if its joiner may run it.
     pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
-        // Whoever joins a task with a deadline has to be free to leave.
+        // A joiner of a task with a deadline has to be free to leave.
         let has_deadline = self.call.cell().has_alarm() || self.call.has_deadline();
         (!has_deadline && !self.is_finished()).then(|| Arc::clone(&self.call))
     }
@@ -320,8 +321,8 @@ impl<T> Task<T> {
     }
 }
 
-/// Waits in any executor. Cancel safe: a dropped future is a dropped task, which is cancelled; poll
-/// it by reference (`&mut task`, in a `select!` say) to keep it.
+/// Waits in any executor. The future is the task, so dropping it cancels the task; poll it by
+/// reference (`&mut task`, for example in a `select!`) to keep it.
 ///
 /// ```
 /// # use trine::concurrent;

@@ -1,12 +1,12 @@
-//! The run as a picture: with `TRINE_TIMELINE=run.json` set, each call becomes an event in the
-//! format that Perfetto and `chrome://tracing` open.
+//! The run as a timeline: with `TRINE_TIMELINE=run.json`, each call becomes an event in the format
+//! that Perfetto and `chrome://tracing` open.
 //!
-//! A lane for each thread that runs bodies, one for each worker process, and a track for what is
-//! in between: the queue, and tasks on tokio, which share threads. `tracing-chrome` draws what
-//! happens in one process, by threads, and would leave out just the workers.
+//! There is a lane for each thread that runs bodies and for each worker process, and a track for
+//! the queue and for tasks on tokio, which share threads. `tracing-chrome` shows one process, by
+//! thread, so it would leave out the workers.
 //!
-//! Events are written as calls end, each with one system call: a program that ends by a crash or
-//! by `exit` keeps what it had. So the file has no closing bracket, which the format allows.
+//! Events are written when calls end, with one system call each, so a program that crashes or calls
+//! `exit` loses none. Therefore the file has no closing bracket, which the format allows.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -20,17 +20,17 @@ use std::{env, thread};
 use crate::error::Error;
 use crate::sync::Lock;
 
-/// The file to write. Not for worker processes, whose bodies their parent draws.
+/// The file to write. Worker processes have none, since their parent records their bodies.
 pub(crate) const VARIABLE: &str = "TRINE_TIMELINE";
 
-/// Where in the picture something is: a lane of a process.
+/// A position in the timeline: a lane of a process.
 #[derive(Clone, Copy)]
 struct Place {
     process: u32,
     thread: u64,
 }
 
-/// The process in the picture that stands for this program.
+/// The timeline process for this program.
 const PROGRAM: Place = Place { process: 1, thread: 0 };
 
 /// The lane of a worker process.
@@ -66,18 +66,18 @@ impl Timeline {
         Some(timeline)
     }
 
-    /// Lines of the file, whole. A disk that is full costs the picture, not the program.
+    /// Writes whole lines of the file. If the disk is full, only the timeline suffers.
     fn write(&self, lines: &str) {
         let _ = self.file.lock().write_all(lines.as_bytes());
     }
 
-    /// In microseconds, as the format has it.
+    /// In microseconds, as the format requires.
     fn at(&self, moment: Instant) -> f64 {
         moment.saturating_duration_since(self.began).as_secs_f64() * 1e6
     }
 }
 
-/// A call that is drawn. Only while there is a timeline is anything kept.
+/// A recorded call. Empty if there is no timeline.
 pub(crate) struct Drawn(Option<Box<Call>>);
 
 struct Call {
@@ -156,7 +156,7 @@ impl Call {
         if let Lane::Worker(worker) = lane
             && let Some(free) = timeline.free.lock().insert(worker, now)
         {
-            // It was sent ahead, and lay there until the one before it had ended.
+            // It was sent ahead, and waited there until the previous one ended.
             started = started.max(free);
         }
         let outcome = error.map_or("value".to_owned(), ToString::to_string);
@@ -171,7 +171,7 @@ impl Call {
         queued + &self.slice(timeline, place, started, now, &outcome)
     }
 
-    /// What fills a lane.
+    /// An event that fills its lane.
     fn slice(
         &self,
         timeline: &Timeline,
@@ -186,7 +186,7 @@ impl Call {
         event("X", self.function, place, timeline.at(from), &more)
     }
 
-    /// What lies beside others of its kind.
+    /// An event that overlaps others of its kind.
     fn span(
         &self,
         timeline: &Timeline,
@@ -203,7 +203,7 @@ impl Call {
 }
 
 impl Timeline {
-    /// The number of this thread's lane, which gets its name first.
+    /// The number of this thread's lane; names the lane on first use.
     fn this_thread(&self) -> u64 {
         static THREADS: AtomicU64 = AtomicU64::new(1);
         thread_local! {
@@ -217,16 +217,16 @@ impl Timeline {
             self.name("thread_name", place, &format!("{name} {number}"));
             number
         };
-        // A thread that is ending has no lane any more; it shares that of the program.
+        // A thread that is ending has no lane any more; it uses the program's.
         THREAD.try_with(|thread| *thread.get_or_init(name_it)).unwrap_or(0)
     }
 
-    /// A moment in a lane.
+    /// An instant in a lane.
     fn moment(&self, place: Place, name: &str) {
         self.write(&event("i", name, place, self.at(Instant::now()), r#","s":"t""#));
     }
 
-    /// Says how a lane, or a process with all of its lanes, is called.
+    /// Names a lane, or a process with all of its lanes.
     fn name(&self, what: &str, place: Place, name: &str) {
         let more = format!(r#","args":{{"name":"{}"}}"#, Escaped(name));
         self.write(&event("M", what, place, 0.0, &more));
@@ -240,7 +240,7 @@ fn event(phase: &str, name: &str, place: Place, moment: f64, more: &str) -> Stri
     format!("{head},\"ts\":{moment:.3}{more}}},\n")
 }
 
-/// A call is tried again.
+/// A call is retried.
 pub(crate) fn retried(function: &str) {
     if let Some(timeline) = timeline() {
         timeline.moment(PROGRAM, &format!("retry of {function}"));
@@ -261,7 +261,7 @@ pub(crate) fn worker_ended(worker: u32, how: &str) {
     }
 }
 
-/// Text inside of quotation marks in JSON.
+/// A JSON string without its quotes.
 struct Escaped<'a>(&'a str);
 
 impl std::fmt::Display for Escaped<'_> {

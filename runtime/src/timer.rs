@@ -1,14 +1,14 @@
-//! Deadlines: one thread keeps the time for all of them, from the first on, and sleeps until the
-//! next.
+//! Deadlines: one thread keeps the time for all of them. It exists from the first deadline on, and
+//! sleeps until the next.
 //!
-//! What an alarm does may run code of users: a task that ends drops its arguments, wakes an
-//! executor, starts another try. That may block for as long as it likes, or wait for another
-//! deadline. So while one thread rings, a second one looks after it: if the first has not come back
-//! within a moment, the second takes the time over, and a third looks after that one. Whichever
-//! comes back then waits to be needed again, so a slow destructor delays nobody but its own task.
+//! An alarm may run user code: a task that ends drops its arguments, wakes an executor, starts
+//! another attempt. That may block for any time, or wait for another deadline. So while one thread
+//! rings, a second one watches it: if the first does not return soon, the second takes over the
+//! time, and a third watches that one. A thread that returns late waits until it is needed again,
+//! so a slow destructor delays only its own task.
 //!
-//! Where the system has no thread to give, the threads that wait for a task keep the time
-//! themselves ([`stand_in`]), and each asks for a thread again.
+//! If the system provides no thread, the threads that wait for a task keep the time themselves
+//! ([`stand_in`]), and each tries again to start one.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -22,18 +22,18 @@ use crate::sync::{Guard, Lock, Signal};
 
 type Ring = Box<dyn FnOnce() + Send>;
 
-/// An alarm that rings for so long does not keep the time any more.
+/// After ringing for this long, a thread no longer keeps the time.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// More threads are never made. Each but two stands for an alarm that has not come back.
+/// The maximum number of threads. All but two of them are in alarms that have not returned.
 const MAX_THREADS: usize = 512;
-/// A thread that is not needed for so long leaves.
+/// A thread that is not needed for this long ends.
 const KEEP_SPARE: Duration = Duration::from_secs(10);
-/// How often a thread looks at the time that waits and has to keep it as well.
+/// How often a waiting thread checks the time if it has to keep it as well.
 pub(crate) const STAND_IN_TICK: Duration = Duration::from_millis(2);
 
-/// Something that will be done at a moment, unless this is dropped before.
+/// Something to do at a certain time, unless this is dropped before.
 pub(crate) struct Alarm {
-    /// `None`: so far away that it never comes.
+    /// `None`: so far in the future that it never comes.
     key: Option<(Instant, u64)>,
     also: Option<Box<Alarm>>,
 }
@@ -63,33 +63,33 @@ impl Drop for Alarm {
             && !forks::is_child()
         {
             let ring = timer().lock().alarms.remove(&key);
-            // Dropped without the lock: it may own anything.
+            // Dropped without the lock, since its destructor may run any code.
             drop_quietly(ring);
         }
     }
 }
 
-/// Who keeps the time.
+/// The threads that keep the time.
 static KEPT: AtomicU8 = AtomicU8::new(UNASKED);
 const UNASKED: u8 = 0;
 const BY_THREAD: u8 = 1;
-/// The system had no thread to give when it was last asked.
+/// The system refused a thread at the last attempt.
 const BY_NOBODY: u8 = 2;
 
-/// Sees to it that somebody keeps the time, before a deadline is set that others will wait for.
+/// Makes sure that somebody keeps the time, before a deadline is set.
 pub(crate) fn prepare() {
     if KEPT.load(Ordering::Acquire) != BY_THREAD && !forks::is_child() {
         timer().begin();
     }
 }
 
-/// Whether threads that wait have to keep the time as well.
+/// Whether waiting threads have to keep the time as well.
 pub(crate) fn needs_stand_in() -> bool {
     KEPT.load(Ordering::Relaxed) == BY_NOBODY
 }
 
-/// Does what is due, where no thread does it. Whether to come again: what is waited for may set its
-/// deadline later.
+/// Rings what is due, if no thread does that. Returns whether to check again: the awaited task may
+/// set its deadline later.
 pub(crate) fn stand_in() -> bool {
     if timer().begin() {
         return false;
@@ -113,17 +113,17 @@ struct Timer {
 #[derive(Default)]
 struct State {
     alarms: BTreeMap<(Instant, u64), Ring>,
-    /// Tells alarms of one moment apart, and threads.
+    /// Distinguishes alarms at the same time, and threads.
     next: u64,
     threads: usize,
     /// The thread that keeps the time and rings.
     ringer: Option<u64>,
-    /// The thread that looks after the ringer, and whether it sleeps until that rings.
+    /// The thread that watches the ringer, and whether it sleeps until that rings.
     watcher: Option<u64>,
     watcher_sleeps: bool,
     /// Threads without a role.
     spares: Vec<u64>,
-    /// How often was rung, and whether the ringer is at it.
+    /// How often alarms rang, and whether the ringer is ringing.
     rung: u64,
     rings: bool,
 }
@@ -134,7 +134,7 @@ impl State {
         self.next
     }
 
-    /// Takes the first alarm if its moment has come.
+    /// Takes the first alarm if it is due.
     fn due(&mut self) -> Option<Ring> {
         let first = self.alarms.first_entry()?;
         (first.key().0 <= Instant::now()).then(|| first.remove())
@@ -156,7 +156,7 @@ impl Timer {
         self.state.lock()
     }
 
-    /// What is to be rung now, without the lock: it may set alarms, and drop some.
+    /// The alarm to ring now, without the lock, since it may set and drop alarms.
     fn take_due(&self) -> Option<Ring> {
         self.lock().due()
     }
@@ -171,7 +171,7 @@ impl Timer {
         key
     }
 
-    /// Makes the first thread. Whether there is one.
+    /// Starts the first thread. Returns whether there is one.
     fn begin(&'static self) -> bool {
         let mut state = self.lock();
         if state.ringer.is_none() {
@@ -233,7 +233,7 @@ impl Timer {
         }
     }
 
-    /// Has somebody look after the ringer. If nobody can be found, it rings all the same.
+    /// Gets a thread to watch the ringer. If there is none, it rings all the same.
     fn have_looked_after(&'static self, state: &mut State) {
         if state.watcher.is_none() {
             state.watcher = state.spares.pop().or_else(|| self.start_thread(state));
@@ -243,7 +243,7 @@ impl Timer {
         }
     }
 
-    /// Takes the time over if the ringer does not come back.
+    /// Takes over the time if the ringer does not return.
     fn look_after(&self, me: u64, mut state: Guard<'static, State>) -> Guard<'static, State> {
         if !state.rings {
             state.watcher_sleeps = true;
@@ -259,7 +259,7 @@ impl Timer {
         state
     }
 
-    /// Nothing if the thread was not needed for long, and is to end.
+    /// `None` if the thread was not needed for long, and should end.
     fn wait_for_role(
         &self,
         me: u64,

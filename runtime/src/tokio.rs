@@ -1,11 +1,11 @@
-//! What this crate knows of tokio outside of the engine of `async`: where a thread stands towards
-//! its runtimes.
+//! What this crate knows of tokio outside the `async` engine: the relation of a thread to its
+//! runtimes.
 //!
-//! The ambient handle alone says little. `Handle::enter` and `spawn_blocking` make a runtime
-//! ambient on threads that it can do without, and such a thread may block as it likes. A thread is
-//! *inside* a runtime while it polls that runtime's tasks, and this tokio tells by
-//! [`worker_index`](::tokio::runtime::worker_index). To try and to see whether tokio panics is no
-//! way to ask: the panic is printed, and ends programs that are built to abort.
+//! The current handle alone says little. `Handle::enter` and `spawn_blocking` make a runtime
+//! current on threads that it does not depend on, and such a thread may block freely. A thread is
+//! *inside* a runtime while it polls that runtime's tasks, which tokio reports through
+//! [`worker_index`](::tokio::runtime::worker_index). Trying and seeing whether tokio panics is no
+//! option: the panic is printed, and ends programs that are built to abort.
 
 #[cfg(not(feature = "async"))]
 pub(crate) use absent::*;
@@ -32,32 +32,33 @@ mod present {
     use crate::sync::Lock;
     use crate::{config, forks};
 
-    /// How long to look for a sign that a current-thread runtime is driven by another thread.
+    /// How long to look for a sign that another thread drives a current-thread runtime.
     const LOOK_FOR: Duration = Duration::from_millis(20);
 
     thread_local! {
-        /// Set while [`enter`] hides how the thread stands towards the user's runtimes.
+        /// Set while [`enter`] hides the thread's relation to the user's runtimes.
         static OUTER: Cell<Option<Outer>> = const { Cell::new(None) };
-        /// The runtime that was found to be driven here, and when: of many tasks one is enough.
+        /// The runtime that was found to be driven here, and when, so that not every task has to
+        /// check.
         static SEEN: Cell<Option<(Id, Instant)>> = const { Cell::new(None) };
     }
 
-    /// The current-thread runtime that was ambient when [`enter`] came, if any.
+    /// The current-thread runtime that was current before [`enter`], if any.
     #[derive(Clone, Copy)]
     struct Outer(Option<Id>);
 
-    /// A runtime that is ambient by the user's doing.
+    /// A runtime that the user has made current.
     enum Ambient {
         MultiThread,
         CurrentThread(Id),
     }
 
-    /// The runtime for new tasks: the ambient one, else trine's own.
+    /// The runtime for new tasks: the current one, or else trine's own.
     pub(crate) fn ambient() -> io::Result<Handle> {
         Handle::try_current().or_else(|_| fallback().cloned())
     }
 
-    /// A runtime that goes on while this thread blocks.
+    /// A runtime that makes progress while this thread blocks.
     pub(crate) fn multi_thread() -> io::Result<Handle> {
         match Handle::try_current() {
             Ok(runtime) if is_multi_thread(&runtime) => Ok(runtime),
@@ -79,7 +80,7 @@ mod present {
         let _one_at_a_time = START.lock();
         if RUNTIME.get().is_none() {
             forks::watch();
-            // tokio panics where the system gives it no thread, so another is asked for first.
+            // tokio panics if the system refuses it a thread, so try to start one first.
             thread::Builder::new().spawn(|| ())?.join().ok();
             let build = || {
                 Builder::new_multi_thread()
@@ -96,7 +97,7 @@ mod present {
         Ok(RUNTIME.get().expect("it was just set").handle())
     }
 
-    /// A runtime that is ambient until this is dropped.
+    /// Keeps a runtime current until dropped.
     pub(crate) struct Entered {
         _guard: EnterGuard<'static>,
         outer: Option<Outer>,
@@ -108,9 +109,9 @@ mod present {
         }
     }
 
-    /// Makes a multi-thread runtime ambient for timers and sockets of futures that are driven by a
-    /// plain thread: the one that is, else trine's own. A current-thread runtime would need the
-    /// very thread that blocks.
+    /// Makes a multi-thread runtime current, for timers and sockets of futures that a plain thread
+    /// drives: the existing one, or else trine's own. A current-thread runtime would need the very
+    /// thread that blocks.
     pub(crate) fn enter() -> Option<Entered> {
         let ambient = Handle::try_current().ok();
         if ambient.as_ref().is_some_and(is_multi_thread) {
@@ -125,7 +126,7 @@ mod present {
     fn users() -> Option<Ambient> {
         let ambient = Handle::try_current().ok()?;
         if let Ok(Some(Outer(hidden))) = OUTER.try_with(Cell::get)
-            // On top of trine's another may have been entered.
+            // Another one may have been entered on top of trine's.
             && fallback().is_ok_and(|fallback| fallback.id() == ambient.id())
         {
             return hidden.map(Ambient::CurrentThread);
@@ -136,35 +137,35 @@ mod present {
         })
     }
 
-    /// Whether a body of another task may run on this thread and find it as it would find one of
-    /// the pool: in no runtime, so that it may start one of its own, and nobody's turn but its
-    /// own.
+    /// Whether the body of another task may run on this thread as on one of the pool: outside of
+    /// any runtime, so that it may start its own, and holding up no other task.
     pub(crate) fn may_run_bodies() -> bool {
         users().is_none()
     }
 
-    /// Blocks: a thread that polls tasks of a multi-thread runtime lends it to another meanwhile.
+    /// Runs a blocking closure. A thread that polls tasks of a multi-thread runtime hands them to
+    /// another meanwhile.
     pub(crate) fn lent<R>(wait: impl FnOnce() -> R) -> R {
         if is_worker() { block_in_place(wait) } else { wait() }
     }
 
     /// Whether this thread polls a task of a multi-thread runtime. Elsewhere there is nothing to
-    /// lend, and tokio would refuse: in a `LocalSet`, say.
+    /// hand over, and tokio would refuse, for example in a `LocalSet`.
     fn is_worker() -> bool {
         let Some(index) = worker_index() else { return false };
         if !matches!(users(), Some(Ambient::MultiThread)) {
             return false;
         }
-        // The one thread of a current-thread runtime is number 0 too, and may have entered the
-        // ambient one. It polls more than tasks, and it is awake.
+        // The only thread of a current-thread runtime also has number 0, and may have entered the
+        // current one. It polls more than tasks, and it is awake.
         index > 0
             || ::tokio::task::try_id().is_some()
                 && Handle::try_current()
                     .is_ok_and(|runtime| parks(&runtime.metrics()).is_multiple_of(2))
     }
 
-    /// Whether this very thread has to run the tasks of a current-thread runtime, so that they
-    /// stand still while it blocks.
+    /// Whether this very thread has to run the tasks of a current-thread runtime, which would stall
+    /// while it blocks.
     pub(crate) fn is_driven_here(runtime: &Handle) -> bool {
         let is_ambient = || match users() {
             Some(Ambient::CurrentThread(id)) => id == runtime.id(),
@@ -177,8 +178,8 @@ mod present {
         if seen.is_some_and(|(id, at)| id == runtime.id() && at.elapsed() < LOOK_FOR) {
             return true;
         }
-        // It is inside of one. Mostly that is the ambient one; but another thread's may have been
-        // entered on top, and a runtime that sleeps or goes to sleep now is not of this thread.
+        // It is inside one. Usually that is the current one, but another thread's runtime may have
+        // been entered on top, and a runtime that sleeps or falls asleep now is not this thread's.
         let metrics = runtime.metrics();
         let began = Instant::now();
         let parks = parks(&metrics);
@@ -200,20 +201,20 @@ mod present {
         return 0;
     }
 
-    /// Takes a step from the tokio task's budget, or has the task come back later: a loop over
-    /// futures that are ready would keep all others from their turn.
+    /// Consumes a unit of the tokio task's budget, or makes the task yield: otherwise a loop over
+    /// ready futures would starve all others.
     pub(crate) fn poll_budget(context: &mut Context<'_>) -> Poll<coop::RestoreOnPending> {
         coop::poll_proceed(context)
     }
 
-    /// For futures that are driven by a thread that blocks: nobody would give them a new budget.
+    /// For futures that a blocking thread drives: nobody would renew their budget.
     pub(crate) fn without_budget<F: Future>(future: F) -> impl Future<Output = F::Output> {
         unconstrained(future)
     }
 
-    /// The ambient runtime, if its clock is paused and this thread polls its tasks.
+    /// The current runtime, if its clock is paused and this thread polls its tasks.
     ///
-    /// tokio does not tell, but a paused clock shows a moment that is not now.
+    /// tokio has no query for this, but a paused clock differs from the real one.
     fn paused() -> Option<Handle> {
         if worker_index() != Some(0) {
             return None;
@@ -224,7 +225,7 @@ mod present {
         (shown < before || shown > Instant::now()).then_some(runtime)
     }
 
-    /// Rings at a moment of a paused clock, unless it is dropped before.
+    /// Rings at a time of a paused clock, unless it is dropped before.
     pub(crate) struct PausedAlarm(AbortHandle);
 
     impl Drop for PausedAlarm {
@@ -233,8 +234,8 @@ mod present {
         }
     }
 
-    /// Has `ring` called after that time if the clock of this thread's runtime is paused, so that
-    /// no time passes on it by itself. Else gives `ring` back.
+    /// Calls `ring` after that time if the clock of this thread's runtime is paused. Otherwise
+    /// returns `ring`.
     pub(crate) fn paused_alarm<R>(delay: Duration, ring: R) -> Result<PausedAlarm, R>
     where
         R: FnOnce() + Send + 'static,
@@ -249,8 +250,8 @@ mod present {
 
     /// Keeps a paused clock from jumping ahead while a call runs outside of its runtime.
     ///
-    /// tokio's clock stands still for `spawn_blocking`. So one such thread stands for all calls of
-    /// a runtime that have not ended.
+    /// tokio's clock does not advance during `spawn_blocking`, so one such thread represents all
+    /// unfinished calls of a runtime.
     pub(crate) struct HeldClock(Id);
 
     static HELD: Lock<Vec<Holder>> = Lock::new(Vec::new());
@@ -258,7 +259,7 @@ mod present {
     struct Holder {
         runtime: Id,
         calls: usize,
-        /// Its end lets the blocking thread go.
+        /// Dropping it releases the blocking thread.
         _until: Sender<()>,
     }
 
@@ -295,7 +296,7 @@ mod present {
     }
 }
 
-/// The same where the feature is off, and no thread is in a runtime.
+/// The same if the feature is off: no thread is in a runtime.
 #[cfg(not(feature = "async"))]
 mod absent {
     use std::future::Future;

@@ -1,8 +1,8 @@
 //! Where a thread blocks: every blocking wait of the crate is here.
 //!
-//! A pool's thread gives its permit back for as long as it waits; it hangs a [`Hook`] on itself for
-//! that. A thread of a multi-thread tokio runtime says so by `block_in_place`, so that its other
-//! tasks go on.
+//! A pool thread gives its permit back while it waits, through a [`Hook`] that it installs on
+//! itself. A thread of a multi-thread tokio runtime uses `block_in_place`, so that its other tasks
+//! continue.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -31,22 +31,22 @@ thread_local! {
     static KEPT: Kept = const { Kept(Cell::new(None)) };
 }
 
-/// Hangs the hook on the current thread, for good.
+/// Installs the hook on the current thread, for good.
 pub(crate) fn set_hook(hook: &'static dyn Hook) {
     HOOK.with(|slot| slot.set(Some(hook)));
 }
 
-/// Whether this thread is one of the pool's, which others may wait for.
+/// Whether this is a pool thread, which others may wait for.
 pub(crate) fn is_in_pool() -> bool {
     HOOK.try_with(Cell::get).is_ok_and(|hook| hook.is_some())
 }
 
-/// Runs a closure that may block: the thread's permit, or tokio's worker, is lent meanwhile.
+/// Runs a closure that may block, and lets other tasks use the thread's core meanwhile.
 ///
-/// On a thread of the pool another task gets the permit to run. In a task of a multi-thread tokio
-/// runtime the others of that thread go on elsewhere. On any other thread it is a plain call. Not
-/// needed around `join`, which does it by itself, and never a matter of correctness: the pool also
-/// finds blocked threads by itself, a little later.
+/// On a pool thread, another task may run in the meantime. In a task of a multi-thread tokio
+/// runtime, the other tasks of that thread continue elsewhere. On any other thread this is a plain
+/// call. It is not needed around `join`, which does this by itself, and never needed for
+/// correctness: the pool also detects blocked threads, a little later.
 ///
 /// ```
 /// use std::{thread, time::Duration};
@@ -64,7 +64,7 @@ pub(crate) fn is_in_pool() -> bool {
 /// ```
 ///
 /// # Panics
-/// When the closure does; the permit is regained first.
+/// If the closure does; the permit is regained first.
 pub fn blocking<R>(wait: impl FnOnce() -> R) -> R {
     struct After(&'static dyn Hook);
     impl Drop for After {
@@ -82,7 +82,7 @@ pub fn blocking<R>(wait: impl FnOnce() -> R) -> R {
     }
 }
 
-/// The means to sleep in one wait and be woken from it.
+/// What a thread needs to sleep in one wait and to be woken from it.
 struct Sleeper {
     parker: Arc<Parker>,
     waker: Waker,
@@ -94,8 +94,8 @@ impl Sleeper {
         Self { waker: Waker::from(Arc::clone(&parker)), parker }
     }
 
-    /// Sleeps until it is woken, or until the deadline, or a moment where this thread has to look
-    /// at the time for all.
+    /// Sleeps until it is woken, until the deadline, or until this thread has to keep the time for
+    /// everybody.
     fn park(&self, deadline: Option<Instant>) {
         if timer::needs_stand_in() {
             let tick = Instant::now() + timer::STAND_IN_TICK;
@@ -131,12 +131,12 @@ impl Sleeper {
     }
 }
 
-/// What a thread sleeps with in its next wait, made anew where it is in use.
+/// The sleeper for a thread's next wait; a new one is made if it is in use.
 ///
-/// A wait may be inside of another one: a future that is driven by this thread joins a task, say.
-/// If both slept on one parker, the inner wait would take the token that was left for the outer
-/// one, and that would sleep for ever. What is woken late, when a wait is over, finds the next one
-/// of its thread: which looks again without need, and sleeps on.
+/// Waits may nest: for example, a future that this thread drives joins a task. If both slept on one
+/// parker, the inner wait would take the token that was left for the outer one, which would then
+/// sleep forever. A late wake-up, after a wait is over, reaches the next wait of its thread, which
+/// merely checks once more and sleeps on.
 #[derive(Default)]
 struct Kept(Cell<Option<Sleeper>>);
 
@@ -154,12 +154,11 @@ fn with_sleeper<R>(wait: impl FnOnce(&Sleeper) -> R) -> R {
     KEPT.try_with(|kept| wait.take().map(|wait| kept.lend(wait)))
         .ok()
         .flatten()
-        // The thread is ending and has nothing kept any more.
+        // The thread is ending and its thread-locals are gone.
         .unwrap_or_else(|| wait.take().map(|wait| wait(&Sleeper::new())).expect("it has not run"))
 }
 
-/// Looks for a moment whether it is done: most waits for a task that already runs are shorter than
-/// going to sleep would take.
+/// Spins for a moment: most waits for a running task are shorter than going to sleep would take.
 pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
     let backoff = Backoff::new();
     while !done() {
@@ -171,29 +170,29 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
     true
 }
 
-/// Blocks until `poll` says ready or the deadline passes. `poll` gets the waker to leave where the
-/// event will be told; it is called again after each wake-up, also needless ones.
+/// Blocks until `poll` returns ready or the deadline passes. `poll` gets the waker to register; it
+/// is called again after each wake-up, even spurious ones.
 pub(crate) fn until<R>(
     deadline: Option<Instant>,
     poll: impl FnMut(&Waker) -> Poll<R>,
 ) -> Option<R> {
-    // What this thread would wait for may be its own to do.
+    // This thread may have to do the thing itself that it would wait for.
     relay::catch_up();
     with_sleeper(|sleeper| sleeper.wait(deadline, poll))
 }
 
-/// Drives a future to its end on this thread.
+/// Runs a future to completion on this thread.
 ///
-/// This is how the body of an `async fn` runs under `threads` and `process`. The future finds the
-/// ambient tokio runtime, or the one trine starts, for its timers and sockets; while it waits the
-/// thread's permit is lent, as in [`blocking`].
+/// This is how the body of an `async fn` runs under `threads` and `process`. The future uses the
+/// current tokio runtime, or the one trine starts, for its timers and sockets. While it waits,
+/// other tasks may use the core, as in [`blocking`].
 ///
 /// ```
 /// assert_eq!(trine::block_on(async { 6 * 7 }), 42);
 /// ```
 ///
 /// # Panics
-/// When the future does.
+/// If the future does.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let _context = tokio::enter();
     let mut future = pin!(tokio::without_budget(future));

@@ -1,7 +1,7 @@
-//! `map`, `outcome` and `then`: what follows a task, without a thread that waits for it.
+//! `map`, `outcome` and `then`: tasks that follow another one, without a thread that waits.
 //!
-//! Each lets go of the task before it as soon as it has its result, or needs none: of a chain that
-//! has ended nothing stays but the last value.
+//! Each releases the previous task as soon as it has the result, or needs none, so of a chain that
+//! has ended only the last value remains.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::sync::Lock;
 use crate::task::{Call, Task};
 
 impl<T: Send + 'static> Task<T> {
-    /// Applies a function to the value when it is there: one task for its result.
+    /// Applies a function to the value once it is there; returns a task for the result.
     ///
-    /// The function runs on the thread that finishes this task, or that joins it; make it short, or
-    /// use [`then`](Self::then). Its panic is the new task's. A failure passes through; cancelling
-    /// the new task cancels this one.
+    /// The function runs on the thread that finishes this task or joins it; keep it short, or use
+    /// [`then`](Self::then). If it panics, that is the new task's error. A failure passes through;
+    /// cancelling the new task cancels this one.
     ///
     /// ```
     /// # use trine::concurrent;
@@ -38,16 +38,15 @@ impl<T: Send + 'static> Task<T> {
         self.turn(move |result| result.and_then(|value| panic::catch(name, || function(value))))
     }
 
-    /// The result as a value, so that a failure is one too: one task, which does not fail with this
-    /// one.
+    /// Turns the result into a value: returns a task that does not fail when this one does.
     ///
-    /// So nothing is lost on the way: [`map`](Self::map) sees failures, and can put a key beside
-    /// each, and [`gather`](crate::gather()) of outcomes gives all of them, where the first failure
-    /// would have cancelled the rest.
+    /// So no result is lost: [`map`](Self::map) sees failures and can put a key beside each, and
+    /// [`gather`](crate::gather()) of outcomes returns all of them, instead of cancelling the rest
+    /// at the first failure.
     ///
-    /// Cancelling or dropping the new task cancels this one. A cancel, or a
-    /// [`timeout`](Self::timeout), of the new task is an error of its own; give this one the
-    /// deadline, `task.timeout(…).outcome()`, to have it in the value.
+    /// Cancelling or dropping the new task cancels this one. If the new task itself is cancelled or
+    /// [times out](Self::timeout), it fails; to get that as a value, put the deadline on this task:
+    /// `task.timeout(…).outcome()`.
     ///
     /// ```
     /// use trine::{concurrent, gather};
@@ -71,7 +70,7 @@ impl<T: Send + 'static> Task<T> {
         self.turn(Ok)
     }
 
-    /// A task that ends as the function makes of this one's result.
+    /// A task whose result the function makes from this one's result.
     fn turn<U, F>(self, function: F) -> Task<U>
     where
         U: Send + 'static,
@@ -87,9 +86,9 @@ impl<T: Send + 'static> Task<T> {
         Task::new(turned)
     }
 
-    /// Starts the next task with this one's value when it is there: one task for both.
+    /// Starts the next task with this one's value once it is there; returns a task for both.
     ///
-    /// Nobody blocks in between, and the two may be of different modes. A failure passes through;
+    /// No thread blocks in between, and the two may have different modes. A failure passes through;
     /// cancelling the new task cancels whichever runs.
     ///
     /// ```
@@ -127,11 +126,11 @@ fn watch<T>(call: &dyn Call<T>, observer: Arc<dyn Observer>, index: usize) {
     }
 }
 
-/// Another task's result, made into its own.
+/// Turns another task's result into its own.
 struct Turned<T, U, F> {
     cell: Cell<U>,
     name: &'static str,
-    /// Gone when it is used or not needed any more.
+    /// `None` once it has been used or is no longer needed.
     source: Lock<Option<(Task<T>, F)>>,
 }
 
@@ -146,7 +145,7 @@ where
         let Some(result) = source.try_take() else { return };
         relay::discard(source);
         if self.cell.is_finished() {
-            // Cancelled: nobody wants what the function would make.
+            // Cancelled: nobody wants the function's result.
             relay::discard((result, function));
         } else {
             self.cell.finish(function(result));
@@ -177,7 +176,7 @@ where
     }
 
     fn ask_parts(&self, asked: &mut Asked) -> bool {
-        // Not under the lock: what nobody can run ends here, and is told of.
+        // Not under the lock: a task that nobody can run ends here and notifies us.
         let source = self.source.lock().as_ref().map(|(source, _)| Arc::clone(source.call()));
         source.is_some_and(|source| ask(source, asked))
     }
@@ -214,14 +213,14 @@ where
 
 struct Then<T, U, F> {
     cell: Cell<U>,
-    /// Of the task that runs.
+    /// The running task.
     name: Lock<&'static str>,
     stage: Lock<Stage<T, U, F>>,
 }
 
 enum Stage<T, U, F> {
     First(Task<T>, F),
-    /// The second is being made.
+    /// The second task is being made.
     Between,
     Second(Task<U>),
     /// Ended, or cancelled.
@@ -237,7 +236,7 @@ where
     fn advance(&self, to: Stage<T, U, F>) -> Stage<T, U, F> {
         let mut stage = self.stage.lock();
         match &*stage {
-            // A cancel came first, and left the rest to whoever comes next.
+            // A cancel came first, and left the rest to the next thread.
             Stage::Over => to,
             _ => mem::replace(&mut *stage, to),
         }
@@ -258,7 +257,7 @@ where
             Ok(second) => {
                 let call = Arc::clone(second.call());
                 *self.name.lock() = call.name();
-                // Back comes a second task that nobody wants any more.
+                // Returns the second task if nobody wants it any more.
                 relay::discard(self.advance(Stage::Second(second)));
                 watch(&*call, self, 1);
             }

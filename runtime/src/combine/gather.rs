@@ -12,15 +12,15 @@ use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
 
-/// Waits for all tasks: one task for all their values, in input order.
+/// Combines tasks into one task for all their values, in input order.
 ///
-/// Takes a tuple (of up to twelve, of any types), an array, a `Vec` or an iterator of tasks, and
-/// gives a tuple, an array or a `Vec`. The first failure cancels the rest and is what it joins as.
-/// To have every result, failures too, gather their [outcomes](Task::outcome).
+/// Takes a tuple (of up to twelve tasks, of any types), an array, a `Vec` or an iterator of tasks,
+/// and returns a tuple, an array or a `Vec`. The first failure cancels the rest and becomes the
+/// error. To get every result, including failures, gather their [outcomes](Task::outcome).
 ///
-/// Joining it gives a failure at once: the joining thread runs tasks itself only while these are
-/// brief, or when one is left. A thread of the pool runs whatever has not started, the last first,
-/// and is late by the one it is in. Cancelling or dropping it cancels all its tasks.
+/// A join returns promptly at a failure: the joining thread runs tasks itself only while these are
+/// brief, or when one is left. A pool thread runs whatever has not started, the last first, and may
+/// be late by the task it is in. Cancelling or dropping it cancels all its tasks.
 ///
 /// ```
 /// use trine::{concurrent, gather};
@@ -56,7 +56,7 @@ pub trait Gather<Kind> {
     fn into_task(self) -> Task<Self::Output>;
 }
 
-/// Marks of the kinds of [`Gather`].
+/// Markers for the kinds of [`Gather`].
 #[doc(hidden)]
 #[allow(missing_debug_implementations, missing_docs)]
 mod kind {
@@ -96,8 +96,8 @@ trait Parts: Send + Sync + 'static {
     type Output: Send + 'static;
     fn count(&self) -> usize;
     fn part(&self, index: usize) -> &dyn Part;
-    /// The values, once all tasks have finished well. One that only now turns out not to be what it
-    /// should is an error.
+    /// The values, once all tasks have succeeded. A value that turns out only now to be undecodable
+    /// is an error.
     fn values(&self) -> Result<Self::Output, Error>;
 }
 
@@ -184,7 +184,7 @@ tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
 struct Gathered<P: Parts> {
     cell: Cell<P::Output>,
     name: &'static str,
-    /// There until it is dropped.
+    /// Present until it is dropped.
     parts: Option<P>,
     remaining: AtomicUsize,
     failed: AtomicBool,
@@ -221,7 +221,7 @@ impl<P: Parts> Gathered<P> {
         }
     }
 
-    /// How many parts have ended well.
+    /// How many parts have succeeded.
     fn ended(&self) -> usize {
         self.parts().count() - self.remaining.load(Ordering::Acquire)
     }
@@ -230,7 +230,7 @@ impl<P: Parts> Gathered<P> {
         self.each().all(|part| part.is_finished() || part.is_queued())
     }
 
-    /// Does something for parts that nobody gets to.
+    /// Helps parts that nobody gets to.
     fn look_at_stall(&self) {
         let parts = || (0..).zip(self.each()).collect::<Vec<_>>().into_iter();
         if self.stall.lock().look(self.ended(), parts) {
@@ -295,7 +295,7 @@ impl<P: Parts> Combined for Gathered<P> {
         let is_brief = || self.pace.lock().is_brief(self.ended());
         let runs_all = stall::runs_all();
         let runs_few = self.parts().count() < TELLING;
-        // From the end: whoever else works on these tasks comes from the start.
+        // From the end, since others work on these tasks from the start.
         for (count, part) in self.each().rev().enumerate() {
             if self.cell.is_finished() {
                 return;

@@ -11,11 +11,11 @@ use crate::task::{Call, Task};
 
 /// The first of the tasks to finish, with a value or a failure; the rest are cancelled.
 ///
-/// Joining it does not run any of them on the joining thread, which has to be there for the
-/// fastest. Cancelling or dropping it cancels all.
+/// Joining it does not run any of them on the joining thread, which has to be free for the fastest.
+/// Cancelling or dropping it cancels all.
 ///
 /// # Panics
-/// If there are no tasks: nobody could ever win.
+/// If there are no tasks.
 ///
 /// ```
 /// use trine::{concurrent, race};
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Combined for Race<T> {
         if !asked.blocks {
             return self.tasks.iter().any(|task| task.ask(asked));
         }
-        // One that goes on elsewhere is enough; of combined tasks that is taken for granted.
+        // One that makes progress elsewhere is enough; combined tasks are assumed to.
         let needs = self.tasks.iter().filter(|task| task.ask(&mut Asked::by_thread()));
         needs.count() == self.tasks.len()
     }

@@ -1,7 +1,7 @@
-//! [`TaskSet`]: tasks whose results are taken as they end, to which others are added meanwhile.
+//! [`TaskSet`]: a growing set of tasks, whose results are taken as they end.
 //!
-//! Tasks that end say so in a queue, which whoever takes results empties: nothing looks through
-//! the tasks, however many there are.
+//! Tasks that end enter a queue, from which results are taken, so nothing searches through the
+//! tasks, however many there are.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::sync::Lock;
 use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
 use crate::{tokio, wait};
 
-/// Tasks of one type, of which more may come while they run; gives their results as they end.
+/// Tasks of one type, to which more can be added while they run; yields their results as they end.
 ///
-/// Results are taken by threads ([`join_next`](Self::join_next)) or awaited in any executor
-/// ([`next`](Self::next)); it is a futures `Stream` too. With a key beside each result, from
-/// `task.outcome().map(move |result| (key, result))`, it is plain which task it is of.
+/// Take results on a thread ([`join_next`](Self::join_next)) or await them in any executor
+/// ([`next`](Self::next)); the set is a futures `Stream` too. To tell which task a result belongs
+/// to, put a key beside it: `task.outcome().map(move |result| (key, result))`.
 ///
 /// Dropping it cancels all its tasks; [`detach`](Self::detach) lets them run on.
 ///
@@ -51,18 +51,18 @@ pub struct TaskSet<T> {
     free: Vec<usize>,
     /// The slot that was filled last.
     newest: usize,
-    /// Those that nobody has asked yet for their end.
+    /// Tasks that have not been told yet whom to notify.
     new: Vec<usize>,
-    /// How many have been taken out.
+    /// How many were taken out.
     taken: usize,
     arrivals: Arc<Arrivals>,
-    /// Slots of tasks that have ended, as far as looked at.
+    /// Slots of tasks that are known to have ended.
     arrived: VecDeque<usize>,
     pace: Pace,
     stall: Stall,
 }
 
-/// The time was up before a task had ended.
+/// The timeout passed before a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
 
@@ -74,7 +74,7 @@ impl fmt::Display for Elapsed {
 
 impl std::error::Error for Elapsed {}
 
-/// Which tasks have ended and were not looked at yet.
+/// Tasks that have ended and were not examined yet.
 #[derive(Default)]
 struct Arrivals(Lock<(VecDeque<usize>, Option<Waker>)>);
 
@@ -92,7 +92,7 @@ impl Observer for Arrivals {
 }
 
 impl<T: Send + 'static> TaskSet<T> {
-    /// No tasks.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -107,7 +107,7 @@ impl<T: Send + 'static> TaskSet<T> {
         }
     }
 
-    /// Adds a task, which runs already or waits in a queue as it would anywhere.
+    /// Adds a task. It has been started by its call already.
     pub fn add(&mut self, task: Task<T>) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -119,13 +119,13 @@ impl<T: Send + 'static> TaskSet<T> {
         self.new.push(slot);
     }
 
-    /// How many tasks there are whose results were not taken yet.
+    /// The number of tasks whose results have not been taken yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tasks left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -136,7 +136,7 @@ impl<T: Send + 'static> TaskSet<T> {
     /// The thread runs tasks itself while they are brief, as [`gather`](crate::gather()) does.
     ///
     /// # Panics
-    /// As [`Task::join`], where all tasks need the very thread.
+    /// Like [`Task::join`], if all tasks need this very thread.
     pub fn join_next(&mut self) -> Option<Result<T, Error>> {
         let mut patience = FIRST_PATIENCE;
         loop {
@@ -148,12 +148,12 @@ impl<T: Send + 'static> TaskSet<T> {
         }
     }
 
-    /// Waits that long at most for the next result; `None` if there are no tasks.
+    /// Waits for the next result with a timeout; `None` if there are no tasks.
     ///
     /// Never runs a task on this thread, which has to be free to leave.
     ///
     /// # Errors
-    /// [`Elapsed`] if none has ended by then. Nothing is lost: the tasks go on.
+    /// [`Elapsed`] if none has ended by then. Nothing is lost: the tasks carry on.
     ///
     /// # Panics
     /// As [`join_next`](Self::join_next).
@@ -169,7 +169,7 @@ impl<T: Send + 'static> TaskSet<T> {
     ///
     /// let (sender, receiver) = mpsc::channel();
     /// let mut set = TaskSet::from_iter([first(receiver)]);
-    /// // Look at a flag for Ctrl-C between such waits, say.
+    /// // Between such waits, check a flag for Ctrl-C, for example.
     /// assert!(set.next_timeout(Duration::from_millis(1)).is_err());
     /// sender.send(7).unwrap();
     /// assert_eq!(set.join_next().unwrap()?, Some(7));
@@ -181,7 +181,7 @@ impl<T: Send + 'static> TaskSet<T> {
 
     /// Waits for the next result, in any executor; `None` if there are no tasks.
     ///
-    /// Cancel safe: a dropped future takes nothing with it.
+    /// Cancel safe: dropping the future loses no result.
     ///
     /// ```
     /// use trine::{TaskSet, concurrent};
@@ -205,13 +205,13 @@ impl<T: Send + 'static> TaskSet<T> {
         poll_fn(|context| self.poll_next(context))
     }
 
-    /// Cancels all tasks, as hard as their modes can, without waiting. Their results are still
-    /// there to be taken: `Cancelled` or what they return all the same.
+    /// Cancels all tasks as far as their modes can, without waiting. Their results can still be
+    /// taken: `Cancelled`, or a value if they return one regardless.
     pub fn cancel(&self) {
         self.tasks().for_each(|(_, task)| task.cancel());
     }
 
-    /// Lets all tasks run on without the set. Their results are dropped where they end.
+    /// Lets all tasks run on without the set. Their results are dropped.
     pub fn detach(mut self) {
         self.slots.drain(..).flatten().for_each(Task::detach);
     }
@@ -240,7 +240,7 @@ impl<T: Send + 'static> TaskSet<T> {
         }
     }
 
-    /// Has what nobody can ever run end with an error.
+    /// Ends tasks that nobody can ever run with an error.
     fn ask_new(&mut self, by: fn() -> Asked) {
         for slot in std::mem::take(&mut self.new) {
             if let Some(task) = &self.slots[slot] {
@@ -249,7 +249,7 @@ impl<T: Send + 'static> TaskSet<T> {
         }
     }
 
-    /// Looks at what has arrived, or leaves the waker to be told.
+    /// Examines what has arrived, or registers the waker.
     fn look(&mut self, waker: Option<&Waker>) {
         if self.arrived.is_empty() {
             let mut arrivals = self.arrivals.0.lock();
@@ -257,7 +257,7 @@ impl<T: Send + 'static> TaskSet<T> {
             if self.arrived.is_empty() && waker.is_some() {
                 let earlier = std::mem::replace(&mut arrivals.1, waker.cloned());
                 drop(arrivals);
-                // Dropped without the lock: a waker is other people's code.
+                // Dropped without the lock, since a waker is foreign code.
                 drop(earlier);
             }
         }
@@ -290,7 +290,7 @@ impl<T: Send + 'static> TaskSet<T> {
         wait::until(deadline, |waker| self.poll_arrival(waker)).ok_or(Elapsed)
     }
 
-    /// Runs a task on the joiner's thread where that does not keep it for long.
+    /// Runs a task on the joiner's thread if that will not take long.
     fn help(&mut self) {
         self.look(None);
         if !self.arrived.is_empty() || self.is_empty() {
@@ -311,7 +311,7 @@ impl<T: Send + 'static> TaskSet<T> {
         }
     }
 
-    /// Runs the newest that is queued: whoever else works on these tasks comes from the oldest.
+    /// Runs the newest queued task, since others work on these tasks from the oldest.
     fn help_one(&mut self) {
         let slots = self.slots.len();
         let newest_first = (0..slots).map(|back| (self.newest + slots - back) % slots);
@@ -335,7 +335,8 @@ impl<T: Send + 'static> TaskSet<T> {
 
 impl<T> Drop for TaskSet<T> {
     fn drop(&mut self) {
-        // Not told, nobody looks any more; and a waker may own what waits for this.
+        // Dropped without being told, since nobody looks any more. A waker may own what waits for
+        // this.
         let waker = self.arrivals.0.lock().1.take();
         drop(waker);
     }

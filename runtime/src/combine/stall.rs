@@ -1,8 +1,8 @@
-//! When a joiner of many tasks runs one of them itself.
+//! Decides when a joiner of many tasks runs one of them itself.
 //!
-//! It is to be there when the next one ends, or fails. Inside of a body it is not; but a joiner
-//! who only waits is of no use, and may wait for a queue that nobody works on. So it runs tasks
-//! while these are brief, and has others do so where nothing goes on.
+//! The joiner should react promptly when a task ends or fails, which it cannot inside a body. But a
+//! joiner that only waits is no help, and may wait for a queue that nobody works on. So it runs
+//! tasks while these are brief, and gets other threads to run them if there is no progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use super::Part;
 use crate::wait;
 
-/// Tasks are brief if they end at least this fast, one after the other.
+/// Tasks are brief if they end at least this often.
 const BRIEF: Duration = Duration::from_micros(100);
-/// As far as one can tell after so many.
+/// How many tasks it takes to judge.
 pub(super) const TELLING: usize = 32;
 
-/// How fast tasks have ended of late.
+/// How fast tasks have been ending recently.
 pub(super) struct Pace {
     since: Instant,
     ended: usize,
@@ -27,13 +27,13 @@ impl Pace {
         Self { since: Instant::now(), ended: 0, is_brief: false }
     }
 
-    /// Since when: the beginning, or the last time that it was told by so many.
+    /// Start of the measurement: the beginning, or the last time that enough had ended.
     pub(super) fn since(&self) -> Instant {
         self.since
     }
 
-    /// So many have ended since the beginning. Whether the joiner may be inside of a task and
-    /// still be there soon.
+    /// Given how many have ended since the beginning, whether the joiner may run a task and still
+    /// react soon.
     pub(super) fn is_brief(&mut self, ended: usize) -> bool {
         let more = ended.wrapping_sub(self.ended);
         if more >= TELLING {
@@ -45,10 +45,10 @@ impl Pace {
     }
 }
 
-/// Whether tasks of a function were brief when they were looked at last.
+/// Whether tasks of a function were brief when last measured.
 ///
-/// Only a hint, so functions may share a place. It decides where a few tasks run, of which the
-/// pace tells nothing yet.
+/// Only a hint, so functions may share a slot. It decides where the first few tasks run, before
+/// there is a measurement.
 pub(super) struct Habits([AtomicBool; 256]);
 
 pub(super) static HABITS: Habits = Habits([const { AtomicBool::new(false) }; 256]);
@@ -63,7 +63,7 @@ impl Habits {
         self.of(name).load(Ordering::Relaxed)
     }
 
-    /// So many have ended in that time.
+    /// How many have ended in that time.
     pub(super) fn note(&self, name: &'static str, ended: usize, time: Duration) {
         let is_brief = time < BRIEF * ended.try_into().unwrap_or(u32::MAX);
         if self.are_brief(name) != is_brief {
@@ -72,25 +72,25 @@ impl Habits {
     }
 }
 
-/// A thread of the pool runs whatever is there: it is what others may wait for.
+/// A pool thread runs whatever is there, since others may be waiting for it.
 pub(super) fn runs_all() -> bool {
     wait::is_in_pool()
 }
 
-/// What a joiner finds who does not run the tasks itself, and looks from time to time.
+/// The observations of a joiner that does not run the tasks itself but checks from time to time.
 #[derive(Default)]
 pub(super) struct Stall {
-    /// How many had ended when it looked last.
+    /// How many had ended at the last check.
     ended: Option<usize>,
-    /// How often nothing had changed.
+    /// How many checks in a row found no change.
     rounds: usize,
-    /// The one that it has had run by a thread beside the others.
+    /// The task that it has handed to an extra thread.
     hastened: Option<usize>,
 }
 
 impl Stall {
-    /// Does something for tasks that nobody gets to. Says whether the joiner has to run them, since
-    /// there is no other thread.
+    /// Helps tasks that nobody gets to. Returns whether the joiner has to run them, because there
+    /// is no other thread.
     pub(super) fn look<'a, P>(&mut self, ended: usize, parts: impl Fn() -> P) -> bool
     where
         P: DoubleEndedIterator<Item = (usize, &'a dyn Part)>,
@@ -101,7 +101,7 @@ impl Stall {
         }
         self.rounds += 1;
         if self.rounds > 1 && parts().all(|(_, part)| part.is_finished() || part.is_queued()) {
-            // Late is better than never.
+            // Better late than never.
             return true;
         }
         let still_runs =

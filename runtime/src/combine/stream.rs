@@ -1,6 +1,6 @@
 //! [`TaskStream`]: results as a futures `Stream`.
 //!
-//! A type of its own: the methods of streams have the names of those of iterators.
+//! A separate type, since streams and iterators have methods of the same names.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,8 +15,7 @@ use crate::error::Error;
 /// Results of [`Buffered`](crate::Buffered) or [`BufferUnordered`](crate::BufferUnordered) as a
 /// futures `Stream`; made by their `into_stream`.
 ///
-/// The iterator of tasks is called where the stream is polled. Dropping it cancels what is in
-/// flight.
+/// Polling the stream calls the iterator of tasks. Dropping it cancels what is in flight.
 #[derive(Debug)]
 #[must_use = "streams are lazy: nothing starts before it is polled"]
 pub struct TaskStream<W>(pub(super) W);
@@ -48,7 +47,8 @@ impl<I: TaskIterator> Stream for TaskStream<BufferUnordered<I>> {
     }
 }
 
-/// Cancel safe, as [`TaskSet::next`]. Ends where the set is empty; with more tasks it goes on.
+/// Cancel safe, like [`TaskSet::next`]. Ends when the set is empty, and continues if tasks are
+/// added.
 impl<T: Send + 'static> Stream for TaskSet<T> {
     type Item = Result<T, Error>;
 

@@ -18,11 +18,11 @@ use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
 use crate::{panic, retry};
 
-/// A running, or queued, call inside a [`scope`](super::scope()), which may borrow.
+/// A running or queued call inside a [`scope`](super::scope()), which may borrow.
 ///
-/// The same handle as [`Task`](crate::Task), bound to its scope. Dropping it cancels the call;
-/// the scope waits for its end. To gather them, join them one by one: all have started, and a join
-/// runs what nobody has claimed.
+/// Like [`Task`](crate::Task), but bound to its scope. Dropping it cancels the call; the scope
+/// waits for its end. To gather several, join them one by one: all have started, and a join runs
+/// those that nobody has claimed.
 ///
 /// ```
 /// use trine::concurrent;
@@ -66,7 +66,8 @@ impl<T> ScopedTask<'_, T> {
         }
     }
 
-    /// Waits that long at most, and else hands the task back; as [`Task::join_timeout`].
+    /// Waits with a timeout and returns the task if it has not finished; like
+    /// [`Task::join_timeout`].
     ///
     /// # Errors
     /// The task itself if it has not finished.
@@ -84,7 +85,7 @@ impl<T> ScopedTask<'_, T> {
         self.call.cell().is_finished()
     }
 
-    /// Cancels the task, as hard as its mode can; as [`Task::cancel`].
+    /// Cancels the task as far as its mode can; like [`Task::cancel`].
     pub fn cancel(&self) {
         if !self.is_finished() {
             Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
@@ -124,9 +125,9 @@ impl<T> fmt::Debug for ScopedTask<'_, T> {
 struct Landing<T> {
     name: &'static str,
     cell: Cell<T>,
-    /// What the last attempt returned; closed once the task has ended.
+    /// The value that the last attempt returned; closed once the task has ended.
     value: Lock<Value<T>>,
-    /// The task, without a lifetime, that runs the job.
+    /// The task that runs the job, without a lifetime.
     inner: OnceLock<Task<bool>>,
 }
 
@@ -150,7 +151,7 @@ impl<T: Send> Landing<T> {
         self.value.lock()
     }
 
-    /// Called by the job, which holds a token: a value that comes too late is dropped here.
+    /// Called by the job, which holds a token. A value that comes too late is dropped here.
     fn put(&self, value: T) {
         let late = {
             let mut slot = self.value();
@@ -181,8 +182,8 @@ impl<T: Send> Landing<T> {
     }
 }
 
-/// Told when the inner task has ended. The only one that moves a value into the handle's cell,
-/// where it is dropped if the handle has gone: it holds a token until that is done.
+/// Told when the inner task has ended. It alone moves a value into the handle's cell, where it is
+/// dropped if the handle is gone, and it holds a token until that is done.
 struct Lands<T> {
     // Dropped in this order: the token last.
     landing: Arc<Landing<T>>,
@@ -232,7 +233,7 @@ impl<T: Send> Call<T> for Landing<T> {
     }
 }
 
-/// Starts a body that may borrow: `start` is the engine's way to run a job.
+/// Starts a body that may borrow; the engine's `start` runs the job.
 pub(crate) fn launch<'scope, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,
@@ -289,7 +290,7 @@ where
     ScopedFuture::new(future, token)
 }
 
-/// Starts a body that may borrow, again while it fails and retries are left.
+/// Starts a body that may borrow, and again as long as it fails and retries are left.
 pub(crate) fn launch_retrying<'scope, A, T>(
     scope: &'scope Scope<'scope, '_>,
     function: &'static Function,

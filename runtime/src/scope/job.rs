@@ -13,8 +13,8 @@ type Run<'a> = Box<dyn FnOnce() -> bool + Send + 'a>;
 type BoxFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 type Make<'a, J> = Box<dyn Fn() -> J + Send + 'a>;
 
-/// A body with its arguments, to be run by a thread of any lifetime. Says whether its value counts
-/// as a failure; the value itself has gone where it belongs.
+/// A body with its arguments, to be run by any thread. Returns whether its value counts as a
+/// failure; the value itself has been delivered by then.
 pub(crate) struct ScopedJob {
     // Dropped in this order: the token last.
     run: Run<'static>,
@@ -32,7 +32,7 @@ impl ScopedJob {
     }
 
     pub(crate) fn run(self) -> bool {
-        // If the body panics, its arguments are gone when the unwinding comes to the token.
+        // If the body panics, unwinding drops its arguments before the token.
         let Self { run, token: _token } = self;
         run()
     }
@@ -68,7 +68,7 @@ impl Future for ScopedFuture {
 pub(super) struct Jobs<J>(Arc<Maker<J>>);
 
 struct Maker<J> {
-    // Dropped in this order: the token last. A mutex, since arguments are `Send` alone.
+    // Dropped in this order: the token last. Locked, since arguments are `Send` but not `Sync`.
     make: Lock<Make<'static, J>>,
     _token: Token,
 }
@@ -98,10 +98,9 @@ impl<J> Clone for Jobs<J> {
     }
 }
 
-/// An observer for the slot of a task without a lifetime. The observer must hold a token and drop
-/// it last.
+/// Erases the lifetime of an observer. The observer must hold a token and drop it last.
 pub(super) fn erase_observer<'a>(observer: Arc<dyn Observer + 'a>) -> Arc<dyn Observer> {
-    // SAFETY: only the lifetime changes. The one observer there is (`Lands`) drops its token after
+    // SAFETY: only the lifetime changes. The only such observer (`Lands`) drops its token after
     // everything else it owns, so `scope` has not returned while it can still be told or dropped.
     unsafe { std::mem::transmute::<Arc<dyn Observer + 'a>, Arc<dyn Observer>>(observer) }
 }

@@ -19,8 +19,8 @@ use crate::scope::{ScopedJob, ScopedTask};
 use crate::sync::UnsafeCell;
 use crate::task::{Call, Task};
 
-/// Tries all interleavings with so many switches that no thread asked for: faults need few, and
-/// all would take hours.
+/// Tries all interleavings with a few preemptions: faults need no more, and the rest would take
+/// hours.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(2);
@@ -33,7 +33,7 @@ static FUNCTION: Function = Function::new("modelled");
 fn a_scope_ends_after_the_last_token() {
     model(|| {
         let running = Running::new();
-        // loom fails the model where an access is not plainly before another one.
+        // loom fails the model if two accesses are not ordered.
         let borrowed = Arc::new([(); 2].map(|()| UnsafeCell::new(())));
         let threads = [0, 1].map(|index| {
             let (token, borrowed) = (running.token(), Arc::clone(&borrowed));

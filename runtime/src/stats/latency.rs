@@ -1,4 +1,4 @@
-//! How long calls took, in buckets that grow with the time: four to each power of two.
+//! How long calls took, in exponential buckets: four for each power of two.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -23,8 +23,8 @@ impl Histogram {
     }
 }
 
-/// How long calls took, from the call to its end, of the calls that were timed: a function's first
-/// thousand on each thread, and then one in 64.
+/// How long calls took from the call to the end, for a sample: a function's first thousand on each
+/// thread, and then one in 64.
 #[derive(Clone, Debug)]
 pub struct Latency {
     buckets: Box<[u64]>,
@@ -37,11 +37,11 @@ impl Latency {
         self.buckets.iter().sum()
     }
 
-    /// The time that this part of the calls stayed below: 0.5 for the median, 0.99 for the 99th
-    /// percentile. It is right to an eighth. `None` if no call was timed.
+    /// A quantile: 0.5 for the median, 0.99 for the 99th percentile. It is accurate to one eighth.
+    /// `None` if no call was timed.
     ///
     /// # Panics
-    /// When the part is not between 0 and 1.
+    /// If the part is not between 0 and 1.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         assert!((0.0..=1.0).contains(&part), "a quantile is between 0 and 1, and not {part}");

@@ -1,17 +1,17 @@
-//! The same counts for the facade `metrics`.
+//! The same statistics for the facade `metrics`.
 //!
-//! They are handed over when the program asks, and not call by call: a recorder is code of others,
-//! and calls end on threads that serve all.
+//! They are published when the program asks, not at each call: a recorder is foreign code, and
+//! calls end on threads that serve everybody.
 
 use metrics::{counter, gauge};
 
 use super::{Failures, FunctionStats, Stats};
 
 impl Stats {
-    /// Sets the metrics of the facade `metrics` to these counts, on this thread; with the feature
+    /// Publishes these statistics through the facade `metrics`, on this thread. Needs the feature
     /// `metrics`.
     ///
-    /// To be called before each scrape, or every few seconds:
+    /// Call it before each scrape, or every few seconds:
     ///
     /// | name | kind | labels |
     /// | --- | --- | --- |

@@ -33,7 +33,7 @@ pub(crate) fn wait_for<'a, T>(
     wait::until(deadline, |waker| poll_result(&**call, waker))
 }
 
-/// What [`Call::needs_this_thread`] says of a call and its parts.
+/// The answer of [`Call::needs_this_thread`] for a call and its parts.
 pub(crate) fn ask<'a, T>(call: &Arc<dyn Call<T> + 'a>, mut asked: Asked) -> bool {
     let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
     while !needs && let Some(combined) = asked.pop() {
@@ -42,7 +42,7 @@ pub(crate) fn ask<'a, T>(call: &Arc<dyn Call<T> + 'a>, mut asked: Asked) -> bool
     needs
 }
 
-/// The result, or the promise to wake.
+/// The result, or `Pending` with the waker registered.
 fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Error>> {
     let mut result = call.take();
     if result.is_none() && call.cell().register(Waiter::Waker(waker.clone())).is_err() {
@@ -52,7 +52,7 @@ fn poll_result<T>(call: &(dyn Call<T> + '_), waker: &Waker) -> Poll<Result<T, Er
     result.map_or(Poll::Pending, Poll::Ready)
 }
 
-/// Polls for the result, as one step of the tokio task that does.
+/// Polls for the result as one step of the polling tokio task.
 pub(crate) fn poll<T>(
     call: &(dyn Call<T> + '_),
     context: &mut Context<'_>,
@@ -60,7 +60,7 @@ pub(crate) fn poll<T>(
     let step = ready!(tokio::poll_budget(context));
     let mut result = poll_result(call, context.waker());
     if result.is_pending() && timer::needs_stand_in() && timer::stand_in() {
-        // Nobody keeps the time but those who wait: look again soon.
+        // Only waiting threads keep the time: check again soon.
         thread::yield_now();
         context.waker().wake_by_ref();
     }

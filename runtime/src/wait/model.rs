@@ -1,4 +1,4 @@
-//! Waits inside of waits under loom: each has its own wake-up.
+//! Nested waits under loom: each has its own wake-up.
 //!
 //! CONTRIBUTING.md has the command.
 
@@ -10,7 +10,7 @@ use loom::{model, thread};
 use super::Kept;
 use crate::sync::Mutex;
 
-/// Something that comes to pass once, and tells who waits for it.
+/// An event that happens once and wakes whoever waits for it.
 struct Event(Mutex<(bool, Option<Waker>)>);
 
 impl Event {
@@ -74,7 +74,7 @@ fn a_wake_up_that_comes_late_disturbs_no_later_wait() {
         let (first, second) = (Event::new(), Event::new());
         let others = [come_elsewhere(&first), come_elsewhere(&second)];
         let kept = Kept::default();
-        // Gives up on it, as a future that is dropped does, and leaves its waker there.
+        // Gives up, as a dropped future does, and leaves its waker behind.
         kept.lend(|sleeper| drop(first.poll(&sleeper.waker)));
         wait_for(&kept, &second);
         others.into_iter().for_each(|other| other.join().unwrap());
