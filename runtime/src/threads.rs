@@ -1,20 +1,20 @@
-//! The engine of `#[concurrent(threads)]`: a work-stealing pool, right for computing and waiting.
+//! The engine of `#[concurrent(threads)]`: a work-stealing pool for both computing and waiting.
 //!
 //! There are as many *permits* as cores, and a worker runs only with one, so computing never
-//! oversubscribes the machine. A wait gives the permit to another worker: at once where the wait
-//! goes through this crate ([`blocking`](crate::blocking), `join`), a few milliseconds later where
-//! the monitor has to find it, and from the start where the function is known to wait mostly.
+//! oversubscribes the machine. A worker that waits passes its permit to another: at once if the
+//! wait goes through this crate ([`blocking`](crate::blocking), `join`), a few milliseconds later
+//! if the monitor has to detect it, and from the start if the function is known to wait mostly.
 //!
 //! | file | owns |
 //! | --- | --- |
 //! | `seat` | what each thread shows to the others: its deque of tasks, its offered branch |
-//! | `strays` | the tasks that lie at no seat |
-//! | `flags` | at which seats there may be something to take |
+//! | `strays` | the tasks that are at no seat |
+//! | `flags` | which seats may have something to take |
 //! | `crew` | the permits, and who searches, sleeps and is woken |
 //! | `post` | what the monitor sees of a worker, and how it revokes a permit |
 //! | `pool`, `worker`, `spin` | the one pool, and the life of its threads |
-//! | `monitor`, `probe`, `clock` | who waits unseen, as the kernel tells |
-//! | `shortage`, `standstill` | what is done where there are too few threads |
+//! | `monitor`, `probe`, `clock` | detecting waits, through the kernel |
+//! | `shortage`, `standstill` | what to do if there are too few threads |
 //! | `join`, `latch` | fork-join on the stack |
 
 use std::sync::Arc;
@@ -174,8 +174,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
             return false;
         };
         let (function, cell) = (self.job.function(), self.job.cell());
-        // Whatever panics from here on, the body, a subscriber or an alarm that cannot be set, is
-        // the call's end.
+        // A panic from here on, in the body, a subscriber or in setting an alarm, ends the call.
         let result = panic::catch(function.name(), || {
             cell.run(|| {
                 let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
@@ -243,7 +242,7 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     }
 
     fn help(self: Arc<Self>) {
-        // A body that finds itself in a tokio runtime could not start one of its own.
+        // A body inside a tokio runtime could not start its own.
         if tokio::may_run_bodies() {
             let call = Arc::as_ptr(&self);
             let ran = worker::attributed(self.job.function(), || self.claim_and_run());
@@ -269,7 +268,7 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
             && let Err(error) = self.job.revoke(self.unserved(&why))
             && !pool::pool().is_here()
         {
-            // It runs, if anywhere, in the process that this one was forked from.
+            // If it runs anywhere, then in the process that this one was forked from.
             self.cell().finish(Err(error));
         }
         false

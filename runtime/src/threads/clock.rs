@@ -1,4 +1,4 @@
-//! What the kernel knows of the calling thread: its id, and the time it has really computed.
+//! What the kernel knows about the calling thread: its id, and its CPU time.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ pub(super) fn thread_id() -> u32 {
     0
 }
 
-/// The time that passes, and how much of it this thread computes.
+/// Measures the time that passes, and how much of it this thread computes.
 pub(super) struct Span {
     started: Instant,
     computed: Option<Duration>,
 }
 
-/// Shorter calls are not worth another thread, however they spend their time.
+/// Shorter calls are not worth another thread, whether they compute or wait.
 const WORTH_A_THREAD: Duration = Duration::from_micros(200);
 
 impl Span {

@@ -1,23 +1,23 @@
 //! Who may run, who looks for work, who sleeps: the queue-and-park protocol.
 //!
-//! There are P *permits*. A worker runs tasks, or looks for one, only with a permit. All that the
-//! hot path needs is one word:
+//! There are P *permits*. A worker runs tasks, or looks for one, only with a permit. The hot path
+//! needs a single word:
 //!
 //! | field | meaning |
 //! | --- | --- |
-//! | available | permits that nobody holds; below zero while some were taken unasked |
-//! | searching | workers that look for work, wake-ups under way included |
-//! | returning | workers back from a wait that queue for a permit |
-//! | lent | permits beyond P, swallowed when next one is given back |
+//! | available | permits that nobody holds; negative if more were taken than there were |
+//! | searching | workers that look for work, including those being woken |
+//! | returning | workers that have finished a wait and queue for a permit |
+//! | lent | permits beyond P, withdrawn when the next one is given back |
 //! | watched | the monitor is awake |
 //!
-//! No wake-up is lost, because two threads cannot both miss each other: whoever publishes work
-//! does so *before* it reads the word, and whoever stops searching changes the word *before* it
-//! looks at the queues a last time (with a sequentially consistent fence between, on both sides).
-//! Waking is a chain: a publisher wakes one worker if none is searching, and the last searcher
-//! that finds something wakes the next. So a burst of tasks costs its publisher one system call.
+//! No wake-up is lost, because two threads cannot both miss each other: whoever publishes work does
+//! so *before* it reads the word, and whoever stops searching changes the word *before* it checks
+//! the queues a last time (with a sequentially consistent fence in between, on both sides). Waking
+//! is a chain: a publisher wakes one worker if none is searching, and the last searcher that finds
+//! something wakes the next. So a burst of tasks costs its publisher one system call.
 //!
-//! The file names no queue and no thread, so that the loom models can run it as it is.
+//! This file refers to no queue and no thread, so the loom models can run it unchanged.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ const LENT: u64 = 1 << 48;
 const WATCHED: u64 = 1 << 63;
 const FIELD: u64 = 0xffff;
 
-/// More permits than this are never lent.
+/// The maximum number of lent permits.
 const MAX_LENT: u64 = 1 << 10;
 
 /// One reading of the word.
@@ -55,7 +55,7 @@ impl Reading {
     fn watched(self) -> bool {
         self.0 & WATCHED != 0
     }
-    /// With one permit given back.
+    /// The word with one permit given back.
     fn given_back(self) -> u64 {
         if self.lent() > 0 { self.0 - LENT } else { self.0 + AVAILABLE }
     }
@@ -63,7 +63,7 @@ impl Reading {
 
 /// A worker, as the protocol sees it.
 pub(crate) trait Member: Copy + PartialEq {
-    /// Ends this member's sleep: it has been granted a permit.
+    /// Wakes this member, which has been granted a permit.
     fn wake(self);
 }
 
@@ -74,17 +74,17 @@ pub(crate) enum Duty {
     Nothing,
     /// A permit is free and nobody searches: [`Crew::summon`].
     Summon,
-    /// All permits are out and nobody watches whether their holders run: wake the monitor.
+    /// All permits are taken and nobody watches whether their holders run: wake the monitor.
     Watch,
 }
 
 struct Roster<M> {
     /// Workers asleep without a permit; the last to fall asleep is the first to be woken.
     asleep: Vec<M>,
-    /// Workers back from a wait, first come first served.
+    /// Workers that have finished a wait, in order of arrival.
     returning: VecDeque<M>,
     threads: usize,
-    /// As many threads as there may be now, and where nothing stands still.
+    /// The maximum number of threads: the current one, and the usual one.
     limit: usize,
     usual_limit: usize,
 }
@@ -96,7 +96,7 @@ pub(crate) struct Crew<M> {
 }
 
 impl<M: Member> Crew<M> {
-    /// A crew of `permits` permits and at most `limit` threads, of which there are none yet.
+    /// A crew with `permits` permits and at most `limit` threads, but none yet.
     pub(crate) fn new(permits: usize, limit: usize) -> Self {
         let roster = Roster {
             asleep: Vec::new(),
@@ -108,8 +108,7 @@ impl<M: Member> Crew<M> {
         Crew { word: AtomicU64::new(ZERO + permits as u64), roster: Mutex::new(roster) }
     }
 
-    /// To be called after work was made visible, and after a sequentially consistent fence that
-    /// follows that.
+    /// Call this after making work visible, followed by a sequentially consistent fence.
     #[inline]
     pub(crate) fn published(&self) -> Duty {
         let now = Reading(self.word.load(Ordering::Relaxed));
@@ -124,9 +123,9 @@ impl<M: Member> Crew<M> {
         }
     }
 
-    /// Gives a free permit to a worker that sleeps, or to one that `start` makes. The worker
-    /// begins as a searcher. False if there is none, and none could be made. `eager`: also if
-    /// somebody searches already, for there is known to be more than that one will do.
+    /// Gives a free permit to a sleeping worker, or to a new one from `start`. The worker begins as
+    /// a searcher. Returns false if there is none and none could be made. With `eager`, it does so
+    /// even if somebody is searching, because there is more work than one will do.
     pub(crate) fn summon(&self, eager: bool, start: impl FnOnce() -> bool) -> bool {
         let taken = self.update(|now| {
             let wanted = now.available() > 0 && (eager || now.searching() == 0);
@@ -155,8 +154,8 @@ impl<M: Member> Crew<M> {
                 return true;
             }
         }
-        // Under the lock: a worker that falls asleep right now either was seen above, or will
-        // see that nobody searches.
+        // Under the lock: a worker that is just falling asleep was either seen above, or will see
+        // that nobody searches.
         self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
         let next = self.give_back(&mut roster);
         drop(roster);
@@ -166,8 +165,8 @@ impl<M: Member> Crew<M> {
         false
     }
 
-    /// Wakes a sleeper without a permit, for something that needs none, or makes a worker for it.
-    /// `tell` is called before the sleeper wakes. False if there is neither.
+    /// Wakes a sleeper without a permit, for work that needs none, or makes a worker for it. `tell`
+    /// is called before the sleeper wakes. Returns false if there is neither.
     pub(crate) fn dispatch(&self, tell: impl FnOnce(M), start: impl FnOnce() -> bool) -> bool {
         let mut roster = self.lock();
         if let Some(member) = roster.asleep.pop() {
@@ -188,22 +187,22 @@ impl<M: Member> Crew<M> {
         started
     }
 
-    /// A worker with a permit begins to look for work.
+    /// A worker with a permit starts to look for work.
     pub(crate) fn start_search(&self) {
         self.word.fetch_add(SEARCHING, Ordering::SeqCst);
     }
 
-    /// A searcher found something. Whether it was the last one searching: then it must look
-    /// whether there is more, and treat that as published by itself.
+    /// A searcher found something. Returns whether it was the last one searching: then it must
+    /// check for more work, and treat that as if it had published it.
     pub(crate) fn found(&self) -> bool {
         let before = Reading(self.word.fetch_sub(SEARCHING, Ordering::SeqCst));
         fence(Ordering::SeqCst);
         before.searching() == 1
     }
 
-    /// A worker lies down; it must look at the queues once more before it sleeps, and treat what
-    /// it finds there as published by itself. `with_permit`: it was searching. Gives the number
-    /// of threads there are.
+    /// A worker goes to sleep. It must check the queues once more before that, and treat what it
+    /// finds as if it had published it. `with_permit`: it was searching. Returns the number of
+    /// threads.
     pub(crate) fn lie_down(&self, member: M, with_permit: bool) -> usize {
         let mut roster = self.lock();
         roster.asleep.push(member);
@@ -221,8 +220,8 @@ impl<M: Member> Crew<M> {
         threads
     }
 
-    /// A sleeper that has slept long leaves for good, if it is still asleep and more than `keep`
-    /// threads exist.
+    /// A sleeper that has slept for long ends, if it is still asleep and there are more than `keep`
+    /// threads.
     pub(crate) fn retire(&self, member: M, keep: usize) -> bool {
         let mut roster = self.lock();
         let position = roster.asleep.iter().position(|&other| other == member);
@@ -233,19 +232,19 @@ impl<M: Member> Crew<M> {
         true
     }
 
-    /// Allows for some threads more, until as many have left.
+    /// Allows some more threads, until as many have ended.
     pub(crate) fn stretch(&self, by: usize, most: usize) {
         let mut roster = self.lock();
         roster.limit = (roster.threads + by).min(most).max(roster.limit);
     }
 
-    /// How many threads there are.
+    /// The number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.lock().threads
     }
 
-    /// Gives up a permit: to the first that returns from a wait, else to whoever takes it. True
-    /// if it went back: then queued work must be treated as published by the caller.
+    /// Gives up a permit: to the first worker that returns from a wait, or else to anybody. Returns
+    /// true in the latter case; then the caller must treat queued work as if it had published it.
     pub(crate) fn release(&self) -> bool {
         let freed = self.update(|now| (now.returning() == 0).then(|| now.given_back()));
         fence(Ordering::SeqCst);
@@ -264,8 +263,8 @@ impl<M: Member> Crew<M> {
         self.update(|now| (now.available() > 0).then(|| now.0 - AVAILABLE))
     }
 
-    /// Takes a permit, or queues for one before all new work: then `false`, and `member` is woken
-    /// when it has been granted one.
+    /// Takes a permit, or queues for one ahead of all new work: then it returns `false`, and
+    /// `member` is woken when it has been granted one.
     pub(crate) fn take_or_queue(&self, member: M) -> bool {
         if self.try_take() {
             return true;
@@ -282,7 +281,7 @@ impl<M: Member> Crew<M> {
         taken
     }
 
-    /// Takes a permit whether or not one is free. A worker between two tasks makes up for it.
+    /// Takes a permit whether or not one is free. A worker between two tasks compensates for it.
     pub(crate) fn borrow(&self) {
         self.word.fetch_sub(AVAILABLE, Ordering::SeqCst);
     }
@@ -293,7 +292,7 @@ impl<M: Member> Crew<M> {
         fence(Ordering::SeqCst);
     }
 
-    /// Leaves the queue for permits. False if `member` has been granted one meanwhile.
+    /// Leaves the queue for permits. Returns false if `member` has been granted one meanwhile.
     pub(crate) fn leave_queue(&self, member: M) -> bool {
         let mut roster = self.lock();
         let position = roster.returning.iter().position(|&other| other == member);
@@ -303,8 +302,8 @@ impl<M: Member> Crew<M> {
         true
     }
 
-    /// Whether a worker between two tasks should give up its permit: somebody has come back from
-    /// a wait, or more permits are out than there are.
+    /// Whether a worker between two tasks should give up its permit: somebody has returned from a
+    /// wait, or too many permits are taken.
     #[inline]
     pub(crate) fn is_overdrawn(&self) -> bool {
         let now = Reading(self.word.load(Ordering::Relaxed));
@@ -321,12 +320,12 @@ impl<M: Member> Crew<M> {
         Reading(self.word.load(Ordering::SeqCst)).returning() > 0
     }
 
-    /// Marks the monitor as awake. True if it was not: the caller wakes it.
+    /// Marks the monitor as awake. Returns true if it was not; then the caller wakes it.
     pub(crate) fn watch(&self) -> bool {
         !Reading(self.word.fetch_or(WATCHED, Ordering::SeqCst)).watched()
     }
 
-    /// Marks the monitor as asleep; it looks once more whether it is needed before it sleeps.
+    /// Marks the monitor as asleep; it checks once more whether it is needed before it sleeps.
     pub(crate) fn unwatch(&self) {
         self.word.fetch_and(!WATCHED, Ordering::SeqCst);
         fence(Ordering::SeqCst);

@@ -1,9 +1,9 @@
-//! One bit per seat: there may be something to take. So that a search over hundreds of seats,
-//! nearly all of them empty, reads a few words.
+//! One bit per seat that says there may be something to take, so that a search over hundreds of
+//! mostly empty seats reads only a few words.
 //!
-//! A bit may be up without need, but never down while there is something: the owner puts its work
-//! down *before* it looks whether its bit is up, and a thief that finds nothing lowers the bit
-//! *before* it looks once more (both with a sequentially consistent fence between).
+//! A bit may be set without need, but never clear while there is something: the owner publishes its
+//! work *before* it checks whether its bit is set, and a thief that finds nothing clears the bit
+//! *before* it checks once more (both with a sequentially consistent fence in between).
 
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -21,8 +21,7 @@ impl<const WORDS: usize> Flags<WORDS> {
         Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 
-    /// To be called after work was put down at this seat. Ends with a sequentially consistent
-    /// fence.
+    /// Call this after putting work at this seat. Ends with a sequentially consistent fence.
     #[inline]
     pub(crate) fn raise(&self, seat: usize) {
         fence(Ordering::SeqCst);
@@ -33,7 +32,7 @@ impl<const WORDS: usize> Flags<WORDS> {
         }
     }
 
-    /// Lowers the bit of a seat at which nothing was found, unless `still` finds something.
+    /// Clears the bit of a seat where nothing was found, unless `still` finds something.
     #[cold]
     pub(crate) fn lower(&self, seat: usize, still: impl FnOnce() -> bool) -> bool {
         let (word, bit) = (&self.0[seat / 64], 1 << (seat % 64));
@@ -46,7 +45,7 @@ impl<const WORDS: usize> Flags<WORDS> {
         still
     }
 
-    /// The seats below this one whose bits are up.
+    /// The seats below this one whose bits are set.
     #[inline]
     pub(crate) fn raised_below(&self, seats: usize) -> impl Iterator<Item = usize> {
         self.0.iter().take(seats.div_ceil(64)).enumerate().flat_map(|(index, word)| {

@@ -1,16 +1,16 @@
-//! Fork-join: [`join`] runs two closures, at the same time if a worker has nothing better to do.
+//! Fork-join: [`join`] runs two closures, at the same time if a worker is idle.
 //!
 //! Most joins of a recursion are far too small to be shared, so a join must cost little more than
-//! two calls. Its second closure is a *branch* that lies on the stack, in a list that only this
-//! thread touches: entering and leaving it are a few plain stores. One branch per thread, the
-//! oldest and so the largest, is *offered*: the thread's [`Seat`](super::seat::Seat) shows it, and
-//! an idle worker takes it from there. When it has been taken, the next join offers the then oldest
-//! one. So there is always something to take from a thread that joins, and the price of sharing is
-//! paid once per branch that is really taken.
+//! two calls. Its second closure is a *branch* on the stack, in a list that only this thread
+//! touches: entering and leaving it take a few plain stores. One branch per thread, the oldest and
+//! so the largest, is *offered*: the thread's [`Seat`](super::seat::Seat) shows it, and an idle
+//! worker takes it from there. Once it has been taken, the next join offers the branch that is then
+//! the oldest. So there is always something to take from a joining thread, and the price of sharing
+//! is paid only for branches that are taken.
 //!
-//! A thread that comes to the end of its first closure takes its branch back; if that was taken by
-//! another, it helps: what that other thread offers is by construction part of the very branch that
-//! is waited for, so a waiting thread never runs anything strange.
+//! A thread that finishes its first closure takes its branch back. If another thread has taken it,
+//! it helps: whatever that thread offers is by construction part of the awaited branch, so a
+//! waiting thread never runs unrelated work.
 
 use std::mem;
 
@@ -24,22 +24,22 @@ use fork::Fork;
 
 pub(super) use branch::take_offer;
 
-/// Runs two closures, if possible at the same time, and returns both results.
+/// Runs two closures, in parallel if possible, and returns both results.
 ///
 /// The first runs here; the second is taken by an idle worker of the pool, or else runs here
-/// afterwards. They may borrow, and may join in turn: a recursion costs little more than the plain
-/// calls, so there is no need to find the size below which sharing does not pay.
+/// afterwards. They may borrow, and may join in turn: a recursion costs little more than plain
+/// calls, so there is no need for a sequential cutoff.
 ///
-/// Called on a thread outside the pool it runs on that thread all the same, and shares with the
-/// pool. With [`sequential`](crate::sequential) both run here, in order.
+/// A thread outside the pool also runs the first itself and shares the second with the pool. In
+/// [`sequential`](crate::sequential) both run here, in order.
 ///
 /// # Panics
-/// When a closure does: the first one's panic goes on as it is, after the second has ended if it
-/// had begun; the second one's goes on here.
+/// If a closure does. A panic of the first continues after the second has ended, if that had
+/// started; a panic of the second continues here.
 ///
 /// # Aborts
-/// When a stackful coroutine is suspended inside a closure and resumed on another thread, as far as
-/// that is seen. On its own thread coroutines may be resumed in any order.
+/// If a stackful coroutine is suspended inside a closure and resumed on another thread, as far as
+/// that is detected. On one thread, coroutines may be resumed in any order.
 ///
 /// ```
 /// fn sum(numbers: &[u64]) -> u64 {
@@ -76,10 +76,10 @@ where
     (first, branch.result(fork))
 }
 
-/// Runs two to eight expressions, if possible at the same time, and gives all their values.
+/// Evaluates two to eight expressions, in parallel if possible, and returns all their values.
 ///
-/// The expressions may borrow what is around; each is the body of a closure, so `return` and `?`
-/// stay inside of it. [`trine::join`](crate::join()) says what runs where.
+/// The expressions may borrow from their surroundings. Each is the body of a closure, so `return`
+/// and `?` stay inside it. See [`trine::join`](crate::join()) for what runs where.
 ///
 /// ```
 /// let text = String::from("three words here");

@@ -1,4 +1,4 @@
-//! The end of a fork-join branch: set once, waited for by one thread.
+//! The end of a branch: set once, awaited by one thread.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,13 +19,13 @@ impl Latch {
         self.0.load(Ordering::Acquire) == SET
     }
 
-    /// Sets it. Whether the owner must be woken: it will sleep until it is. The latch may be gone
-    /// when this returns.
+    /// Sets it. Returns whether the owner must be woken. The latch may no longer exist when this
+    /// returns.
     pub(crate) fn set(&self) -> bool {
         self.0.swap(SET, Ordering::AcqRel) == AWAITED
     }
 
-    /// Announces that the owner will sleep. False if it need not any more.
+    /// Announces that the owner will sleep. Returns false if it no longer needs to.
     pub(crate) fn wait(&self) -> bool {
         self.0.compare_exchange(OPEN, AWAITED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

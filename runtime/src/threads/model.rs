@@ -16,7 +16,7 @@ use super::latch::Latch;
 use super::post::Post;
 use crate::parker::Parker;
 
-/// Every interleaving with at most that many preemptions, which is where such errors show.
+/// Every interleaving with at most this many preemptions, enough to show such errors.
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -45,17 +45,17 @@ impl Member for Sleeper {
     }
 }
 
-/// A pool with a counter for a queue.
+/// A pool whose queue is a counter.
 struct Pool {
     crew: Crew<Sleeper>,
     queued: AtomicUsize,
-    /// How many tasks are still to be run: the worker that runs the last ends the model.
+    /// How many tasks have not been run. The worker that runs the last one ends the model.
     remaining: AtomicUsize,
     running: AtomicUsize,
     permits: usize,
     workers: [Sleeper; 2],
     started: AtomicUsize,
-    /// How many threads the system makes.
+    /// How many threads the system provides.
     startable: usize,
 }
 
@@ -117,7 +117,7 @@ impl Pool {
         false
     }
 
-    /// A worker's life, without the waits that only save time.
+    /// A worker's life, without the spinning that only saves time.
     fn work(self: &Arc<Self>, me: Sleeper) {
         let mut searching = true;
         loop {
@@ -143,7 +143,7 @@ impl Pool {
         }
     }
 
-    /// Runs a task. Whether it was the last: then everybody is sent home.
+    /// Runs a task. Returns whether it was the last; then all threads end.
     fn run(&self) -> bool {
         assert!(self.running.fetch_add(1, Ordering::AcqRel) < self.permits, "oversubscribed");
         self.running.fetch_sub(1, Ordering::AcqRel);
@@ -155,7 +155,7 @@ impl Pool {
     }
 }
 
-// In all of these a lost wake-up leaves a thread asleep, which loom reports as a deadlock.
+// In all of these, a lost wake-up leaves a thread asleep, which loom reports as a deadlock.
 
 #[test]
 fn no_wake_up_is_lost_to_a_worker_that_falls_asleep() {
@@ -189,7 +189,7 @@ fn no_wake_up_is_lost_between_two_workers() {
 #[test]
 fn no_wake_up_is_lost_where_threads_are_short() {
     check(4, || {
-        // Two permits, but a single thread can be had.
+        // Two permits, but only one thread is available.
         let pool = Pool::new(2, 1, 1, 2);
         pool.push();
         pool.push();

@@ -1,15 +1,15 @@
-//! The monitor finds workers that wait where the pool cannot see it, in a system call or on a
-//! lock, and passes their permits on.
+//! The monitor detects workers that wait in a system call or on a lock, and passes their permits
+//! on.
 //!
-//! It is awake only while something waits for a permit and none is free, or no thread is. Each tick
-//! it reads the state of the threads that hold permits. One that sleeps now, slept a tick ago,
-//! inside the same task, and has hardly computed in between, is blocked: its permit is revoked and
-//! goes to the next. A thread that the kernel has taken off a core is ready to run, which is
-//! another state: a busy machine adds no thread.
+//! It is awake only while work waits and no permit, or no thread, is free. Each tick it reads the
+//! state of the threads that hold permits. A thread is blocked if it sleeps now, slept a tick ago
+//! inside the same task, and has hardly computed in between: its permit is revoked and passed on. A
+//! thread that the kernel has preempted is ready to run, which is another state, so a busy machine
+//! causes no extra threads.
 //!
-//! When all that was looked at is blocked, permits beyond the revoked ones are lent out, twice as
-//! many from tick to tick, so that a queue full of unknown waits is started in milliseconds. Who
-//! ends a task while more permits are out than there are gives one back.
+//! If all of them are blocked, further permits are lent, twice as many from tick to tick, so that a
+//! queue full of unknown waits is started within milliseconds. While too many permits are taken,
+//! each worker that ends a task gives one back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,14 +25,14 @@ use crate::sync::Lock;
 
 /// The first tick, and those while something changes.
 const MIN_TICK: Duration = Duration::from_micros(250);
-/// The tick while all permits are computed with.
+/// The tick while all permit holders compute.
 const MAX_TICK: Duration = Duration::from_millis(4);
-/// Permits lent at once at most.
+/// The maximum number of permits to lend at once.
 const MAX_LENT: usize = 64;
-/// How long a task may hold up others where nobody can see whether it computes.
+/// How long a task may hold up others if there is no way to tell whether it computes.
 const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
-/// The monitor runs nothing deep. It does drop the arguments of calls that nobody can run.
+/// The monitor needs little stack, though it may drop the arguments of calls that nobody can run.
 const STACK: usize = 1 << 20;
 
 pub(super) struct Monitor {
@@ -41,7 +41,7 @@ pub(super) struct Monitor {
     parker: Parker,
 }
 
-/// What is remembered of one worker from tick to tick.
+/// What the monitor remembers about a worker between ticks.
 struct Sight {
     seat: &'static Seat,
     task: u64,
@@ -61,14 +61,14 @@ impl Monitor {
     /// Wakes the monitor.
     #[cold]
     pub(super) fn start(&self, pool: &'static Pool) {
-        // Where there is none there is no worker either.
+        // If there is no monitor, there is no worker either.
         if self.lives.load(Ordering::Acquire) && pool.crew.watch() {
             self.parker.unpark();
         }
     }
 
-    /// Makes its thread, if it is not there. Tried again each time, since a system that has no
-    /// thread to give may have one later.
+    /// Starts its thread if it does not exist. Retried each time, since the system may provide a
+    /// thread later.
     pub(super) fn ensure(&self) -> io::Result<()> {
         if self.lives.load(Ordering::Acquire) {
             return Ok(());
@@ -117,7 +117,7 @@ impl Watch {
             thread::sleep(tick);
             if !self.is_needed() {
                 self.pool.crew.unwatch();
-                // Whoever came meanwhile found the monitor awake and left it at that.
+                // Others that came meanwhile found the monitor awake and did nothing.
                 if !(self.is_needed() && self.pool.crew.watch()) {
                     return;
                 }
@@ -130,13 +130,13 @@ impl Watch {
         let Pool { crew, shortage, .. } = self.pool;
         let somebody_waits = || crew.has_returning() || seat::any_queued();
         if !somebody_waits() {
-            // Whoever comes now and finds nobody begins another.
+            // Anybody who comes now and finds no monitor starts another.
             shortage.end();
         }
         somebody_waits() && (!crew.has_idle() || shortage.goes_on())
     }
 
-    /// Looks at all holders of permits. Whether to look again soon.
+    /// Examines all permit holders. Returns whether to do so again soon.
     fn tick(&mut self) -> bool {
         let revoked = seat::workers().filter(|seat| seat.post.is_revoked()).count();
         let (mut holders, mut asleep, mut blocked) = (0, 0, 0);
@@ -173,8 +173,8 @@ impl Watch {
         }
     }
 
-    /// Notes what a worker looks like now, and decides whether it is blocked. `revoked`: how many
-    /// are held to be, so far.
+    /// Records the state of a worker and decides whether it is blocked. `revoked`: how many are
+    /// considered blocked so far.
     fn is_blocked(
         &mut self,
         seat: &'static Seat,
@@ -201,8 +201,8 @@ impl Watch {
                 && earlier_reading.sleeps
                 && computed * 4 < now.duration_since(earlier.seen);
         }
-        // The more are held to be blocked, the longer it takes the next: long computations then add
-        // few threads, and real waits still never stop the queue.
+        // The more are considered blocked, the longer it takes for the next: so long computations
+        // add few threads, and real waits still never stall the queue.
         let shares = u32::try_from(1 + revoked / self.pool.permits).unwrap_or(u32::MAX);
         now.duration_since(began) >= PRESUMED_BLOCKED.saturating_mul(shares)
     }

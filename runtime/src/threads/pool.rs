@@ -1,4 +1,4 @@
-//! The one pool of the program: its crew, its queues' front door, and what a worker does around a
+//! The program's only pool: its crew, how tasks enter its queues, and what a worker does around a
 //! wait.
 
 use std::sync::LazyLock;
@@ -13,9 +13,9 @@ use super::spin::SpinBudget;
 use super::{strays, worker};
 use crate::{config, forks};
 
-/// The most threads while calls go on ending, where nothing is set.
+/// The default maximum number of threads as long as calls keep ending.
 const USUAL_MAX_THREADS: usize = 512;
-/// The size of a thread's stack where nothing is set: as that of a program's first thread mostly.
+/// The default stack size of a thread, usually the same as that of the main thread.
 #[cfg(target_pointer_width = "64")]
 const STACK: Option<usize> = Some(8 << 20);
 #[cfg(not(target_pointer_width = "64"))]
@@ -35,7 +35,7 @@ pub(super) struct Pool {
     pub(super) shortage: Shortage,
     /// The size of each thread's stack, if not the standard library's.
     stack: Option<usize>,
-    /// The threads are in the process of this generation, not in its forked children.
+    /// The generation of the process that the threads are in, which is not a forked child's.
     generation: u32,
 }
 
@@ -57,7 +57,7 @@ fn usual_stack() -> Option<usize> {
     STACK.filter(|_| std::env::var_os("RUST_MIN_STACK").is_none())
 }
 
-/// The pool, made when first needed; its threads are made when there is work for them.
+/// The pool, created on first use; its threads are started when there is work for them.
 #[inline]
 pub(super) fn pool() -> &'static Pool {
     &POOL
@@ -75,7 +75,7 @@ pub(super) fn push(item: Item) {
 }
 
 impl Pool {
-    /// To be called after work was made visible, and a sequentially consistent fence.
+    /// Call this after making work visible, followed by a sequentially consistent fence.
     #[inline]
     pub(super) fn published(&'static self) {
         match self.crew.published() {
@@ -87,15 +87,15 @@ impl Pool {
         }
     }
 
-    /// The same for work that lies there already.
+    /// The same for work that is already there.
     pub(super) fn look_again(&'static self) {
         if self.has_work() {
             self.published();
         }
     }
 
-    /// Has a worker run a call that will mostly wait: at once, as it needs no permit, and beside
-    /// all that computes.
+    /// Lets a worker run a call that will mostly wait: at once, since it needs no permit, and
+    /// beside everything that computes.
     #[cold]
     pub(super) fn dispatch(&'static self, item: Item) {
         strays::push_blocking(item);
@@ -106,8 +106,8 @@ impl Pool {
         }
     }
 
-    /// Wakes or makes a worker, if nobody looks for work already, or in any case if `eager`. False
-    /// if there is none to be had.
+    /// Wakes or starts a worker if nobody is looking for work, or in any case if `eager`. Returns
+    /// false if there is none.
     #[cold]
     fn summon(&'static self, eager: bool) -> bool {
         if !self.is_here() {
@@ -121,8 +121,8 @@ impl Pool {
                 false
             }
         };
-        // If there is nobody, those there are go on with the queue when they are done, and joiners
-        // run what they join. The monitor looks after the rest.
+        // If there is none, existing workers continue with the queue once they are done, and
+        // joiners run what they join. The monitor takes care of the rest.
         let summoned = self.crew.summon(eager, start);
         if !summoned {
             self.shortage.begin(cause);
@@ -131,8 +131,8 @@ impl Pool {
         summoned
     }
 
-    /// Makes a thread of the pool, and before the first the one that looks after them: where there
-    /// are workers there is a monitor, so that none waits unseen.
+    /// Starts a pool thread, and before the first one the monitor: wherever there are workers there
+    /// is a monitor, so no wait goes undetected.
     fn start_worker(&'static self, run: fn()) -> io::Result<()> {
         self.monitor.ensure()?;
         let mut thread = thread::Builder::new().name(config::thread().name.clone());
@@ -144,7 +144,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Whether somebody will run what is queued; else why not.
+    /// Whether somebody will run queued work, or why not.
     pub(super) fn serves(&'static self) -> Result<(), String> {
         if !self.is_here() {
             return Err("this process was forked from one whose threads it does not have".into());
@@ -153,7 +153,7 @@ impl Pool {
             if !self.summon(false) {
                 return Err(self.shortage.to_string());
             }
-            // Another thread is about to make one.
+            // Another thread is about to start one.
             thread::yield_now();
         }
         Ok(())
@@ -176,7 +176,7 @@ impl Pool {
         }
     }
 
-    /// Gives up a permit for something that waits, and is likely one of many: the next worker need
+    /// Gives up a permit for a call that waits and is likely one of many, so the next worker need
     /// not wait until this one's successor has found its task.
     pub(super) fn pass_on(&'static self) {
         if self.crew.release() && self.has_work() {
@@ -184,7 +184,7 @@ impl Pool {
         }
     }
 
-    /// Makes a permit beyond P for whoever has work.
+    /// Makes a permit beyond P for anybody who has work.
     pub(super) fn lend(&'static self) {
         self.crew.lend();
         self.look_again();
@@ -195,11 +195,12 @@ impl Pool {
         if !self.is_here() || self.crew.take_or_queue(seat) {
             return;
         }
-        // The permits' holders may wait themselves, for this very thread even. The monitor finds
-        // those that sleep; those that compute until this thread has done something it cannot.
+        // The permit holders may be waiting themselves, even for this very thread. The monitor
+        // detects those that sleep, but not those that spin until this thread has done something.
         self.monitor.start(self);
         if !seat.parker.park_timeout(MAX_RETURN_WAIT) {
-            // Go on without, rather than never; the next permit that is given up makes it good.
+            // Continue without a permit rather than never; the next one that is given up makes up
+            // for it.
             if self.crew.leave_queue(seat) {
                 self.crew.borrow();
             } else {
@@ -209,5 +210,5 @@ impl Pool {
     }
 }
 
-/// How long a thread that comes back from a wait stands in line for a permit.
+/// How long a thread that returns from a wait queues for a permit.
 const MAX_RETURN_WAIT: Duration = Duration::from_millis(20);

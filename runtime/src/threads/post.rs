@@ -1,5 +1,5 @@
-//! What the monitor sees of a worker: whether it is inside a task with a permit, in which one, and
-//! of which function. And the step by which it takes the permit away.
+//! What the monitor sees of a worker: whether it is inside a task with a permit, which task, and of
+//! which function. Also the step that takes the permit away.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 use crate::function::Function;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Not inside a task, or inside of one without a permit that could be taken.
+/// Not inside a task, or inside one without a permit that could be taken.
 const APART: u64 = 0;
 /// Inside a task, with a permit.
 const RUNNING: u64 = 1;
 /// Inside a task, and the monitor has taken the permit.
 const REVOKED: u64 = 2;
 const MODE: u64 = 0b11;
-/// Counts the tasks, so that the monitor never takes a permit for what it saw of an earlier one.
+/// Counts the tasks, so that the monitor never takes a permit because of an earlier task.
 const TASK: u64 = 1 << 2;
 
 /// A worker's public state.
@@ -24,7 +24,7 @@ pub(crate) struct Post {
     is_worker: AtomicBool,
     /// The worker is woken for calls that need no permit.
     has_errand: AtomicBool,
-    /// The kernel's id of the thread; 0 if it has none that can be asked for.
+    /// The kernel's id of the thread; 0 if unknown.
     thread: AtomicU32,
     /// How many tasks the worker has ended.
     ended: AtomicU32,
@@ -42,13 +42,13 @@ impl Post {
         }
     }
 
-    /// The seat's thread is a worker from now on, with this id; or with `None` it is not.
+    /// The seat's thread is a worker from now on, with this id; with `None` it no longer is.
     pub(crate) fn set_worker(&self, thread: Option<u32>) {
         self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
         self.is_worker.store(thread.is_some(), Ordering::Relaxed);
     }
 
-    /// Tells the worker, before it is woken, that it gets no permit and needs none.
+    /// Tells the worker, before it is woken, that it gets and needs no permit.
     pub(crate) fn send_on_errand(&self) {
         self.has_errand.store(true, Ordering::Release);
     }
@@ -77,7 +77,7 @@ impl Post {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// The worker is in a call of this function now. Gives the one that it was in before.
+    /// The worker is now in a call of this function. Returns the previous one.
     pub(crate) fn enter(&self, function: *const Function) -> *const Function {
         let outer = self.function.load(Ordering::Relaxed);
         self.function.store(function.cast_mut(), Ordering::Relaxed);
@@ -90,24 +90,24 @@ impl Post {
         unsafe { self.function.load(Ordering::Relaxed).cast_const().as_ref() }
     }
 
-    /// The worker begins, or goes on with, something that may block; it has a permit.
+    /// The worker starts or continues something that may block; it has a permit.
     #[inline]
     pub(crate) fn begin(&self) {
-        // Only the worker leaves `APART`, so a plain store cannot overwrite anything.
+        // Only the worker leaves `APART`, so a plain store overwrites nothing.
         let status = self.status.load(Ordering::Relaxed);
         self.status.store((status & !MODE).wrapping_add(TASK) | RUNNING, Ordering::Release);
     }
 
-    /// The worker has ended that, or will block where the pool knows of it. Whether it still has
-    /// its permit.
+    /// The worker has ended that, or will block in a way the pool knows about. Returns whether it
+    /// still has its permit.
     #[inline]
     pub(crate) fn end(&self) -> bool {
-        // Only the worker writes the count: the new status is known but for the mode.
+        // Only the worker writes the count, so only the mode of the new status is unknown.
         let status = self.status.load(Ordering::Relaxed) & !MODE;
         self.status.swap(status | APART, Ordering::AcqRel) & MODE == RUNNING
     }
 
-    /// What the worker is in, if it has a permit: a number that no other task will have.
+    /// The current task, if the worker has a permit: a number that no other task will have.
     pub(crate) fn running(&self) -> Option<u64> {
         let status = self.status.load(Ordering::Acquire);
         (status & MODE == RUNNING).then_some(status)

@@ -1,5 +1,5 @@
-//! Whether a thread computes or sleeps, from the kernel's files about it, kept open; or, where
-//! there are none, from nothing but time.
+//! Whether a thread computes or sleeps: from the kernel's files about it, which are kept open, or,
+//! if there are none, from elapsed time alone.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ mod kernel {
     }
 }
 
-/// What a thread looks like at a moment.
+/// The state of a thread at some moment.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
-    /// In the kernel, waiting for something. Not: ready to run, but without a core.
+    /// Waiting in the kernel, as opposed to ready to run but without a core.
     pub(super) sleeps: bool,
-    /// The time it has computed since it exists.
+    /// Its CPU time so far.
     pub(super) computed: Duration,
 }
 
-/// The way to find out, chosen once.
+/// How to find out, chosen once.
 pub(super) enum Probe {
     /// Ask the kernel.
     Kernel(kernel::Files),
-    /// There is nobody to ask: presume that a task that takes long is blocked.
+    /// There is no way to ask: presume that a task that takes long is blocked.
     Time,
 }
 
@@ -42,8 +42,8 @@ impl Probe {
         kernel::Files::open().map_or(Self::Time, Self::Kernel)
     }
 
-    /// What the thread looks like. `None` if nobody says: there is nobody to ask, or no descriptor
-    /// left to ask with.
+    /// The state of the thread. `None` if it cannot be read: there is no such file, or no
+    /// descriptor left.
     pub(super) fn read(&mut self, thread: u32) -> Option<Reading> {
         match self {
             Self::Kernel(files) => files.read(thread),
@@ -51,7 +51,7 @@ impl Probe {
         }
     }
 
-    /// Closes the files of threads that were not read since the last time.
+    /// Closes the files of threads that were not read since the last call.
     pub(super) fn close_unread(&mut self) {
         if let Self::Kernel(files) = self {
             files.close_unread();

@@ -1,13 +1,13 @@
 //! A seat is what one thread shows to all others: a deque of queued tasks, and the oldest of its
-//! fork-join jobs. Every thread that spawns or joins gets one, inside the pool and outside.
+//! branches. Every thread that spawns or joins gets one, inside the pool and outside.
 //!
-//! Why outside too: the thread that spawns is mostly also the one that joins, and a joiner that
-//! claims its task can take the empty shell back off the end of its own deque. In a shared queue
-//! the shells would pile up for as long as all workers are busy.
+//! Outside too, because the thread that spawns is usually also the one that joins, and a joiner
+//! that claims its task can remove the empty shell from the end of its own deque. In a shared queue
+//! the shells would pile up while all workers are busy.
 //!
-//! Seats are never freed, so that anybody may read through a reference at any time. A seat whose
-//! thread has ended keeps its tasks for thieves, and is the next new thread's seat; there are
-//! never more of them than there were threads at once.
+//! Seats are never freed, so a reference to one is always valid. A seat whose thread has ended
+//! keeps its tasks for thieves, and becomes the next new thread's seat; there are never more of
+//! them than there were threads at once.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
@@ -37,24 +37,24 @@ pub(crate) trait Runnable: Send + Sync {
     fn is_queued(&self) -> bool;
     /// The function it is a call of.
     fn function(&self) -> &'static Function;
-    /// Claims the job and runs it; nothing if somebody has claimed it.
+    /// Claims the job and runs it; does nothing if it has been claimed.
     fn run(self: Arc<Self>);
-    /// Ends it with an error, since nobody can run it; false if nobody wants its result.
+    /// Ends it with an error, since nobody can run it; returns false if nobody wants its result.
     fn refuse(&self, why: &str) -> bool;
 }
 
 /// An entry of a queue.
 pub(crate) type Item = Arc<dyn Runnable>;
 
-/// A deque that holds this many entries is searched for shells of tasks that were claimed.
+/// A deque with this many entries is searched for shells of claimed tasks.
 const SWEEP_FROM: usize = 1024;
 
-/// A branch of a join. Only `join` knows what is behind a pointer to it.
+/// A branch of a join. Only `join` knows what a pointer to it points to.
 pub(super) enum Offer {}
 
 /// What one thread shows to all others.
 pub(crate) struct Seat {
-    /// The oldest branch of the thread, for whoever has nothing to do.
+    /// The oldest branch of the thread, for idle threads.
     pub(super) offered: CachePadded<AtomicPtr<Offer>>,
     /// Where the thread sleeps.
     pub(super) parker: Parker,
@@ -62,12 +62,12 @@ pub(crate) struct Seat {
     pub(super) post: Post,
     index: usize,
     stealer: Stealer<Item>,
-    /// The owner's end. Touched by the thread that occupies the seat, nobody else.
+    /// The owner's end. Only the thread that occupies the seat touches it.
     deque: UnsafeCell<Deque<Item>>,
     sweep_at: Cell<usize>,
-    /// What [`BURIED`] was at the last sweep.
+    /// The value of [`BURIED`] at the last sweep.
     swept: Cell<usize>,
-    /// About how many shells lie between the tasks here.
+    /// Roughly how many shells are between the tasks here.
     buried: Cell<usize>,
     next_victim: Cell<usize>,
     occupied: AtomicBool,
@@ -78,20 +78,20 @@ pub(crate) struct Seat {
 // and release. All else is `Sync` by itself.
 unsafe impl Sync for Seat {}
 
-/// Seats for threads outside the pool; those for workers follow. A thread that finds none is served
+/// Seats for threads outside the pool; those for workers follow. A thread that finds none does
 /// without: its tasks go to a shared queue, and its joins are plain calls.
 const SEATS_OUTSIDE: usize = 1024;
 const SEATS_IN_ALL: usize = SEATS_OUTSIDE + config::MAX_THREADS;
-/// No seat from this one on was ever taken: nobody need look there.
+/// Seats from this one on were never taken, so nobody needs to look there.
 static SEATS_IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 static SEATS: [OnceLock<Seat>; SEATS_IN_ALL] = [const { OnceLock::new() }; SEATS_IN_ALL];
-/// At which seats there may be something to take.
+/// The seats that may have something to take.
 #[cfg(not(trine_loom))]
 static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
 #[cfg(trine_loom)]
 static FLAGS: LazyLock<Flags<{ SEATS_IN_ALL / 64 }>> = LazyLock::new(Flags::new);
-/// How many tasks were claimed by joiners, and their shells did not lie at the deque's end.
+/// How many tasks were claimed by joiners whose shells were not at the end of the deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -111,13 +111,13 @@ impl Drop for Vacate {
     }
 }
 
-/// The calling thread's seat. `None` while the thread's locals are being destroyed.
+/// The calling thread's seat. `None` while its thread-locals are being destroyed.
 #[inline]
 pub(super) fn mine() -> Option<&'static Seat> {
     SEAT.get().or_else(take_seat)
 }
 
-/// What is to be done on this thread before its seat goes to another.
+/// What to do on this thread before its seat goes to another.
 pub(super) fn before_vacating(act: fn()) {
     BEFORE_VACATING.set(act);
 }
@@ -139,7 +139,7 @@ pub(super) fn take_workers() -> Option<&'static Seat> {
 }
 
 fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
-    // Refused while the thread's locals are being destroyed: nobody would vacate the seat.
+    // Refused while the thread-locals are being destroyed: nobody would vacate the seat.
     VACATE.try_with(|_| ()).ok()?;
     let seat = places.find_map(|index| {
         let seat = SEATS[index].get_or_init(|| Seat::new(index));
@@ -148,7 +148,7 @@ fn occupy(mut places: Range<usize>) -> Option<&'static Seat> {
         won.then_some(seat)
     });
     if let Some(seat) = seat {
-        // Before it puts anything down there.
+        // Before anything is put there.
         SEATS_IN_USE.fetch_max(seat.index + 1, Ordering::SeqCst);
     }
     SEAT.set(seat);
@@ -176,8 +176,8 @@ pub(super) fn any_laden() -> bool {
     laden().any(Seat::is_laden) || strays::has_any()
 }
 
-/// Queues a task, on the calling thread's own deque if it can have one. To be followed by
-/// [`Crew::published`](super::crew::Crew::published).
+/// Queues a task, on the calling thread's own deque if it can have one. Call
+/// [`Crew::published`](super::crew::Crew::published) afterwards.
 #[inline]
 pub(super) fn push(item: Item) {
     match mine() {
@@ -189,7 +189,7 @@ pub(super) fn push(item: Item) {
     }
 }
 
-/// Takes all that was queued by now.
+/// Takes everything that is queued.
 pub(super) fn take_all(mut take: impl FnMut(Item)) {
     let mut all: Vec<Item> = Vec::new();
     for seat in laden() {
@@ -223,13 +223,13 @@ impl Seat {
         }
     }
 
-    /// Shows a branch to all. To be followed by [`Crew::published`](super::crew::Crew::published).
+    /// Offers a branch. Call [`Crew::published`](super::crew::Crew::published) afterwards.
     pub(super) fn offer(&self, branch: *const Offer) {
         self.offered.store(branch.cast_mut(), Ordering::Release);
         FLAGS.raise(self.index);
     }
 
-    /// Whether a branch is shown here. All that happened before is seen afterwards.
+    /// Whether a branch is offered here. Acquires everything that happened before the offer.
     pub(super) fn is_offering(&self) -> bool {
         !self.offered.load(Ordering::Acquire).is_null()
     }
@@ -254,7 +254,7 @@ impl Seat {
         !self.stealer.is_empty() || self.is_offering()
     }
 
-    /// Whether there is anything to take here; if not, lowers the flag that said so.
+    /// Whether there is anything to take here; if not, clears the flag.
     fn is_laden(&self) -> bool {
         self.has_anything() || FLAGS.lower(self.index, || self.has_anything())
     }
@@ -276,7 +276,7 @@ impl Seat {
         deque.push(item);
     }
 
-    /// Drops the shells among one's tasks, if there can be many.
+    /// Drops the shells among the owner's tasks, if there may be many.
     #[cold]
     fn sweep(&self) {
         let buried = BURIED.load(Ordering::Relaxed);
@@ -290,18 +290,18 @@ impl Seat {
         while let Some(item) = deque.pop() {
             if item.is_queued() { live.push(item) } else { shells.push(item) }
         }
-        // Not before there are twice as many again: so it costs a constant amount per task.
+        // Not again before there are twice as many, so the cost per task is constant.
         self.sweep_at.set(2 * SWEEP_FROM.max(live.len()));
         for item in live.into_iter().rev() {
             deque.push(item);
         }
-        // Only now: the last handle of a task may run its result's destructor.
+        // Only now, since dropping the last reference to a task may run its result's destructor.
         drop(shells);
     }
 
-    /// Takes the shell of a task that was claimed just now back off the end of one's own deque,
-    /// with others that lie there. True if a task was in a thief's way meanwhile, that is, nowhere
-    /// to be seen: to be followed by [`Crew::published`](super::crew::Crew::published).
+    /// Removes the shell of a task that was just claimed from the end of the owner's deque, with
+    /// others that are there. Returns true if a task was hidden from thieves meanwhile; then call
+    /// [`Crew::published`](super::crew::Crew::published).
     #[inline]
     #[must_use]
     pub(super) fn take_back<T>(&self, claimed: *const T) -> bool {
@@ -328,19 +328,19 @@ impl Seat {
         hidden
     }
 
-    /// Takes the newest task of one's own deque.
+    /// Takes the newest task of the owner's deque.
     pub(super) fn pop(&self) -> Option<Item> {
         self.deque().pop()
     }
 
-    /// Takes the oldest task of one's own deque.
+    /// Takes the oldest task of the owner's deque.
     pub(super) fn pop_oldest(&self) -> Option<Item> {
         retry(|| self.stealer.steal())
     }
 
     /// Takes the oldest task of another thread, and moves some more of its oldest here.
     pub(super) fn take_from_others(&self) -> Option<Item> {
-        // Goes round, so that nobody's tasks wait for the end of another's.
+        // Round robin, so that nobody's tasks wait until another's are done.
         let from = self.next_victim.get();
         let later = laden().filter(|victim| victim.index >= from);
         let earlier = laden().filter(|victim| victim.index < from);
@@ -352,20 +352,20 @@ impl Seat {
             retry(|| victim.stealer.steal_batch_and_pop(self.deque()))
         });
         let robbed = robbed.or_else(|| strays::take_batch(self.deque()));
-        // What came along lies here now, for others to take.
+        // The tasks that came along are here now, for others to take.
         if robbed.is_some() && !self.deque().is_empty() {
             FLAGS.raise(self.index);
         }
         robbed
     }
 
-    /// Takes the branch that some other thread offers.
+    /// Takes a branch that another thread offers.
     pub(super) fn take_offer_of_others(&self) -> Option<*const Offer> {
         laden().filter(|other| *other != self).find_map(Self::take_offered)
     }
 }
 
-/// Steals until it is clear whether there was something.
+/// Retries until it is certain whether there was something.
 pub(super) fn retry(mut steal: impl FnMut() -> Steal<Item>) -> Option<Item> {
     loop {
         match steal() {

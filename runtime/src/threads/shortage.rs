@@ -1,5 +1,5 @@
-//! Where the pool has work and a free permit, and no thread for them: the system makes no more, or
-//! there are as many as there may be.
+//! The state of having work and a free permit but no thread: the system provides no more, or the
+//! maximum has been reached.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ pub(super) struct Shortage {
     last: Lock<Last>,
 }
 
-/// What was seen of it last.
+/// The last observation.
 struct Last {
     cause: Cause,
-    /// When it began, or when a thread was made after all.
+    /// When it began, or when a thread was last started after all.
     since: Instant,
 }
 
 /// Why there is no thread.
 pub(super) enum Cause {
-    /// The pool has as many as it may have.
+    /// The pool has reached its maximum.
     MaxThreads,
-    /// The system makes no more.
+    /// The system provides no more.
     System(io::Error),
 }
 
@@ -38,7 +38,7 @@ impl Shortage {
         }
     }
 
-    /// Somebody was wanted and is not to be had. To be followed by a look at the monitor.
+    /// A thread was needed and is not available. Check the monitor afterwards.
     pub(super) fn begin(&self, cause: Cause) {
         let mut last = self.last.lock();
         last.cause = cause;
@@ -47,13 +47,13 @@ impl Shortage {
         }
     }
 
-    /// A worker was made. From now on there will always be one: the last ones never leave.
+    /// A worker was started. From now on there will always be one: the last ones never end.
     pub(super) fn has_worker(&self) {
         self.last.lock().since = Instant::now();
         self.has_worker.store(true, Ordering::Release);
     }
 
-    /// Nothing is queued. To be followed by another look whether that is so.
+    /// Nothing is queued. Check again afterwards.
     pub(super) fn end(&self) {
         self.goes_on.store(false, Ordering::SeqCst);
         fence(Ordering::SeqCst);
@@ -64,17 +64,17 @@ impl Shortage {
         !self.has_worker.load(Ordering::Acquire)
     }
 
-    /// Whether it goes on, as far as is known.
+    /// Whether it continues, as far as is known.
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on.load(Ordering::SeqCst)
     }
 
-    /// For how long no thread was made.
+    /// For how long no thread was started.
     pub(super) fn duration(&self) -> Duration {
         self.last.lock().since.elapsed()
     }
 
-    /// Whether it was the pool's own bound.
+    /// Whether the pool's own bound is the reason.
     pub(super) fn is_by_bound(&self) -> bool {
         matches!(self.last.lock().cause, Cause::MaxThreads)
     }

@@ -2,15 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Tells each worker that has nothing to do how long to look on.
+/// Tells an idle worker how long to keep looking.
 ///
-/// To be woken costs the caller a system call and the task a good part of 50 µs, so looking on
-/// pays when tasks follow each other closely, and is waste when they do not. Which it is, the
-/// recent past tells: a look that found something, or a sleep that was short, lengthens the next
-/// look; a vain one halves it.
+/// Waking a worker costs the caller a system call and delays the task by up to 50 µs, so spinning
+/// pays when tasks follow each other closely and is wasted otherwise. The recent past decides: a
+/// spin that found something, or a short sleep, lengthens the next spin; a fruitless one halves it.
 pub(super) struct SpinBudget {
     microseconds: AtomicU32,
-    /// One worker at a time looks on; the next to find nothing sleeps at once.
+    /// One worker spins at a time; the next one to find nothing sleeps at once.
     taken: AtomicBool,
 }
 
@@ -22,7 +21,7 @@ impl SpinBudget {
         Self { microseconds: AtomicU32::new(0), taken: AtomicBool::new(false) }
     }
 
-    /// For how long to look on; `None` if another worker does.
+    /// How long to spin; `None` if another worker does.
     pub(super) fn take(&self) -> Option<u32> {
         let microseconds = self.microseconds.load(Ordering::Relaxed);
         let free = microseconds > 0 && !self.taken.swap(true, Ordering::Relaxed);

@@ -1,9 +1,10 @@
-//! All threads of the pool wait, none ends, something is queued, and there is no thread for it.
+//! Resolves the case that all pool threads wait, none ends a task, work is queued, and there is no
+//! thread for it.
 //!
-//! What is queued may be what they wait for. So where the pool's usual bound is to blame it goes
-//! beyond that, a few threads at a time. Where the system is, which makes no more, what is queued
-//! ends with an error that says so, after a while in which a wait may be a mere wait: the more
-//! threads there are, the likelier it is, and the longer the while.
+//! The queued work may be what they wait for. If the pool's usual bound is the cause, the pool
+//! grows beyond it, a few threads at a time. If the system provides no more threads, queued calls
+//! end with an error that says so, after a delay in case the waits end by themselves. With more
+//! threads that is likelier, so the delay is longer.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,11 @@ use crate::config;
 
 /// How long before the pool grows beyond its usual bound.
 const BEFORE_GROWING: Duration = Duration::from_millis(20);
-/// By how many threads at once at most.
+/// By how many threads at most.
 const MAX_GROWTH: usize = 64;
 /// How long before queued calls end with an error, if there are few threads.
 const MIN_WHILE: Duration = Duration::from_secs(2);
-/// The part of it that each thread adds.
+/// How much each thread adds to that.
 const WHILE_PER_THREAD: Duration = Duration::from_millis(250);
 const MAX_WHILE: Duration = Duration::from_secs(30);
 
@@ -34,7 +35,7 @@ impl Standstill {
         Self { ended: 0, since: Instant::now(), growth: 1 }
     }
 
-    /// To be called at each tick of the monitor.
+    /// Called at each tick of the monitor.
     pub(super) fn look(&mut self, pool: &'static Pool, probe: &mut Probe) {
         let ended = seat::workers().fold(0u32, |sum, seat| sum.wrapping_add(seat.post.ended()));
         if ended != self.ended {
@@ -55,7 +56,7 @@ impl Standstill {
                 refuse(pool);
             }
         }
-        // The system may have a thread now.
+        // The system may provide a thread now.
         pool.look_again();
     }
 
@@ -73,14 +74,14 @@ fn long_enough(threads: usize) -> Duration {
     WHILE_PER_THREAD.saturating_mul(threads).clamp(MIN_WHILE, MAX_WHILE)
 }
 
-/// Whether a thread of the pool is not asleep, be it without a permit.
+/// Whether any pool thread is not asleep, even one without a permit.
 fn is_anybody_computing(probe: &mut Probe) -> bool {
     seat::workers()
         .filter(|seat| seat.post.is_worker())
         .any(|seat| probe.read(seat.post.thread()).is_some_and(|reading| !reading.sleeps))
 }
 
-/// Ends what is queued, but for what nobody waits for.
+/// Ends queued calls whose results somebody wants.
 fn refuse(pool: &'static Pool) {
     let why = format!("all threads of the pool wait, and {}", pool.shortage);
     seat::take_all(|item| {

@@ -1,5 +1,5 @@
-//! Tasks that lie at no seat: those of threads that cannot have one, and calls that mostly wait,
-//! for workers that need no permit for them.
+//! Tasks at no seat: those of threads that cannot have one, and calls that mostly wait, for which
+//! workers need no permit.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
@@ -11,14 +11,14 @@ use super::seat::{Item, retry};
 static STRAYS: OnceLock<Injector<Item>> = OnceLock::new();
 static BLOCKING: OnceLock<Injector<Item>> = OnceLock::new();
 
-/// Queues a task. To be followed by [`Crew::published`](super::crew::Crew::published).
+/// Queues a task. Call [`Crew::published`](super::crew::Crew::published) afterwards.
 pub(super) fn push(item: Item) {
     STRAYS.get_or_init(Injector::new).push(item);
     fence(Ordering::SeqCst);
 }
 
-/// Queues a call that will mostly wait. To be followed by
-/// [`Crew::dispatch`](super::crew::Crew::dispatch).
+/// Queues a call that will mostly wait. Call [`Crew::dispatch`](super::crew::Crew::dispatch)
+/// afterwards.
 pub(super) fn push_blocking(item: Item) {
     BLOCKING.get_or_init(Injector::new).push(item);
     fence(Ordering::SeqCst);
@@ -35,7 +35,7 @@ pub(super) fn take_blocking() -> Option<Item> {
     BLOCKING.get().and_then(|blocking| retry(|| blocking.steal()))
 }
 
-/// Takes what comes next.
+/// Takes the next task.
 pub(super) fn take() -> Option<Item> {
     STRAYS.get().and_then(|strays| retry(|| strays.steal())).or_else(take_blocking)
 }

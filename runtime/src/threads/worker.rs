@@ -1,4 +1,4 @@
-//! A worker's life: find a task, run it, look on for a moment, sleep.
+//! A worker's life: find a task, run it, spin for a moment, sleep.
 
 use std::cell::Cell;
 use std::hint;
@@ -12,10 +12,10 @@ use crate::function::Function;
 use crate::panic::{drop_quietly, quietly};
 use crate::wait;
 
-/// A worker beyond the number of permits leaves after so long a sleep.
+/// A worker beyond the number of permits ends after sleeping this long.
 const KEEP_SPARE: Duration = Duration::from_secs(10);
 
-/// Every so many tasks a worker takes the oldest it can find, so that nothing waits forever
+/// After this many tasks a worker takes the oldest it can find, so that nothing waits forever
 /// behind tasks that keep spawning more.
 const FAIR_EVERY: u32 = 61;
 
@@ -23,14 +23,14 @@ thread_local! {
     static WAITS: Waits = const { Waits { depth: Cell::new(0), owed: Cell::new(false) } };
 }
 
-/// A worker's waits that the pool knows of.
+/// A worker's waits that the pool knows about.
 struct Waits {
     depth: Cell<u32>,
-    /// Whether the permit was there before the outermost one, and must be regained.
+    /// Whether the worker had a permit before the outermost one, and must regain it.
     owed: Cell<bool>,
 }
 
-// On a thread that ends, its locals' destructors may still wait: by then the seat may be another's.
+// Destructors of an ending thread's locals may still wait; by then the seat may be another's.
 impl wait::Hook for Seat {
     fn before_block(&self) {
         if seat::mine_if_any().is_none() {
@@ -59,7 +59,7 @@ impl wait::Hook for Seat {
     }
 }
 
-/// Runs something as a call of this function, for the monitor to see; on any thread.
+/// Runs a closure as a call of this function, visible to the monitor; on any thread.
 #[inline]
 pub(super) fn attributed<R>(function: &'static Function, run: impl FnOnce() -> R) -> R {
     let Some(seat) = seat::mine_if_any().filter(|seat| seat.post.is_worker()) else {
@@ -79,12 +79,12 @@ struct Worker {
     tasks: u32,
 }
 
-/// What a thread of the pool runs that was made as a searcher with a permit.
+/// The main function of a thread that starts as a searcher with a permit.
 pub(super) fn run() {
     Worker::start(true).live();
 }
 
-/// What one runs that was made for calls that need no permit.
+/// The main function of a thread that starts for calls that need no permit.
 pub(super) fn run_errand() {
     let mut worker = Worker::start(false);
     worker.errand();
@@ -100,7 +100,7 @@ impl Worker {
     }
 
     fn live(mut self) {
-        // In a child that a body has forked, what is queued is not its to run.
+        // A child that a body has forked must not run queued tasks.
         while self.pool.is_here() {
             let goes_on = self.has_permit && (self.turn() || self.linger());
             if !goes_on && !self.sleep() {
@@ -125,14 +125,14 @@ impl Worker {
         }
     }
 
-    /// Does one thing that there is to do.
+    /// Does one piece of work.
     fn turn(&mut self) -> bool {
         while let Some(item) = self.find() {
             if item.is_queued() {
                 self.execute(item);
                 return true;
             }
-            // A shell. Others' destructors may panic; which is not a reason to end.
+            // A shell. Foreign destructors may panic, which must not end the worker.
             drop_quietly(item);
         }
         join::take_offer(|branch| {
@@ -165,7 +165,7 @@ impl Worker {
         }
     }
 
-    /// Runs what may block without the pool's knowing.
+    /// Runs code that may block without the pool's knowledge.
     fn inside(&mut self, run: impl FnOnce()) {
         self.seat.post.begin();
         quietly(run);
@@ -191,7 +191,7 @@ impl Worker {
         }
     }
 
-    /// Keeps looking for a moment. Whether there may be something.
+    /// Spins for a moment. Returns whether there may be something.
     fn linger(&mut self) -> bool {
         if !self.searching {
             self.searching = true;
@@ -216,7 +216,7 @@ impl Worker {
         rewarded
     }
 
-    /// Sleeps until there is something to do. False if it is time to leave for good.
+    /// Sleeps until there is something to do. Returns false if the thread should end.
     fn sleep(&mut self) -> bool {
         let crew = &self.pool.crew;
         let threads = crew.lie_down(self.seat, self.has_permit);

@@ -1,4 +1,4 @@
-//! One branch of fork-join: run by its owner, or by who has taken it.
+//! A branch of fork-join: run by its owner, or by the thread that has taken it.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -12,10 +12,10 @@ use crate::threads::pool::pool;
 use crate::threads::seat::{self, Offer, Seat};
 use crate::wait;
 
-/// A second closure, on the stack of who joins.
+/// A second closure, on the stack of the joining thread.
 #[repr(C)]
 pub(super) struct Branch<B, RB> {
-    /// First, so that a pointer to it is one to the branch.
+    /// First, so that a pointer to it is a pointer to the branch.
     pub(super) link: Link,
     closure: UnsafeCell<ManuallyDrop<B>>,
     result: UnsafeCell<MaybeUninit<thread::Result<RB>>>,
@@ -35,7 +35,7 @@ where
         }
     }
 
-    /// The second result: mostly by running the closure, here and now.
+    /// The second result, usually by running the closure here and now.
     #[inline]
     pub(super) fn result(&self, fork: &Fork) -> RB {
         if fork.pop(&self.link) {
@@ -57,8 +57,8 @@ where
     /// # Safety
     /// `link` heads a branch of this type that the caller has taken from its owner's seat.
     unsafe fn run(link: *const Link) {
-        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is the
-        // last that is touched; setting it may be the end of the frame.
+        // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
+        // touched last; setting it may end the frame.
         unsafe {
             let branch = &*link.cast::<Self>();
             let result = catch_unwind(AssertUnwindSafe(branch.take()));
@@ -71,8 +71,8 @@ where
         }
     }
 
-    /// The second result, where the branch is no longer the youngest private one: runs it, or waits
-    /// for who has taken it.
+    /// The second result, if the branch is no longer the youngest private one: runs it, or waits
+    /// for the thread that has taken it.
     #[cold]
     #[inline(never)]
     fn settle(&self) -> RB {
@@ -92,7 +92,7 @@ where
         }
     }
 
-    /// Takes the branch back, if nobody has taken it.
+    /// Takes the branch back if nobody else has taken it.
     fn reclaim(&self) -> bool {
         // SAFETY: `join` has put it into the list.
         if !unsafe { self.link.is_offered() } {
@@ -104,13 +104,13 @@ where
         owner.withdraw((&raw const self.link).cast())
     }
 
-    /// Waits for the thread that has taken the branch, and takes from it what it offers. False if
-    /// that thread is in the process that this one was forked from, and so reaches nothing here.
+    /// Waits for the thread that has taken the branch, and helps with what it offers. Returns false
+    /// if that thread is in the process that this one was forked from, and so cannot finish here.
     #[must_use]
     fn wait(&self) -> bool {
         // SAFETY: the branch was offered, and this frame is its owner's.
         let Shared { owner, thief, done } = unsafe { self.link.shared() };
-        // Not there when a coroutine outlives its thread's seat: then this thread can only look.
+        // `None` when a coroutine outlives its thread's seat: then this thread can only poll.
         let mine = seat::mine_if_any().filter(|mine| ptr::eq(*mine, *owner));
         let mut rounds = 0u32;
         while !done.is_set() {
@@ -119,8 +119,8 @@ where
             }
             // SAFETY: seats are never freed.
             let thief = unsafe { thief.load(Ordering::Acquire).cast_const().as_ref() };
-            // Checked after the look into the slot, and so as old: what was there is part of our
-            // branch, since a worker is in one branch at a time.
+            // Checked after reading the slot, so what was there is part of our branch, since a
+            // worker is in one branch at a time.
             let offer = thief.filter(|thief| thief.is_offering());
             let part =
                 offer.filter(|_| mine.is_some() && !done.is_set()).and_then(Seat::take_offered);
@@ -148,7 +148,7 @@ where
     }
 }
 
-/// How often to look before sleeping: some microseconds, about the price of being woken.
+/// How often to poll before sleeping: a few microseconds, about the price of a wake-up.
 const ROUNDS: u32 = 64;
 
 struct EndLease(*const Link);
@@ -159,7 +159,7 @@ impl Drop for EndLease {
     }
 }
 
-/// The first closure has panicked: nobody may be left with a branch in this frame.
+/// The first closure has panicked: nobody may keep a branch in this frame.
 pub(super) struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(pub(super) &'a Branch<B, RB>);
 
 impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
@@ -177,7 +177,7 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
     }
 }
 
-/// Takes a branch that another thread offers, and has `run` run it. Whether there was one.
+/// Takes a branch that another thread offers, and lets `run` run it. Returns whether there was one.
 pub(in crate::threads) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool {
     let Some(mine) = seat::mine_if_any() else { return false };
     let Some(branch) = mine.take_offer_of_others() else { return false };

@@ -1,4 +1,4 @@
-//! A thread's private branches: a list that nobody else touches, of which the oldest is offered to
+//! A thread's private branches: a list that nobody else touches, whose oldest entry is offered to
 //! all.
 
 use std::cell::{Cell, UnsafeCell};
@@ -24,15 +24,15 @@ pub(super) struct Link {
     shared: UnsafeCell<MaybeUninit<Shared>>,
 }
 
-/// What a branch has from when it is offered.
+/// The part of a branch that is valid once it is offered.
 pub(super) struct Shared {
     pub(super) owner: &'static Seat,
     pub(super) thief: AtomicPtr<Seat>,
     pub(super) done: Latch,
 }
 
-/// A pointer in the list. Unset at first, since even two needless stores are a good part of what
-/// a join costs.
+/// A pointer in the list. Uninitialized at first, since even two needless stores are a good part of
+/// the cost of a join.
 struct Neighbour(Cell<MaybeUninit<*const Link>>);
 
 impl Neighbour {
@@ -59,14 +59,14 @@ pub(super) struct Fork {
     /// The youngest; the list's end if there is none.
     top: Cell<*const Link>,
     end: Link,
-    /// Where the oldest is offered. [`NOWHERE`] as long as the thread has no seat, [`NEVER`] if
-    /// there is nobody to share with.
+    /// Where the oldest is offered: [`NOWHERE`] while the thread has no seat, [`NEVER`] if there is
+    /// nobody to share with.
     offered: Cell<&'static AtomicPtr<Offer>>,
-    /// The outermost branch of a thread outside the pool that holds a permit for its time.
+    /// The outermost branch of a thread outside the pool, which holds a permit for that long.
     lease: Cell<*const Link>,
 }
 
-/// Always empty: so that the first join offers its branch, and gets a seat for that.
+/// Always empty, so that the first join offers its branch and gets a seat for that.
 static NOWHERE: AtomicPtr<Offer> = AtomicPtr::new(ptr::null_mut());
 /// Always full.
 static NEVER: AtomicPtr<Offer> = AtomicPtr::new(ptr::dangling_mut());
@@ -133,7 +133,8 @@ impl Fork {
         self.top.set(link);
     }
 
-    /// Takes a branch out of the list if it is the youngest there, and offers another if none is.
+    /// Removes a branch from the list if it is the youngest there, and offers another if none is
+    /// offered.
     #[inline]
     pub(super) fn pop(&self, link: &Link) -> bool {
         if self.top.get() != ptr::from_ref(link) {
@@ -147,12 +148,12 @@ impl Fork {
         true
     }
 
-    /// Takes a private branch out of the list from wherever it stands: the frames of stackful
-    /// coroutines on one thread need not end in the reverse order of their beginnings.
+    /// Removes a private branch from anywhere in the list: the frames of stackful coroutines on one
+    /// thread need not end in reverse order.
     #[cold]
     pub(super) fn remove(&self, link: &Link) {
         // SAFETY: a private branch, so it was put into the list, and all pointers there lead to
-        // branches whose frames stand.
+        // branches whose frames still exist.
         unsafe {
             let older = link.older.get();
             if self.top.get() == ptr::from_ref(link) {
@@ -171,8 +172,8 @@ impl Fork {
         }
     }
 
-    /// Aborts if this is not the calling thread's own. For builds with checks: elsewhere it would
-    /// be a good part of what a join costs.
+    /// Aborts if this is not the calling thread's own. Only in debug builds: the check would be a
+    /// good part of the cost of a join.
     #[inline(never)]
     pub(super) fn check_thread(&self) {
         if !ptr::eq(Self::mine(), self) {
@@ -227,7 +228,7 @@ impl Fork {
         };
         let pool = pool();
         if self.top.get() == end && !owner.post.is_worker() && self.lease.get().is_null() {
-            // This thread computes from now on: one worker less does.
+            // This thread computes from now on, so one worker fewer may.
             if pool.crew.try_take() {
                 self.lease.set(oldest);
             }
@@ -236,7 +237,7 @@ impl Fork {
         pool.published();
     }
 
-    /// Gives the permit back at the end of the branch that it was taken for.
+    /// Returns the permit at the end of the branch that it was taken for.
     pub(super) fn end_lease(&self, link: *const Link) {
         if self.lease.get() == link {
             self.lease.set(ptr::null());
@@ -245,16 +246,16 @@ impl Fork {
     }
 }
 
-/// A branch is neither in this thread's list nor offered by it: its frame was carried over from
-/// another thread, whose list still leads there.
+/// A branch is neither in this thread's list nor offered by it: its frame was moved from another
+/// thread, whose list still leads there.
 #[cold]
 fn moved() -> ! {
-    // Nothing may unwind out of a frame that others reach.
+    // Nothing may unwind out of a frame that others can reach.
     eprintln!("trine: a coroutine inside `trine::join` was resumed on another thread");
     abort();
 }
 
-/// No more offers from this thread: its seat goes to another.
+/// This thread offers no more: its seat goes to another.
 fn close() {
     Fork::mine().offered.set(&NEVER);
 }

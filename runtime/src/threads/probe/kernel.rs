@@ -1,5 +1,5 @@
-//! `/proc/self/task/TID/stat` and `schedstat`: the thread's state, and its time on a core in
-//! nanoseconds. The ticks in `stat` are too coarse to see a millisecond by.
+//! `/proc/self/task/TID/stat` and `schedstat`: the thread's state, and its CPU time in nanoseconds.
+//! The ticks in `stat` are too coarse to resolve a millisecond.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use super::Reading;
 
-/// The files of the threads that were looked at last.
+/// The files of the threads that were examined last.
 pub(in crate::threads) struct Files {
     threads: HashMap<u32, Thread>,
 }
 
 struct Thread {
     stat: File,
-    /// Not every kernel counts it.
+    /// Not every kernel provides it.
     schedstat: Option<File>,
     read: bool,
 }
@@ -43,7 +43,7 @@ impl Files {
         reading
     }
 
-    /// So that at most as many files are open as there are permits, and a few.
+    /// So that there are few more open files than permits.
     pub(in crate::threads) fn close_unread(&mut self) {
         self.threads.retain(|_, thread| std::mem::take(&mut thread.read));
     }
@@ -71,7 +71,7 @@ impl Thread {
     }
 }
 
-/// The state is the letter behind the name, which stands in brackets and may hold any byte.
+/// The state is the letter after the name, which is in parentheses and may contain any byte.
 fn is_asleep(stat: &[u8]) -> Option<bool> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let state = stat.get(end_of_name + 2)?;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_thread_that_has_ended_cannot_be_seen() {
         let thread = std::thread::spawn(crate::threads::clock::thread_id).join().unwrap();
-        // The kernel may take a moment to let go of it.
+        // The kernel may take a moment to remove it.
         while std::path::Path::new(&format!("/proc/self/task/{thread}")).exists() {
             std::thread::yield_now();
         }

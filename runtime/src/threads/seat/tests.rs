@@ -1,4 +1,4 @@
-//! What lies in a deque, and for how long.
+//! What is in a deque, and for how long.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn claim(seat: &Seat, task: &Arc<Task>) {
     let _ = seat.take_back(Arc::as_ptr(task));
 }
 
-// No worker takes them: none is ever woken for them, and the pool of these tests has none awake.
+// No worker takes them: none is ever woken for them, and none is awake in the pool of these tests.
 
 #[test]
 fn joins_in_turn_leave_nothing_behind() {
@@ -36,7 +36,7 @@ fn joins_in_turn_leave_nothing_behind() {
     for _ in 0..3 {
         let tasks = [(); 5].map(|()| task());
         tasks.iter().for_each(|task| seat.push(task.clone()));
-        // The last first, the first last: whatever the order.
+        // The last first, the first last: in any order.
         [4, 0, 2, 3, 1].iter().for_each(|&index| claim(seat, &tasks[index]));
         assert!(tasks.iter().all(|task| Arc::strong_count(task) == 1));
     }
@@ -46,7 +46,7 @@ fn joins_in_turn_leave_nothing_behind() {
 #[test]
 fn shells_never_outnumber_the_tasks_for_long() {
     let seat = mine().unwrap();
-    // The last of them stays, and hides the others' shells.
+    // The last one stays, and hides the other shells.
     let mut most = 0;
     for _ in 0..100_000 {
         let (claimed, kept) = (task(), Arc::new(Task(AtomicBool::new(true))));
