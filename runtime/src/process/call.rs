@@ -1,5 +1,5 @@
-//! A call of a process function: its cell, its handle's side, and the reply until somebody takes
-//! the value.
+//! A call of a process function: its cell, the handle's side of it, and the reply until somebody
+//! takes the value.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub(crate) struct ProcessCall<T> {
     reply: Unread,
 }
 
-/// What a worker answered, until it is decoded by whoever takes the value.
+/// A worker's reply, until whoever takes the value decodes it.
 #[derive(Default)]
 pub(crate) struct Unread(Lock<Option<Reply>>);
 
 impl Unread {
-    /// Ends a call by its reply: a failure at once, and a value as one that is still to be made.
+    /// Ends a call with its reply: a failure at once, and a value as one to be decoded later.
     pub(crate) fn end<T>(&self, cell: &Cell<T>, name: &'static str, reply: Reply) {
         match reply.failure(name) {
             Some(error) => _ = cell.finish(Err(error)),

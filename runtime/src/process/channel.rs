@@ -1,4 +1,4 @@
-//! The memory between a parent and one worker: two rings of bytes and the words that move them.
+//! The memory between a parent and one worker: two rings of bytes and the words that control them.
 //!
 //! ```text
 //! parent's half, which the worker can only read    worker's half, which the parent only reads
@@ -7,13 +7,13 @@
 //! └───────────┴──────────────────────────┘    └───────────┴─────────────────────────┘
 //! ```
 //!
-//! The halves are two memories, so that each can be sealed for its one writer. Every word is
-//! written by one side, which keeps a private copy and never reads it back. The parent holds
-//! everything that the worker writes against its own books: a reply's length against the ring's,
-//! its number against the call it is waiting for; and it reads none of it twice.
+//! The halves are two memories, so that each can be sealed for its only writer. Every word is
+//! written by one side, which keeps a private copy and never reads it back. The parent checks
+//! everything that the worker writes against its own books (a reply's length against the ring's,
+//! its number against the awaited call), and reads none of it twice.
 //!
-//! Positions count bytes and wrap; records are contiguous and aligned to 8. A record that does
-//! not fit before the ring's end goes to its start, and [`SKIP`] stands where it would have been.
+//! Positions count bytes and wrap; records are contiguous and aligned to 8. A record that does not
+//! fit before the end of the ring goes to its start, with [`SKIP`] in its original place.
 
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -28,24 +28,25 @@ use crate::process::value::output::INLINE_MAX;
 
 /// The bytes of each ring: a power of two, and several of the longest records.
 pub(crate) const RING: u32 = 256 << 10;
-/// The words at the start of each half: a multiple of every page size there is.
+/// The size of the words at the start of each half: a multiple of every page size.
 const WORDS: usize = 64 << 10;
 const HALF: usize = WORDS + RING as usize;
-/// Where the worker leaves word of a panic that kills it.
+/// Where the worker leaves a description of the panic that kills it.
 const REPORT: usize = 4 << 10;
-/// A record's length if there is none, and the next one is at the start of the ring.
+/// In place of a record's length: there is no record here, the next one is at the start of the
+/// ring.
 const SKIP: u32 = u32::MAX;
 
 const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * INLINE_MAX);
 const _: () = assert!(size_of::<ParentWords>() <= WORDS && size_of::<WorkerWords>() <= REPORT);
 
-/// The end of a ring, and the core on which its writer was when it wrote that.
+/// The end of a ring, and the core that its writer was on when it wrote that.
 struct End {
     position: AtomicU32,
     core: AtomicU32,
 }
 
-/// Stands for a core that nobody knows.
+/// An unknown core.
 const UNKNOWN: u32 = u32::MAX;
 
 impl End {
@@ -79,20 +80,20 @@ impl Word for AtomicU32 {
 
 #[repr(C)]
 struct ParentWords {
-    /// What a worker looks at before each call.
+    /// What a worker checks before each call.
     progress: CachePadded<Progress>,
     /// Who wants to hear of replies: a [`Listener`] and, above it, how often that has changed.
     listening: CachePadded<AtomicU32>,
     /// What a worker sleeps on.
     bell: CachePadded<AtomicU32>,
-    /// How many messages in each of the worker's segments the parent is done with.
+    /// How many messages in each of the worker's segments the parent has finished reading.
     released: [AtomicU32; SEGMENTS],
 }
 
 struct Progress {
     /// The end of the requests.
     request_tail: End,
-    /// The start of the replies that the parent has not taken.
+    /// The start of the replies that the parent has not read.
     reply_head: AtomicU32,
 }
 
@@ -102,36 +103,37 @@ struct WorkerWords {
     reply_tail: CachePadded<End>,
     /// Twice the number of the latest call, and 1 more while it runs.
     running: CachePadded<AtomicU64>,
-    /// Counts by 4; 1 more while the worker sleeps, 3 more if it does so for want of room.
+    /// Counts in steps of 4, plus 1 while the worker sleeps, or plus 3 while it sleeps for lack of
+    /// room.
     sleeping: CachePadded<AtomicU32>,
-    /// Not 0 when it has started.
+    /// Not 0 once it has started.
     ready: CachePadded<AtomicU32>,
     report_length: AtomicU32,
-    /// Why it is about to end by a signal, if that is known: a [`Cause`].
+    /// Why it is about to be killed by a signal, if known: a [`Cause`].
     cause: AtomicU32,
 }
 
-/// What ends a worker by a signal that others may mean too.
+/// A known reason for a signal that may have other reasons too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     MemoryLimit = 1,
     StackOverflow = 2,
 }
 
-/// What stands before the arguments.
+/// The header before the arguments.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct RequestHead {
-    /// The bytes that follow, in this ring.
+    /// The number of bytes that follow in this ring.
     pub(crate) length: u32,
     pub(crate) flags: u16,
-    /// How many handles come with it, on the socket.
+    /// How many handles come with it on the socket.
     pub(crate) handles: u16,
     pub(crate) number: u64,
-    /// The code to call: from the anchor to the function.
+    /// The code to call, as a distance from the anchor.
     pub(crate) invoke: i64,
     pub(crate) body: i64,
-    /// Not 0 if the call was taken back before it ran.
+    /// Not 0 if the call was withdrawn before it ran.
     pub(crate) withdrawn: u32,
     /// How large the worker may be after the call, in units of [`SIZE_UNIT`]; 0 for any size.
     pub(crate) size_limit: u32,
@@ -140,7 +142,7 @@ pub(crate) struct RequestHead {
 /// What [`RequestHead::size_limit`] counts.
 pub(crate) const SIZE_UNIT: u64 = 4096;
 
-/// What stands before a result.
+/// The header before a result.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReplyHead {
@@ -152,19 +154,19 @@ pub(crate) struct ReplyHead {
     pub(crate) reserved: u32,
 }
 
-/// The bytes lie in a segment or file that a [`Large`] in their place names.
+/// The bytes are in a segment or file, which a [`Large`] in their place describes.
 pub(crate) const LARGE: u16 = 1;
 /// In a reply: the worker is larger than the request allows.
 pub(crate) const GROWN: u16 = 2;
 
-/// Where a message lies that is too long for the ring.
+/// The location of a message that is too long for the ring.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Large {
     pub(crate) length: u64,
-    /// The sender's segment; [`SEGMENTS`] or more for a file of its own.
+    /// The sender's segment; [`SEGMENTS`] or more for a separate file.
     pub(crate) segment: u32,
-    /// 1 if the file comes with this message: the receiver does not know it yet.
+    /// 1 if the file comes with this message because the receiver does not have it yet.
     pub(crate) sent: u32,
 }
 
@@ -178,12 +180,12 @@ impl Large {
 pub(crate) const HEAD: u32 = size_of::<RequestHead>() as u32;
 pub(crate) const REPLY_HEAD: u32 = size_of::<ReplyHead>() as u32;
 
-/// The bytes that a record takes.
+/// The size of a record in bytes.
 pub(crate) const fn record(head: u32, length: u32) -> u32 {
     head + length.next_multiple_of(8)
 }
 
-/// A corrupt worker wrote what cannot be.
+/// A corrupt worker wrote something impossible.
 #[derive(Debug)]
 pub(crate) struct Corrupt(pub(crate) &'static str);
 
@@ -197,11 +199,11 @@ pub(crate) struct ParentEnd {
 pub(crate) struct WorkerEnd {
     requests: View,
     replies: Memory,
-    /// What `sleeping` says when it does not sleep.
+    /// The value of `sleeping` while it is awake.
     sleeps: AtomicU32,
 }
 
-/// A ring as such.
+/// A ring of either direction.
 #[derive(Clone, Copy)]
 struct Ring(*mut u8);
 
@@ -215,8 +217,8 @@ impl Ring {
         RING - (position & (RING - 1))
     }
 
-    /// Where `bytes` in a row can be written at `tail` or after; `None` while there is no room.
-    /// Up to `taken` the ring has been read.
+    /// Where `bytes` contiguous bytes can be written at or after `tail`; `None` if there is no
+    /// room. `taken` is how far the ring has been read. Up to `taken` the ring has been read.
     fn place(self, tail: u32, taken: u32, bytes: u32) -> Option<u32> {
         let to_end = Self::to_end(tail);
         let skip = if to_end < bytes { to_end } else { 0 };
@@ -247,7 +249,7 @@ impl Ring {
         if available > RING || !available.is_multiple_of(8) || available < 8 {
             return Err(Corrupt("its ring has an impossible end"));
         }
-        // Each word is read once: what is looked at is a copy that nobody can change.
+        // Each word is read once, into a copy that nobody else can change.
         let mut first = Self::to_end(start).min(available);
         if first < size {
             // SAFETY: aligned and within the ring, like all below.
@@ -255,7 +257,7 @@ impl Ring {
                 return Err(Corrupt("a record is cut short"));
             }
         } else {
-            // SAFETY: `size` bytes in a row are there; the caller vouches for `H`.
+            // SAFETY: `size` contiguous bytes are there; the caller vouches for `H`.
             let record = unsafe { self.at(start).cast::<H>().read_volatile() };
             if length_of(&record) != SKIP {
                 return Self::check(start, available, record, length_of);
@@ -273,7 +275,7 @@ impl Ring {
         Self::check(start, available, record, length_of)
     }
 
-    /// Whether a record that starts there lies in the ring and before its end.
+    /// Whether a record that starts there ends within the ring.
     fn check<H>(
         start: u32,
         available: u32,

@@ -1,4 +1,4 @@
-//! What a worker calls: the bridge from bytes to a body's types and back.
+//! The code that a worker calls: the bridge between bytes and a body's types.
 
 use std::marker::PhantomData;
 
@@ -13,8 +13,7 @@ use crate::process::value::wire::{self, Reader, WireError};
 /// Decodes the arguments, calls the body at the address, encodes what it returns.
 pub(crate) type Invoke = unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>;
 
-/// An [`Invoke`]. Every combination of types has its own, found by its address like the body
-/// itself.
+/// An [`Invoke`]. Each combination of types has its own, found by its address like the body itself.
 ///
 /// # Safety
 /// `body` must be the address of a `fn(B) -> T`.
@@ -36,7 +35,7 @@ where
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
-/// A function's code, whatever its arguments are.
+/// A function's code, without its argument types.
 pub(crate) struct Code<T> {
     pub(crate) invoke: Invoke,
     pub(crate) body: usize,

@@ -1,5 +1,5 @@
-//! Where there is no platform yet: every call is an error that says so. Memory is the heap's, so
-//! that [`Shared`](super::Shared) and calls that run in sequence work all the same.
+//! The platform for unsupported systems: every call returns an error that says so. Memory is from
+//! the heap, so [`Shared`](super::Shared) and sequential calls work all the same.
 
 mod memory;
 mod nobody;

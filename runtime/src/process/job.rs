@@ -1,5 +1,5 @@
-//! What goes to a worker and what comes back, and a call as those see it who carry both: whatever
-//! its types are.
+//! What goes to a worker and what comes back, and a call as the code that carries both sees it,
+//! without its types.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,10 @@ use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
 use crate::timer::Alarm;
 
-/// What goes to a worker.
+/// What is sent to a worker.
 pub(crate) struct Job {
     pub(crate) message: Message,
-    /// The distance of the code from the image's start: of `invoke`, and of the body.
+    /// The distances of `invoke` and of the body from the start of the image.
     pub(crate) invoke: i64,
     pub(crate) body: i64,
 }
@@ -31,13 +31,13 @@ pub(crate) mod status {
     pub(crate) const PANICKED: u32 = 1;
     /// The bytes are a message.
     pub(crate) const CODEC: u32 = 2;
-    /// It was taken back and did not run.
+    /// It was withdrawn and did not run.
     pub(crate) const SKIPPED: u32 = 3;
     /// The function is not in this executable.
     pub(crate) const UNKNOWN: u32 = 4;
 }
 
-/// What comes back, not looked into yet.
+/// What comes back, not decoded yet.
 pub(crate) struct Reply {
     pub(crate) status: u32,
     pub(crate) bytes: ReplyBytes,
@@ -45,7 +45,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The failure that it tells of; `None` if it brings a value. Nothing of the user's runs.
+    /// The failure in it; `None` if it has a value. Runs no user code.
     pub(crate) fn failure(&self, name: &'static str) -> Option<Error> {
         match self.status {
             status::DONE => None,
@@ -79,16 +79,16 @@ impl Panic {
     }
 }
 
-/// Where a call is: with which worker, and which of the calls sent there it is.
+/// Where a call is: with which worker, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Address(u64);
 
-/// Tells workers apart.
+/// Identifies a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WorkerKey(pub(crate) u32);
 
 impl WorkerKey {
-    /// What there is room for in an address, beside a call's number.
+    /// How many keys fit into an address, beside a call's number.
     const KEYS: u32 = (1 << (u64::BITS - Address::NUMBER_BITS)) - 1;
 
     /// The key of the `count`th worker: unique but for those of 16 million workers before.
@@ -110,13 +110,14 @@ impl Address {
         WorkerKey((self.0 >> Self::NUMBER_BITS) as u32)
     }
 
-    /// The call's number, which is known to be `first` or more: an address keeps its end alone.
+    /// The call's number, which is known to be at least `first`: an address keeps only its low
+    /// bits.
     pub(crate) const fn number_from(self, first: u64) -> u64 {
         first + (self.0.wrapping_sub(first) & ((1 << Self::NUMBER_BITS) - 1))
     }
 }
 
-/// An address that changes hands.
+/// An address that several threads read and change.
 #[derive(Debug)]
 pub(crate) struct AtomicAddress(AtomicU64);
 
@@ -134,17 +135,17 @@ impl AtomicAddress {
     }
 }
 
-/// A call, whatever its types are.
+/// A call without its types.
 pub(crate) trait AnyCall: Send + Sync {
     fn claim(&self) -> Option<Claim<Job>>;
     fn function(&self) -> &'static Function;
     fn is_finished(&self) -> bool;
     fn address(&self) -> &AtomicAddress;
-    /// It goes to the worker process of this id, which those who observe want to know.
+    /// It goes to the worker process with this id; for the observers.
     fn goes_to(&self, _worker: u32) {}
-    /// Its deadline, which counts from now.
+    /// Starts its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
-    /// Nothing of the user's runs here: what the reply brings is decoded by whoever takes it.
+    /// Runs no user code: whoever takes the value decodes it.
     fn complete(self: Arc<Self>, reply: Reply);
     fn fail(self: Arc<Self>, error: Error);
 }
@@ -153,7 +154,7 @@ pub(crate) fn codec_error(function: &'static str, message: &str) -> Error {
     Error::new(function, ErrorKind::Codec { message: message.to_owned() })
 }
 
-/// Of a call that no worker could be found for.
+/// The error of a call for which there was no worker.
 pub(crate) fn worker_error(function: &'static str, message: impl Into<String>) -> Error {
     Error::new(function, ErrorKind::Worker { message: message.into() })
 }

@@ -1,4 +1,4 @@
-//! Starting a call: its arguments are encoded, its code is found, and the pool gets it.
+//! Starting a call: encoding its arguments, locating its code, and passing it to the pool.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,7 +68,7 @@ where
     }
 }
 
-/// Finds the code in the executable that a worker runs too.
+/// Locates the code in the executable, which a worker runs too.
 fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
     if platform::is_forked_child() {
         let why = "this process was forked from one whose workers it cannot use";
@@ -83,7 +83,7 @@ fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<
     Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
 }
 
-/// Runs a body here, from the bytes and to the bytes that a worker would see.
+/// Runs a body here, with the same encoding as in a worker.
 fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
 where
     T: DeserializeOwned,

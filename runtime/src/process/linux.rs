@@ -1,5 +1,5 @@
-//! The platform Linux: `/proc/self/exe`, memfd, futex, pidfd, epoll. What each part is for is told
-//! in [`platform`](super::platform).
+//! The platform Linux: `/proc/self/exe`, memfd, futex, pidfd, epoll. [`platform`](super::platform)
+//! documents what each part is for.
 
 mod child;
 mod constructors;

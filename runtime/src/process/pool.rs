@@ -1,5 +1,5 @@
-//! The pools of workers: one for plain functions, and one for each kind of worker that some
-//! functions want.
+//! The pools of workers: one for plain functions, and one for each kind of worker that functions
+//! ask for.
 
 use std::sync::OnceLock;
 
@@ -42,7 +42,7 @@ pub(crate) fn pool_of(function: &Function) -> &'static Pool {
     if let Some(pool) = others.iter().find(|pool| pool.memory == memory && pool.fresh == fresh) {
         return pool;
     }
-    // There are as many as there are limits in the program's text.
+    // Their number is bounded by the limits in the program's source.
     let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh)));
     others.push(pool);
     pool

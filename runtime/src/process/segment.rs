@@ -1,8 +1,8 @@
-//! Memory for large messages, used again and again: the receiver maps each once, and warm pages are
-//! what makes them fast.
+//! Reusable memory for large messages: the receiver maps each segment once, and warm pages make it
+//! fast.
 //!
-//! A segment belongs to its first reader for good: what one worker has seen, or a child that it
-//! left behind, never holds what is for another.
+//! A segment belongs to its first reader for good: memory that one worker, or a child that it left
+//! behind, has seen never carries data for another.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,25 +11,25 @@ use std::sync::{Arc, OnceLock};
 use crate::process::platform::Memory;
 use crate::sync::{Guard, Lock};
 
-/// How many segments there are; where they do not suffice, a message gets memory of its own.
+/// The number of segments. If they do not suffice, a message gets separate memory.
 pub(crate) const SEGMENTS: usize = 16;
-/// What a segment may keep when it is not in use.
+/// How much memory an unused segment may keep.
 const KEEP: usize = 16 << 20;
 
-/// Whether memory of that length is worth keeping from one message to the next. Sender and receiver
-/// both forget what is not.
+/// Whether memory of that length is worth keeping for the next message. Otherwise both sender and
+/// receiver forget it.
 pub(crate) const fn is_kept(length: usize) -> bool {
     length <= KEEP
 }
 
-/// One who is sent segments.
+/// A receiver of segments.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     is_gone: AtomicBool,
 }
 
 impl Reader {
-    /// Nobody is to get what it has seen.
+    /// Nobody may get what it has seen.
     pub(crate) fn leave(&self) {
         self.is_gone.store(true, Ordering::Release);
     }
@@ -60,7 +60,7 @@ fn all() -> Guard<'static, Segments> {
 }
 
 impl Segments {
-    /// One that nobody has seen, unless all are in use or memory is short.
+    /// A segment that nobody has seen, unless all are in use or memory is short.
     fn make(&mut self, length: usize) -> Option<Segment> {
         let number = (!self.made).trailing_zeros() as usize;
         if number >= SEGMENTS {
@@ -75,7 +75,7 @@ impl Segments {
         self.made &= !(1 << number);
     }
 
-    /// Takes out what is of no use any more, to be dropped without the lock.
+    /// Removes what is no longer useful, to be dropped without the lock.
     fn take_dead(&mut self) -> Vec<Segment> {
         let is_dead =
             |segment: &mut Segment| segment.reader.get().is_some_and(|reader| reader.is_gone());
@@ -86,7 +86,7 @@ impl Segments {
 }
 
 impl Segment {
-    /// One of at least `length` bytes, unless all are in use or memory is short.
+    /// A segment of at least `length` bytes, unless all are in use or memory is short.
     pub(crate) fn take(length: usize) -> Option<Self> {
         Self::take_where(length, |_| true)
     }
@@ -100,14 +100,14 @@ impl Segment {
     fn take_where(length: usize, fits: impl Fn(&Self) -> bool) -> Option<Self> {
         let mut all = all();
         let dead = all.take_dead();
-        // The last one back is the warmest; of those, the first that is large enough.
+        // The last returned is the warmest: take the first of those that is large enough.
         let is_large = |segment: &Self| segment.memory.length() >= length;
         let found = all.idle.iter().rposition(|segment| fits(segment) && is_large(segment));
         let found = found.or_else(|| all.idle.iter().rposition(&fits));
         let taken = match found {
             Some(index) => Some(all.idle.remove(index)),
             None => all.make(length).or_else(|| {
-                // All are others'. One that is idle makes room.
+                // All belong to others: free an idle one.
                 let other = all.idle.pop()?;
                 all.forget(other.number);
                 all.make(length)
@@ -127,12 +127,12 @@ impl Segment {
         self.reader.get().is_none_or(|own| Arc::ptr_eq(own, reader))
     }
 
-    /// Makes it this reader's, if it is nobody's yet; false if it is another's.
+    /// Assigns it to this reader if it has none yet; returns false if it is another's.
     pub(crate) fn is_for(&self, reader: &Arc<Reader>) -> bool {
         Arc::ptr_eq(self.reader.get_or_init(|| Arc::clone(reader)), reader)
     }
 
-    /// Whether its reader has it already.
+    /// Whether its reader already has it.
     pub(crate) fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Relaxed)
     }
@@ -141,19 +141,19 @@ impl Segment {
         self.is_known.store(is_known, Ordering::Relaxed);
     }
 
-    /// Writes bytes from its start on.
+    /// Writes bytes at its start.
     pub(crate) fn fill(&self, bytes: &[u8]) {
         assert!(bytes.len() <= self.memory.length());
         // SAFETY: there is room, and nobody else writes it or reads it now.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.memory.start(), bytes.len()) };
     }
 
-    /// Less than [`SEGMENTS`].
+    /// Always less than [`SEGMENTS`].
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// Everybody is done with what lies in it.
+    /// Its contents are no longer in use.
     pub(crate) fn give_back(self) {
         let is_gone = self.reader.get().is_some_and(|reader| reader.is_gone());
         let keep = is_kept(self.memory.length()) || self.memory.discard();

@@ -1,12 +1,12 @@
-//! A look before a sleep: most answers take less time than going to sleep and being woken does.
+//! Spinning before sleeping: most answers take less time than going to sleep and being woken.
 //!
-//! How long to look is learned. Where waits have been shorter than a wake-up costs, looking on
-//! spares both sides two wake-ups a round trip, and they never fall into the rhythm in which each
-//! sleeps until the other has woken. Where waits have been long, looking would only burn a core.
+//! How long to spin is learned. If waits have been shorter than a wake-up, spinning spares both
+//! sides two wake-ups per round trip, and keeps them out of the rhythm in which each sleeps until
+//! the other has woken. If waits have been long, spinning would only burn a core.
 //!
-//! Looking is of use only where the other side can run meanwhile. Systems like to wake a process on
-//! the core of the one that woke it, and leave both there for some milliseconds; so each side says
-//! on which core it was last, and a side that finds the other on its own core gives way instead.
+//! Spinning helps only if the other side can run meanwhile. Schedulers tend to wake a process on
+//! the waker's core, and leave both there for some milliseconds. So each side publishes the core it
+//! was last on, and a side that finds the other on its own core yields instead.
 
 use std::hint::spin_loop;
 use std::num::NonZeroUsize;
@@ -16,20 +16,20 @@ use std::time::{Duration, Instant};
 
 use crate::process::platform;
 
-/// A wait up to this long is better spent looking: about two wake-ups.
+/// Spinning is better for waits up to this long: about two wake-ups.
 const WORTH_LOOKING: Duration = Duration::from_micros(200);
-/// How many waits of the last 16 or so have to have been that short.
+/// How many of the last 16 or so waits must have been that short.
 const OFTEN: u32 = 8;
-/// One wait in so many is spent looking all the same, to learn when things have changed: two sides
-/// that sleep for each other would never see how short their waits could be.
+/// One wait in this many spins in any case, to notice changes: two sides that sleep for each other
+/// would never learn how short their waits could be.
 const EXPLORE: u32 = 32;
 
-/// What one side has learned of its waits.
+/// What one side has learned about its waits.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
     /// Up with each short wait, down with each long one, 0 to 16.
     short: u32,
-    /// How many waits there were, as far as it matters for exploring.
+    /// The number of waits, for exploration.
     waits: u32,
 }
 
@@ -38,8 +38,8 @@ impl Patience {
         Self { short: OFTEN, waits: 0 }
     }
 
-    /// Looks, and then sleeps if it is not done; `sleep` may return early. `other` tells the core
-    /// of the side that is waited for.
+    /// Spins, then sleeps if the wait is not over; `sleep` may return early. `other` returns the
+    /// core of the awaited side.
     pub(crate) fn wait(
         &mut self,
         other: impl Fn() -> Option<u32>,
@@ -72,7 +72,7 @@ impl Patience {
             if (0..looks).any(|_| is(done)) {
                 return true;
             }
-            // For whoever else wants this core: it may be the very one that is waited for.
+            // For others that want this core, perhaps the awaited side itself.
             thread::yield_now();
         }
         done()
@@ -84,7 +84,7 @@ impl Patience {
     }
 }
 
-/// Looks for a few moments, without having learned anything.
+/// Spins for a moment, regardless of what was learned.
 pub(crate) fn until(other: impl Fn() -> Option<u32>, done: impl Fn() -> bool) -> bool {
     beside(&other) && (0..200).any(|_| is(&done)) || yielding(&done)
 }
@@ -106,9 +106,9 @@ fn is(done: &impl Fn() -> bool) -> bool {
     }
 }
 
-/// Whether the other side can run while this one looks.
+/// Whether the other side can run while this one spins.
 fn beside(other: &impl Fn() -> Option<u32>) -> bool {
-    // Where no core is known, nobody can tell, and both may well run.
+    // If a core is unknown, assume that both can run.
     cores() > 1 && other().is_none_or(|other| platform::current_core() != Some(other))
 }
 

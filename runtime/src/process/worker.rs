@@ -1,9 +1,9 @@
 //! The serving loop of a worker.
 //!
-//! One call at a time, in order, on the process's main thread: a body may fork, change the
-//! working directory or hold thread-bound handles as in any plain program. Results are encoded
-//! straight into the reply ring. Nobody is told of a reply who is looking anyway; a dispatcher
-//! that sleeps is told when there is nothing better to do, or before the next call begins.
+//! It runs one call at a time, in order, on the process's main thread, so a body may fork, change
+//! the working directory or hold thread-bound handles as in any plain program. Results are encoded
+//! straight into the reply ring. A parent that polls is not notified of replies; a sleeping
+//! dispatcher is notified when there is nothing better to do, or before the next call starts.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ mod coverage;
 mod crowding;
 mod report;
 
-/// How long shared slices stay mapped when there is nothing to do.
+/// How long shared slices stay mapped while idle.
 const SEEN_FOR: Duration = Duration::from_millis(500);
 
 pub(crate) struct Worker {
@@ -42,13 +42,13 @@ pub(crate) struct Worker {
     /// The end of the replies.
     tail: u32,
     told: Told,
-    /// The parent's segments that it has sent so far.
+    /// The segments that the parent has sent so far.
     theirs: [Option<View>; SEGMENTS],
-    /// Segments of ours that are on their way or known.
+    /// Our segments that are on their way or known to the parent.
     ours: [Option<Outgoing>; SEGMENTS],
-    /// How many of ours the parent may still be reading.
+    /// How many of our messages the parent may still be reading.
     lent: usize,
-    /// The parent, as one who is sent segments.
+    /// The parent as a reader of segments.
     reader: Arc<segment::Reader>,
     patience: Patience,
     crowding: Crowding,
@@ -60,10 +60,10 @@ struct Outgoing {
     sent: u32,
 }
 
-/// What a request brought along.
+/// The files that came with a request.
 struct Arrived {
     attached: Vec<Handle>,
-    /// Memory for this message alone.
+    /// Memory for this message only.
     single: Option<View>,
     large: Option<Large>,
 }
@@ -136,7 +136,7 @@ impl Worker {
         );
     }
 
-    /// Tells the dispatcher of replies that nobody has taken, if it waits for that.
+    /// Notifies the dispatcher of untaken replies, if it is waiting.
     fn tell_dispatcher(&mut self) {
         if self.channel.taken() != self.tail {
             let ring = |_: &_| self.socket.ring();
@@ -225,7 +225,7 @@ impl Worker {
         }
     }
 
-    /// Takes the files of a request, and finds the bytes that do not lie in the ring.
+    /// Receives the files of a request, and locates bytes that are not in the ring.
     fn receive(&mut self, start: u32, request: RequestHead) -> io::Result<Arrived> {
         let mut arrived = Arrived { attached: Vec::new(), single: None, large: None };
         while arrived.attached.len() < usize::from(request.handles) {
@@ -259,7 +259,7 @@ impl Worker {
         Ok(arrived)
     }
 
-    /// Unmaps what the parent does not use again either.
+    /// Unmaps what the parent will not use again either.
     fn forget(&mut self, large: Option<Large>) {
         let known = large.and_then(|large| self.theirs.get_mut(large.segment as usize));
         if let Some(known) = known
@@ -269,7 +269,7 @@ impl Worker {
         }
     }
 
-    /// Room for any reply that fits the ring, when the parent has taken enough.
+    /// Waits for room for any reply that fits the ring.
     fn room(&mut self) -> (u32, *mut u8) {
         loop {
             let (channel, tail) = (self.channel, self.tail);
@@ -321,8 +321,8 @@ impl Worker {
         head.flags |= if is_grown { GROWN } else { 0 };
         head.handles = sending.len() as u16;
         if !sending.is_empty() {
-            // Before the reply, so that they are there when it is seen. This may wait for the
-            // parent to read, who has to know that there is something.
+            // Before the reply, so that they have arrived when it is seen. This may wait for the
+            // parent to read, so the parent must know that there is something.
             self.socket.ring();
             self.socket
                 .send(&sending)
@@ -333,11 +333,11 @@ impl Worker {
         Ok(())
     }
 
-    /// Where a large reply lies, and its memory if the parent has not got it.
+    /// The location of a large reply, and its memory if the parent does not have it yet.
     fn place(&mut self, finished: Finished) -> io::Result<(Large, Option<Handle>)> {
         let (segment, length) = match finished {
             Finished::Segment(segment, length) if segment.is_for(&self.reader) => (segment, length),
-            // What a worker of this process has seen is not for others.
+            // Memory that a worker of this process has seen must not go to others.
             Finished::Segment(segment, length) => {
                 let bytes = Bytes::in_segment(segment, length);
                 return self.place_copy(bytes.as_slice());
@@ -362,7 +362,7 @@ impl Worker {
         Ok((large, Some(platform::freeze(bytes)?)))
     }
 
-    /// Takes back the segments that the parent is done with.
+    /// Reclaims the segments that the parent has finished reading.
     fn reclaim(&mut self) {
         if self.lent == 0 {
             return;
@@ -381,14 +381,14 @@ impl Worker {
 }
 
 fn encode_panic(panic: &Panic, output: &mut Output) {
-    // A panic without a word is better than none.
+    // A panic without a message is better than none.
     if wire::encode(panic, output).is_err() {
         output.clear();
         let _ = wire::encode(&Panic::default(), output);
     }
 }
 
-/// Ends this process as one that cannot go on.
+/// Ends this process, which cannot continue.
 pub(crate) fn leave(why: &str) -> ! {
     eprintln!("{why}");
     process::exit(1)

@@ -1,8 +1,8 @@
-//! The rings for a fuzzer, which plays the worker.
+//! The rings for a fuzzer that plays the worker.
 
 use super::*;
 
-/// Both ends, over memory of their own.
+/// Both ends, over their own memory.
 pub struct Rings {
     parent: ParentEnd,
     worker: WorkerEnd,
@@ -17,8 +17,8 @@ impl Rings {
         Self { parent, worker }
     }
 
-    /// Writes these bytes into the ring of replies, from a position on, and says that they end
-    /// somewhere; then reads replies until there are none, and all their bytes. Returns how many.
+    /// Writes these bytes into the reply ring at a position and publishes an end; then reads all
+    /// replies and all their bytes. Returns how many there were.
     pub fn replies(&self, start: u32, end: u32, bytes: &[u8]) -> usize {
         let (start, ring) = (start & !7, self.worker.reply_ring());
         for (index, &byte) in (0..).zip(bytes) {
@@ -38,7 +38,7 @@ impl Rings {
             self.parent.free_replies(next);
             (head, count) = (next, count + 1);
         }
-        // The next run shall not depend on this one.
+        // The next run must not depend on this one.
         for (index, _) in (0..).zip(bytes) {
             // SAFETY: as above.
             unsafe { ring.at(start.wrapping_add(index)).write_volatile(0) };

@@ -3,7 +3,7 @@
 use super::*;
 
 impl ParentEnd {
-    /// A new one, and the memories that its worker gets: to read, and to write.
+    /// Creates an end, and the memories that its worker gets: one to read, one to write.
     pub(crate) fn new() -> io::Result<(Self, [Handle; 2])> {
         let requests = Memory::new(HALF)?;
         let (replies, to_write) = View::for_writer(HALF)?;
@@ -20,8 +20,8 @@ impl ParentEnd {
     }
 
     fn theirs(&self) -> &WorkerWords {
-        // SAFETY: as above. It is mapped read-only, and nothing but loads and the platform's waits
-        // and wakes is done with them.
+        // SAFETY: as above. It is mapped read-only, and only loads and the platform's waits and
+        // wakes use them.
         unsafe { &*self.replies.start().cast() }
     }
 
@@ -39,8 +39,8 @@ impl ParentEnd {
         self.theirs().ready.load(Acquire) != 0
     }
 
-    /// Writes a request at `tail` or after and returns its start; `None` while there is no room.
-    /// One thread at a time writes, and publishes.
+    /// Writes a request at or after `tail` and returns its start; `None` if there is no room. One
+    /// thread at a time writes and publishes.
     pub(crate) fn write_request(
         &self,
         tail: u32,
@@ -51,7 +51,7 @@ impl ParentEnd {
         debug_assert!(bytes.len() == head.length as usize && bytes.len() <= INLINE_MAX);
         let ring = self.request_ring();
         let start = ring.place(tail, taken, record(HEAD, head.length))?;
-        // SAFETY: `place` found room for the record, which the worker reads only when it is
+        // SAFETY: `place` found room for the record, which the worker reads only once it is
         // published.
         unsafe {
             let to = ring.at(start);
@@ -61,15 +61,15 @@ impl ParentEnd {
         Some(start)
     }
 
-    /// Lets the worker see the requests up to `tail`; returns its sleep's number if it has to be
-    /// woken for that.
+    /// Publishes the requests up to `tail`; returns the number of the worker's sleep if it has to
+    /// be woken.
     pub(crate) fn publish_requests(&self, tail: u32) -> Option<u32> {
         self.words().progress.request_tail.publish(tail);
         self.sleeper()
     }
 
-    /// The number of the worker's sleep, if it sleeps, or is about to without having seen what
-    /// was stored before.
+    /// The number of the worker's sleep, if it sleeps or is about to without having seen the
+    /// previous store.
     pub(crate) fn sleeper(&self) -> Option<u32> {
         fence(SeqCst);
         let sleeping = self.theirs().sleeping.load(Relaxed);
@@ -81,17 +81,17 @@ impl ParentEnd {
         platform::wake(&self.words().bell);
     }
 
-    /// Takes a request back; true if it is certain that it will never run.
+    /// Withdraws a request; returns true if it is certain that it will never run.
     pub(crate) fn withdraw(&self, start: u32, number: u64) -> bool {
         let at = self.request_ring().at(start);
-        // SAFETY: a request was written there; both sides treat this word as an atomic from when
-        // it is published.
+        // SAFETY: a request was written there; both sides treat this word as an atomic once it is
+        // published.
         let withdrawn =
             unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
         turn::withdraw(|| withdrawn.store(1, Relaxed), || self.running(), number)
     }
 
-    /// Twice the number of the latest call that the worker began, and 1 more if it runs.
+    /// Twice the number of the last call that the worker started, plus 1 if it is running.
     pub(crate) fn running(&self) -> u64 {
         self.theirs().running.load(Acquire)
     }
@@ -100,7 +100,7 @@ impl ParentEnd {
         self.theirs().reply_tail.position.load(Acquire) != head
     }
 
-    /// The next reply after `head`: where its bytes are, and its head, checked.
+    /// The next reply after `head`: the position of its bytes, and its checked head.
     pub(crate) fn next_reply(&self, head: u32) -> Result<Option<(u32, ReplyHead)>, Corrupt> {
         let tail = self.theirs().reply_tail.position.load(Acquire);
         if tail == head {
@@ -113,14 +113,14 @@ impl ParentEnd {
     /// The bytes of a reply that [`next_reply`](Self::next_reply) found.
     ///
     /// # Safety
-    /// It must have been found there with that head, and not been freed.
+    /// It must have been found there with that head, and not been freed since.
     pub(crate) unsafe fn reply_bytes(&self, start: u32, head: &ReplyHead) -> ReplyBytes {
         let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
         // SAFETY: `next_reply` found that they lie in the ring.
         unsafe { ReplyBytes::copy(from, head.length as usize) }
     }
 
-    /// Where a large reply lies, by its bytes in the ring.
+    /// The location of a large reply, from its bytes in the ring.
     ///
     /// # Safety
     /// As for [`reply_bytes`](Self::reply_bytes).
@@ -133,16 +133,16 @@ impl ParentEnd {
             return Err(Corrupt("a large reply without its place"));
         }
         let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
-        // SAFETY: that many bytes lie in the ring, aligned to 8; any bytes are a `Large`.
+        // SAFETY: that many bytes are in the ring, aligned to 8; any bytes are a valid `Large`.
         Ok(unsafe { from.cast::<Large>().read_volatile() })
     }
 
-    /// The worker may write over the replies up to `head`.
+    /// Lets the worker overwrite the replies up to `head`.
     pub(crate) fn free_replies(&self, head: u32) {
         self.words().progress.reply_head.store(head, Release);
     }
 
-    /// Whether the worker sleeps for want of room, or is about to without having seen what was
+    /// Whether the worker sleeps for lack of room, or is about to without having seen what was
     /// freed.
     pub(crate) fn wants_room(&self) -> bool {
         self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
@@ -152,7 +152,7 @@ impl ParentEnd {
         self.words().released[segment].fetch_add(1, Release);
     }
 
-    /// Where the worker and whoever takes its replies find each other.
+    /// The rendezvous of the worker and whoever takes its replies.
     pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
         Rendezvous { tail: &self.theirs().reply_tail.position, listening: &self.words().listening }
     }
@@ -162,14 +162,14 @@ impl ParentEnd {
         self.theirs().reply_tail.core()
     }
 
-    /// What the worker left about the panic that killed it.
+    /// The description that the worker left of the panic that killed it.
     pub(crate) fn report(&self) -> Option<Vec<u8>> {
         let length = self.theirs().report_length.load(Acquire) as usize;
         if length == 0 || length > WORDS - REPORT {
             return None;
         }
         let mut report = vec![0; length];
-        // SAFETY: within the worker's half; the worker is dead and writes no more.
+        // SAFETY: within the worker's half; the worker is dead and writes nothing more.
         unsafe {
             let from = self.replies.start().add(REPORT);
             std::ptr::copy_nonoverlapping(from, report.as_mut_ptr(), length);
@@ -177,7 +177,7 @@ impl ParentEnd {
         Some(report)
     }
 
-    /// Whether the worker said that this is why it ends.
+    /// Whether the worker gave this reason for its end.
     pub(crate) fn is_cause(&self, cause: Cause) -> bool {
         self.theirs().cause.load(Acquire) == cause as u32
     }

@@ -1,14 +1,14 @@
-//! Who takes a worker's replies, and how they are told.
+//! Who takes a worker's replies, and how they are notified.
 //!
-//! Whoever sits at the desk takes all replies: a thread that joins, else the dispatcher. Three can
-//! miss each other there, and each time one of two writes first and then looks, while the other
-//! does it the other way round, so one of them sees the other:
-//! * the worker writes a reply and then looks who listens; whoever begins to listen says so and
-//!   then looks for replies;
-//! * whoever finds the desk taken knocks and then tries the desk once more; whoever leaves the desk
-//!   frees it and then looks whether somebody knocked;
-//! * a joining thread that sleeps says so before it looks for the last time; whoever has news for
-//!   it makes them visible and wakes it until it no longer sleeps.
+//! Whoever holds the desk takes all replies: a joining thread, or else the dispatcher. In three
+//! places two threads could miss each other. Each time, both write first and then check, so at
+//! least one of them sees the other:
+//! * the worker writes a reply and then checks who listens; a listener announces itself and then
+//!   checks for replies;
+//! * a thread that finds the desk taken knocks and then tries the desk once more; a thread that
+//!   leaves the desk frees it and then checks for knocks;
+//! * a joining thread announces that it sleeps before its last check; whoever has news for it
+//!   publishes them and wakes it until it no longer sleeps.
 //!
 //! `reception/model.rs` checks all three under loom.
 
@@ -18,14 +18,14 @@ use crate::sync::{Mutex, MutexGuard, yield_now};
 #[cfg(all(test, trine_loom))]
 mod model;
 
-/// Who wants to hear of replies.
+/// Who wants to be told of replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
-    /// Nobody: somebody is looking.
+    /// Nobody, since somebody is polling.
     Looking = 0,
     /// The dispatcher, by a message on the socket.
     Dispatcher = 1,
-    /// A joining thread that sleeps on the end of the replies.
+    /// A joining thread that sleeps on the reply tail.
     Joiner = 2,
 }
 
@@ -33,32 +33,32 @@ pub(crate) enum Listener {
 pub(crate) trait Word {
     fn load(&self, order: Ordering) -> u32;
     fn store(&self, value: u32, order: Ordering);
-    /// Sleeps while it is `seen`, or less long.
+    /// Sleeps while it is `seen`; may return early.
     fn wait(&self, seen: u32);
-    /// Wakes all who sleep, and says how many there were.
+    /// Wakes all sleepers, and returns how many there were.
     fn wake(&self) -> usize;
 }
 
-/// The two words through which a worker and those who take its replies find each other.
+/// The two words through which a worker and those who take its replies notify each other.
 pub(crate) struct Rendezvous<'a, W> {
-    /// The end of the replies: the worker's.
+    /// The end of the replies, written by the worker.
     pub(crate) tail: &'a W,
-    /// A [`Listener`] and, above it, how often that has changed: the parent's.
+    /// A [`Listener`] and, in the higher bits, how often that has changed; written by the parent.
     pub(crate) listening: &'a W,
 }
 
 impl<W: Word> Rendezvous<'_, W> {
-    /// Says who listens from now on. Only who sits at the desk does.
+    /// Announces who listens from now on. Only called while holding the desk.
     fn announce(&self, listener: Listener) {
         let changes = self.listening.load(Ordering::Relaxed) / 4;
         self.listening.store(changes.wrapping_add(1) * 4 + listener as u32, Ordering::Release);
-        // Then we look for replies.
+        // The check for replies comes after this.
         fence(Ordering::SeqCst);
     }
 
-    /// Who listens, and the number of that announcement.
+    /// Returns who listens, and the number of that announcement.
     fn listener(&self) -> (Listener, u32) {
-        // What we wrote before was the reply.
+        // The reply was written before this.
         fence(Ordering::SeqCst);
         let word = self.listening.load(Ordering::Relaxed);
         let listener = match word % 4 {
@@ -74,13 +74,12 @@ impl<W: Word> Rendezvous<'_, W> {
     }
 }
 
-/// What a worker remembers of whom it told.
+/// The last announcement that a worker has responded to.
 #[derive(Debug, Default)]
 pub(crate) struct Told(u32);
 
 impl Told {
-    /// Tells whoever listens in that way of replies that were published, once each time that
-    /// somebody begins to.
+    /// Tells a listener of this kind about published replies, once per announcement.
     pub(crate) fn tell<W: Word>(
         &mut self,
         rendezvous: &Rendezvous<'_, W>,
@@ -95,17 +94,17 @@ impl Told {
     }
 }
 
-/// What lies on the desk.
+/// What belongs to the desk.
 pub(crate) trait Papers {
     /// The start of the next reply.
     fn head(&self) -> u32;
 
-    /// Whether a bell was taken off the socket that was meant for the dispatcher, which will not
-    /// find it now. The worker rings once for an announcement.
+    /// Whether a bell was read from the socket that was meant for the dispatcher, which will not
+    /// find it any more. The worker rings once per announcement.
     fn took_bell(&mut self) -> bool;
 }
 
-/// The desk, with who is announced there.
+/// The right to take replies, with the announced listener.
 pub(crate) struct Desk<P> {
     pub(crate) papers: P,
     listening: Listener,
@@ -121,7 +120,7 @@ pub(crate) struct Reception<P> {
 }
 
 impl<P: Papers> Desk<P> {
-    /// Says who listens from now on.
+    /// Announces who listens from now on.
     pub(crate) fn announce<W: Word>(&mut self, rendezvous: &Rendezvous<'_, W>, listener: Listener) {
         self.listening = listener;
         rendezvous.announce(listener);
@@ -137,17 +136,17 @@ impl<P: Papers> Reception<P> {
         }
     }
 
-    /// The desk, if nobody is there.
+    /// Takes the desk if it is free.
     pub(crate) fn try_enter(&self) -> Option<MutexGuard<'_, Desk<P>>> {
         self.desk.try_lock()
     }
 
-    /// The desk, when whoever is there is done. For the end of a worker.
+    /// Waits for the desk. For the end of a worker.
     pub(crate) fn enter(&self) -> MutexGuard<'_, Desk<P>> {
         self.desk.lock()
     }
 
-    /// The desk, if nobody is there; else whoever is there will know that there are replies.
+    /// Takes the desk if it is free; otherwise its holder will know that there are replies.
     pub(crate) fn knock(&self) -> Option<MutexGuard<'_, Desk<P>>> {
         self.try_enter().or_else(|| {
             self.knocked.store(true, Ordering::SeqCst);
@@ -161,8 +160,8 @@ impl<P: Papers> Reception<P> {
         self.knocked.load(Ordering::Relaxed) && self.knocked.swap(false, Ordering::SeqCst)
     }
 
-    /// Leaves the desk, and further replies to the dispatcher. What comes in between is taken
-    /// here, unless all is over.
+    /// Leaves the desk, and further replies to the dispatcher. Replies that arrive meanwhile are
+    /// taken here, unless the worker is finished.
     pub(crate) fn leave<'a, W: Word>(
         &'a self,
         mut desk: MutexGuard<'a, Desk<P>>,
@@ -176,12 +175,12 @@ impl<P: Papers> Reception<P> {
             }
             let head = desk.papers.head();
             drop(desk);
-            // What came before the dispatcher was announced has been announced to nobody; and it
-            // may have come, heard, and found the desk taken.
+            // Nobody was told of replies that came before the dispatcher was announced. And the
+            // dispatcher may have come already and found the desk taken.
             if !self.was_knocked() && !rendezvous.has_replies(head) || is_over() {
                 return;
             }
-            // By a knock, since the one just heard is then passed on to whoever is there.
+            // With a knock, which passes the one just heard on to the holder.
             match self.knock() {
                 Some(again) => desk = again,
                 None => return,
@@ -191,7 +190,7 @@ impl<P: Papers> Reception<P> {
         }
     }
 
-    /// Sleeps at the desk until there is a reply, or [`rouse`](Self::rouse). `still` is asked after
+    /// Sleeps at the desk until there is a reply, or [`rouse`](Self::rouse). `still` is called once
     /// the thread can be woken.
     pub(crate) fn sleep<W: Word>(
         &self,
@@ -210,11 +209,11 @@ impl<P: Papers> Reception<P> {
         desk.announce(rendezvous, Listener::Looking);
     }
 
-    /// Has a joining thread that sleeps look again. What it is to see must be there already.
+    /// Makes a sleeping joiner check again. What it should see must have been published.
     pub(crate) fn rouse<W: Word>(&self, rendezvous: &Rendezvous<'_, W>) {
         fence(Ordering::SeqCst);
-        // It sleeps on a word that only the worker may change, so a wake could come between its
-        // look and its sleep: again, then, until it is awake.
+        // It sleeps on a word that only the worker may change, so a wake may fall between its check
+        // and its sleep: repeat until it is awake.
         while self.asleep.load(Ordering::SeqCst) && rendezvous.tail.wake() == 0 {
             yield_now();
         }

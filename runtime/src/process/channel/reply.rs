@@ -1,5 +1,4 @@
-//! The bytes of a reply, taken off the channel and not looked into: whoever waits for the call
-//! decodes them, on its own time.
+//! The undecoded bytes of a reply, taken off the channel. Whoever waits for the call decodes them.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use crate::process::platform::View;
 use crate::process::segment::is_kept;
 use crate::process::value::wire::Reader;
 
-/// What is copied in place, as most results fit.
+/// The size up to which bytes are stored inline; most results fit.
 const SMALL: usize = 54;
 /// How much of the scratch space a thread keeps.
 const SCRATCH_MAX: usize = 64 << 10;
@@ -62,7 +61,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A copy on the heap, whose room is used again by this thread.
+/// A copy on the heap, whose buffer this thread reuses.
 pub(crate) struct Copied(Vec<u8>);
 
 impl Drop for Copied {
@@ -74,17 +73,17 @@ impl Drop for Copied {
     }
 }
 
-/// A large reply, where the worker left it. Until this is dropped the worker writes nothing else
-/// there, if it is as it should be; it can at any time, so it is read by copying only.
+/// A large reply, where the worker left it. A correct worker writes nothing else there until this
+/// is dropped; a faulty one may at any time, so it is only read by copying.
 pub(crate) struct Loan {
     view: Arc<View>,
     length: usize,
-    /// Where to say that it was read: in which segment it came.
+    /// The segment that it came in, to report that it was read.
     segment: Option<(Arc<ParentEnd>, usize)>,
 }
 
 impl Loan {
-    /// The bytes of a view, which are there: [`View::reach`] has said so.
+    /// The bytes of a view, whose presence [`View::reach`] has checked.
     pub(crate) fn new(
         view: Arc<View>,
         length: usize,

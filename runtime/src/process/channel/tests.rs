@@ -18,7 +18,7 @@ fn ends() -> (ParentEnd, WorkerEnd) {
     (parent, worker)
 }
 
-/// Every request arrives whole, however the ring's end falls, and none is written over before it
+/// Every request arrives whole, wherever the end of the ring is, and none is overwritten before it
 /// is freed.
 #[test]
 fn requests_of_all_lengths_go_round_the_ring() {
@@ -49,7 +49,7 @@ fn requests_of_all_lengths_go_round_the_ring() {
         assert_eq!(seen, bytes);
         read = start.wrapping_add(record(HEAD, head.length));
     }
-    // Without being read it fills up, and says so.
+    // If nobody reads, it fills up and reports that.
     let bytes = [0; 1000];
     let head = RequestHead { length: 1000, ..worker_head() };
     let mut written = 0;
@@ -73,8 +73,8 @@ fn worker_head() -> RequestHead {
     }
 }
 
-/// Whatever a worker writes, the parent finds a reply that lies within the ring, or none, or
-/// calls it corrupt. The same as `fuzz/` tries for longer.
+/// Whatever a worker writes, the parent finds a reply within the ring, or none, or reports
+/// corruption. `fuzz/` tries the same for longer.
 #[test]
 fn no_reply_leads_out_of_the_ring() {
     let (parent, worker) = ends();
@@ -83,7 +83,7 @@ fn no_reply_leads_out_of_the_ring() {
     let mut found = 0;
     for _ in 0..20_000 {
         for _ in 0..8 {
-            // Mostly lengths that could be, at places where a head could be.
+            // Mostly plausible lengths, at plausible positions of a head.
             let at = (random() & (RING - 1) & !7) as usize;
             let value = [SKIP, 8, 0, random(), random() % RING][random() as usize % 5];
             // SAFETY: within the ring, which both ends have mapped and nobody refers to.
@@ -108,7 +108,7 @@ fn a_request_is_withdrawn_or_begun() {
     let (parent, worker) = ends();
     let start = parent.write_request(0, 0, &worker_head(), &[]).unwrap();
     for number in 1..500 {
-        // As if it had been written anew.
+        // As if it had been written again.
         parent.reset_withdrawn(start);
         let (withdrawn, begun) = std::thread::scope(|scope| {
             let begun = scope.spawn(|| worker.begin(number, start));

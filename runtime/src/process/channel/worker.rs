@@ -3,7 +3,7 @@
 use super::*;
 
 impl WorkerEnd {
-    /// Maps what the parent made: to read, and to write.
+    /// Maps the parent's memories: one to read, one to write.
     pub(crate) fn open([requests, replies]: [Handle; 2]) -> io::Result<Self> {
         let (requests, replies) = (View::open(requests)?, Memory::adopt(replies)?);
         if requests.length() < HALF || replies.length() < HALF {
@@ -58,7 +58,7 @@ impl WorkerEnd {
         self.request_ring().at(start.wrapping_add(HEAD))
     }
 
-    /// Announces the call that runs next; false if it was taken back.
+    /// Announces the call that runs next; returns false if it was withdrawn.
     pub(crate) fn begin(&self, number: u64, start: u32) -> bool {
         let at = self.request_ring().at(start);
         // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
@@ -74,8 +74,8 @@ impl WorkerEnd {
         self.words().running.store(number * 2, Release);
     }
 
-    /// Room for a reply at `tail` or after: its start, and where its bytes go. `bytes` is the
-    /// most that it may have.
+    /// Finds room for a reply of up to `bytes` at or after `tail`: its start, and where its bytes
+    /// go.
     pub(crate) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {
         let ring = self.reply_ring();
         let start = ring.place(tail, self.taken(), record(REPLY_HEAD, bytes))?;
@@ -96,23 +96,23 @@ impl WorkerEnd {
         self.theirs().progress.request_tail.core()
     }
 
-    /// Up to where the parent has taken the replies.
+    /// How far the parent has read the replies.
     pub(crate) fn taken(&self) -> u32 {
         self.theirs().progress.reply_head.load(Acquire)
     }
 
-    /// Where this side and whoever takes its replies find each other.
+    /// The rendezvous of this side and whoever takes its replies.
     pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
         Rendezvous { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }
     }
 
-    /// How many messages in a segment of ours the parent is done with.
+    /// How many messages in one of our segments the parent has finished reading.
     pub(crate) fn released(&self, segment: usize) -> u32 {
         self.theirs().released[segment].load(Acquire)
     }
 
-    /// Sleeps until the parent rings, and `most` at the most, unless `awaited` holds already: a
-    /// request, or room.
+    /// Sleeps until the parent wakes us or `most` has passed, unless `awaited` (a request, or room)
+    /// is already true.
     pub(crate) fn sleep(&self, for_room: bool, most: Option<Duration>, awaited: impl Fn() -> bool) {
         let bell = self.theirs().bell.load(Acquire);
         let sleeping = &self.words().sleeping;
@@ -126,10 +126,10 @@ impl WorkerEnd {
         sleeping.store(awake.wrapping_add(4), Release);
     }
 
-    /// Leaves word of a panic, for the case that it kills this process.
+    /// Leaves a description of a panic, in case it kills this process.
     pub(crate) fn leave_report(&self, report: &[u8]) {
         let length = report.len().min(WORDS - REPORT);
-        // SAFETY: within our half, behind the words; the parent reads it when we are dead.
+        // SAFETY: within our half, after the words; the parent reads it once we are dead.
         unsafe {
             let to = self.replies.start().add(REPORT);
             std::ptr::copy_nonoverlapping(report.as_ptr(), to, length);
@@ -141,7 +141,7 @@ impl WorkerEnd {
         self.words().report_length.store(0, Relaxed);
     }
 
-    /// Notes why this process is about to die. Safe in a signal handler.
+    /// Records why this process is about to die. Safe in a signal handler.
     pub(crate) fn set_cause(&self, cause: Cause) {
         self.words().cause.store(cause as u32, Release);
     }

@@ -1,8 +1,8 @@
-//! Threads that take what follows the end of a call, where the dispatcher ended it: that may be
-//! other people's code, which blocks, or calls and waits.
+//! Threads that run what follows the end of a call that the dispatcher ended. That may be foreign
+//! code, which may block, or make calls and wait.
 //!
-//! One thread at a time is enough, and there is none while there is nothing to do. When it gets
-//! nowhere, another one goes on with what is left.
+//! One thread at a time is enough, and there is none while there is nothing to do. If it makes no
+//! progress, another one continues with the rest.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,16 @@ use crate::panic::quietly;
 use crate::relay::{self, Step};
 use crate::sync::{Lock, Signal};
 
-/// After so long without a step, another thread helps.
+/// After this long without a step, another thread helps.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// A thread without anything to do stays for so long.
+/// How long an idle thread stays.
 const KEEP: Duration = Duration::from_secs(5);
-/// More threads are never made: so many steps block at a time, and the others wait.
+/// The maximum number of threads. If as many steps block, the others wait.
 const MAX_THREADS: usize = 256;
 
 static STATE: Lock<State> = Lock::new(State { steps: VecDeque::new(), idle: 0, threads: 0 });
 static SIGNAL: Signal = Signal::new();
-/// How many steps were begun.
+/// How many steps were started.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 struct State {
@@ -31,7 +31,7 @@ struct State {
     threads: usize,
 }
 
-/// Has steps taken, by others.
+/// Lets other threads run steps.
 pub(super) fn take(steps: Vec<Step>) {
     if steps.is_empty() {
         return;
@@ -48,8 +48,8 @@ pub(super) fn take(steps: Vec<Step>) {
     }
 }
 
-/// Looks whether the steps are being taken; returns when to look again. `seen` is how many were
-/// begun the last time.
+/// Checks whether the steps make progress; returns when to check again. `seen` is how many had been
+/// started at the last check.
 pub(super) fn look_after(seen: &mut u64) -> Option<Duration> {
     let begun = BEGUN.load(Ordering::Relaxed);
     let state = STATE.lock();
@@ -74,7 +74,7 @@ fn start() {
         let mut state = STATE.lock();
         state.threads -= 1;
         if state.threads == 0 {
-            // Late is better than never; the next steps try again.
+            // Better late than never; the next steps try again.
             let steps = std::mem::take(&mut state.steps);
             drop(state);
             steps.into_iter().for_each(begin);

@@ -1,10 +1,10 @@
-//! The books: which calls wait, which workers there are, and what becomes of both.
+//! The books: which calls wait, which workers there are, and what happens to both.
 //!
-//! One lock, held for a few dozen instructions and never while other people's code runs; what
-//! has to be done outside of it is gathered as [`Chores`]. A call waits in the queue, claimable,
-//! until a worker has room for it. Workers are started as calls find all others busy, up to the
-//! number configured, and then kept. A worker that has nothing to do gets half of what lies
-//! unstarted with the busiest one, so a long call holds up nobody for long.
+//! One lock, held for a few dozen instructions and never while foreign code runs; work to do
+//! outside of it is collected as [`Chores`]. A call waits in the queue, claimable, until a worker
+//! has room for it. Workers are started when calls find all others busy, up to the configured
+//! number, and then kept. An idle worker gets half of the unstarted requests of the busiest one, so
+//! a long call does not delay others for long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,21 +32,21 @@ pub(crate) struct Pool {
 pub(super) struct State {
     pub(super) queue: VecDeque<Waiting>,
     pub(super) outboxes: Vec<Outbox>,
-    /// Workers that are about to have an outbox.
+    /// Workers that are being started and have no outbox yet.
     pub(super) starting: usize,
-    /// Whose rights those workers have that may have calls.
+    /// The rights of the workers that may get calls.
     pub(super) identity: Option<Identity>,
-    /// The last one could not be started: those that are there must do, until one ends.
+    /// The last one could not be started: the existing ones must do, until one ends.
     pub(super) no_more: bool,
 }
 
 pub(super) enum Waiting {
     Call(Arc<dyn AnyCall>),
-    /// It was with a worker already, or nearly.
+    /// It was already with a worker, or nearly.
     Request(Box<Request>),
 }
 
-/// What is to be done without the lock.
+/// Work to do without the lock.
 #[derive(Default)]
 pub(super) struct Chores {
     list: Vec<Chore>,
@@ -63,10 +63,10 @@ pub(super) enum Chore {
     Rouse(Arc<Link>),
     Kill(Arc<Link>),
     Condemn(Arc<Link>, &'static str),
-    /// The call with that number has gone to an idle worker.
+    /// The call with this number has gone to an idle worker.
     StartClock(Arc<dyn AnyCall>, u64),
     Fail(Box<Request>, String),
-    /// Its destructors may run other people's code.
+    /// Its destructors may run foreign code.
     Drop(Box<Request>),
 }
 
@@ -81,15 +81,15 @@ impl State {
         self.outboxes.iter_mut().find(|outbox| outbox.link.key == key)
     }
 
-    /// Puts requests back at the head of the queue, the last first.
+    /// Puts requests back at the front of the queue, the last first.
     pub(super) fn put_back(&mut self, requests: Vec<Request>) {
         for request in requests {
             self.queue.push_front(Waiting::Request(Box::new(request)));
         }
     }
 
-    /// Gives no more calls to workers with the rights of others, which this process has had and may
-    /// have given up; they end when they have done what they have begun.
+    /// Stops giving calls to workers with other rights, which this process had and may have given
+    /// up; they end once they have finished what they have started.
     pub(super) fn retire_others(&mut self, identity: Identity, chores: &mut Chores) {
         let mut taken = Vec::new();
         for outbox in &mut self.outboxes {
@@ -106,7 +106,7 @@ impl State {
         self.put_back(taken);
     }
 
-    /// Without a worker, and without one to come, nothing that waits would ever run.
+    /// Without a worker now or later, nothing that waits would ever run.
     fn fail_all(&mut self, chores: &mut Chores, why: &str) {
         if self.outboxes.is_empty() && self.starting == 0 {
             while let Some(waiting) = self.queue.pop_front() {
@@ -121,7 +121,7 @@ impl State {
 impl Pool {
     pub(super) fn new(memory: Option<u64>, fresh: bool) -> Self {
         platform::watch_forks();
-        // The cores are taken by the workers beside this one, unless somebody says otherwise.
+        // The workers beside this one use the other cores, unless a setting says otherwise.
         let nested = platform::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
         let workers_max = if nested { 1 } else { config::processes() };
         Self { memory, fresh, workers_max, state: Lock::default() }
@@ -131,7 +131,7 @@ impl Pool {
         self.state.lock()
     }
 
-    /// Changes the books and then does what that has made to do.
+    /// Changes the books and then does the resulting chores.
     pub(super) fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
         let mut chores = Chores::default();
         let mut state = self.lock();
@@ -141,7 +141,7 @@ impl Pool {
         result
     }
 
-    /// Takes a call in.
+    /// Accepts a call.
     pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
         self.change(|state, chores| {
             state.queue.push_back(Waiting::Call(call));
@@ -149,7 +149,7 @@ impl Pool {
         });
     }
 
-    /// Does what was put off.
+    /// Does the deferred work.
     fn run(&'static self, chores: Chores) {
         for chore in chores.list {
             match chore {
@@ -176,7 +176,7 @@ impl Pool {
         }
     }
 
-    /// Sets the deadline of a call that has just gone to an idle worker.
+    /// Starts the deadline of a call that has just gone to an idle worker.
     fn start_clock(&self, call: Arc<dyn AnyCall>, number: u64) {
         let address = call.address().load();
         let alarm = Arc::clone(&call).start_clock();
@@ -185,7 +185,7 @@ impl Pool {
             .outbox(address.worker())
             .filter(|outbox| Address::new(outbox.link.key, number) == address)
             .and_then(|outbox| outbox.sent(number)?.request.as_mut());
-        // If it is not there it has ended, and the alarm is dropped, without the lock.
+        // If the call is gone it has ended, and the alarm is dropped without the lock.
         let left = match request {
             Some(request) => request.set_alarm(alarm),
             None => alarm,
@@ -194,7 +194,7 @@ impl Pool {
         drop(left);
     }
 
-    /// Starts a worker: right here if there is none, or else beside.
+    /// Starts a worker: right here if there is none, or else on the dispatcher.
     fn ask_for_worker(&'static self) {
         let mut state = self.lock();
         if !self.wants_more(&state) {
@@ -211,7 +211,7 @@ impl Pool {
         }
     }
 
-    /// Has all workers started that there may be.
+    /// Starts all workers that there may be.
     pub(super) fn start_all(&'static self) {
         if platform::is_forked_child() {
             return;
@@ -256,16 +256,16 @@ impl Pool {
         });
     }
 
-    /// The worker that a call was sent to, and whether it has nothing else to do.
+    /// The worker that a call was sent to, and whether that is its only call.
     pub(super) fn link_of(&self, address: Address) -> Option<(Arc<Link>, bool)> {
         let mut state = self.lock();
         let outbox = state.outbox(address.worker())?;
         Some((Arc::clone(&outbox.link), outbox.unanswered.len() == 1))
     }
 
-    /// Takes out what these replies answer, each with its number and whether it says that the
-    /// worker has grown too large, and hands out again. False if a reply is for another
-    /// call than the one whose turn it is; then it and those after it answer nothing.
+    /// Removes the calls that these replies answer (each with its number and whether the worker
+    /// reports that it has grown too large), and hands out more. Returns false if a reply is for
+    /// another call than the one whose turn it is; then it and all later ones are ignored.
     pub(super) fn answered(
         &'static self,
         link: &Link,
@@ -296,7 +296,7 @@ impl Pool {
         })
     }
 
-    /// Puts back a call that its worker skipped though somebody wants it.
+    /// Puts back a call that its worker skipped although somebody wants it.
     pub(super) fn resubmit(&'static self, mut request: Request) {
         request.come_back();
         self.change(|state, chores| {
@@ -310,10 +310,10 @@ impl Pool {
         });
     }
 
-    /// Ends a call that was claimed: takes it back, or kills the worker that runs it.
+    /// Ends a claimed call: withdraws it, or kills the worker that runs it.
     pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
         if platform::is_forked_child() {
-            // The worker is its parent's, and so is the call.
+            // In a forked child: worker and call belong to the parent process.
             return finish();
         }
         let mut chores = Chores::default();
@@ -322,11 +322,12 @@ impl Pool {
             let number = address.number_from(outbox.first);
             let runs = |outbox: &Outbox| outbox.link.channel.running() == number * 2 + 1;
             if outbox.withdraw(number) {
-                // Its answer is still to come; for the books nobody waits there any more.
+                // Its answer is still to come, but nobody waits for it any more.
                 let request = outbox.sent(number).and_then(|sent| sent.request.take());
                 chores.list.extend(request.map(|request| Chore::Drop(Box::new(request))));
             } else if outbox.sent(number).is_some() && runs(outbox) {
-                // First what is behind it, or the kill could hit a call that has just begun.
+                // First withdraw what is behind it, or the kill could hit a call that has just
+                // started.
                 let behind = outbox.withdraw_from(number + 1, usize::MAX);
                 if runs(outbox) {
                     outbox.link.doom();
@@ -338,12 +339,12 @@ impl Pool {
         drop(state);
         finish();
         self.run(chores);
-        // What was behind it, when the kill is on its way.
+        // Requeue what was behind it, once the kill is on its way.
         self.change(|state, chores| self.hand_out(state, chores));
     }
 
-    /// Takes a dead worker out of the books. Its unanswered calls go back to the queue, or fail if
-    /// it never served, but for the one that had begun, which is returned to be blamed.
+    /// Removes a dead worker from the books. Its unanswered calls go back to the queue, or fail if
+    /// it never served, except for the one that had started, which is returned to be blamed.
     pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Option<Request> {
         self.change(|state, chores| {
             let index = state.outboxes.iter().position(|outbox| outbox.link.key == link.key)?;
@@ -370,7 +371,7 @@ impl Pool {
                 state.fail_all(chores, why);
             }
             self.hand_out(state, chores);
-            // What lay with the others while this one still counted.
+            // Hand out what waited because this worker still counted.
             self.share(state, chores);
             blamed
         })

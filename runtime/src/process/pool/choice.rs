@@ -1,4 +1,4 @@
-//! Who gets which call. All of it under the pool's lock.
+//! Which worker gets which call. Runs under the pool's lock.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::process::job::WorkerKey;
 use crate::process::platform::Identity;
 
 impl Pool {
-    /// Hands out what waits to those that have room.
+    /// Gives waiting calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
         let identity = Identity::current();
         if state.identity != Some(identity) {
@@ -50,7 +50,7 @@ impl Pool {
         }
     }
 
-    /// What is to be sent; `None` if nobody wants it any more.
+    /// The request to send; `None` if nobody wants it any more.
     pub(super) fn claim(waiting: Waiting, chores: &mut Chores) -> Option<Request> {
         match waiting {
             Waiting::Call(call) => Request::claim(call),
@@ -62,8 +62,8 @@ impl Pool {
         }
     }
 
-    /// The worker for the next call: an idle one, else the one with the least to do; and whether
-    /// there ought to be more.
+    /// The worker for the next call: an idle one, or else the one with the least to do; and whether
+    /// there should be more.
     fn choose(&self, state: &State, wants_idle: bool, chores: &mut Chores) -> Option<usize> {
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
@@ -83,7 +83,7 @@ impl Pool {
         best.map(|(index, _)| index)
     }
 
-    /// Whether there may be another worker. One that is about to end is none.
+    /// Whether there may be another worker. One that is about to end does not count.
     pub(super) fn wants_more(&self, state: &State) -> bool {
         let alive = state.outboxes.iter().filter(|outbox| outbox.is_here_to_stay()).count();
         let there = alive + state.starting;
@@ -92,8 +92,8 @@ impl Pool {
             && (!self.fresh || state.starting < state.queue.len())
     }
 
-    /// Gives an idle worker half of what lies unstarted with the busiest one; asks for a worker
-    /// if none is idle and there may be more.
+    /// Gives an idle worker half of the unstarted requests of the busiest one; asks for a worker if
+    /// none is idle and there may be more.
     pub(super) fn share(&self, state: &mut State, chores: &mut Chores) {
         if self.fresh {
             return;
@@ -110,8 +110,8 @@ impl Pool {
             chores.start |= self.wants_more(state);
             return;
         }
-        // The busiest first. It may have begun what seems to wait: what lies before that was taken
-        // back, and only the answer is to come. Then there is nothing to be had there.
+        // The busiest first. It may already have started what seems to wait, if everything before
+        // that was withdrawn and only its answer is pending. Then there is nothing to take.
         loaded.sort_unstable_by_key(|(waiting, _)| Reverse(*waiting));
         for (waiting, key) in loaded {
             let Some(outbox) = state.outbox(key) else { continue };

@@ -1,10 +1,10 @@
-//! The one thread beside the workers: it hears of replies that nobody joins and of deaths, and has
-//! the owners of the workers see to them.
+//! The only thread that serves the workers: it is told of deaths and of replies that nobody joins,
+//! and lets the owners of the workers handle them.
 //!
-//! It sleeps until a worker rings, a process ends or an owner wants another worker. Where replies
-//! come in numbers it looks again after a moment instead of having itself woken for each, as
-//! network drivers do; with a reply now and then it is woken at once. As long as a worker has
-//! something to do, it also looks now and then whether the worker does it.
+//! It sleeps until a worker rings, a process ends or an owner wants another worker. If replies come
+//! frequently, it polls again after a moment instead of being woken for each, as network drivers
+//! do; for an occasional reply it is woken at once. As long as workers have something to do, it
+//! also checks from time to time that they do it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,22 +22,22 @@ use crate::sync::{Guard, Lock};
 
 /// How long a process may take to become a worker.
 const START_MAX: Duration = Duration::from_secs(10);
-/// How long the end of a process may take from the closing of its files on.
+/// How long a process may take to end after its files are closed.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
-/// How often it looks whether workers that have something to do are doing it.
+/// How often it checks that workers with something to do are doing it.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Whose workers are watched.
+/// The owner of watched workers.
 pub(crate) trait Owner: Sync {
     /// Starts a worker that was counted as about to start.
     fn start_worker(&'static self);
-    /// Takes a worker's replies, if nobody else does. True if there were so many that it is better
-    /// to come back soon than to be called.
+    /// Takes a worker's replies if nobody else does. Returns true if there were so many that it is
+    /// better to poll again soon than to be woken.
     fn take_replies(&'static self, link: &Arc<Link>) -> bool;
-    /// Looks whether the worker does what it has to do; called once each second while it has.
+    /// Checks that the worker does its work; called once per second while it has any.
     fn look_after(&'static self, link: &Arc<Link>);
-    /// Ends what is left of a worker that has died or is to.
+    /// Cleans up a worker that has died or has to.
     fn bury(&'static self, link: &Arc<Link>);
 }
 
@@ -46,14 +46,14 @@ type Watched = (Arc<Link>, &'static dyn Owner);
 struct Dispatcher {
     watcher: Watcher,
     register: Lock<Register>,
-    /// It will look after the workers within a second.
+    /// It will check the workers within a second.
     attends: AtomicBool,
 }
 
 #[derive(Default)]
 struct Register {
     watched: HashMap<WorkerKey, Watched>,
-    /// Those that have not yet begun to serve, and until when they may take.
+    /// Workers that do not serve yet, and their deadlines for that.
     starting: Vec<(Arc<Link>, Instant)>,
     wanted: Vec<&'static dyn Owner>,
 }
@@ -71,19 +71,19 @@ pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<(
     Ok(())
 }
 
-/// Has another worker started for an owner that has counted it already.
+/// Starts another worker for an owner that has already counted it.
 pub(crate) fn start_worker(owner: &'static dyn Owner) {
     match dispatcher() {
         Ok(dispatcher) => {
             dispatcher.register().wanted.push(owner);
             dispatcher.watcher.wake();
         }
-        // Which it will not be able to, and say why.
+        // This will fail, and report why.
         Err(_) => owner.start_worker(),
     }
 }
 
-/// Has the workers looked after, now that there is something for them to do.
+/// Makes sure that the workers are checked, now that they have something to do.
 pub(crate) fn attend() {
     if let Ok(dispatcher) = dispatcher()
         && !dispatcher.attends.load(Ordering::Relaxed)
@@ -126,7 +126,7 @@ impl Dispatcher {
         let mut begun = 0;
         loop {
             events.clear();
-            // Other people's code is not for this thread, which holds all such steps.
+            // Foreign code must not run on this thread, so it holds all such steps.
             aside::take(relay::drain());
             let aside = aside::look_after(&mut begun);
             if busy.is_empty() {
@@ -140,7 +140,7 @@ impl Dispatcher {
             }
             let mut turns: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
             for &Event { key, hung_up } in &events {
-                // What is not found any more was buried.
+                // If it is not found any more, it has been cleaned up.
                 let Some(watched) = self.find(WorkerKey(key)) else { continue };
                 match turns.iter_mut().find(|((link, _), _)| link.key == watched.0.key) {
                     Some((_, known)) => *known |= hung_up,
@@ -159,7 +159,8 @@ impl Dispatcher {
         self.register().watched.get(&key).cloned()
     }
 
-    /// Starts wanted workers and ends those that do not become any; returns when to look again.
+    /// Starts requested workers and ends those that do not become ready; returns when to check
+    /// again.
     fn see_to_starts(&self) -> Option<Duration> {
         let mut register = self.register();
         let wanted = std::mem::take(&mut register.wanted);
@@ -178,17 +179,17 @@ impl Dispatcher {
         for owner in wanted {
             owner.start_worker();
         }
-        // They are in the register now.
+        // They are registered now.
         Some(Duration::ZERO)
     }
 
-    /// Has those looked after that have something to do, if it is time; returns when it is again.
+    /// Checks the workers that have something to do, if it is time; returns the next time.
     fn go_round(&self, next: &mut Option<Instant>) -> Option<Duration> {
         let now = Instant::now();
         if let Some(next) = next.filter(|next| *next > now) {
             return Some(next.duration_since(now));
         }
-        // Whoever sends something from here on asks again.
+        // Anybody who sends something from here on asks again.
         self.attends.store(false, Ordering::SeqCst);
         std::sync::atomic::fence(Ordering::SeqCst);
         let mut busy: Vec<_> = self.register().watched.values().cloned().collect();
@@ -203,7 +204,7 @@ impl Dispatcher {
         Some(ROUND)
     }
 
-    /// Has a worker's replies taken, or buries it. True if it is to be served again soon.
+    /// Takes a worker's replies, or cleans it up. Returns true if it should be served again soon.
     fn serve(&self, watched: &Watched, hung_up: bool) -> bool {
         let (link, owner) = watched;
         // A process that ends closes its files a moment before it is dead.

@@ -1,9 +1,9 @@
-//! Taking replies: by the thread that joins, or else by the dispatcher.
+//! Taking replies: by the joining thread, or else by the dispatcher.
 //!
-//! Whoever sits at a worker's desk takes all its replies, for whichever calls they are, and fills
-//! the worker up again. A thread that joins sits down, looks for a moment, and sleeps on the end
-//! of the replies, so a call and its result cost no hand-over between threads. Nobody decodes
-//! values here, or runs what follows a call's end: that may take long, and call again.
+//! Whoever holds a worker's desk takes all its replies, for any calls, and sends it more requests.
+//! A joining thread takes the desk, polls for a moment, and sleeps on the reply tail, so a call and
+//! its result need no hand-over between threads. No values are decoded here, and nothing runs that
+//! follows a call's end: that may take long, and make further calls.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::process::job::{AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
 use crate::{relay, wait};
 
-/// The most replies that are taken at once.
+/// The maximum number of replies to take at once.
 const BATCH: usize = 32;
 
 /// Replies that are being taken, and what they answer.
@@ -29,21 +29,21 @@ struct Batch {
 }
 
 thread_local! {
-    /// Room that is used again.
+    /// A reused buffer.
     static ROOM: Cell<Batch> = Cell::default();
 }
 
 impl Pool {
-    /// Works for a call that this thread is to wait for, as long as that is of use.
+    /// Serves the worker of a call that this thread waits for, as long as that helps.
     pub(crate) fn help(&'static self, call: &dyn AnyCall) {
         while !call.is_finished() {
             let address = call.address().load();
-            // Not with a worker, or just going back: whoever changes that hands it out.
+            // Not with a worker, or just being withdrawn: whoever changes that sends it on.
             let Some((link, is_alone)) = self.link_of(address) else { return };
-            // Somebody else is at it, and will finish this one as well.
+            // Another thread holds the desk, and will finish this call as well.
             let Some(mut desk) = link.try_desk() else { return };
             if !is_alone {
-                // With one reply to come, it is taken before the worker would tell anybody.
+                // If only one reply is pending, it is taken before the worker would notify anybody.
                 link.announce(&mut desk, Listener::Looking);
             }
             let is_wanted = || !call.is_finished() && call.address().load() == address;
@@ -72,8 +72,8 @@ impl Pool {
         }
     }
 
-    /// Takes all replies that are there; returns how many. What follows from that and is other
-    /// people's code is held, until whoever sits at the desk has left it.
+    /// Takes all available replies; returns how many. Foreign code that follows from that is held
+    /// until the desk has been left.
     pub(super) fn harvest(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
         relay::hold(|| self.harvest_all(link, inbox))
     }
@@ -127,7 +127,7 @@ impl Pool {
                 }
                 Err(corrupt) => result = Err(corrupt),
             }
-            // They have run, and what has come of it nobody knows.
+            // They have run, with unknown results.
             if let (Err(Corrupt(what)), Some(request)) = (&result, &sent.request) {
                 let name = request.call.function().name();
                 let error = codec_error(name, &format!("its worker is corrupt: {what}"));
@@ -137,7 +137,7 @@ impl Pool {
         sent.clear();
         inbox.free(link, head);
         if link.unanswered.load(std::sync::atomic::Ordering::Relaxed) == 0 {
-            // Nobody has asked for what is left.
+            // The remaining replies answer nothing.
             inbox.handles.clear();
         }
         if was_asked {
@@ -161,7 +161,7 @@ impl Pool {
     }
 }
 
-/// What a reply brings, taken off the channel.
+/// The contents of a reply, taken off the channel.
 fn bring(link: &Link, inbox: &mut Inbox, start: u32, head: ReplyHead) -> Result<Reply, Corrupt> {
     let mut handles = receive(link, inbox, usize::from(head.handles))?;
     let bytes = if head.flags & LARGE == 0 {
@@ -175,7 +175,7 @@ fn bring(link: &Link, inbox: &mut Inbox, start: u32, head: ReplyHead) -> Result<
     Ok(Reply { status: head.status, bytes, handles })
 }
 
-/// Where a large reply lies.
+/// The location of a large reply.
 fn find(
     link: &Link,
     inbox: &mut Inbox,
@@ -196,13 +196,13 @@ fn find(
         *known = Some(Arc::new(view));
     }
     let view = known.as_mut().ok_or(Corrupt("a segment that was never sent"))?;
-    // One whose last reply is still being read is not written again.
+    // A segment whose last reply is still being read must not be written again.
     let alone = Arc::get_mut(view).ok_or(Corrupt("a segment that was not given back"))?;
     alone.reach(length).map_err(|_| Corrupt("a large reply is cut short"))?;
     Ok(Loan::new(Arc::clone(view), length, Some((Arc::clone(&link.channel), number))))
 }
 
-/// Takes handles off the socket, where they are before the reply is seen.
+/// Takes handles from the socket, where they arrive before the reply does.
 fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, Corrupt> {
     while inbox.handles.len() < count {
         match link.socket.try_receive() {
@@ -218,7 +218,7 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, 
     Ok(inbox.handles.drain(..count).collect())
 }
 
-/// Reads what is on the socket.
+/// Reads everything from the socket.
 pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
     while let Ok(packet) = link.socket.try_receive()
         && inbox.note(link, packet)

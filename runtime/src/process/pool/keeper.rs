@@ -1,5 +1,5 @@
-//! The pool as the owner of its workers: what it does when the dispatcher says that something has
-//! happened with one.
+//! The pool as the owner of its workers: what it does when the dispatcher reports something about
+//! one.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::process::channel::{Cause, Listener};
 use crate::process::job::{Panic, codec_error};
 use crate::process::platform::End;
 
-/// From how many replies at a time on they are not waited for one by one.
+/// From how many replies at a time on the dispatcher polls instead of waiting for each.
 const MANY: usize = 8;
 
-/// For how many seconds a worker may leave what it has to do before it is replaced.
+/// For how many seconds a worker may make no progress before it is replaced.
 const STALLED_MAX: u32 = 5;
 
 impl Owner for Pool {
@@ -28,7 +28,7 @@ impl Owner for Pool {
         if link.is_newly_serving() {
             self.welcome(link);
         }
-        // A joining thread is at it, and leaves the worker as it should be.
+        // A joining thread holds the desk, and leaves the worker in order.
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
         read_socket(link, &mut desk.papers);
@@ -61,8 +61,8 @@ impl Owner for Pool {
 }
 
 impl Pool {
-    /// Replaces a worker that does nothing though it has something to do. What was sent there
-    /// goes to others; nobody is to blame.
+    /// Replaces a worker that does nothing although it has something to do. Its requests go to
+    /// others; no call is blamed.
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
@@ -75,7 +75,7 @@ impl Pool {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
             } else if outbox.is_stalled(STALLED_MAX) {
-                // It says that it is past calls which it has not answered.
+                // It claims to be past calls that it has not answered.
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
             }
             state.put_back(taken);
@@ -84,7 +84,7 @@ impl Pool {
     }
 }
 
-/// For whoever observes.
+/// For the observers.
 fn how_it_ended(end: End) -> String {
     match (end.signal, end.code) {
         (Some(signal), _) => format!("killed by signal {signal}"),
@@ -93,7 +93,7 @@ fn how_it_ended(end: End) -> String {
     }
 }
 
-/// Of a worker that ended while it ran nothing.
+/// The error of a worker that ended while it ran nothing.
 fn ended_idle(link: &Link, end: End) -> String {
     let when = if link.has_served() { "before it began the call" } else { "as it started" };
     match (end.signal, end.code) {
@@ -103,13 +103,13 @@ fn ended_idle(link: &Link, end: End) -> String {
     }
 }
 
-/// What the death of a worker means for the call that it ran.
+/// The error that the death of a worker means for the call that it ran.
 fn blame(link: &Link, name: &'static str, end: End) -> Error {
     if let Some(offence) = link.offence() {
         return codec_error(name, offence);
     }
     if end.is_abort() || end.is_unknown() {
-        // A panic first: it may be over an allocation that failed, but has more to tell.
+        // A panic first: it may be about a failed allocation, but says more.
         if let Some(panic) = link.channel.report().and_then(|report| Panic::decode(&report)) {
             return panic.into_error(name);
         }

@@ -1,4 +1,4 @@
-//! A worker as its parent holds it: the process, the socket, the channel. It knows of no pool.
+//! A worker as its parent sees it: the process, the socket, the channel. It does not know its pool.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,7 +13,7 @@ use crate::process::spin::Patience;
 use crate::sync::MutexGuard;
 use crate::timeline;
 
-/// Variables that a worker does not inherit: what they ask for, its parent does.
+/// Variables that a worker does not inherit, since its parent already does what they ask for.
 #[cfg(feature = "cluster")]
 const HIDDEN: &[&[&str]] = &[&[timeline::VARIABLE], &crate::cluster::VARIABLES];
 #[cfg(not(feature = "cluster"))]
@@ -21,27 +21,27 @@ const HIDDEN: &[&[&str]] = &[&[timeline::VARIABLE]];
 
 /// One worker.
 pub(crate) struct Link {
-    /// Tells workers apart, for good.
+    /// Identifies the worker.
     pub(crate) key: WorkerKey,
     pub(crate) channel: Arc<ParentEnd>,
     pub(crate) socket: Socket,
     pub(crate) process: Process,
-    /// Whose rights the worker has.
+    /// The worker's rights.
     pub(crate) identity: Identity,
-    /// The worker as one who is sent segments.
+    /// The worker as a reader of segments.
     pub(crate) reader: Arc<Reader>,
-    /// How many calls it has not answered, as the pool's books have it.
+    /// How many calls it has not answered, according to the pool's books.
     pub(crate) unanswered: AtomicUsize,
-    /// It has begun to serve: its word said so when somebody looked, or its first bell, which it
-    /// cannot take back.
+    /// It has begun to serve: its word said so at some check, or its first bell, which it cannot
+    /// take back.
     served: AtomicBool,
-    /// Its pool has noted that.
+    /// Its pool has registered that.
     welcomed: AtomicBool,
-    /// It gets no more calls, and ends when it has answered those that it has.
+    /// It gets no more calls, and ends once it has answered those that it has.
     retired: AtomicBool,
     /// It has ended, or is about to.
     doomed: AtomicBool,
-    /// Why it was ended, if it was for what it did.
+    /// Why it was killed, if that was for an offence.
     offence: OnceLock<String>,
     reception: Reception<Inbox>,
 }
@@ -52,17 +52,17 @@ pub(crate) type Desk = channel::Desk<Inbox>;
 pub(crate) struct Inbox {
     /// The start of the next reply.
     pub(crate) head: u32,
-    /// What `head` was when it was last asked whether the worker sleeps for want of room.
+    /// The value of `head` when we last checked whether the worker sleeps for lack of room.
     asked: u32,
     /// Handles that came on the socket, for replies that follow.
     pub(crate) handles: VecDeque<Handle>,
-    /// There were so many that what came after was thrown away.
+    /// There were too many, so later ones were discarded.
     pub(crate) is_flooded: bool,
-    /// A bell came with them, or before.
+    /// A bell was read from the socket.
     pub(crate) took_bell: bool,
     /// The worker's segments.
     pub(crate) segments: [Option<Arc<View>>; SEGMENTS],
-    /// Of the threads that join calls of this worker.
+    /// For threads that join calls of this worker.
     pub(crate) patience: Patience,
 }
 
@@ -89,9 +89,9 @@ impl Inbox {
         }
     }
 
-    /// Keeps what came on the socket; false if that was the end. Handles that no reply can be
-    /// about are thrown away, and the worker is not used for long any more: which of those that
-    /// follow belongs to which reply nobody knows.
+    /// Stores what came on the socket; returns false if that was its end. Handles that no reply can
+    /// refer to are discarded and the worker is retired, since nobody can tell which of the
+    /// following handles belongs to which reply.
     pub(crate) fn note(&mut self, link: &Link, packet: Packet) -> bool {
         match packet {
             Packet::Bell => {
@@ -112,8 +112,8 @@ impl Inbox {
         true
     }
 
-    /// Frees the replies up to `head`, and wakes the worker if it sleeps for the room. It cannot
-    /// unless most of the ring was full, so it is enough to ask each time a part of it was freed.
+    /// Frees the replies up to `head`, and wakes the worker if it sleeps for lack of room. That
+    /// needs a nearly full ring, so it is enough to check whenever a part of it has been freed.
     pub(crate) fn free(&mut self, link: &Link, head: u32) {
         self.head = head;
         link.channel.free_replies(head);
@@ -127,7 +127,7 @@ impl Inbox {
 }
 
 impl Link {
-    /// Starts a worker. What goes wrong later, its death tells.
+    /// Starts a worker. Later problems show in its death.
     pub(crate) fn start(memory_limit: u64) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (channel, [requests, replies]) = ParentEnd::new()?;
@@ -151,23 +151,23 @@ impl Link {
         })
     }
 
-    /// The right to take replies, if nobody has it.
+    /// Takes the desk if it is free.
     pub(crate) fn try_desk(&self) -> Option<MutexGuard<'_, Desk>> {
         self.reception.try_enter()
     }
 
-    /// The same for one who knows of replies, as the dispatcher does when it is told: whoever is
-    /// at the desk will know.
+    /// The same for a thread that knows of replies, such as the dispatcher after a bell: the
+    /// current holder will know of them.
     pub(crate) fn knock(&self) -> Option<MutexGuard<'_, Desk>> {
         self.reception.knock()
     }
 
-    /// The right to take replies, when whoever has it is done. For the end of a doomed worker.
+    /// Waits for the desk. For the end of a doomed worker.
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.reception.enter()
     }
 
-    /// Says who wants to hear of replies from now on.
+    /// Announces who wants to be told of replies from now on.
     pub(crate) fn announce(&self, desk: &mut Desk, listener: Listener) {
         desk.announce(&self.channel.rendezvous(), listener);
     }
@@ -182,7 +182,7 @@ impl Link {
         self.reception.sleep(desk, &self.channel.rendezvous(), still);
     }
 
-    /// Has a joining thread that sleeps look again. What it is to see must be there already.
+    /// Makes a sleeping joiner check again. What it should see must have been published.
     pub(crate) fn rouse(&self) {
         self.reception.rouse(&self.channel.rendezvous());
     }
@@ -195,7 +195,7 @@ impl Link {
         }
     }
 
-    /// Whether it has begun to serve; once.
+    /// Whether it has begun to serve; true only once.
     pub(crate) fn is_newly_serving(&self) -> bool {
         !self.welcomed.load(Ordering::Relaxed)
             && self.has_served()
@@ -220,14 +220,14 @@ impl Link {
         self.doomed.store(true, Ordering::SeqCst);
     }
 
-    /// Kills the worker's whole group, at once. The dispatcher does the rest when it is dead.
+    /// Kills the worker's whole group at once. The dispatcher does the rest when it is dead.
     pub(crate) fn kill(&self) {
         self.doom();
         self.process.kill();
         self.rouse();
     }
 
-    /// Kills a worker for what it did.
+    /// Kills a worker for an offence.
     pub(crate) fn condemn(&self, offence: String) {
         let _ = self.offence.set(offence);
         self.kill();
@@ -237,7 +237,7 @@ impl Link {
         self.offence.get().map(String::as_str)
     }
 
-    /// Ends the group, and says how the process ended. Nothing that it has seen is used again.
+    /// Ends the group, and returns how the process ended. Memory that it has seen is not reused.
     pub(crate) fn reap(&self) -> End {
         self.kill();
         self.reader.leave();

@@ -1,5 +1,5 @@
-//! What was sent to a worker and not yet answered: the parent's own books of what lies in the
-//! channel. Lives under the pool's lock.
+//! The requests that were sent to a worker and not answered yet: the parent's own record of what is
+//! in the channel. Protected by the pool's lock.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,14 +16,15 @@ use crate::process::segment::{SEGMENTS, Segment};
 use crate::process::value::message::Bytes;
 use crate::process::value::output::INLINE_MAX;
 
-/// The most calls that a worker holds. What is left is claimable, and goes where it is free.
+/// The maximum number of calls that a worker holds. Others stay claimable until some worker is
+/// free.
 const CALLS_MAX: usize = 1024;
-/// The most calls with large arguments among them.
+/// The maximum number of calls with large arguments among them.
 const LARGE_MAX: usize = 4;
 
-/// A request that lies in the ring.
+/// A request in the ring.
 pub(crate) struct Sent {
-    /// `None` when it was taken back: only its answer is to come.
+    /// `None` if it was withdrawn and only its answer is pending.
     pub(crate) request: Option<Request>,
     start: u32,
     end: u32,
@@ -32,7 +33,7 @@ pub(crate) struct Sent {
 
 /// Why a request was not sent.
 pub(crate) enum NotSent {
-    /// There is no room before something is answered.
+    /// There is no room until something is answered.
     Full(Box<Request>),
     Failed(Box<Request>, String),
 }
@@ -47,13 +48,13 @@ pub(crate) struct Outbox {
     tail: u32,
     taken: u32,
     large: usize,
-    /// The last of its sleeps that it was woken from.
+    /// The last sleep that it was woken from.
     woken: u32,
-    /// Whether anything was sent ever.
+    /// Whether anything was ever sent.
     pub(crate) used: bool,
-    /// How it is to be replaced.
+    /// The state of its replacement.
     pub(crate) renewal: Renewal,
-    /// The number whose turn it was when somebody last looked, and how often it has been since.
+    /// The number whose turn it was at the last check, and for how many checks.
     stalled: (u64, u32),
 }
 
@@ -73,21 +74,21 @@ impl Outbox {
         }
     }
 
-    /// Whether any call could be sent now.
+    /// Whether a call can be sent now.
     pub(crate) fn has_room(&self) -> bool {
         let used = self.tail.wrapping_sub(self.taken);
-        // Twice, since a record may have to skip as much to be in one piece.
+        // Twice, since a record may have to skip that much to stay contiguous.
         self.unanswered.len() < CALLS_MAX
             && self.large < LARGE_MAX
             && used + 2 * record(HEAD, INLINE_MAX as u32) <= RING
     }
 
-    /// The number of the last call that was sent.
+    /// The number of the last call sent.
     pub(crate) fn last(&self) -> u64 {
         self.first + self.unanswered.len() as u64 - 1
     }
 
-    /// Sends a call. Says whether the worker has to be woken.
+    /// Sends a call. Returns whether the worker has to be woken.
     pub(crate) fn send(&mut self, request: Request) -> Result<bool, NotSent> {
         let number = self.last() + 1;
         let mut head = RequestHead {
@@ -105,7 +106,7 @@ impl Outbox {
         self.unanswered.push_back(sent);
         match self.write_last(&mut head) {
             Ok(Some(start)) => Ok(self.publish_last(start, &head)),
-            // Room comes with answers; where there are none to come, it never does.
+            // Only answers make room; if none are pending, there never will be any.
             Ok(None) => Err(match self.take_last() {
                 request if self.unanswered.is_empty() => {
                     NotSent::Failed(request, "it is too large".into())
@@ -174,7 +175,7 @@ impl Outbox {
         Ok(Some(start))
     }
 
-    /// Takes what the reply with this number answers.
+    /// Takes the request that the reply with this number answers.
     pub(crate) fn answered(&mut self, number: u64) -> Option<Sent> {
         if number != self.first {
             return None;
@@ -187,20 +188,20 @@ impl Outbox {
         Some(sent)
     }
 
-    /// A call that was sent and not answered.
+    /// A request that was sent and not answered.
     pub(crate) fn sent(&mut self, number: u64) -> Option<&mut Sent> {
         let index = number.checked_sub(self.first)?;
         self.unanswered.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Takes a call back if it is certain that it will not run here.
+    /// Withdraws a call if it is certain that it will not run here.
     pub(crate) fn withdraw(&mut self, number: u64) -> bool {
         let link = Arc::clone(&self.link);
         self.sent(number).is_some_and(|sent| link.channel.withdraw(sent.start, number))
     }
 
-    /// Takes back up to `count` calls from that number on, the last first, to be sent elsewhere;
-    /// stops at one that may have begun.
+    /// Withdraws up to `count` calls from that number on, the last first, to be sent elsewhere;
+    /// stops at one that may have started.
     pub(crate) fn withdraw_from(&mut self, number: u64, count: usize) -> Vec<Request> {
         let mut taken = Vec::new();
         let from = number.saturating_sub(self.first) as usize;
@@ -223,18 +224,18 @@ impl Outbox {
         taken
     }
 
-    /// How many calls lie behind the one whose turn it is, without those that were taken back.
+    /// How many calls are behind the one whose turn it is, without withdrawn ones.
     pub(crate) fn waiting(&self) -> usize {
         self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }
 
-    /// Whether the call whose turn it is has begun, as far as the worker says.
+    /// Whether the call whose turn it is has started, according to the worker.
     pub(crate) fn has_begun(&self) -> bool {
         self.link.channel.running() / 2 >= self.first
     }
 
-    /// Whether the worker has had something to do for that many looks and neither begins nor
-    /// answers it. A call that runs may take as long as it likes.
+    /// Whether the worker has had something to do for this many checks and neither starts nor
+    /// answers it. A running call may take any time.
     pub(crate) fn is_stalled(&mut self, looks: u32) -> bool {
         let runs = self.link.channel.running() == self.first * 2 + 1;
         if self.unanswered.is_empty() || runs || !self.link.has_served() {
@@ -248,12 +249,12 @@ impl Outbox {
     }
 }
 
-/// Sends handles, before the request is published; false if they do not get through now.
+/// Sends handles before the request is published; returns false if that is not possible now.
 fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bool, String> {
     let is_one_packet = handles.len() <= PACKET_HANDLES;
     if !is_one_packet && are_others {
-        // Half of them would be taken for another call's. Where none is under way, the worker
-        // can be replaced.
+        // If only some got through, they would be taken for another call's. If no call is pending,
+        // the worker can be replaced.
         return Ok(false);
     }
     match link.socket.try_send(handles) {
@@ -266,8 +267,8 @@ fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bo
     }
 }
 
-/// Where a message lies that is too long for the ring, and the memory if it goes along. What
-/// lies where another worker has looked, or may look, is copied.
+/// Places a message that is too long for the ring: returns its location, and the memory if that has
+/// to be sent along. Bytes that another worker has seen, or may see, are copied.
 fn place_in_memory(link: &Link, bytes: &mut Bytes) -> io::Result<(Large, Option<Handle>)> {
     let reader = &link.reader;
     if let Bytes::Segment(lent, length) = bytes

@@ -1,8 +1,8 @@
-//! The option `renew`: a worker is replaced between calls, and no call pays for that.
+//! The option `renew`: a worker is replaced between calls, without delaying any call.
 //!
-//! The worker that is to go serves on while another one starts. Only when that one serves does the
-//! first get no more calls, and it ends when it has answered those that it has. If none starts, it
-//! stays, and is replaced after as many calls again.
+//! The old worker keeps serving while its replacement starts. Once that serves, the old one gets no
+//! more calls, and ends when it has answered those that it has. If no replacement starts, the old
+//! one stays, and the next attempt is after the same number of calls.
 
 use std::ptr;
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use super::link::Link;
 use super::outbox::{Outbox, Sent};
 use crate::function::Function;
 
-/// Where a worker is between being new and being old.
+/// The progress of a worker's replacement.
 #[derive(Default)]
 pub(super) struct Renewal {
-    /// How many calls it has answered of each function that counts them.
+    /// How many calls it has answered, for each function that counts them.
     answered: Vec<(&'static Function, u32)>,
-    /// Another one starts in its place.
+    /// A replacement is starting.
     is_due: bool,
-    /// It starts in the place of another one.
+    /// It is itself starting as a replacement.
     is_successor: bool,
 }
 
 impl Outbox {
-    /// Whether it may get calls, as far as others are there that can have them.
+    /// Whether it may get calls if there are others to take them.
     pub(super) fn takes_calls(&self) -> bool {
         let starts_aside = self.renewal.is_successor && !self.link.has_served();
         !self.link.is_retired() && !starts_aside
     }
 
-    /// Whether it counts as one of the workers that there are to be.
+    /// Whether it counts towards the number of workers.
     pub(super) fn is_here_to_stay(&self) -> bool {
         !self.link.is_retired() && !self.renewal.is_due
     }
 
-    /// Counts a call that was answered. True if the worker is to be replaced now.
+    /// Counts an answered call. Returns true if the worker should be replaced now.
     pub(super) fn has_to_go(&mut self, sent: &Sent, is_grown: bool) -> bool {
         let Some(request) = &sent.request else { return false };
         let function = request.call.function();
@@ -55,7 +55,7 @@ impl Outbox {
 }
 
 impl State {
-    /// Has a worker replaced: asks for another one, beside those that there may be.
+    /// Starts a replacement: asks for a worker beyond the usual number.
     pub(super) fn renew(&mut self, link: &Link, chores: &mut Chores) {
         if let Some(outbox) = self.outbox(link.key) {
             outbox.renewal.is_due = true;
@@ -64,7 +64,7 @@ impl State {
         }
     }
 
-    /// Notes that a worker starts, perhaps in the place of another one.
+    /// Records that a worker starts, perhaps as a replacement.
     pub(super) fn settle(&self, outbox: &mut Outbox) {
         let count = |is: fn(&Renewal) -> bool| {
             self.outboxes.iter().filter(|outbox| is(&outbox.renewal)).count()
@@ -73,7 +73,7 @@ impl State {
         outbox.renewal.is_successor = due > count(|renewal| renewal.is_successor);
     }
 
-    /// Notes that no worker could be started: one that was to go stays.
+    /// Records that no worker could be started: one that was to be replaced stays.
     pub(super) fn keep_old(&mut self) {
         if let Some(outbox) = self.outboxes.iter_mut().find(|outbox| outbox.renewal.is_due) {
             outbox.renewal = Renewal::default();
@@ -82,7 +82,7 @@ impl State {
 }
 
 impl Pool {
-    /// A worker has begun to serve: the one in whose place it is may go.
+    /// A worker has begun to serve: the one that it replaces may end.
     pub(super) fn welcome(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };

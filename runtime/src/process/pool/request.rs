@@ -1,4 +1,4 @@
-//! A call on its way, in the one shape that it has from its claim to its answer.
+//! A call on its way: one type from its claim to its answer.
 
 use std::sync::Arc;
 
@@ -8,28 +8,28 @@ use crate::process::channel::SIZE_UNIT;
 use crate::process::job::{Address, AnyCall, Job};
 use crate::timer::Alarm;
 
-/// How often a call is sent again that no worker lived to run.
+/// How often a call is resent if its workers die before running it.
 const DEATHS_MAX: u32 = 5;
 
-/// A call that was claimed: it waits to be sent, or lies with a worker.
+/// A claimed call that waits to be sent or is with a worker.
 pub(crate) struct Request {
     pub(crate) call: Arc<dyn AnyCall>,
     pub(crate) job: Job,
     /// Held until the call has ended.
     _place: Place,
     alarm: Option<Alarm>,
-    /// How many workers died when it was its turn.
+    /// How many workers died when this call was next.
     deaths: u32,
 }
 
 impl Request {
-    /// Wins a call's job; `None` if it was cancelled.
+    /// Claims a call's job; `None` if it was cancelled.
     pub(crate) fn claim(call: Arc<dyn AnyCall>) -> Option<Self> {
         let Claim { job, place } = call.claim()?;
         Some(Self { call, job, _place: place, alarm: None, deaths: 0 })
     }
 
-    /// Whether it has a time limit, and no clock that runs yet.
+    /// Whether it has a time limit that has not started yet.
     pub(crate) fn wants_clock(&self) -> bool {
         self.has_time_limit() && self.alarm.is_none()
     }
@@ -38,24 +38,24 @@ impl Request {
         self.call.function().options().timeout.is_some()
     }
 
-    /// How large its worker may be afterwards, as the channel has it.
+    /// How large its worker may be afterwards, in the channel's unit.
     pub(crate) fn size_limit(&self) -> u32 {
         let units = |bytes: u64| u32::try_from(bytes / SIZE_UNIT).unwrap_or(u32::MAX).max(1);
         self.call.function().options().renew_beyond.map_or(0, units)
     }
 
-    /// Keeps the alarm until the call has been answered. Gives it back if the call has one.
+    /// Keeps the alarm until the call has been answered. Returns it if the call already has one.
     pub(crate) fn set_alarm(&mut self, alarm: Option<Alarm>) -> Option<Alarm> {
         std::mem::replace(&mut self.alarm, alarm)
     }
 
-    /// Notes that it is with no worker any more.
+    /// Records that it is no longer with a worker.
     pub(crate) fn come_back(&self) {
         self.call.address().store(Address::NOWHERE);
     }
 
-    /// Notes that it was next in line where a worker died, or was not run by one that took it;
-    /// false if that has happened too often. Those behind it are in no suspicion.
+    /// Records that it was next when a worker died, or that a worker took but did not run it;
+    /// returns false if that has happened too often. Calls behind it are not suspected.
     pub(crate) fn suspect(&mut self) -> bool {
         self.deaths += 1;
         self.deaths <= DEATHS_MAX

@@ -1,15 +1,16 @@
 //! A worker that shares a core with its caller moves over to another one.
 //!
-//! Systems like to wake a process on the core of the one that woke it. For a pair that calls and
-//! answers, neither ever runs for long, so it takes milliseconds until the balancer parts them, and
-//! until then each call costs two context switches. A worker that finds itself there again and
-//! again asks for any other core, and in the same breath for all that it had.
+//! Schedulers tend to wake a process on the waker's core. In a pair that calls and answers, neither
+//! ever runs for long, so it takes milliseconds until the load balancer separates them, and until
+//! then each call costs two context switches. A worker that finds itself on its caller's core
+//! repeatedly restricts itself to the other cores, and then immediately lifts the restriction
+//! again.
 
 use crate::process::platform;
 
-/// So many waits in a row on the caller's core are no accident.
+/// This many waits in a row on the caller's core are no accident.
 const FIRST: u32 = 8;
-/// Where it does not help, all cores have something to do: then ever more rarely.
+/// If it does not help, all cores are busy: then try ever more rarely.
 const LAST: u32 = 8192;
 
 pub(crate) struct Crowding {
@@ -22,7 +23,7 @@ impl Crowding {
         Self { in_a_row: 0, enough: FIRST }
     }
 
-    /// Notes that the caller was last on that core.
+    /// Records that the caller was last on that core.
     pub(crate) fn note(&mut self, caller: Option<u32>) {
         let Some(core) = caller.filter(|_| caller == platform::current_core()) else {
             self.in_a_row = 0;

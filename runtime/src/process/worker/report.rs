@@ -1,8 +1,8 @@
-//! What a worker tells of its end: panics, and allocations over its memory limit.
+//! What a worker reports about its end: panics, and allocations beyond its memory limit.
 //!
-//! Backtraces need care below a limit. Before it aborts for want of memory, the standard library
-//! prints one if `RUST_BACKTRACE` says so, which takes seconds and memory that is not there. So a
-//! limited worker prints none. Its panics still carry them, for which the limit is lifted.
+//! Backtraces need care under a limit. Before it aborts for lack of memory, the standard library
+//! prints one if `RUST_BACKTRACE` says so, which takes seconds and memory that is not available. So
+//! a limited worker prints none. Its panics still carry them; the limit is lifted to capture these.
 
 use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
@@ -16,7 +16,7 @@ use crate::process::platform;
 use crate::process::value::output::{Finished, INLINE_MAX, Output};
 use crate::process::value::wire;
 
-/// With no more of each than there is room for where the process aborts.
+/// Each shortened to what fits if the process aborts.
 fn shortened(panic: &Panic) -> Panic {
     let cut = |text: &String, most: usize| {
         let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
@@ -32,7 +32,7 @@ fn shortened(panic: &Panic) -> Panic {
 const MESSAGE_MAX: usize = 8 << 10;
 const LOCATION_MAX: usize = 4 << 10;
 const BACKTRACE_MAX: usize = 16 << 10;
-// What is longer would go to a segment, which nobody could be told of. Lengths take a few bytes.
+// Anything longer would need a segment, which could not be announced. Lengths take a few bytes.
 const _: () = assert!(MESSAGE_MAX + LOCATION_MAX + BACKTRACE_MAX + 64 <= INLINE_MAX);
 
 thread_local! {
@@ -41,10 +41,10 @@ thread_local! {
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-/// The channel, for those that have no other way to it: hooks and handlers.
+/// The channel, for hooks and signal handlers, which have no other access to it.
 static CHANNEL: OnceLock<&'static WorkerEnd> = OnceLock::new();
 
-/// Has panics of bodies noted before the hook that is there prints them.
+/// Records panics of bodies before the existing hook prints them.
 pub(crate) fn note_panics(channel: &'static WorkerEnd) {
     let _ = CHANNEL.set(channel);
     let previous = panic::take_hook();
@@ -83,10 +83,10 @@ fn cannot_unwind(message: &str) -> bool {
         || message.starts_with("panic in a destructor during cleanup")
 }
 
-/// Runs a body; its panic comes back as it was noted.
+/// Runs a body; returns its panic as it was recorded.
 pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     IN_BODY.set(true);
-    // What the body broke is in this process, whose next call may find it, as with any thread.
+    // State that the body broke stays in this process for later calls to find, as with any thread.
     let result = panic::catch_unwind(panic::AssertUnwindSafe(body));
     IN_BODY.set(false);
     result.map_err(|payload| {
@@ -95,7 +95,7 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     })
 }
 
-/// Has an overflow of this thread's stack noted.
+/// Records an overflow of this thread's stack.
 pub(crate) fn note_overflows() {
     platform::watch_stack(|| {
         if let Some(channel) = CHANNEL.get() {
@@ -104,7 +104,7 @@ pub(crate) fn note_overflows() {
     });
 }
 
-/// Bounds what this process may allocate. Before any body runs, and after [`note_panics`].
+/// Limits what this process may allocate. Call it before any body runs, and after [`note_panics`].
 pub(crate) fn limit_memory(bytes: u64) {
     platform::limit_memory(bytes, || {
         if let Some(channel) = CHANNEL.get() {
@@ -114,8 +114,8 @@ pub(crate) fn limit_memory(bytes: u64) {
     print_no_backtraces();
 }
 
-/// Leaves backtraces to errors: `RUST_LIB_BACKTRACE` is for those, and as far as it is not set,
-/// `RUST_BACKTRACE` is for both.
+/// Keeps backtraces for errors only: `RUST_LIB_BACKTRACE` controls those, and if it is not set,
+/// `RUST_BACKTRACE` controls both.
 fn print_no_backtraces() {
     const PRINTED: &str = "RUST_BACKTRACE";
     const KEPT: &str = "RUST_LIB_BACKTRACE";

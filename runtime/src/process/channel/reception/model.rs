@@ -1,5 +1,5 @@
-//! The desk under loom: a worker that answers, threads that join, and the dispatcher. A wake-up
-//! that is lost is a deadlock, which loom reports. `CONTRIBUTING.md` has the command.
+//! The desk under loom: a worker that answers, threads that join, and the dispatcher. A lost
+//! wake-up is a deadlock, which loom reports. `CONTRIBUTING.md` has the command.
 
 use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
@@ -32,7 +32,7 @@ impl Word for ModelWord {
 
     fn wait(&self, seen: u32) {
         let mut sleepers = self.sleepers.lock().unwrap();
-        // As the kernel does, which looks with a lock held and a barrier before.
+        // Like the kernel, which checks under a lock and after a barrier.
         fence(Ordering::SeqCst);
         if self.value.load(Ordering::SeqCst) == seen {
             *sleepers += 1;
@@ -68,7 +68,7 @@ struct World {
     reception: Reception<Head>,
     /// How many replies were taken.
     taken: AtomicUsize,
-    /// What the dispatcher sleeps on: whether it was rung for, or all is done.
+    /// What the dispatcher sleeps on: whether the bell rang, or everything is done.
     bell: Mutex<bool>,
     rung: Condvar,
     replies: u32,

@@ -1,4 +1,4 @@
-//! A worker begins a call while its parent takes it back, under loom: `CONTRIBUTING.md` has the
+//! A worker starts a call while its parent withdraws it, under loom: `CONTRIBUTING.md` has the
 //! command.
 
 use loom::sync::Arc;
