@@ -8,11 +8,11 @@
 //! crosses to a worker process.
 
 #[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
-mod argument;
+mod arguments;
 #[cfg(feature = "process")]
 pub mod process;
 
-pub use argument::{Argument, Repeated, argument, repeatable};
+pub use arguments::{Argument, Repeated, argument, repeatable};
 
 /// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or an
 /// [`Argument`].

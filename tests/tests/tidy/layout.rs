@@ -67,7 +67,7 @@ const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];
 /// Where `unsafe` may be: each block with a SAFETY sentence.
 const UNSAFE: &[&str] = &[
     "runtime/src/cell.rs",
-    "runtime/src/cross/argument.rs",
+    "runtime/src/cross/arguments.rs",
     "runtime/src/current.rs",
     "runtime/src/forks.rs",
     "runtime/src/process/channel.rs",
