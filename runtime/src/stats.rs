@@ -7,7 +7,6 @@
 //! calls on each thread, and then every 64th.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{
@@ -18,6 +17,7 @@ use std::time::Instant;
 use crate::error::{Error, ErrorKind};
 use crate::sync::Lock;
 
+mod display;
 mod latency;
 #[cfg(feature = "metrics")]
 mod publish;
@@ -127,39 +127,6 @@ pub fn stats() -> Stats {
     let workers =
         WorkerStats { starts: WORKER_STARTS.load(Relaxed), deaths: WORKER_DEATHS.load(Relaxed) };
     Stats { functions, workers }
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for function in &self.functions {
-            writeln!(f, "{function}")?;
-        }
-        let WorkerStats { starts, deaths } = self.workers;
-        if starts > 0 { writeln!(f, "workers: {starts} started, {deaths} ended") } else { Ok(()) }
-    }
-}
-
-impl fmt::Display for FunctionStats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, mode, queued, running, done, failed, .. } = self;
-        write!(f, "{name} ({mode}): {queued} queued, {running} running, {done} done")?;
-        let kinds = [
-            (failed.panicked, "panicked"),
-            (failed.crashed, "crashed"),
-            (failed.timed_out, "timed out"),
-            (failed.cancelled, "cancelled"),
-            (failed.memory_limit, "out of memory"),
-            (failed.other, "failed otherwise"),
-            (self.retries, "retries"),
-        ];
-        for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, ", {count} {kind}")?;
-        }
-        match (self.latency.quantile(0.5), self.latency.quantile(0.99)) {
-            (Some(median), Some(late)) => write!(f, "; median {median:.1?}, p99 {late:.1?}"),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// All functions that were called.
