@@ -12,10 +12,10 @@ mod arguments;
 #[cfg(feature = "process")]
 pub mod process;
 
-pub use arguments::{Argument, Repeated, argument, repeatable};
+pub use arguments::{Checked, Repeated, argument, repeatable};
 
-/// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or an
-/// [`Argument`].
+/// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or a [`Checked`]
+/// one.
 pub trait Movable<T>: Send {
     /// The argument.
     fn value(self) -> T;

@@ -1,4 +1,4 @@
-//! [`Argument`] and [`Repeated`]: arguments whose `Send` and `Clone` bounds are checked where the
+//! [`Checked`] and [`Repeated`]: arguments whose `Send` and `Clone` bounds are checked where the
 //! compiler can point at them.
 
 use super::{Movable, Repeatable, RepeatedlyMovable};
@@ -8,7 +8,7 @@ use super::{Movable, Repeatable, RepeatedlyMovable};
 /// It is itself always `Send`, so that an argument that is not causes one error, at the argument,
 /// and not a second one for the tuple.
 #[derive(Debug)]
-pub struct Argument<T>(T);
+pub struct Checked<T>(T);
 
 /// Passes an argument to a task, if its type is `Send`.
 ///
@@ -27,34 +27,34 @@ pub struct Argument<T>(T);
 /// assert_eq!(task.join()?, 8);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn argument<T: Send>(value: T) -> Argument<T> {
-    Argument(value)
+pub fn argument<T: Send>(value: T) -> Checked<T> {
+    Checked(value)
 }
 
 // SAFETY: the field is private to this file, which fills it only with a `T` that is `Send`.
-unsafe impl<T> Send for Argument<T> {}
+unsafe impl<T> Send for Checked<T> {}
 
-impl<T> Movable<T> for Argument<T> {
+impl<T> Movable<T> for Checked<T> {
     fn value(self) -> T {
         self.0
     }
 }
 
-/// An [`Argument`] that can be copied; made by [`repeatable`].
+/// A [`Checked`] argument that can be copied; made by [`repeatable`].
 #[derive(Debug)]
 pub struct Repeated<T> {
-    value: Argument<T>,
+    value: Checked<T>,
     copy: fn(&T) -> T,
 }
 
 /// The same for an argument of a function with `retries`, where each try gets a copy.
 pub fn repeatable<T: Send + Repeatable>(value: T) -> Repeated<T> {
-    Repeated { value: Argument(value), copy: T::clone }
+    Repeated { value: Checked(value), copy: T::clone }
 }
 
 impl<T> Clone for Repeated<T> {
     fn clone(&self) -> Self {
-        Self { value: Argument((self.copy)(&self.value.0)), copy: self.copy }
+        Self { value: Checked((self.copy)(&self.value.0)), copy: self.copy }
     }
 }
 
