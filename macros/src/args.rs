@@ -9,12 +9,12 @@ use super::mode::{self, Mode, THREADS};
 use super::options::{self, Kind, Row};
 use super::quantity;
 use super::span::visible;
+use super::values;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
-use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
+use syn::{Error, LitStr, Path, Result, Token};
 
 /// The parsed attribute.
 pub(crate) struct Args {
@@ -60,6 +60,11 @@ impl Args {
     /// Whether the option of this name was given.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.options.iter().any(|given| given.row.name == name)
+    }
+
+    /// What was written after the `=` of this option, if it was given.
+    pub(crate) fn written(&self, name: &str) -> Option<&TokenStream> {
+        self.options.iter().find(|given| given.row.name == name).map(|given| &given.written)
     }
 
     /// `scoped`: arguments may borrow.
@@ -299,35 +304,20 @@ impl Reader<'_> {
             return needs(equals.span);
         }
         if row.kind == Kind::Crate {
-            self.args.runtime = Some(read_path(input)?);
+            self.args.runtime = Some(values::path(input)?);
             return Ok(());
         }
-        if row.kind != Kind::Label
-            && let Ok(text) = input.fork().parse::<LitStr>()
-        {
-            let value = text.value();
-            let value = if value.parse::<TokenStream>().is_ok() { &*value } else { "…" };
-            let message = format!("a value is written without quotes: `{name} = {value}`");
-            return Err(Error::new(text.span(), message));
-        }
-        let value = match input.parse::<Expr>() {
-            Err(_) if input.is_empty() => {
-                let message = format!("this value ends too early: `{example}`");
-                return Err(Error::new(equals.span, message));
+        if row.kind == Kind::Path {
+            let path = values::function(input, row)?;
+            if let Some(given) = self.args.options.last_mut() {
+                given.written = path;
             }
-            value => value?,
-        };
-        if let (Expr::Lit(number), Ok(unit)) = (&value, input.fork().call(Ident::parse_any))
-            && is_bare_number(&number.lit)
-            && Row::named(&unit.to_string()).is_none()
-        {
-            let number = &number.lit.to_token_stream();
-            let message = format!("write `{number}{unit}`, a number and its unit in one word");
-            return Err(Error::new(number.span(), message));
+            return Ok(());
         }
+        let value = values::expression(input, row, equals.span)?;
         let mut method = ident.clone();
         let tokens = match row.kind {
-            Kind::Label => label(&value)?,
+            Kind::Label => values::label(&value)?,
             Kind::CountOrSize => {
                 let is_size = quantity::has_unit(&value);
                 let suffix = if is_size { "beyond" } else { "after" };
@@ -350,41 +340,7 @@ impl Reader<'_> {
     }
 }
 
-/// `crate = path`, also in quotes, as serde writes it.
-fn read_path(input: ParseStream<'_>) -> Result<Path> {
-    if let Ok(text) = input.fork().parse::<LitStr>() {
-        let message = format!("a path is written without quotes: `crate = {}`", text.value());
-        return Err(Error::new(text.span(), message));
-    }
-    let expected = "expected a path: `crate = path::to::trine`";
-    input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
-}
-
-/// A machine label, in quotes or as a constant.
-fn label(value: &Expr) -> Result<TokenStream> {
-    if let Expr::Lit(literal) = value {
-        let Lit::Str(text) = &literal.lit else {
-            return Err(Error::new(literal.span(), "expected a label in quotes: `on = \"gpu\"`"));
-        };
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if text.value().is_empty() || !text.value().chars().all(is_plain) {
-            let message = "a label has letters, digits, `-` and `_`, as in `on = \"gpu\"`";
-            return Err(Error::new(text.span(), message));
-        }
-    }
-    Ok(value.to_token_stream())
-}
-
-/// A number, which may be followed by its unit as a separate word.
-fn is_bare_number(literal: &Lit) -> bool {
-    match literal {
-        Lit::Int(number) => number.suffix().is_empty(),
-        Lit::Float(number) => number.suffix().is_empty(),
-        _ => false,
-    }
-}
-
-/// Skips the rest of a broken option.
+/// Skips what is left of a broken option.
 fn skip_rest(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         let _: Result<TokenTree> = input.parse();

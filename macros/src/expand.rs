@@ -95,10 +95,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     });
     let arguments = arguments::sent(args, function);
     let closure = body::closure(args, function);
-    let failed = args.has("retries").then(|| {
-        let output = function.output_or_unit();
-        quote_spanned!(span=> , |output: &#output| #runtime::Returned(output).is_err())
-    });
+    let again = args.has("retries").then(|| again(args, function, span));
     let signature = outer::signature(args, function);
     let sibling = function.receiver.as_ref().map(|_| sibling::method(function));
     // Located at the first option: a constant option is evaluated when the static is initialized,
@@ -116,7 +113,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         },
         #arguments,
         #closure
-        #failed
+        #again
     };
     let place = hidden(arguments::doubtful_argument(args, function));
     let entry = entry(args, place);
@@ -128,7 +125,19 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     quote!(#signature #block #sibling)
 }
 
-/// The engine's entry point.
+/// Which outcomes are tried again.
+fn again(args: &Args, function: &Function, span: Span) -> TokenStream {
+    let runtime = args.runtime(span);
+    if let Some(path) = args.written("retry_if").filter(|path| !path.is_empty()) {
+        return quote_spanned!(span=> , #runtime::Retry::when(#path));
+    }
+    let output = function.output_or_unit();
+    quote_spanned! {span=>
+        , #runtime::Retry::failed(|output: &#output| #runtime::Returned(output).is_err())
+    }
+}
+
+/// The entry of the engine.
 fn entry(args: &Args, span: Span) -> TokenStream {
     let runtime = args.runtime(span);
     let module = Ident::new(args.mode.module, span);

@@ -29,6 +29,7 @@ mod scope;
 mod sibling;
 mod span;
 mod types;
+mod values;
 
 use mode::Mode;
 use proc_macro::TokenStream;

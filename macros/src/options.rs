@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Label,
     /// `= 1000` or `= 256MiB`; `.name_after(COUNT)` or `.name_beyond(BYTES)`.
     CountOrSize,
+    /// `= path`; a function that goes to the engine with the call.
+    Path,
     /// `= path`; where the runtime crate is.
     Crate,
 }
@@ -62,6 +64,9 @@ static OPTIONS: &[Row] = &[
           needs: None, also_called: &["retry", "max_retries", "attempts", "tries", "repeat"] },
     Row { name: "backoff", kind: Kind::Duration, example: "backoff = 100ms", modes: Modes::All,
           needs: Some("retries"), also_called: &["delay", "pause", "retry_delay", "interval"] },
+    Row { name: "retry_if", kind: Kind::Path, example: "retry_if = is_transient",
+          modes: Modes::All, needs: Some("retries"),
+          also_called: &["retry_when", "retry_on", "retry_for", "when", "condition", "predicate"] },
     Row { name: "limit", kind: Kind::Count, example: "limit = 8", modes: Modes::All,
           needs: None, also_called: &["parallel", "parallelism", "concurrency", "workers", "jobs",
                                       "max_concurrency", "max_workers", "permits", "max"] },

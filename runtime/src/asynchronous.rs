@@ -20,11 +20,12 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::relay::Asked;
+use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
-use crate::{forks, panic, retry, sequential, tokio, wait};
+use crate::{forks, panic, sequential, tokio, wait};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -87,12 +88,12 @@ where
     Task::new(call)
 }
 
-/// The same for a function with `retries`; `failed` says which values count as failures.
+/// The same for a function with `retries`; `again` says which outcomes are tried again.
 pub fn spawn_retrying<A, B, T, F>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> F,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> Task<T>
 where
     A: RepeatableArguments<B> + 'static,
@@ -105,7 +106,7 @@ where
         Err(refusal) => return refused(function, &refusal),
     };
     let start = move |arguments| spawn_on(runtime.clone(), function, (arguments, body), call);
-    retry::spawn(function, arguments, start, failed)
+    retry::spawn(function, arguments, start, move |outcome| again.wants(outcome))
 }
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.
@@ -134,7 +135,7 @@ pub fn spawn_scoped_retrying<'scope, A, B, T, F>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> F,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> ScopedTask<'scope, T>
 where
     A: RepeatableArguments<B> + 'scope,
@@ -144,7 +145,7 @@ where
 {
     let runtime = tokio::multi_thread();
     let start = move |job: ScopedFuture| start_elsewhere(&runtime, function, job);
-    scope::launch_retrying_future(scope, function, (arguments, body), call, failed, start)
+    scope::launch_retrying_future(scope, function, (arguments, body), call, again, start)
 }
 
 fn start_elsewhere(

@@ -179,11 +179,11 @@
 //!
 //! # What options add
 //!
-//! Most are calls on [`Function::new`](crate::Function::new). `retries` adds what counts as
-//! failed, `|output: &T| ::trine::Returned(output).is_err()`, and calls `spawn_retrying`
-//! ([`Returned`](crate::Returned)). `scoped` adds the scope as the first argument, calls
-//! `spawn_scoped`, gives the lifetimes that were left out the scope's, and says that type
-//! parameters live as long:
+//! Most are calls on [`Function::new`](crate::Function::new). `retries` calls `spawn_retrying` and
+//! adds which outcomes are tried again, a [`Retry`](crate::Retry): of the path in `retry_if`, or of
+//! `|output: &T| ::trine::Returned(output).is_err()` ([`Returned`](crate::Returned)). `scoped` adds
+//! the scope as the first argument, calls `spawn_scoped`, gives the lifetimes that were left out
+//! the scope's, and says that type parameters live as long:
 //!
 //! ```
 //! fn count<'scope>(

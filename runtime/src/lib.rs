@@ -100,7 +100,7 @@ pub use current::cancelled;
 pub use drain::drain;
 pub use error::{Error, ErrorKind};
 pub use function::Function;
-pub use retry::Returned;
+pub use retry::{Retry, Returned};
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
@@ -117,6 +117,7 @@ pub use threads::join;
 /// | `timeout = 5s` | all | `TimedOut` that long after it *started*; the queue does not count |
 /// | `retries = 3` | all | repeats a call that failed or returned `Err` |
 /// | `backoff = 100ms` | all | the pause before the first retry; doubles each time, with jitter |
+/// | `retry_if = PATH` | all | which outcomes `retries` repeats, see below |
 /// | `limit = 8` | all | at most 8 calls of it run at once in this program; the rest wait |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
@@ -128,7 +129,28 @@ pub use threads::join;
 ///
 /// A function that never returns, `-> !`, gives a task of a type without values.
 ///
-/// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once.
+/// With `retries`, arguments must be `Clone`, except in `process`, which encodes them once. What
+/// is tried again is a call that failed or returned `Err`; with `retry_if`, what a
+/// `fn(Result<&T, &Error>) -> bool` says, where `T` is what the function returns:
+///
+/// ```
+/// use trine::{Error, concurrent};
+///
+/// fn is_transient(outcome: Result<&Result<u32, u16>, &Error>) -> bool {
+///     match outcome {
+///         Ok(Ok(_)) => false,
+///         Ok(Err(status)) => *status == 503,
+///         Err(error) => error.is_timeout(),
+///     }
+/// }
+///
+/// #[concurrent(threads, retries = 3, retry_if = is_transient)]
+/// fn fetch(id: u32) -> Result<u32, u16> {
+///     if id == 0 { Err(404) } else { Ok(id) }
+/// }
+/// assert_eq!(fetch(0).join()?, Err(404)); // after one try
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// Durations (`250ms`, `1.5s`, `2min`, `1h`) and sizes (`64KiB`, `512MiB`, `2GiB`, `10MB`) are
 /// literals with a suffix. A constant expression works too: a `Duration`, or any integer type for

@@ -107,6 +107,7 @@
 
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
+use crate::retry::Retry;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::task::Task;
 
@@ -168,16 +169,15 @@ where
     launch::spawn(function, arguments, body)
 }
 
-/// The same for a function with `retries`; `failed` says which values count as failures.
+/// The same for a function with `retries`; `again` says which outcomes are tried again.
 ///
 /// The arguments are encoded once, so they need not be `Clone`.
 ///
 /// ```
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
-/// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, |output| {
-///     trine::Returned(output).is_err()
-/// });
+/// let again = trine::Retry::failed(|output| trine::Returned(output).is_err());
+/// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, again);
 /// assert_eq!(task.join()?, Ok(7));
 /// # Ok::<(), trine::Error>(())
 /// ```
@@ -185,13 +185,13 @@ pub fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> Task<T>
 where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    launch::spawn_retrying(function, arguments, body, failed)
+    launch::spawn_retrying(function, arguments, body, again)
 }
 
 /// The same for a function with `scoped`. Nothing of a process task borrows once it is started;
@@ -226,11 +226,11 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> ScopedTask<'scope, T>
 where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    scope::adopt(scope, spawn_retrying(function, arguments, body, failed))
+    scope::adopt(scope, spawn_retrying(function, arguments, body, again))
 }

@@ -1,16 +1,16 @@
-//! `retries = N`: a task over the attempts of a call, in every mode.
+//! `retries = N`: a task over the attempts of a call, in every mode; `retry/which.rs` says which
+//! outcomes are tried again.
 //!
 //! An engine runs one attempt; this module starts the next. Attempts are ordinary tasks, so each
 //! has its own `timeout` and its own place under `limit`, and between them no thread or place is
 //! held.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Waiter};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::function::Function;
 use crate::relay::{Asked, Observer};
 use crate::sync::{Guard, Lock};
@@ -18,20 +18,26 @@ use crate::task::{Call, Task};
 use crate::timer::Alarm;
 use crate::{observe, panic, random, sequential, timer, wait};
 
+mod which;
+
+pub use self::which::{Retry, Returned};
+
 /// The longest wait between two attempts.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
-/// Calls `start` with a clone of the arguments, and again as long as it fails and retries are left.
-pub(crate) fn spawn<A, T, S>(
+/// Starts `start` with a clone of the arguments, again while `wants` says so of its outcome and
+/// retries are left.
+pub(crate) fn spawn<A, T, S, W>(
     function: &'static Function,
     arguments: A,
     start: S,
-    failed: fn(&T) -> bool,
+    wants: W,
 ) -> Task<T>
 where
     A: Clone + Send + 'static,
     T: Send + 'static,
     S: Fn(A) -> Task<T> + Send + Sync + 'static,
+    W: Fn(Result<&T, &Error>) -> bool + Send + Sync + 'static,
 {
     let progress = Progress {
         arguments: Some(arguments),
@@ -47,7 +53,7 @@ where
         function,
         cell: Cell::running(),
         start,
-        failed,
+        wants,
         began: Instant::now(),
         is_inline: sequential::is_on(),
         progress: Lock::new(progress),
@@ -56,11 +62,11 @@ where
     Task::new(retrying)
 }
 
-struct Retrying<A, T, S> {
+struct Retrying<A, T, S, W> {
     function: &'static Function,
     cell: Cell<T>,
     start: S,
-    failed: fn(&T) -> bool,
+    wants: W,
     began: Instant,
     /// Each attempt ends in the call that starts it.
     is_inline: bool,
@@ -77,11 +83,12 @@ struct Progress<A, T> {
     pause: Option<Alarm>,
 }
 
-impl<A, T, S> Retrying<A, T, S>
+impl<A, T, S, W> Retrying<A, T, S, W>
 where
     A: Clone + Send + 'static,
     T: Send + 'static,
     S: Fn(A) -> Task<T> + Send + Sync + 'static,
+    W: Fn(Result<&T, &Error>) -> bool + Send + Sync + 'static,
 {
     fn progress(&self) -> Guard<'_, Progress<A, T>> {
         self.progress.lock()
@@ -154,8 +161,11 @@ where
         let Some(result) = self.current().and_then(|attempt| attempt.try_take()) else {
             return false;
         };
-        match self.has_failed(&result) {
-            Ok(true) if self.progress().left > 0 && !self.cell.is_finished() => {}
+        let may_retry = self.progress().left > 0 && !self.cell.is_finished();
+        // Asked of the user's code, and not of what is the last try anyway.
+        let wants = || panic::catch(self.function.name(), || (self.wants)(result.as_ref()));
+        match if may_retry { wants() } else { Ok(false) } {
+            Ok(true) if !self.cell.is_finished() => {}
             Ok(_) => {
                 self.end(result);
                 return false;
@@ -202,17 +212,6 @@ where
             drop(alarm);
         }
     }
-
-    /// Whether the attempt should be repeated, or the error if that check panics.
-    fn has_failed(&self, result: &Result<T, Error>) -> Result<bool, Error> {
-        match result {
-            Ok(value) => panic::catch(self.function.name(), || (self.failed)(value)),
-            // Nobody wants it any more, or it would fail in the same way.
-            Err(error) => {
-                Ok(!matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Codec { .. }))
-            }
-        }
-    }
 }
 
 /// Between half of the pause and all of it, so that calls that failed together are not retried
@@ -222,11 +221,12 @@ fn jittered(wait: Duration) -> Duration {
     wait / 2 + (wait / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-impl<A, T, S> Observer for Retrying<A, T, S>
+impl<A, T, S, W> Observer for Retrying<A, T, S, W>
 where
     A: Clone + Send + 'static,
     T: Send + 'static,
     S: Fn(A) -> Task<T> + Send + Sync + 'static,
+    W: Fn(Result<&T, &Error>) -> bool + Send + Sync + 'static,
 {
     fn finished(self: Arc<Self>, _: usize) {
         if self.conclude() {
@@ -235,11 +235,12 @@ where
     }
 }
 
-impl<A, T, S> Call<T> for Retrying<A, T, S>
+impl<A, T, S, W> Call<T> for Retrying<A, T, S, W>
 where
     A: Clone + Send + 'static,
     T: Send + 'static,
     S: Fn(A) -> Task<T> + Send + Sync + 'static,
+    W: Fn(Result<&T, &Error>) -> bool + Send + Sync + 'static,
 {
     fn cell(&self) -> &Cell<T> {
         &self.cell
@@ -284,52 +285,5 @@ where
             was_asked = Some(attempt);
         }
         needs
-    }
-}
-
-/// Wraps a returned value to check whether it is a failure.
-///
-/// Functions with `retries` use it, whatever the name of their return type: a `Result` can be
-/// `Err`, every other value is a success. In a function that is generic over its whole return type,
-/// every value counts as a success.
-///
-/// ```
-/// use trine::Returned;
-/// assert!(Returned(&Err::<(), _>("no")).is_err());
-/// assert!(!Returned(&Ok::<_, ()>(1)).is_err());
-/// assert!(!Returned(&1).is_err());
-/// ```
-#[derive(Debug)]
-pub struct Returned<'a, T>(pub &'a T);
-
-impl<T, E> Returned<'_, Result<T, E>> {
-    /// Whether the `Result` is `Err`.
-    #[must_use]
-    pub fn is_err(&self) -> bool {
-        self.0.is_err()
-    }
-}
-
-/// Gives every other type an `is_err`, through autoderef: a method not found on a type is looked up
-/// on its target.
-impl<T> Deref for Returned<'_, T> {
-    type Target = Success;
-
-    fn deref(&self) -> &Success {
-        &Success(())
-    }
-}
-
-/// A value of a type that is not a `Result`.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Success(());
-
-impl Success {
-    /// It is not a failure.
-    #[must_use]
-    #[expect(clippy::unused_self, reason = "called as the method of the same name of a `Result`")]
-    pub fn is_err(&self) -> bool {
-        false
     }
 }

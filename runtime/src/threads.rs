@@ -25,9 +25,10 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::relay::Asked;
+use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::{Call, Task, deadline};
-use crate::{panic, retry, sequential, tokio};
+use crate::{panic, sequential, tokio};
 
 mod clock;
 mod crew;
@@ -92,14 +93,13 @@ where
     Task::new(call)
 }
 
-/// The same for a function with `retries`; `failed` says which values count as failures.
+/// The same for a function with `retries`; `again` says which outcomes are tried again.
 ///
 /// ```
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
 /// let body = |(text,): (&str,)| text.parse::<u32>();
-/// let task = trine::threads::spawn_retrying(&FUNCTION, ("7",), body, |output| {
-///     trine::Returned(output).is_err()
-/// });
+/// let again = trine::Retry::failed(|output| trine::Returned(output).is_err());
+/// let task = trine::threads::spawn_retrying(&FUNCTION, ("7",), body, again);
 /// assert_eq!(task.join()?, Ok(7));
 /// # Ok::<(), trine::Error>(())
 /// ```
@@ -107,7 +107,7 @@ pub fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> Task<T>
 where
     A: RepeatableArguments<B> + 'static,
@@ -115,7 +115,7 @@ where
     T: Send + 'static,
 {
     let attempt = move |arguments| start(function, (arguments, body), call);
-    retry::spawn(function, arguments, attempt, failed)
+    retry::spawn(function, arguments, attempt, move |outcome| again.wants(outcome))
 }
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.
@@ -151,7 +151,7 @@ pub fn spawn_scoped_retrying<'scope, A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> ScopedTask<'scope, T>
 where
     A: RepeatableArguments<B> + 'scope,
@@ -159,7 +159,7 @@ where
     T: Send + 'scope,
 {
     let start = move |job| start(function, job, ScopedJob::run);
-    scope::launch_retrying(scope, function, (arguments, body), call, failed, start)
+    scope::launch_retrying(scope, function, (arguments, body), call, again, start)
 }
 
 struct ThreadCall<A, T> {

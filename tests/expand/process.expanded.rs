@@ -52,7 +52,9 @@ fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
                 if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
             })(&page)
         },
-        |output: &Result<usize, String>| ::trine::Returned(output).is_err(),
+        ::trine::Retry::failed(|output: &Result<usize, String>| {
+            ::trine::Returned(output).is_err()
+        }),
     )
 }
 fn drive(name: &str) -> ::trine::Task<usize> {

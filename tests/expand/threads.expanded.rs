@@ -68,7 +68,9 @@ fn fetch(url: String) -> ::trine::Task<Result<String, String>> {
         |(url,): (String,)| -> Result<String, String> {
             if url.is_empty() { Err(url) } else { Ok(url) }
         },
-        |output: &Result<String, String>| ::trine::Returned(output).is_err(),
+        ::trine::Retry::failed(|output: &Result<String, String>| {
+            ::trine::Returned(output).is_err()
+        }),
     )
 }
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -142,5 +144,20 @@ fn raw(r#type: u32) -> ::trine::Task<u32> {
         },
         (r#type,),
         |(r#type,): (u32,)| -> u32 { r#type },
+    )
+}
+fn is_transient<T>(outcome: Result<&Result<T, String>, &trine::Error>) -> bool {
+    matches!(outcome, Ok(Err(text)) if text == "busy")
+}
+fn fetch_some(url: String) -> ::trine::Task<Result<usize, String>> {
+    ::trine::threads::spawn_retrying(
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("fetch_some")
+                .retries(3);
+            &FUNCTION
+        },
+        (url,),
+        |(url,): (String,)| -> Result<usize, String> { Ok(url.len()) },
+        ::trine::Retry::when(is_transient::<usize>),
     )
 }

@@ -59,3 +59,12 @@ fn forever() -> ! {
 fn raw(r#type: u32, #[cfg(windows)] handle: u32) -> u32 {
     r#type
 }
+
+fn is_transient<T>(outcome: Result<&Result<T, String>, &trine::Error>) -> bool {
+    matches!(outcome, Ok(Err(text)) if text == "busy")
+}
+
+#[concurrent(threads, retries = 3, retry_if = is_transient::<usize>)]
+fn fetch_some(url: String) -> Result<usize, String> {
+    Ok(url.len())
+}

@@ -13,8 +13,9 @@ use crate::process::value::message::Message;
 use crate::process::value::wire::WireError;
 use crate::process::value::{files, wire};
 use crate::process::{platform, pool};
+use crate::retry::{self, Retry};
 use crate::task::Task;
-use crate::{panic, retry, sequential};
+use crate::{panic, sequential};
 
 pub(crate) fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
@@ -32,7 +33,7 @@ pub(crate) fn spawn_retrying<A, B, T>(
     function: &'static Function,
     arguments: A,
     body: fn(B) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
 ) -> Task<T>
 where
     A: Arguments<B>,
@@ -42,7 +43,7 @@ where
     match encode(function.name(), arguments) {
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);
-            retry::spawn(function, message, attempt, failed)
+            retry::spawn(function, message, attempt, move |outcome| again.wants(outcome))
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -8,15 +8,16 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::job::{Jobs, ScopedFuture, ScopedJob, erase_observer};
+use super::job::{Jobs, Left, ScopedFuture, ScopedJob, erase_observer};
 use super::{Scope, Token};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::function::Function;
+use crate::panic;
 use crate::relay::{Asked, Observer};
+use crate::retry::{self, Retry};
 use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
-use crate::{panic, retry};
 
 /// A running or queued call inside a [`scope`](super::scope()), which may borrow.
 ///
@@ -134,6 +135,8 @@ struct Landing<T> {
 enum Value<T> {
     Awaited,
     Returned(T),
+    /// It is not known whether it is to be tried again.
+    Failed(Error),
     Closed,
 }
 
@@ -151,16 +154,32 @@ impl<T: Send> Landing<T> {
         self.value.lock()
     }
 
-    /// Called by the job, which holds a token. A value that comes too late is dropped here.
-    fn put(&self, value: T) {
+    /// Called by the job, which holds a token: a value that comes too late is dropped here.
+    fn put(&self, value: Value<T>) {
         let late = {
             let mut slot = self.value();
             match &*slot {
-                Value::Closed => Some(Value::Returned(value)),
-                _ => Some(std::mem::replace(&mut *slot, Value::Returned(value))),
+                Value::Closed => value,
+                _ => std::mem::replace(&mut *slot, value),
             }
         };
         panic::drop_quietly(late);
+    }
+
+    /// Puts a value, and says whether the call is to be tried again, which `None` never is.
+    fn judge(&self, value: T, again: Option<Retry<T>>) -> bool {
+        let wants = |again: Retry<T>| panic::catch(self.name, || again.wants(Ok(&value)));
+        match again.map_or(Ok(false), wants) {
+            Ok(wants) => {
+                self.put(Value::Returned(value));
+                wants
+            }
+            Err(error) => {
+                panic::drop_quietly(value);
+                self.put(Value::Failed(error));
+                false
+            }
+        }
     }
 
     /// Joins the inner task with the handle's cell.
@@ -200,6 +219,7 @@ impl<T: Send> Observer for Lands<T> {
                 Err(error)
             }
             (Some(Ok(_)), Value::Returned(value)) => Ok(value),
+            (Some(Ok(_)), Value::Failed(error)) => Err(error),
             _ => Err(Error::cancelled(self.landing.name)),
         };
         self.landing.cell.finish(result);
@@ -245,10 +265,7 @@ where
 {
     let landing = Landing::new(function);
     let place = Arc::clone(&landing);
-    let run = move || {
-        place.put(body());
-        false
-    };
+    let run = move || place.judge(body(), None);
     let inner = start(ScopedJob::new(run, scope.token()));
     landing.connect(scope, inner)
 }
@@ -265,8 +282,7 @@ where
     F: Future<Output = T> + Send + 'scope,
 {
     let landing = Landing::new(function);
-    let job = future_job(&landing, scope.token(), body, |_| false);
-    let inner = start(job);
+    let inner = start(future_job(&landing, scope.token(), body, None));
     landing.connect(scope, inner)
 }
 
@@ -274,19 +290,14 @@ fn future_job<'scope, T, F>(
     landing: &Arc<Landing<T>>,
     token: Token,
     body: impl FnOnce() -> F + Send + 'scope,
-    failed: fn(&T) -> bool,
+    again: Option<Retry<T>>,
 ) -> ScopedFuture
 where
     T: Send + 'scope,
     F: Future<Output = T> + Send + 'scope,
 {
     let place = Arc::clone(landing);
-    let future = async move {
-        let value = body().await;
-        let has_failed = failed(&value);
-        place.put(value);
-        has_failed
-    };
+    let future = async move { place.judge(body().await, again) };
     ScopedFuture::new(future, token)
 }
 
@@ -296,7 +307,7 @@ pub(crate) fn launch_retrying<'scope, A, T>(
     function: &'static Function,
     arguments: A,
     body: fn(A) -> T,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
     start: impl Fn(ScopedJob) -> Task<bool> + Send + Sync + 'static,
 ) -> ScopedTask<'scope, T>
 where
@@ -306,23 +317,17 @@ where
     let landing = Landing::new(function);
     let place = Arc::clone(&landing);
     let token = scope.token();
+    let left = Left::new(function.options().retries);
     let make = move || {
         let (arguments, place) = (arguments.clone(), Arc::clone(&place));
-        let run = move || {
-            let value = body(arguments);
-            let has_failed = failed(&value);
-            place.put(value);
-            has_failed
-        };
+        let again = left.next().then_some(again);
+        let run = move || place.judge(body(arguments), again);
         ScopedJob::new(run, token.clone())
     };
-    let jobs = Jobs::new(make, scope.token());
-    let inner = retry::spawn(
-        function,
-        jobs,
-        move |jobs: Jobs<ScopedJob>| start(jobs.make()),
-        |failed| *failed,
-    );
+    let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
+    let wants = jobs.wants();
+    let inner =
+        retry::spawn(function, jobs, move |jobs: Jobs<ScopedJob>| start(jobs.make()), wants);
     landing.connect(scope, inner)
 }
 
@@ -332,7 +337,7 @@ pub(crate) fn launch_retrying_future<'scope, A, T, F>(
     function: &'static Function,
     arguments: A,
     body: fn(A) -> F,
-    failed: fn(&T) -> bool,
+    again: Retry<T>,
     start: impl Fn(ScopedFuture) -> Task<bool> + Send + Sync + 'static,
 ) -> ScopedTask<'scope, T>
 where
@@ -343,13 +348,16 @@ where
     let landing = Landing::new(function);
     let place = Arc::clone(&landing);
     let token = scope.token();
+    let left = Left::new(function.options().retries);
     let make = move || {
         let arguments = arguments.clone();
-        future_job(&place, token.clone(), move || body(arguments), failed)
+        let again = left.next().then_some(again);
+        future_job(&place, token.clone(), move || body(arguments), again)
     };
-    let jobs = Jobs::new(make, scope.token());
+    let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
+    let wants = jobs.wants();
     let start = move |jobs: Jobs<ScopedFuture>| start(jobs.make());
-    let inner = retry::spawn(function, jobs, start, |failed| *failed);
+    let inner = retry::spawn(function, jobs, start, wants);
     landing.connect(scope, inner)
 }
 

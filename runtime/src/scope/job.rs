@@ -1,20 +1,23 @@
 //! The jobs of scoped calls, without the lifetimes of what they borrow.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Token;
+use crate::error::Error;
 use crate::relay::Observer;
 use crate::sync::Lock;
 
 type Run<'a> = Box<dyn FnOnce() -> bool + Send + 'a>;
 type BoxFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 type Make<'a, J> = Box<dyn Fn() -> J + Send + 'a>;
+type Wants<'a> = Box<dyn Fn(&Error) -> bool + Send + Sync + 'a>;
 
-/// A body with its arguments, to be run by any thread. Returns whether its value counts as a
-/// failure; the value itself has been delivered by then.
+/// A body with its arguments, to be run by a thread of any lifetime. Says whether it is to be tried
+/// again for its value, which has gone where it belongs.
 pub(crate) struct ScopedJob {
     // Dropped in this order: the token last.
     run: Run<'static>,
@@ -70,20 +73,38 @@ pub(super) struct Jobs<J>(Arc<Maker<J>>);
 struct Maker<J> {
     // Dropped in this order: the token last. Locked, since arguments are `Send` but not `Sync`.
     make: Lock<Make<'static, J>>,
+    /// Whether a call that ended with this error is to be tried again.
+    wants: Wants<'static>,
     _token: Token,
 }
 
-impl<J> Jobs<J> {
-    pub(super) fn new<'a>(make: impl Fn() -> J + Send + 'a, token: Token) -> Self
-    where
-        J: 'static,
-    {
+impl<J: 'static> Jobs<J> {
+    pub(super) fn new<'a>(
+        make: impl Fn() -> J + Send + 'a,
+        wants: impl Fn(&Error) -> bool + Send + Sync + 'a,
+        token: Token,
+    ) -> Self {
         let make: Make<'a, J> = Box::new(make);
+        let wants: Wants<'a> = Box::new(wants);
         // SAFETY: only the lifetime changes. The closure is called and dropped only through this
         // struct, before the token goes; until then `scope` has not returned, and `'a` outlives the
         // scope by the bounds of `launch_retrying`.
         let make = unsafe { std::mem::transmute::<Make<'a, J>, Make<'static, J>>(make) };
-        Self(Arc::new(Maker { make: Lock::new(make), _token: token }))
+        // SAFETY: as above.
+        let wants = unsafe { std::mem::transmute::<Wants<'a>, Wants<'static>>(wants) };
+        Self(Arc::new(Maker { make: Lock::new(make), wants, _token: token }))
+    }
+
+    /// Whether an attempt is to be followed by another. Holds no token of its own: without the jobs
+    /// there is no other.
+    pub(super) fn wants(
+        &self,
+    ) -> impl Fn(Result<&bool, &Error>) -> bool + Send + Sync + use<J> + 'static {
+        let jobs = Arc::downgrade(&self.0);
+        move |outcome| match outcome {
+            Ok(again) => *again,
+            Err(error) => jobs.upgrade().is_some_and(|jobs| (jobs.wants)(error)),
+        }
     }
 
     pub(super) fn make(&self) -> J {
@@ -98,7 +119,24 @@ impl<J> Clone for Jobs<J> {
     }
 }
 
-/// Erases the lifetime of an observer. The observer must hold a token and drop it last.
+/// How many attempts follow the next one.
+pub(super) struct Left(Cell<u32>);
+
+impl Left {
+    pub(super) fn new(retries: u32) -> Self {
+        Self(Cell::new(retries))
+    }
+
+    /// Takes one, and says whether others follow it.
+    pub(super) fn next(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+}
+
+/// An observer for the slot of a task without a lifetime. The observer must hold a token and drop
+/// it last.
 pub(super) fn erase_observer<'a>(observer: Arc<dyn Observer + 'a>) -> Arc<dyn Observer> {
     // SAFETY: only the lifetime changes. The only such observer (`Lands`) drops its token after
     // everything else it owns, so `scope` has not returned while it can still be told or dropped.

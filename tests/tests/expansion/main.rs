@@ -29,6 +29,7 @@ mod pipeline {
     mod sibling;
     mod span;
     mod types;
+    mod values;
 }
 
 use pipeline::expand::concurrent;

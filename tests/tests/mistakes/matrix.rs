@@ -43,6 +43,8 @@ const REJECTIONS: &[Rejection] = &[
     attribute("MODE,, limit = 3"),
     attribute("MODE, limit = 3, limit = 4"),
     attribute("MODE, backoff = 5s"),
+    attribute("MODE, retry_if = asks"),
+    attribute("MODE, retries = 3, retry_if = |_| true"),
     attribute("MODE, crate = \"trine\""),
     attribute("MODE, MODE"),
     Rejection { below: "#[tracing::instrument]", ..attribute("MODE") },

@@ -30,9 +30,11 @@ enum Place {
     Clone,
     DropOfArguments,
     DropOfValue,
+    RetryIf,
 }
 
-const PLACES: &[Place] = &[Place::Body, Place::Clone, Place::DropOfArguments, Place::DropOfValue];
+const PLACES: &[Place] =
+    &[Place::Body, Place::Clone, Place::DropOfArguments, Place::DropOfValue, Place::RetryIf];
 
 /// A panic's payload that panics in its turn.
 struct Payload;
@@ -115,11 +117,20 @@ impl Drop for Hostile {
     }
 }
 
+/// Whether to try again: always, if it comes to say so.
+fn retry_if(outcome: Result<&Hostile, &trine::Error>) -> bool {
+    if let Ok(Hostile((Place::RetryIf, deed, _))) = outcome {
+        deed.done();
+    }
+    true
+}
+
 /// One call of each kind in one mode.
 struct Mode {
     name: &'static str,
     call: fn(Hostile) -> Task<Hostile>,
     retried: fn(Hostile) -> Task<Result<Hostile, u32>>,
+    chosen: fn(Hostile) -> Task<Hostile>,
     quick: fn(u32) -> Task<u32>,
     never: fn() -> Task<()>,
 }
@@ -131,7 +142,7 @@ macro_rules! mode {
             use trine::concurrent;
 
             pub(super) const MODE: Mode =
-                Mode { name: stringify!($mode), call, retried, quick, never };
+                Mode { name: stringify!($mode), call, retried, chosen, quick, never };
 
             #[concurrent($mode)]
             $($async)? fn call(arguments: Hostile) -> Hostile {
@@ -151,6 +162,13 @@ macro_rules! mode {
                     deed.done();
                 }
                 Err(1)
+            }
+
+            #[concurrent($mode, retries = 2, retry_if = super::retry_if)]
+            $($async)? fn chosen(arguments: Hostile) -> Hostile {
+                let (at, deed, _) = arguments.0;
+                drop(arguments);
+                Hostile::new(at, deed, Place::DropOfValue)
             }
 
             #[concurrent($mode)]
@@ -225,6 +243,9 @@ fn every_place_of_user_code_times_what_it_may_do() {
                         });
                         let arguments = Hostile::new(at, deed, Place::DropOfArguments);
                         contained(|| drop((mode.retried)(arguments).join()));
+                        contained(|| {
+                            end((mode.chosen)(Hostile::new(at, deed, Place::DropOfArguments)));
+                        });
                     }
                 });
             }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread::{self, ThreadId};
 
-use trine::{Task, concurrent};
+use trine::{Error, Task, concurrent};
 use trine_tests::checks::ends_in_time;
 
 /// May be copied so many times.
@@ -40,6 +40,98 @@ macro_rules! mode {
             }
         }
     };
+}
+
+/// What was asked of `wants`.
+static ASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn wants(outcome: Result<&Result<u32, u32>, &Error>) -> bool {
+    ASKED.lock().unwrap().push(format!("{:?}", outcome.map_err(ToString::to_string)));
+    match outcome {
+        Ok(Err(13)) => panic!("in the question"),
+        Ok(value) => matches!(value, Ok(_) | Err(7)),
+        Err(error) => error.to_string().contains("again"),
+    }
+}
+
+macro_rules! choosy {
+    ($module:ident, $mode:ident, $($async:ident)?) => {
+        mod $module {
+            use super::wants;
+            use trine::concurrent;
+
+            #[concurrent($mode, retries = 3, retry_if = wants)]
+            $($async)? fn plain(way: u32) -> Result<u32, u32> {
+                super::does(way)
+            }
+
+            #[concurrent($mode, scoped, retries = 3, retry_if = wants)]
+            $($async)? fn borrows(way: &u32) -> Result<u32, u32> {
+                super::does(*way)
+            }
+
+            pub(super) const WAYS: [super::Choosy; 3] = [
+                |way| plain(way).join(),
+                |way| trine::scope(|s| borrows(s, &way).join()),
+                |way| trine::sequential(|| plain(way).join()),
+            ];
+        }
+    };
+}
+
+type Choosy = fn(u32) -> Result<Result<u32, u32>, Error>;
+
+fn does(way: u32) -> Result<u32, u32> {
+    match way {
+        0 => Ok(0),
+        2 => panic!("go away"),
+        3 => panic!("come again"),
+        _ => Err(way),
+    }
+}
+
+choosy!(choosy_threads, threads,);
+choosy!(choosy_process, process,);
+choosy!(choosy_async, async, async);
+
+/// What a call is told to do; its outcome; how often `wants` is asked, which is never of the last
+/// try; and how often was tried, if it ends with an error.
+const CHOICES: &[(u32, &str, usize, u32)] = &[
+    (0, "Ok(Ok(0))", 3, 0),
+    (7, "Ok(Err(7))", 3, 0),
+    (8, "Ok(Err(8))", 1, 0),
+    (13, "panicked: in the question", 1, 1),
+    (2, "panicked: go away", 1, 1),
+    (3, "panicked: come again", 3, 4),
+];
+
+#[test]
+fn retry_if_says_what_is_tried_again() {
+    let modes = [
+        ("threads", choosy_threads::WAYS),
+        ("process", choosy_process::WAYS),
+        ("async", choosy_async::WAYS),
+    ];
+    for (mode, ways) in modes {
+        for ((how, call), choice) in ["plain", "scoped", "sequential"]
+            .iter()
+            .zip(ways)
+            .flat_map(|way| CHOICES.iter().map(move |choice| (way, choice)))
+        {
+            let (way, expected, asked, tries) = *choice;
+            let name = format!("{mode}, {how}, {way}");
+            ASKED.lock().unwrap().clear();
+            ends_in_time(&name, || {
+                let result = call(way);
+                let seen = result.as_ref().err().map_or(0, Error::tries);
+                let told =
+                    result.map_or_else(|error| error.to_string(), |value| format!("Ok({value:?})"));
+                assert!(told.contains(expected), "{name}: {told}");
+                assert_eq!(seen, tries, "{name}");
+            });
+            assert_eq!(ASKED.lock().unwrap().len(), asked, "{name}");
+        }
+    }
 }
 
 mode!(threads, threads,);

@@ -1,4 +1,4 @@
-//! An option is one of eight.
+//! An option is one of those there are.
 
 use trine::concurrent;
 

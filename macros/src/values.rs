@@ -1,0 +1,98 @@
+//! What stands after the `=` of an option, where it is more than a quantity.
+use super::options::{Kind, Row};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Lit, LitStr, Path, Result};
+
+/// `crate = path`, also where somebody wrote it in quotes, as serde has it.
+pub(crate) fn path(input: ParseStream<'_>) -> Result<Path> {
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        let message = format!("a path is written without quotes: `crate = {}`", text.value());
+        return Err(Error::new(text.span(), message));
+    }
+    let expected = "expected a path: `crate = path::to::trine`";
+    input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
+}
+
+/// `retry_if = path`, with generic arguments if need be. Not a closure: the expansion is a place of
+/// its own, with other names in sight.
+pub(crate) fn function(input: ParseStream<'_>, row: &Row) -> Result<TokenStream> {
+    let (name, example) = (row.name, row.example);
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        let message = format!("a path is written without quotes: `{name} = {}`", text.value());
+        return Err(Error::new(text.span(), message));
+    }
+    let value: Expr = input.parse()?;
+    match value {
+        Expr::Path(path) => Ok(path.into_token_stream()),
+        Expr::Closure(_) => {
+            let message = format!("expected the path of a function, not a closure: `{example}`");
+            Err(Error::new_spanned(value, message))
+        }
+        Expr::Call(call) => {
+            let function = call.func.to_token_stream().to_string().replace(' ', "");
+            let message = format!("name the function without calling it: `{name} = {function}`");
+            Err(Error::new_spanned(call, message))
+        }
+        _ => {
+            let message = format!("expected the path of a function: `{example}`");
+            Err(Error::new_spanned(value, message))
+        }
+    }
+}
+
+/// A label of machines, in quotes or a constant.
+pub(crate) fn label(value: &Expr) -> Result<TokenStream> {
+    if let Expr::Lit(literal) = value {
+        let Lit::Str(text) = &literal.lit else {
+            return Err(Error::new(literal.span(), "expected a label in quotes: `on = \"gpu\"`"));
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.value().is_empty() || !text.value().chars().all(is_plain) {
+            let message = "a label has letters, digits, `-` and `_`, as in `on = \"gpu\"`";
+            return Err(Error::new(text.span(), message));
+        }
+    }
+    Ok(value.to_token_stream())
+}
+
+/// The expression after the `=` of any other option.
+pub(crate) fn expression(input: ParseStream<'_>, row: &Row, equals: Span) -> Result<Expr> {
+    let (name, example) = (row.name, row.example);
+    if row.kind != Kind::Label
+        && let Ok(text) = input.fork().parse::<LitStr>()
+    {
+        let value = text.value();
+        let value = if value.parse::<TokenStream>().is_ok() { &*value } else { "…" };
+        let message = format!("a value is written without quotes: `{name} = {value}`");
+        return Err(Error::new(text.span(), message));
+    }
+    let value = match input.parse::<Expr>() {
+        Err(_) if input.is_empty() => {
+            let message = format!("this value ends too early: `{example}`");
+            return Err(Error::new(equals, message));
+        }
+        value => value?,
+    };
+    if let (Expr::Lit(number), Ok(unit)) = (&value, input.fork().call(Ident::parse_any))
+        && is_bare_number(&number.lit)
+        && Row::named(&unit.to_string()).is_none()
+    {
+        let number = &number.lit.to_token_stream();
+        let message = format!("write `{number}{unit}`, a number and its unit in one word");
+        return Err(Error::new(number.span(), message));
+    }
+    Ok(value)
+}
+
+/// A number to which a unit may belong that stands apart.
+fn is_bare_number(literal: &Lit) -> bool {
+    match literal {
+        Lit::Int(number) => number.suffix().is_empty(),
+        Lit::Float(number) => number.suffix().is_empty(),
+        _ => false,
+    }
+}
