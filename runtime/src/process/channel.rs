@@ -186,7 +186,7 @@ pub(crate) const fn record(head: u32, length: u32) -> u32 {
 }
 
 /// A corrupt worker wrote something impossible.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Corrupt(pub(crate) &'static str);
 
 /// The parent's end.

@@ -3,11 +3,15 @@
 
 mod raw;
 
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use raw::Reply;
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, Task, concurrent};
+use trine_tests::gate::Gate;
 use trine_tests::programs::again_with;
 
 /// A hang is a failure.
@@ -269,6 +273,63 @@ fn a_worker_cannot_write_what_its_parent_writes() {
     others.check("writing to others' memory");
 }
 
+#[concurrent(process)]
+fn find_in_what_is_shared(port: u16, complement: u64) -> usize {
+    let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _ = gate.read(&mut [0]);
+    raw::count((!complement).to_ne_bytes())
+}
+
+/// Calls of one function never lie with a worker that runs another: whatever that one does, it can
+/// neither read what they are called with nor answer for them.
+#[test]
+fn a_worker_holds_calls_of_one_function_at_a_time() {
+    const SECRET: u64 = 0x0017_c0de_57a7_1c0f;
+    let gate = Gate::new();
+    let finder = find_in_what_is_shared(gate.port(), !SECRET);
+    let entered = gate.entered();
+    let others: Vec<_> = (0..8).map(|_| total(vec![SECRET; 4])).collect();
+    drop(entered);
+    assert_eq!(ended("looking for others", finder).unwrap(), 0);
+    for other in others {
+        assert_eq!(ended("looked for", other).unwrap(), SECRET * 4);
+    }
+}
+
+/// Notes that it runs; the first answers a call that nobody has made, and goes on like the others.
+#[concurrent(process)]
+fn note_and_lie(notes: String, index: u32) -> u32 {
+    let mut file = fs::OpenOptions::new().append(true).open(notes).unwrap();
+    writeln!(file, "{index}").unwrap();
+    if index == 0 {
+        Reply { number: raw::number() + 1000, ..Reply::new() }.publish();
+    }
+    index
+}
+
+/// What has begun with a worker that is stopped for what it did is not begun again.
+#[test]
+fn no_call_runs_twice_after_an_offence() {
+    for round in 0..20 {
+        let notes = std::env::temp_dir().join(format!("trine-notes-{}", std::process::id()));
+        fs::write(&notes, "").unwrap();
+        let path = notes.to_str().unwrap();
+        let tasks: Vec<_> = (0..50).map(|index| note_and_lie(path.to_owned(), index)).collect();
+        for (index, task) in (0..).zip(tasks) {
+            // A call that has an answer has the right one.
+            let answer = ended("a lie", task);
+            assert!(answer.as_ref().map_or(true, |answer| *answer == index), "{answer:?}");
+        }
+        let noted = fs::read_to_string(&notes).unwrap();
+        fs::remove_file(&notes).unwrap();
+        let mut noted: Vec<&str> = noted.lines().collect();
+        let runs = noted.len();
+        noted.sort_unstable();
+        noted.dedup();
+        assert_eq!(noted.len(), runs, "round {round}");
+    }
+}
+
 #[concurrent(process, fresh)]
 fn leave_a_spy(_large: Vec<u64>, complement: u64, stop: String, spied: String) -> i32 {
     raw::leave_a_spy(complement, &stop, &spied)
@@ -279,7 +340,7 @@ fn leave_a_spy(_large: Vec<u64>, complement: u64, stop: String, spied: String) -
 fn a_child_that_a_call_leaves_sees_no_others() {
     const SECRET: u64 = 0x00c2_e75e_c2e7_5ec2;
     let folder = std::env::temp_dir().join(format!("trine-spy-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
     let [stop, spied] = ["stop", "spied"].map(|name| folder.join(name));
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let spy = leave_a_spy(vec![1; 20_000], !SECRET, path(&stop), path(&spied)).join().unwrap();
@@ -291,13 +352,13 @@ fn a_child_that_a_call_leaves_sees_no_others() {
         let numbers = [vec![SECRET; 100], vec![1; 19_900]].concat();
         assert_eq!(total(numbers).join().unwrap(), sum);
     }
-    std::fs::write(&stop, "").unwrap();
+    fs::write(&stop, "").unwrap();
     let since = std::time::Instant::now();
     while raw::is_alive(spy) && !spied.exists() {
         assert!(since.elapsed() < TOO_LONG, "the child neither ends nor tells what it saw");
         std::thread::yield_now();
     }
-    let seen = std::fs::read_to_string(&spied).unwrap_or_default();
-    std::fs::remove_dir_all(folder).unwrap();
+    let seen = fs::read_to_string(&spied).unwrap_or_default();
+    fs::remove_dir_all(folder).unwrap();
     assert!(seen.is_empty() || seen == "0", "it was seen {seen} times");
 }

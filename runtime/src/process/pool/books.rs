@@ -14,6 +14,7 @@ use super::link::Link;
 use super::outbox::{Outbox, Sent};
 use super::request::Request;
 use crate::config;
+use crate::function::Function;
 use crate::observe;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
 use crate::process::platform::{self, Identity};
@@ -44,6 +45,15 @@ pub(super) enum Waiting {
     Call(Arc<dyn AnyCall>),
     /// It was already with a worker, or nearly.
     Request(Box<Request>),
+}
+
+impl Waiting {
+    pub(super) fn function(&self) -> &'static Function {
+        match self {
+            Self::Call(call) => call.function(),
+            Self::Request(request) => request.call.function(),
+        }
+    }
 }
 
 /// Work to do without the lock.
@@ -344,15 +354,17 @@ impl Pool {
     }
 
     /// Removes a dead worker from the books. Its unanswered calls go back to the queue, or fail if
-    /// it never served, except for the one that had started, which is returned to be blamed.
-    pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Option<Request> {
+    /// it never served, except for those that had begun: they are returned to be blamed, and never
+    /// run again.
+    pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Vec<Request> {
         self.change(|state, chores| {
-            let index = state.outboxes.iter().position(|outbox| outbox.link.key == link.key)?;
+            let is_it = |outbox: &Outbox| outbox.link.key == link.key;
+            let Some(index) = state.outboxes.iter().position(is_it) else { return Vec::new() };
             let outbox = state.outboxes.remove(index);
             let served = link.has_served();
-            let begun = served && outbox.has_begun();
+            let begun = if served { outbox.begun() } else { 0 };
             let mut requests = outbox.unanswered.into_iter().map(|sent| sent.request);
-            let blamed = if begun { requests.next().flatten() } else { None };
+            let blamed = requests.by_ref().take(begun).flatten().collect();
             state.no_more = !served;
             if !served {
                 state.keep_old();
@@ -360,7 +372,7 @@ impl Pool {
             let mut back: Vec<_> = requests.flatten().collect();
             back.iter().for_each(Request::come_back);
             let may_go_on = served || !state.outboxes.is_empty();
-            let is_suspect = !begun && back.first_mut().is_some_and(|next| !next.suspect());
+            let is_suspect = begun == 0 && back.first_mut().is_some_and(|next| !next.suspect());
             let failing = if may_go_on { usize::from(is_suspect) } else { back.len() };
             for request in back.drain(..failing) {
                 chores.add(Chore::Fail(Box::new(request), why.to_owned()));

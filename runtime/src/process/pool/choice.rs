@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::books::{Chore, Chores, Pool, State, Waiting};
 use super::outbox::NotSent;
 use super::request::Request;
+use crate::function::Function;
 use crate::process::job::WorkerKey;
 use crate::process::platform::Identity;
 
@@ -18,12 +19,9 @@ impl Pool {
             state.retire_others(identity, chores);
         }
         while let Some(next) = state.queue.front() {
-            let wants_idle = match next {
-                Waiting::Call(call) => call.function().options().timeout.is_some(),
-                Waiting::Request(request) => request.has_time_limit(),
-            };
+            let function = next.function();
             chores.attend = true;
-            let Some(index) = self.choose(state, wants_idle, chores) else {
+            let Some(index) = self.choose(state, function, chores) else {
                 return;
             };
             let Some(waiting) = state.queue.pop_front() else {
@@ -62,19 +60,26 @@ impl Pool {
         }
     }
 
-    /// The worker for the next call: an idle one, or else the one with the least to do; and whether
-    /// there should be more.
-    fn choose(&self, state: &State, wants_idle: bool, chores: &mut Chores) -> Option<usize> {
+    /// The worker for the next call: an idle one, else the one with the least to do; and whether
+    /// there ought to be more. A call goes behind others of its own function only: what it does to
+    /// its worker's memory, and what it says in others' names, is then no other function's loss.
+    fn choose(
+        &self,
+        state: &State,
+        function: &'static Function,
+        chores: &mut Chores,
+    ) -> Option<usize> {
+        let wants_idle = self.fresh || function.options().timeout.is_some();
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
-            if !outbox.takes_calls() || self.fresh && outbox.used {
+            if !outbox.takes_calls() || self.fresh && outbox.is_used() {
                 continue;
             }
             let load = outbox.unanswered.len();
             if load == 0 {
                 return Some(index);
             }
-            let may_queue = !wants_idle && !self.fresh && outbox.has_room();
+            let may_queue = !wants_idle && outbox.has_room() && outbox.is_serving(function);
             if may_queue && best.is_none_or(|(_, least)| load < least) {
                 best = Some((index, load));
             }

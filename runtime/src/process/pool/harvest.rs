@@ -24,8 +24,15 @@ const BATCH: usize = 32;
 /// Replies that are being taken, and what they answer.
 #[derive(Default)]
 struct Batch {
-    replies: Vec<(u32, ReplyHead)>,
+    replies: Vec<Brought>,
     sent: Vec<Sent>,
+}
+
+/// A reply that was taken off the channel.
+struct Brought {
+    number: u64,
+    is_grown: bool,
+    reply: Result<Reply, Corrupt>,
 }
 
 thread_local! {
@@ -105,33 +112,43 @@ impl Pool {
         replies.clear();
         sent.clear();
         let mut head = inbox.head;
-        while replies.len() < BATCH
-            && let Some((start, reply)) = link.channel.next_reply(head)?
-        {
+        // All of it first: the worker may change it as soon as it has another call.
+        while replies.len() < BATCH {
+            let (start, reply) = match link.channel.next_reply(head) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(corrupt) if replies.is_empty() => return Err(corrupt),
+                // What comes before it is right, and it will be found again.
+                Err(_) => break,
+            };
             head = start.wrapping_add(record(REPLY_HEAD, reply.length));
-            replies.push((start, reply));
+            let earlier = replies.last().and_then(|earlier| earlier.reply.as_ref().err());
+            let brought = match earlier {
+                Some(&corrupt) => Err(corrupt),
+                None => bring(link, inbox, start, reply),
+            };
+            let is_grown = reply.flags & GROWN != 0;
+            replies.push(Brought { number: reply.number, is_grown, reply: brought });
         }
         if replies.is_empty() {
             return Ok(0);
         }
-        let numbers = replies.iter().map(|(_, reply)| (reply.number, reply.flags & GROWN != 0));
+        let numbers = replies.iter().map(|brought| (brought.number, brought.is_grown));
         let was_asked = self.answered(link, numbers, sent);
         let mut result = Ok(replies.len());
-        for (&(start, reply), sent) in replies.iter().zip(sent.iter_mut()) {
-            let brought = result
-                .and_then(|count| bring(link, inbox, start, reply).map(|brought| (count, brought)));
-            match brought {
-                Ok((count, brought)) => {
-                    result = Ok(count);
-                    self.give(brought, &mut sent.request);
+        let answers = replies.drain(..).map(|brought| brought.reply);
+        for (reply, sent) in answers.zip(sent.iter_mut()) {
+            match reply {
+                Ok(reply) => self.give(reply, &mut sent.request),
+                // It has run, with an unknown result.
+                Err(corrupt) => {
+                    result = Err(corrupt);
+                    if let Some(request) = &sent.request {
+                        let why = format!("its worker is corrupt: {}", corrupt.0);
+                        let error = codec_error(request.call.function().name(), &why);
+                        Arc::clone(&request.call).fail(error);
+                    }
                 }
-                Err(corrupt) => result = Err(corrupt),
-            }
-            // They have run, with unknown results.
-            if let (Err(Corrupt(what)), Some(request)) = (&result, &sent.request) {
-                let name = request.call.function().name();
-                let error = codec_error(name, &format!("its worker is corrupt: {what}"));
-                Arc::clone(&request.call).fail(error);
             }
         }
         sent.clear();

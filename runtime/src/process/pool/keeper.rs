@@ -53,7 +53,7 @@ impl Owner for Pool {
         drop(desk);
         let why = link.offence().map_or_else(|| ended_idle(link, end), str::to_owned);
         observe::worker_ended(link.process.id(), &how_it_ended(end));
-        if let Some(request) = self.strike_out(link, &why) {
+        for request in self.strike_out(link, &why) {
             let error = blame(link, request.call.function().name(), end);
             Arc::clone(&request.call).fail(error);
         }

@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::link::Link;
 use super::renewal::Renewal;
 use super::request::Request;
+use crate::function::Function;
 use crate::process::channel::{HEAD, LARGE, Large, RING, RequestHead, record};
 use crate::process::job::Address;
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
@@ -50,8 +52,8 @@ pub(crate) struct Outbox {
     large: usize,
     /// The last sleep that it was woken from.
     woken: u32,
-    /// Whether anything was ever sent.
-    pub(crate) used: bool,
+    /// The function of the last call that was sent, and so of all that are unanswered.
+    latest: Option<&'static Function>,
     /// The state of its replacement.
     pub(crate) renewal: Renewal,
     /// The number whose turn it was at the last check, and for how many checks.
@@ -68,7 +70,7 @@ impl Outbox {
             taken: 0,
             large: 0,
             woken: 0,
-            used: false,
+            latest: None,
             renewal: Renewal::default(),
             stalled: (0, 0),
         }
@@ -81,6 +83,16 @@ impl Outbox {
         self.unanswered.len() < CALLS_MAX
             && self.large < LARGE_MAX
             && used + 2 * record(HEAD, INLINE_MAX as u32) <= RING
+    }
+
+    /// Whether any call was ever sent.
+    pub(crate) fn is_used(&self) -> bool {
+        self.latest.is_some()
+    }
+
+    /// Whether the unanswered calls are of this function.
+    pub(crate) fn is_serving(&self, function: &'static Function) -> bool {
+        self.latest.is_some_and(|latest| ptr::eq(latest, function))
     }
 
     /// The number of the last call sent.
@@ -130,10 +142,10 @@ impl Outbox {
             if let Some(request) = &last.request {
                 request.call.address().store(Address::new(self.link.key, head.number));
                 request.call.goes_to(self.link.process.id());
+                self.latest = Some(request.call.function());
             }
         }
         self.large += usize::from(is_large);
-        self.used = true;
         self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
         self.tail = end;
         let sleeper = self.link.channel.publish_requests(end);
@@ -229,9 +241,11 @@ impl Outbox {
         self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }
 
-    /// Whether the call whose turn it is has started, according to the worker.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.link.channel.running() / 2 >= self.first
+    /// How many of the unanswered calls have begun, according to the worker. A crash leaves one;
+    /// more where the worker was stopped for what it did, and its replies are not believed.
+    pub(crate) fn begun(&self) -> usize {
+        let begun = (self.link.channel.running() / 2 + 1).saturating_sub(self.first);
+        usize::try_from(begun).unwrap_or(usize::MAX).min(self.unanswered.len())
     }
 
     /// Whether the worker has had something to do for this many checks and neither starts nor
