@@ -2,6 +2,16 @@
 //!
 //! Attribute macros change a function, so they have to see it as it was written: they go above
 //! `#[concurrent]` and so run first. Attributes below it are for the compiler.
+//!
+//! ```text
+//! // Input, of a method with the mode `threads`:
+//! #[must_use] #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code, unused_mut)]
+//! // Output, at the function that callers see:
+//! #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code)] #[allow(unused_mut)]
+//! #[cfg_attr(doc, doc = "Each call runs as a task: `threads`.")]
+//! // at the method with the body:
+//! #[target_feature(enable = "avx2")] #[allow(dead_code)] #[expect(unused_mut)]
+//! ```
 use super::args::Args;
 use super::error::Errors;
 use super::function::Function;

@@ -5,6 +5,19 @@
 //! in by name, and the body goes where the parameters can be written as the user wrote them: into
 //! an inner closure, or, if it is `async`, after one `let` each. Both drop everything as a call
 //! would.
+//!
+//! ```text
+//! // Input:
+//! fn resize(mut image: Image, size: u32) -> Image { BODY }
+//! fn area((width, _): (u32, u32)) -> u32 { BODY }
+//! async fn fetch(url: String) -> io::Result<String> { BODY }
+//! fn handle(self, request: String) -> usize { BODY }
+//! // Output:
+//! |(mut image, size): (Image, u32)| -> Image { BODY }
+//! |(argument0,): ((u32, u32),)| -> u32 { (|(width, _): (u32, u32)| -> u32 { BODY })(argument0) }
+//! |arguments: (String,)| async move { let (url,) = arguments; …; { BODY } }
+//! |(this, request): (Self, String)| -> usize { Self::__trine_handle(this, request) }
+//! ```
 use super::args::Args;
 use super::arguments::{generic, place, tuple};
 use super::function::{Function, Parameter};

@@ -1,6 +1,19 @@
 //! `#[cfg]` on a parameter. A tuple type cannot have attributes, so the function is written twice,
 //! with the parameter and without it, and `cfg` on the function chooses. Both keep the attribute
 //! and are expanded in turn, which handles further conditions.
+//!
+//! ```text
+//! // Input:
+//! #[concurrent(threads)]
+//! fn open(path: PathBuf, #[cfg(unix)] mode: u32) -> Handle { BODY }
+//! // Output:
+//! #[cfg(unix)]
+//! #[::trine::concurrent(threads)]
+//! fn open(path: PathBuf, mode: u32) -> Handle { BODY }
+//! #[cfg(not(unix))]
+//! #[::trine::concurrent(threads)]
+//! fn open(path: PathBuf) -> Handle { BODY }
+//! ```
 use super::args::Args;
 use super::function::Function;
 use super::span::visible;
