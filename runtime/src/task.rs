@@ -38,6 +38,9 @@ pub(crate) trait Call<T>: Send + Sync {
     /// nothing if that is not possible.
     fn help(self: Arc<Self>) {}
 
+    /// Called at the first poll: spins for a few microseconds if the task is likely to end in them.
+    fn glance(self: Arc<Self>) {}
+
     /// Whether the task's body has a deadline. A joiner that ran it could not leave at that time,
     /// so none does.
     fn has_deadline(&self) -> bool {
@@ -341,6 +344,9 @@ impl<T> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !std::mem::replace(&mut self.awaited, true) {
             ask(&self.call, Asked::by_executor());
+            if !self.is_finished() {
+                Arc::clone(&self.call).glance();
+            }
         }
         poll(&*self.call, context)
     }

@@ -6,12 +6,11 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::hint::spin_loop;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-
-use crossbeam_utils::Backoff;
 
 use crate::parker::Parker;
 use crate::sync::thread_local;
@@ -160,14 +159,14 @@ fn with_sleeper<R>(wait: impl FnOnce(&Sleeper) -> R) -> R {
 
 /// Spins for a moment: most waits for a running task are shorter than going to sleep would take.
 pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
-    let backoff = Backoff::new();
-    while !done() {
-        if backoff.is_completed() {
-            return false;
+    // A yield would give the core to any other program, for much longer than this wait.
+    let looks = if cfg!(trine_loom) { 2 } else { 200 };
+    (0..looks).any(|_| {
+        done() || {
+            spin_loop();
+            false
         }
-        backoff.snooze();
-    }
-    true
+    })
 }
 
 /// Blocks until `poll` returns ready or the deadline passes. `poll` gets the waker to register; it

@@ -138,6 +138,10 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
         self.pool.help(&*self);
     }
 
+    fn glance(self: Arc<Self>) {
+        self.pool.glance(&*self);
+    }
+
     fn cancel(self: Arc<Self>, why: Error) {
         if let Err(why) = self.job.revoke(why) {
             self.cell().request_cancel();

@@ -55,6 +55,13 @@ impl End {
         self.position.store(position, Release);
     }
 
+    /// Sleeps. The core is unknown meanwhile, since its writer may wake up on another one.
+    fn while_asleep(&self, sleep: impl FnOnce()) {
+        self.core.store(UNKNOWN, Relaxed);
+        sleep();
+        self.core.store(platform::current_core().unwrap_or(UNKNOWN), Relaxed);
+    }
+
     fn core(&self) -> Option<u32> {
         Some(self.core.load(Relaxed)).filter(|&core| core != UNKNOWN)
     }

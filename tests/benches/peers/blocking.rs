@@ -12,6 +12,11 @@ pub(crate) fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().build().expect("tokio starts")
 }
 
+/// The same with its reactor.
+pub(crate) fn tokio_runtime_with_io() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_io().build().expect("tokio starts")
+}
+
 const SLEEPERS: usize = 400;
 const SLEEP: Duration = Duration::from_millis(10);
 
@@ -131,12 +136,22 @@ pub(crate) fn mixed() -> Row {
 }
 
 /// Two processes' worth of load from outside, for as long as it lives.
-struct Hog(Vec<Child>);
+pub(crate) struct Hog(Vec<Child>);
 
 impl Hog {
-    fn start() -> Self {
-        let spin = || Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
-        Self((0..2).map(|_| spin().expect("sh starts")).collect())
+    pub(crate) fn start() -> Self {
+        Self::of("sh", &[])
+    }
+
+    /// One that leaves the cores to whoever else wants them, or nearly.
+    pub(crate) fn nice() -> Self {
+        Self::of("nice", &["-n", "10", "sh"])
+    }
+
+    fn of(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).args(["-c", "while :; do :; done"]);
+        Self((0..2).map(|_| command.spawn().expect("a loop starts")).collect())
     }
 }
 

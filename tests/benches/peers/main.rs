@@ -7,6 +7,7 @@
 //! ratio of the medians. A row that falls short of its goal is marked, and shown all the same.
 
 mod asynchronous;
+mod awaiting;
 mod blocking;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -70,6 +71,13 @@ fn main() {
         ("14", "cluster-gather", cluster::many),
         #[cfg(feature = "cluster")]
         ("14", "cluster-join", cluster::in_turn),
+        ("15", "await-process", awaiting::process_alone),
+        ("15", "await-threads", awaiting::threads_alone),
+        ("16", "await-process-beside-nice", awaiting::process_beside_nice),
+        ("16", "await-process-beside-equal", awaiting::process_beside_equal),
+        ("16", "await-threads-beside-nice", awaiting::threads_beside_nice),
+        ("16", "await-threads-beside-equal", awaiting::threads_beside_equal),
+        ("18", "window", awaiting::window),
     ];
     let mut table = table::Table::default();
     for &(number, name, row) in rows {

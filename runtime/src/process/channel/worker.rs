@@ -120,7 +120,8 @@ impl WorkerEnd {
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
-            platform::wait(&self.theirs().bell, bell, most);
+            let sleep = || platform::wait(&self.theirs().bell, bell, most);
+            self.words().reply_tail.while_asleep(sleep);
         }
         self.sleeps.store(awake.wrapping_add(4), Relaxed);
         sleeping.store(awake.wrapping_add(4), Release);

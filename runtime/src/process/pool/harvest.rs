@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::aside;
 use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::Sent;
@@ -60,6 +61,26 @@ impl Pool {
             if link.is_doomed() {
                 return;
             }
+        }
+    }
+
+    /// Spins for a few microseconds for a call that this thread polls, if it is likely to end in
+    /// them. The thread has other tasks, but waking it would take longer.
+    pub(crate) fn glance(&'static self, call: &dyn AnyCall) {
+        // If the worker has other calls, this one may take any time.
+        let Some((link, true)) = self.link_of(call.address().load()) else { return };
+        let Some(mut desk) = link.try_desk() else { return };
+        if desk.papers.glances.are_worth_it() {
+            link.announce(&mut desk, Listener::Looking);
+            let Inbox { head, mut glances, .. } = desk.papers;
+            glances.glance(|| link.channel.core(), || link.channel.has_replies(head));
+            desk.papers.glances = glances;
+            self.harvest(&link, &mut desk.papers);
+        }
+        link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+        if relay::has_held() {
+            // An executor's thread runs no code of other tasks either.
+            aside::take(relay::drain());
         }
     }
 

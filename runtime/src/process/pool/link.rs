@@ -9,7 +9,7 @@ use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Reception
 use crate::process::job::WorkerKey;
 use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket, View};
 use crate::process::segment::{Reader, SEGMENTS};
-use crate::process::spin::Patience;
+use crate::process::spin::{Glances, Patience};
 use crate::sync::MutexGuard;
 use crate::timeline;
 
@@ -64,6 +64,8 @@ pub(crate) struct Inbox {
     pub(crate) segments: [Option<Arc<View>>; SEGMENTS],
     /// For threads that join calls of this worker.
     pub(crate) patience: Patience,
+    /// Of the executors that poll them, for their first polls.
+    pub(crate) glances: Glances,
 }
 
 impl Papers for Inbox {
@@ -86,6 +88,7 @@ impl Inbox {
             took_bell: false,
             segments: [const { None }; SEGMENTS],
             patience: Patience::new(),
+            glances: Glances::new(),
         }
     }
 
