@@ -1,9 +1,9 @@
-//! What `#[concurrent]` writes, to be read.
+//! What `#[concurrent]` expands to.
 //!
 //! `cargo expand` shows it: one static with the function's name and options, one call that starts
-//! the body, and the body, token for token. (It unfolds the macros of the body as well: where
-//! `println!` stood, it shows what that is made of.) All that the expansion names is public and
-//! documented here, and the examples on this page are compiled and run.
+//! the body, and the body, token for token. (It expands the macros in the body as well.) Everything
+//! that the expansion names is public and documented here, and the examples on this page are
+//! compiled and run.
 //!
 //! # A function
 //!
@@ -41,16 +41,16 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! The static stands in a block of its own, so that the body cannot see it: a `FUNCTION` that the
-//! body or a macro in it speaks of is the user's.
+//! The static is in a separate block, so that the body cannot see it: a `FUNCTION` that the body or
+//! a macro in it mentions is the user's.
 //!
-//! The closure captures nothing, so it is a plain `fn` pointer; since it is not a `fn` item,
-//! generics and `Self` are still in sight. All arguments travel in one tuple, those that the body
-//! never mentions too, and are dropped after the body, in the order of a call. `return` and `?`
-//! leave the closure, which is to say the body.
+//! The closure captures nothing, so it coerces to a plain `fn` pointer; unlike a `fn` item, it can
+//! use outer generics and `Self`. All arguments travel in one tuple, even those that the body never
+//! mentions, and are dropped after the body, in the order of a call. `return` and `?` leave the
+//! closure, and so the body.
 //!
-//! `process` differs by the word in the path. What is borrowed there (`&str`, `&[T]`, `&T`) is
-//! encoded at the call; the closure gets what the worker owns in its place
+//! `process` differs in one word of the path. Borrowed arguments (`&str`, `&[T]`, `&T`) are encoded
+//! at the call; the closure receives what the worker owns in their place
 //! ([`process::Owned`](crate::cross::process::Owned)) and lends it to the body:
 //!
 //! ```
@@ -72,8 +72,9 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! The inner closure has the parameters as they were written. It is there wherever they cannot
-//! stand in the tuple's pattern: `_`, a pattern that leaves a rest, a parameter with attributes.
+//! The inner closure has the parameters as they were written. It exists only if they cannot be part
+//! of the tuple's pattern: `_`, a pattern that leaves something unbound, a parameter with
+//! attributes.
 //!
 //! # An async function
 //!
@@ -117,10 +118,10 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! An `async` block moves only what it mentions, so the arguments are bound again inside. It has
-//! no place for a result type either: the `return` that is never reached tells the compiler what
-//! every other one has to be, so that `?` and coercions work as in an `async fn`. With `threads`
-//! or `process` the block goes to [`block_on`](crate::block_on).
+//! An `async` block moves only what it mentions, so the arguments are bound again inside. It also
+//! cannot declare a result type: the unreachable `return` tells the compiler the type, so that `?`
+//! and coercions work as in an `async fn`. With `threads` or `process`, the block is passed to
+//! [`block_on`](crate::block_on).
 //!
 //! # A method
 //!
@@ -169,21 +170,21 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! An argument of which nobody can tell by the name of its type that it is `Send` goes through
-//! [`cross::argument`](crate::cross::argument), which does nothing but ask: there the compiler can
-//! underline it, and say what in it is not. With `retries` that is
-//! [`cross::repeatable`](crate::cross::repeatable), which asks for `Clone` as well.
+//! An argument whose type is not known by its name to be `Send` goes through
+//! [`cross::argument`](crate::cross::argument), which only checks that: there the compiler can
+//! underline the argument, and report which part of it is not `Send`. With `retries` it is
+//! [`cross::repeatable`](crate::cross::repeatable), which requires `Clone` as well.
 //!
-//! No closure has a `self`, so the body stays in a method. That is also why a method of a trait
-//! cannot be concurrent: there is no room beside it.
+//! A closure has no `self`, so the body stays in a method. That is also why a trait method cannot
+//! be concurrent: there is no room for another method beside it.
 //!
 //! # What options add
 //!
 //! Most are calls on [`Function::new`](crate::Function::new). `retries` calls `spawn_retrying` and
 //! adds which outcomes are tried again, a [`Retry`](crate::Retry): of the path in `retry_if`, or of
 //! `|output: &T| ::trine::Returned(output).is_err()` ([`Returned`](crate::Returned)). `scoped` adds
-//! the scope as the first argument, calls `spawn_scoped`, gives the lifetimes that were left out
-//! the scope's, and says that type parameters live as long:
+//! the scope as the first argument, calls `spawn_scoped`, replaces elided lifetimes by the scope's,
+//! and bounds type parameters by it:
 //!
 //! ```
 //! fn count<'scope>(
@@ -205,5 +206,5 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! A parameter under `#[cfg]` makes two functions, one with it and one without, each under a `cfg`
-//! of its own.
+//! A parameter under `#[cfg]` makes two functions, one with it and one without, each under its own
+//! `cfg`.

@@ -1,10 +1,10 @@
-//! Memory of this process alone: pages of the heap.
+//! Memory of this process only, from the heap.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::Arc;
 use std::{io, ptr};
 
-/// As aligned as anything that is shared may be.
+/// The maximum alignment of shared values.
 const PAGE: usize = 4096;
 
 /// Owned bytes on the heap.
@@ -14,7 +14,7 @@ struct Pages {
     length: usize,
 }
 
-// SAFETY: it is memory, owned; who may touch which part when is settled by those that use it.
+// SAFETY: it is owned memory; its users decide who may touch which part when.
 unsafe impl Send for Pages {}
 // SAFETY: as above: `&Pages` alone gives out a pointer and nothing else.
 unsafe impl Sync for Pages {}
@@ -104,7 +104,7 @@ impl Memory {
         Ok(())
     }
 
-    /// What is not used is better freed as a whole.
+    /// Unused memory is better freed as a whole.
     pub(crate) fn discard(&self) -> bool {
         false
     }
@@ -154,7 +154,7 @@ impl View {
     pub(crate) fn keep_from_forks(&self) {}
 }
 
-/// Memory with these bytes, which nobody changes: nobody has it to write.
+/// Memory with these bytes, which nobody can write.
 pub(crate) fn freeze(bytes: &[u8]) -> io::Result<Handle> {
     let memory = Memory::new(bytes.len())?;
     // SAFETY: the memory was made that long, and nobody else knows of it.

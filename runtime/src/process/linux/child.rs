@@ -1,4 +1,4 @@
-//! A worker's process as its parent holds it: how it is started, watched, killed and reaped.
+//! A worker process as its parent sees it: starting, watching, killing and reaping it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,27 +17,27 @@ use super::socket::{self, Socket};
 use super::{cores, image, tree};
 use crate::sync::Lock;
 
-/// The program that a worker runs: this one, whatever became of its file.
+/// The program that a worker runs: this one, even if its file was replaced.
 pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
 
-/// How long a process that was killed may take to be dead before nobody waits for it any more.
+/// How long to wait for a killed process to be dead.
 const DYING_MAX: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// A process that was started as a worker.
 pub(crate) struct Process {
     id: u32,
-    /// Until it is reaped: only so long is its number its own.
+    /// Unset once it is reaped, since the system may then reuse its number.
     child: Lock<Option<Child>>,
-    /// Readable when the process has ended. Old kernels have none; then the socket must do.
+    /// Readable once the process has ended. Old kernels have none; then the socket must do.
     pidfd: Option<OwnedFd>,
-    /// Its closing kills the worker, in whatever way it comes to be closed.
+    /// The worker is killed when this is closed for any reason.
     lifeline: Lock<Option<OwnedFd>>,
     /// What it had started when it was killed.
     descendants: Lock<Vec<Pid>>,
 }
 
-/// How a process ended, as far as anybody knows.
+/// How a process ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct End {
     pub(crate) signal: Option<i32>,
@@ -45,13 +45,13 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Whether it ended itself as one that cannot go on.
+    /// Whether it ended itself because it could not continue.
     pub(crate) fn is_abort(self) -> bool {
         self.signal == Some(libc::SIGABRT)
     }
 
-    /// Whether nobody knows how it ended: the kernel reaps children itself where SIGCHLD is
-    /// ignored, and others in this program may have waited for all there are.
+    /// Whether it is unknown how it ended: the kernel reaps children itself if SIGCHLD is ignored,
+    /// and other code in this program may have waited for all children.
     pub(crate) fn is_unknown(self) -> bool {
         self.signal.is_none() && self.code.is_none()
     }
@@ -69,8 +69,8 @@ impl From<ExitStatus> for End {
 }
 
 impl Process {
-    /// Starts this program as a worker, which gets these memories: the first for it to read, the
-    /// second to write. What goes wrong later, its end tells.
+    /// Starts this program as a worker with these memories: the first to read, the second to write.
+    /// Later problems show in its end.
     pub(crate) fn start(
         memories: [&Handle; 2],
         memory_limit: u64,
@@ -104,23 +104,23 @@ impl Process {
         Ok((process, socket))
     }
 
-    /// What the system calls it, also when it has ended.
+    /// Its process id, even after its end.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
-    /// Kills the worker and all that it has started, at once.
+    /// Kills the worker and everything that it has started, at once.
     pub(crate) fn kill(&self) {
         let child = self.child.lock();
         let Some(child) = &*child else { return };
         match tree::kill(Pid::from_child(child)) {
             Ok(descendants) => self.descendants.lock().extend(descendants),
-            // It has rights that this process has given up. But it watches its lifeline.
+            // It has rights that this process has given up. But its lifeline still works.
             Err(_) => drop(self.lifeline.lock().take()),
         }
     }
 
-    /// Whether the process has ended, or does so within that time.
+    /// Whether the process has ended, or ends within that time.
     pub(crate) fn has_ended(&self, within: Duration) -> bool {
         let Some(pidfd) = &self.pidfd else { return false };
         let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
@@ -131,8 +131,8 @@ impl Process {
         rustix::event::poll(&mut ends, Some(&within)).unwrap_or(0) > 0
     }
 
-    /// Kills what is left of the worker and says how it ended. What does not die in time, since
-    /// the kernel has it or it is not ours to kill any more, is left to a thread of its own.
+    /// Kills what is left of the worker and returns how it ended. If it does not die in time,
+    /// because it hangs in the kernel or we may no longer kill it, a separate thread waits for it.
     pub(crate) fn reap(&self) -> End {
         self.kill();
         let child = self.child.lock().take();
@@ -143,7 +143,7 @@ impl Process {
         let end = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break status.into(),
-                // Somebody else in this program may have waited for all children.
+                // Other code in this program may have waited for all children.
                 Err(_) => break End::default(),
                 Ok(None) if Instant::now() >= until => {
                     leave_to_thread(move || _ = child.wait());
@@ -168,7 +168,7 @@ impl Process {
     }
 }
 
-/// Without a thread to be had, zombies stay until this program ends.
+/// Without a thread, zombies stay until this program ends.
 fn leave_to_thread(reap: impl FnOnce() + Send + 'static) {
     let reaper = thread::Builder::new().name("trine-reaper".into());
     let _ = reaper.stack_size(64 << 10).spawn(reap);

@@ -1,7 +1,7 @@
 //! The constructors that come after ours.
 //!
-//! Ours does not return in a worker. Those that the linker put behind it (registries such as
-//! `inventory`, C++ statics) must run all the same, or the worker would lack what the parent has.
+//! In a worker, ours does not return. Those that the linker placed after it (registries such as
+//! `inventory`, C++ statics) must still run, or the worker would lack what the parent has.
 
 use std::ffi::c_void;
 
@@ -13,8 +13,8 @@ const DT_NULL: usize = 0;
 const DT_INIT_ARRAY: usize = 25;
 const DT_INIT_ARRAY_SIZE: usize = 27;
 
-/// Calls every entry of the executable's `.init_array` behind `ours`. In an executable without a
-/// dynamic section (static and not position independent) there is no way to find them.
+/// Calls every entry of the executable's `.init_array` after `ours`. In an executable without a
+/// dynamic section (static and not position independent) they cannot be found.
 pub(super) fn run_after(
     ours: *const Entry,
     count: i32,
@@ -26,7 +26,7 @@ pub(super) fn run_after(
     unsafe { libc::dl_iterate_phdr(Some(find_end), (&raw mut end).cast()) };
     let mut next = ours.wrapping_add(1);
     while next < end {
-        // SAFETY: `next` lies in the array, whose entries the loader would call just so; it
+        // SAFETY: `next` is in the array, whose entries the loader would call in the same way; it
         // allows 0 and -1 as fillers.
         unsafe {
             let address = next.cast::<usize>().read_volatile();

@@ -4,24 +4,24 @@ use std::sync::OnceLock;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The core that this thread is on; `None` where the system does not say.
+/// The core that this thread is on; `None` if unknown.
 pub(crate) fn current() -> Option<u32> {
     // SAFETY: it takes nothing and touches nothing.
     u32::try_from(unsafe { libc::sched_getcpu() }).ok()
 }
 
-/// The cores that this program may use, as it was started.
+/// The cores that this program was allowed to use when it was started.
 static PROGRAM: OnceLock<CpuSet> = OnceLock::new();
 
-/// Notes what this thread may use as what the program may. Before anybody has changed that.
+/// Records this thread's allowed cores as the program's, before anything has changed them.
 pub(super) fn note_program() {
     if let Ok(all) = sched_getaffinity(None) {
         let _ = PROGRAM.set(all);
     }
 }
 
-/// Runs something on a thread that may use the cores of the program, though this one may be kept to
-/// some of them: what is started here is as free as the program.
+/// Runs a closure on a thread that may use all the program's cores, even if this thread is pinned
+/// to some of them, so that processes started there are not pinned.
 pub(super) fn as_program<R>(run: impl FnOnce() -> R) -> R {
     struct Restore(CpuSet);
     impl Drop for Restore {
@@ -35,7 +35,7 @@ pub(super) fn as_program<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
-/// Moves this thread off a core, without keeping it from there.
+/// Moves this thread off a core without banning it from there.
 pub(crate) fn leave(core: u32) {
     let Ok(all) = sched_getaffinity(None) else { return };
     let core = core as usize;
@@ -45,7 +45,7 @@ pub(crate) fn leave(core: u32) {
     let mut others = all;
     others.unset(core);
     if sched_setaffinity(None, &others).is_ok() {
-        // Of what was allowed a moment ago; and if not any more, the kernel knows better.
+        // These cores were allowed a moment ago; if they no longer are, the kernel refuses.
         let _ = sched_setaffinity(None, &all);
     }
 }

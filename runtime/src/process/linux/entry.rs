@@ -1,13 +1,13 @@
 //! The constructor that turns a re-executed program into a worker before its `main`.
 //!
-//! Every program that uses process tasks carries one entry in its `.init_array`. In an ordinary
-//! run it only notes that it was called. In a worker it takes over: it serves calls and never
-//! returns, so `main` does not run and the program needs no init call; it works the same under
-//! test harnesses, whose `main` nobody can edit.
+//! Every program that uses process tasks has one entry in its `.init_array`. In an ordinary run it
+//! only records that it was called. In a worker it takes over: it serves calls and never returns,
+//! so `main` does not run and the program needs no init call. This also works under test harnesses,
+//! whose `main` nobody can edit.
 //!
-//! Against fork bombs, every one of these must fail before one can be:
-//! * a parent starts a worker only if its own constructor ran and lies in the main executable,
-//!   so the same file, run again, calls it again;
+//! A fork bomb would require all of these to fail:
+//! * a parent starts a worker only if its own constructor ran and is in the main executable, so
+//!   that running the same file again calls it again;
 //! * a process that was started as a worker but could not become one refuses to start workers;
 //! * workers know how deep they are, and the depth is bounded.
 
@@ -19,7 +19,7 @@ use super::{constructors, cores, identity, image, inherited, lifeline, lineage};
 use crate::process::channel::WorkerEnd;
 use crate::process::worker;
 
-/// Set for a process that is to serve as a machine of a cluster: its number of workers.
+/// Set for a process that should serve as a cluster machine, to its number of workers.
 pub(crate) const SERVE: &str = "TRINE_SERVE";
 
 type Constructor = extern "C" fn(i32, *const *const i8, *const *const i8);
@@ -33,7 +33,7 @@ static CONSTRUCTOR: Constructor = constructor;
 static RAN: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: *const *const i8) {
-    // Whoever started it may set variables, but has not the rights to what it would do for them.
+    // A setuid program's caller controls the environment, but must not gain the program's rights.
     if identity::is_elevated() {
         return;
     }
@@ -55,8 +55,8 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
         lineage::refuse(format!("{VARIABLE} is not what a parent sets"));
         return;
     };
-    // From here on this is a worker or nothing: if its parent has gone meanwhile, say, it must
-    // not go on as the program that it looks like.
+    // From here on this is a worker or nothing: if its parent is gone, for example, it must not
+    // continue as the ordinary program.
     let socket = ticket.check().unwrap_or_else(|error| could_not_start(&error));
     inherited::settle();
     lineage::set_depth(ticket.depth);
@@ -89,19 +89,19 @@ fn serve() -> ! {
 
 fn could_not_start(error: &io::Error) -> ! {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        // The parent is gone, and nobody wants to know.
+        // The parent is gone, so nobody needs a message.
         std::process::exit(1);
     }
     worker::leave(&format!("trine worker could not start: {error}"))
 }
 
-/// As Rust's own start does before `main`.
+/// As Rust's runtime does before `main`.
 fn ignore_broken_pipes() {
-    // SAFETY: no handler of anybody is replaced by a function: the signal is ignored.
+    // SAFETY: this installs no function as a handler; the signal is ignored.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// Whether this process may start workers. Whoever calls this keeps the constructor in the program.
+/// Whether this process may start workers. Calling this keeps the constructor in the program.
 pub(crate) fn may_start_workers() -> Result<(), String> {
     if identity::is_elevated() {
         let why = "this program has rights that its caller has not (setuid or the like), which a \
@@ -109,8 +109,8 @@ pub(crate) fn may_start_workers() -> Result<(), String> {
         return Err(why.into());
     }
     lineage::may_have_workers()?;
-    // Volatile, so that the entry itself is used and kept, not only the function.
-    // SAFETY: a read of a static.
+    // Volatile, so that the linker keeps the entry itself and not only the function. SAFETY: a read
+    // of a static.
     let entry = unsafe { (&raw const CONSTRUCTOR).read_volatile() } as *const () as usize;
     if !RAN.load(Ordering::Relaxed) {
         return Err("its constructor did not run before `main`, so a worker's would not".into());

@@ -12,10 +12,10 @@ pub(crate) fn watch_worker() {
     IS_WORKER.store(true, Ordering::Relaxed);
 }
 
-/// Where a body returns in a child that it forked, the child ends: its parent serves.
+/// Ends a child that a body forked and in which the body returned: only its parent serves.
 pub(crate) fn end_child() {
     if forks::is_child() && IS_WORKER.load(Ordering::Relaxed) {
-        // SAFETY: ends the process without the handlers of the parent it was copied from.
+        // SAFETY: ends the process without running the exit handlers copied from its parent.
         unsafe { libc::_exit(0) }
     }
 }

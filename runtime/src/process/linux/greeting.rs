@@ -1,4 +1,5 @@
-//! How a worker knows its parent: a ticket in the environment, and the first packet on the socket.
+//! How a worker recognizes its parent: a ticket in the environment, and the first packet on the
+//! socket.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,17 +12,17 @@ use super::memory::Handle;
 use super::socket::{self, Socket};
 use crate::random;
 
-/// Set for a worker by its parent, and removed by the worker at once.
+/// Set for a worker by its parent, and removed by the worker immediately.
 pub(super) const VARIABLE: &str = "TRINE_WORKER";
 
-/// What a parent tells in the environment.
+/// What a parent passes in the environment.
 pub(super) struct Ticket {
     parent: u32,
     pub(super) token: u128,
     pub(super) depth: u32,
 }
 
-/// A number that nobody guesses.
+/// A number that cannot be guessed.
 pub(super) fn token() -> u128 {
     u128::from(random::number()) << 64 | u128::from(random::number())
 }
@@ -42,7 +43,7 @@ impl Ticket {
         parts.next().is_none().then_some(ticket)
     }
 
-    /// Whether the parent is the one who wrote this; takes the socket that it left as stdin.
+    /// Checks that the parent wrote this; takes the socket that it passed as stdin.
     pub(super) fn check(&self) -> io::Result<Socket> {
         let parent =
             rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
@@ -68,13 +69,13 @@ impl std::fmt::Display for Ticket {
 
 fn empty_stdin() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    // Without a /dev/null, a socket whose other end is closed reads as empty as well.
+    // If there is no /dev/null, a socket whose other end is closed also reads as empty.
     let null = null.or_else(|_| socket::pair().map(|(one, _other)| one))?;
     rustix::stdio::dup2_stdin(null)?;
     Ok(())
 }
 
-/// The first packet on the socket, which brings the memories and the lifeline.
+/// The first packet on the socket, which carries the memories and the lifeline.
 #[derive(Default)]
 pub(super) struct Greeting {
     pub(super) token: u128,

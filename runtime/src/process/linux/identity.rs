@@ -1,34 +1,34 @@
-//! Whose rights this process has.
+//! The rights of this process.
 //!
-//! A worker keeps for good those that its parent had when it was started. A program that gives
-//! rights up must not be served by workers which still have them, so their owner asks here whether
-//! something has changed. To ask the kernel at each call would cost a good part of the call, so it
-//! is asked for the users no more often than each few microseconds, which is less than it takes a
-//! program with threads to change them; and for all of it when the C library has every thread take
-//! part in a change, since that interrupts the one that waits for the workers. A process that
-//! cannot become anybody else is not asked again.
+//! A worker permanently keeps the rights that its parent had when it was started. A program that
+//! gives up rights must not be served by workers that still have them, so the pool checks here for
+//! changes. Asking the kernel at each call would cost a good part of the call. So the user ids are
+//! queried at most every few microseconds, which is less than a multi-threaded program needs to
+//! change them. Everything is queried when the C library makes all threads take part in a change,
+//! since that interrupts the thread that waits for the workers. A process that cannot change its
+//! identity is not queried again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// All by which the kernel judges what a process may.
+/// Everything by which the kernel decides what a process may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity(u64);
 
 static CURRENT: AtomicU64 = AtomicU64::new(0);
-/// The users of that, and when they were asked for.
+/// The user ids, and when they were queried.
 static USERS: AtomicU64 = AtomicU64::new(0);
 static ASKED: AtomicU64 = AtomicU64::new(0);
-/// Whether it may become another at all.
+/// Whether it can change at all.
 static MAY_CHANGE: AtomicBool = AtomicBool::new(true);
 
 /// In units of [`moment`].
 const OFTEN: u64 = 1 << 15;
 
 impl Identity {
-    /// The one of this process, as far as it is known; asks if it may have become another one
-    /// since that was last done.
+    /// The identity of this process; queries the kernel if it may have changed since the last
+    /// query.
     #[inline]
     pub(crate) fn current() -> Self {
         if MAY_CHANGE.load(Ordering::Relaxed) {
@@ -70,7 +70,7 @@ impl Numbers {
         // What `capget` takes: its version and this thread; and what it fills in.
         let mut head = [0x2008_0522_u32, 0];
         let mut rights = [[0_u32; 3]; 2];
-        // SAFETY: they fill in what they are given, which is as long as they take it to be.
+        // SAFETY: they fill in the given buffers, which have the required sizes.
         unsafe {
             let [real, effective, saved] = &mut groups;
             libc::getresgid(real, effective, saved);
@@ -92,7 +92,7 @@ impl Numbers {
 fn users() -> [u32; 3] {
     let mut users = [0; 3];
     let [real, effective, saved] = &mut users;
-    // SAFETY: it fills in what it is given.
+    // SAFETY: it fills in the given buffer.
     unsafe { libc::getresuid(real, effective, saved) };
     users
 }
@@ -103,7 +103,7 @@ fn hash(of: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A clock that costs next to nothing: cycles where they can be had, or else nanoseconds.
+/// A very cheap clock: cycles if available, or else nanoseconds.
 #[cfg(target_arch = "x86_64")]
 fn moment() -> u64 {
     // SAFETY: every such processor has the instruction.
@@ -116,7 +116,7 @@ fn moment() -> u64 {
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 
-/// Whether this program runs with rights that whoever started it does not have.
+/// Whether this program has rights that its caller does not have.
 pub(super) fn is_elevated() -> bool {
     static ELEVATED: OnceLock<bool> = OnceLock::new();
     // SAFETY: it reads what the kernel left for the process.

@@ -1,9 +1,8 @@
-//! The executable that this process is, and places in its code.
+//! The executable of this process, and addresses in its code.
 //!
-//! A worker runs the same executable at another address, so a function goes to it as the distance
-//! from where the image was loaded. Both sides hold the result against the executable's own code:
-//! what lies in a library that was loaded is refused by the parent, and a distance that leads out
-//! of the code is refused by the worker.
+//! A worker runs the same executable at another address, so a function is sent as its distance from
+//! the load address. Both sides check the result against the executable's code: the parent refuses
+//! functions in loaded libraries, and the worker refuses distances that lead outside of the code.
 
 use std::ffi::c_void;
 use std::ops::Range;
@@ -27,7 +26,7 @@ fn image() -> &'static Image {
     })
 }
 
-/// Notes the code of the first object, which is the main executable.
+/// Records the code of the first object, which is the main executable.
 unsafe extern "C" fn look_at_first(
     info: *mut libc::dl_phdr_info,
     _size: usize,
@@ -52,23 +51,23 @@ unsafe extern "C" fn look_at_first(
     1
 }
 
-/// Whether the address lies in the code of the main executable.
+/// Whether the address is in the code of the main executable.
 pub(super) fn is_code(address: usize) -> bool {
     image().code.iter().any(|range| range.contains(&address))
 }
 
-/// The distance of a function from the image's start, if it lies in the main executable.
+/// The distance of a function from the start of the image, if it is in the main executable.
 pub(crate) fn distance(function: usize) -> Option<i64> {
     is_code(function).then(|| function.wrapping_sub(image().base) as i64)
 }
 
-/// The function at that distance, if there is code.
+/// The function at that distance, if that is within the code.
 pub(crate) fn function(distance: i64) -> Option<usize> {
     let address = image().base.wrapping_add(distance as usize);
     is_code(address).then_some(address)
 }
 
-/// What is the same in two processes only if they run the same executable, nearly always.
+/// A value that, almost certainly, is equal in two processes only if they run the same executable.
 pub(super) fn fingerprint() -> u64 {
     let image = image();
     let mut print = 0xcbf2_9ce4_8422_2325_u64;

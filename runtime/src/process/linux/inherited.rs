@@ -1,21 +1,20 @@
-//! What a worker does with what it inherits, before anything else: of the program that started it
-//! it is to keep what the chapter names, and no more.
+//! What a worker does first about its inheritance: it keeps only what the documentation names.
 //!
-//! * A session of its own, without a terminal: a worker is nobody's foreground, and a terminal
-//!   stops what reads or writes in its background.
-//! * Files that are not stdin, stdout or stderr are closed, or a socket that a library left open
-//!   across `exec` would go on listening in every worker. They are told by not being close-on-exec,
-//!   as they would not be here otherwise; what constructors before ours opened nearly always is.
-//! * Signals that ask a program to end. Supervisors send them to all processes there are, but what
-//!   they mean is for the program to say, which may want to finish its work. Its end ends the
-//!   worker. They are caught and not ignored, so that programs started by a body have the default.
+//! * Its own session, without a terminal: a worker is not in the foreground, and a terminal stops
+//!   background processes that read or write.
+//! * Files other than stdin, stdout and stderr are closed, or a socket that a library left open
+//!   across `exec` would keep listening in every worker. Inherited files are not close-on-exec;
+//!   files that earlier constructors opened nearly always are.
+//! * Signals that ask a program to end. Supervisors send them to all processes, but the program
+//!   decides what to do and may want to finish its work; its end ends the worker. They are caught
+//!   rather than ignored, so that programs that a body starts get the default.
 
 use std::fs;
 use std::os::fd::RawFd;
 
 use rustix::process::Pid;
 
-/// Puts all of it in order.
+/// Does all of this.
 pub(super) fn settle() {
     if rustix::process::setsid().is_err() && rustix::process::getpgrp() != rustix::process::getpid()
     {
@@ -30,7 +29,7 @@ fn close_files() {
     let numbers = files.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<RawFd>().ok());
     let numbers: Vec<_> = numbers.filter(|&number| number > libc::STDERR_FILENO).collect();
     for number in numbers {
-        // SAFETY: a question about a number; and what was inherited has no owner here.
+        // SAFETY: a query about a number; and inherited files have no owner here.
         unsafe {
             let flags = libc::fcntl(number, libc::F_GETFD);
             if flags >= 0 && flags & libc::FD_CLOEXEC == 0 {
@@ -40,11 +39,11 @@ fn close_files() {
     }
 }
 
-/// Catches a signal and does nothing, unless it is somebody's already.
+/// Catches a signal with a no-op, unless it already has a handler.
 fn pass_over(signal: i32) {
     extern "C" fn pass(_signal: i32) {}
-    // SAFETY: no other thread is there that could change handlers meanwhile; the new one does
-    // nothing, and what it interrupts goes on where the kernel can have it so.
+    // SAFETY: there is no other thread that could change handlers meanwhile; the new one does
+    // nothing, and interrupted system calls restart where possible.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         if libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0

@@ -1,10 +1,10 @@
-//! What ends a worker with its parent, however that dies.
+//! Ends a worker when its parent dies in any way.
 //!
-//! The worker holds one end of a pipe of which the parent holds the other and into which nobody
-//! writes. The kernel is asked to signal the end of the other side, with SIGKILL, to the worker's
-//! whole process group: so worker and grandchildren go in the very moment in which the kernel
-//! closes the parent's files, without a thread, a handler or a look at a clock. (`PR_SET_PDEATHSIG`
-//! would not do: it follows the parent's thread, and spares grandchildren.)
+//! Worker and parent each hold one end of a pipe that nobody writes to. The kernel is asked to
+//! signal when the other end is closed, with SIGKILL to the worker's whole process group. So the
+//! worker and its children end at the moment when the kernel closes the parent's files, without a
+//! thread, a handler or polling. (`PR_SET_PDEATHSIG` would not do: it follows the parent's thread,
+//! and spares grandchildren.)
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::{io, mem, thread};
@@ -12,7 +12,7 @@ use std::{io, mem, thread};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 
-// Not in `libc` for every target it has it on.
+// Missing in `libc` on some targets.
 const F_SETSIG: i32 = 10;
 
 /// Ties this process group's life to the other end, for good.
@@ -21,7 +21,7 @@ pub(super) fn hold(lifeline: OwnedFd) -> io::Result<()> {
     if !signalled_by_kernel(&lifeline, me) {
         return watch(lifeline);
     }
-    // The parent may have gone before anybody asked for the signal.
+    // The parent may have died before the signal was requested.
     let mut ends = [PollFd::new(&lifeline, PollFlags::IN)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     if rustix::event::poll(&mut ends, Some(&now)).unwrap_or(0) > 0 {
@@ -41,7 +41,7 @@ fn signalled_by_kernel(lifeline: &OwnedFd, me: Pid) -> bool {
     }
 }
 
-/// Where the kernel would not do it, a thread does.
+/// If the kernel refuses, a thread does it.
 fn watch(lifeline: OwnedFd) -> io::Result<()> {
     let watcher = thread::Builder::new().name("trine-lifeline".into());
     watcher.stack_size(64 << 10).spawn(move || {

@@ -1,4 +1,4 @@
-//! The memory limit of a worker, and how its abort for want of memory is told from others.
+//! The memory limit of a worker, and how an abort for lack of memory is recognized.
 
 use std::ffi::c_void;
 use std::fs;
@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit};
 
-/// Who is told of an allocation over the limit: from a signal handler.
+/// Called about an allocation over the limit, from a signal handler.
 static OVER_LIMIT: OnceLock<fn()> = OnceLock::new();
 
-/// Bounds what this process may allocate beyond what it has now: an allocator may have reserved
-/// more than the whole limit. Before it aborts for want of memory, `over` is called,
-/// which may do only what a signal handler may.
+/// Limits what this process may allocate beyond what it has now, since an allocator may already
+/// have reserved more than the whole limit. `over` is called before an abort for lack of memory,
+/// and may do only what a signal handler may.
 pub(crate) fn limit_memory(bytes: u64, over: fn()) {
     let hard = rustix::process::getrlimit(Resource::Data).maximum;
     let bytes = bytes.saturating_add(data());
@@ -23,8 +23,8 @@ pub(crate) fn limit_memory(bytes: u64, over: fn()) {
     unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
 }
 
-/// Runs something of the engine's that may take more memory than the limit leaves, and goes on
-/// with a limit that is higher by what it keeps.
+/// Runs engine code that may need more memory than the limit leaves, and afterwards raises the
+/// limit by what it kept.
 pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
     if OVER_LIMIT.get().is_none() {
         return run();
@@ -46,15 +46,15 @@ pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The bytes that count against the limit, and the stack; 0 where `/proc` is not there.
+/// The bytes that count against the limit, and the stack; 0 without `/proc`.
 fn data() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = pages.split(' ').nth(5).and_then(|pages| pages.parse().ok()).unwrap_or(0_u64);
     pages * rustix::param::page_size() as u64
 }
 
-/// A failed allocation ends in an abort: of `handle_alloc_error` in Rust, which lies on the stack
-/// then, or elsewhere right after the system said ENOMEM.
+/// Whether this abort follows a failed allocation: `handle_alloc_error` is on the stack, or,
+/// outside of Rust, the system has just returned ENOMEM.
 extern "C" fn on_abort(_signal: i32) {
     // SAFETY: the thread's errno is always there, and `abort` has not touched it.
     let error = unsafe { *libc::__errno_location() };
@@ -67,7 +67,7 @@ extern "C" fn on_abort(_signal: i32) {
     unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
 }
 
-// Of the unwinder that the standard library links.
+// From the unwinder that the standard library links.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         look: extern "C" fn(*mut c_void, *mut bool) -> i32,
@@ -81,7 +81,7 @@ fn is_in_alloc_error() -> bool {
     extern "C" fn look(context: *mut c_void, found: *mut bool) -> i32 {
         let handler: fn(std::alloc::Layout) -> ! = std::alloc::handle_alloc_error;
         // SAFETY: the unwinder passes its context, and the pointer that it was given. A return
-        // address may lie behind its function's last instruction; the one before it does not.
+        // address may be after its function's last instruction; the one before it is not.
         unsafe {
             let address = _Unwind_GetIP(context).wrapping_sub(1);
             *found |= _Unwind_FindEnclosingFunction(address) == handler as usize;
@@ -94,14 +94,14 @@ fn is_in_alloc_error() -> bool {
     found
 }
 
-/// How many handles a reply may bring: a part of those that a process may have at all, so that no
-/// worker can use up its parent's.
+/// How many handles a reply may carry: a fraction of the process's limit, so that no worker can
+/// exhaust its parent's.
 pub(crate) fn handles_max() -> usize {
     let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(most / 4).unwrap_or(usize::MAX).clamp(16, 4096)
 }
 
-/// How many bytes of memory this process has at the moment.
+/// The current memory size of this process in bytes.
 pub(crate) fn size() -> Option<u64> {
     let pages = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;

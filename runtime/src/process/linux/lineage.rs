@@ -1,17 +1,17 @@
-//! What this process is to others: a program, a worker and how deep a one, or a worker that could
-//! not become one.
+//! What this process is: a program, a worker at some depth, or a process that failed to become a
+//! worker.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How deep workers of workers go.
+/// How deeply workers may nest.
 const DEPTH_MAX: u32 = 8;
 
 static DEPTH: AtomicU32 = AtomicU32::new(0);
-/// Why a process that was started as a worker is none.
+/// Why a process that was started as a worker did not become one.
 static REFUSED: OnceLock<String> = OnceLock::new();
 
-/// How many workers deep this process is; 0 outside.
+/// The nesting depth of this worker; 0 in the program itself.
 pub(crate) fn depth() -> u32 {
     DEPTH.load(Ordering::Relaxed)
 }
@@ -20,12 +20,12 @@ pub(super) fn set_depth(depth: u32) {
     DEPTH.store(depth, Ordering::Relaxed);
 }
 
-/// Notes why this process, which was started as a worker, is none.
+/// Records why this process, which was started as a worker, did not become one.
 pub(super) fn refuse(why: String) {
     let _ = REFUSED.set(why);
 }
 
-/// Whether this process may have workers, as far as its descent goes.
+/// Whether this process may have workers, according to its lineage.
 pub(super) fn may_have_workers() -> Result<(), String> {
     if let Some(why) = REFUSED.get() {
         return Err(format!("this process was started as a worker, but {why}"));

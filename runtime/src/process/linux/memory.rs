@@ -1,9 +1,9 @@
-//! Memory that two processes share: private memfds, never a name in a file system.
+//! Memory that two processes share: anonymous memfds, without names in a file system.
 //!
-//! Each has one writer. What this process writes is sealed against every other writer before its
-//! handle leaves, so whoever gets it can neither write nor make its view writable. No memory can
-//! shrink: the kernel seals it so, and a handle that comes from another process is checked for that
-//! seal, since reading a mapping past the end of its file would be a SIGBUS.
+//! Each has one writer. Memory that this process writes is sealed against other writers before its
+//! handle is sent, so the receiver can neither write it nor make its mapping writable. Memory
+//! cannot shrink: the kernel seals that too, and handles from other processes are checked for that
+//! seal, since reading a mapping past the end of its file raises SIGBUS.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 use rustix::process::Resource;
 
-/// What travels between processes: memory that somebody made.
+/// Memory as it travels between processes.
 #[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
 
@@ -24,7 +24,7 @@ impl Handle {
         self.0.try_clone().map(Self)
     }
 
-    /// Tells memories apart, as long as a handle or a view of them is there.
+    /// Identifies a memory as long as a handle or a view of it exists.
     pub(crate) fn identity(&self) -> Option<u64> {
         rustix::fs::fstat(&self.0).ok().map(|status| status.st_ino)
     }
@@ -34,7 +34,7 @@ impl Handle {
             .map_err(|_| io::Error::other("a memory file of impossible size"))
     }
 
-    /// The bytes that have been written and take room, not those that only could.
+    /// The bytes that are allocated, as opposed to the file's length.
     fn occupied(&self) -> u64 {
         let blocks = rustix::fs::fstat(&self.0).map_or(0, |status| status.st_blocks);
         u64::try_from(blocks).unwrap_or(0).saturating_mul(512)
@@ -47,7 +47,8 @@ impl Handle {
         Err(io::Error::other("memory that its sender could change in a way that it must not"))
     }
 
-    /// Gives the pages back to the system; the bytes are zero then. Says whether that is allowed.
+    /// Returns the pages to the system, after which the bytes are zero. Returns whether that is
+    /// allowed.
     fn discard(&self, length: usize) -> bool {
         let holes = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         rustix::fs::fallocate(&self.0, holes, 0, length as u64).is_ok()
@@ -66,13 +67,13 @@ impl AsFd for Handle {
     }
 }
 
-/// A stretch of a file's pages in this process.
+/// A mapping of a file's pages in this process.
 struct Mapping {
     start: *mut u8,
     length: usize,
 }
 
-// SAFETY: it is memory, owned; who may touch which part when is settled by those that use it.
+// SAFETY: it is owned memory; its users decide who may touch which part when.
 unsafe impl Send for Mapping {}
 // SAFETY: as above: `&Mapping` alone gives out a pointer and nothing else.
 unsafe impl Sync for Mapping {}
@@ -92,7 +93,8 @@ impl Mapping {
     }
 
     fn grow(&mut self, length: usize) -> io::Result<()> {
-        // SAFETY: this is the whole mapping, and who borrowed `self` mutably knows that it moves.
+        // SAFETY: this is the whole mapping, and whoever borrows `self` mutably knows that it
+        // moves.
         let start = unsafe {
             let old = self.start.cast();
             rustix::mm::mremap(old, self.length, length, MremapFlags::MAYMOVE)?
@@ -104,7 +106,7 @@ impl Mapping {
 
     fn keep_from_forks(&self) {
         if self.length > 0 {
-            // SAFETY: nobody is hurt but such a child, which has no business here.
+            // SAFETY: this affects only such a child, which must not use it.
             let _ = unsafe {
                 rustix::mm::madvise(self.start.cast(), self.length, Advice::LinuxDontFork)
             };
@@ -140,7 +142,7 @@ pub(crate) struct View {
 /// A memory file that nobody has mapped.
 fn make(length: usize) -> io::Result<Handle> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Not being executable is a seal that old kernels refuse to make.
+    // Old kernels do not support the seal against execution.
     let file = rustix::fs::memfd_create("trine", flags | MemfdFlags::NOEXEC_SEAL)
         .or_else(|_| rustix::fs::memfd_create("trine", flags))
         .map_err(|error| failed("memfd_create", error))?;
@@ -149,8 +151,8 @@ fn make(length: usize) -> io::Result<Handle> {
     Ok(Handle(file))
 }
 
-/// Makes a file that long. Past the limit of file sizes the kernel would say so with a signal,
-/// which ends the program.
+/// Sets a file's length. Beyond the file size limit the kernel would send a signal, which ends the
+/// program.
 fn lengthen(file: impl AsFd, length: usize) -> io::Result<()> {
     let most = rustix::process::getrlimit(Resource::Fsize).current;
     if most.is_some_and(|most| length as u64 > most) {
@@ -168,7 +170,7 @@ impl Memory {
         Ok(Self { handle, mapping })
     }
 
-    /// Maps what another process made for this one to write.
+    /// Maps memory that another process made for this one to write.
     pub(crate) fn adopt(handle: Handle) -> io::Result<Self> {
         handle.check(SealFlags::SHRINK)?;
         let mapping = Mapping::new(&handle, handle.length()?, WRITE)?;
@@ -183,13 +185,13 @@ impl Memory {
         self.mapping.length
     }
 
-    /// The same memory for another process, which can only read it, whatever it tries. From then
-    /// on its pages are given back by dropping it alone.
+    /// The same memory for another process, which can only read it. From then on only dropping it
+    /// returns its pages.
     pub(crate) fn share(&self) -> io::Result<Handle> {
         if rustix::fs::fcntl_add_seals(&self.handle, SealFlags::FUTURE_WRITE).is_ok() {
             return self.handle.try_clone();
         }
-        // A kernel before 5.1, or one of the same name where it is refused.
+        // A kernel before 5.1, or one that refuses this seal.
         use std::os::fd::AsRawFd;
         let path = format!("/proc/self/fd/{}", self.handle.0.as_raw_fd());
         let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
@@ -197,12 +199,12 @@ impl Memory {
         Ok(Handle(file))
     }
 
-    /// The same memory for one who is trusted with it.
+    /// The same memory for a trusted process.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Makes it at least `length` bytes long; it may move.
+    /// Grows it to at least `length` bytes; it may move.
     pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
         let length = whole_pages(length)?;
         if length <= self.length() {
@@ -212,7 +214,7 @@ impl Memory {
         self.mapping.grow(length)
     }
 
-    /// Gives the pages back to the system. Says whether it could.
+    /// Returns the pages to the system. Returns whether that was possible.
     pub(crate) fn discard(&self) -> bool {
         self.handle.discard(self.length())
     }
@@ -232,17 +234,17 @@ impl View {
         Ok((Self::open(handle)?, theirs))
     }
 
-    /// Maps what another process made and may go on writing.
+    /// Maps memory that another process made and may keep writing.
     pub(crate) fn open(handle: Handle) -> io::Result<Self> {
         handle.check(SealFlags::SHRINK)?;
         let mapping = Mapping::new(&handle, handle.length()?, READ)?;
         Ok(Self { handle: Arc::new(handle), mapping })
     }
 
-    /// Maps what was frozen by [`freeze`], here or in another process; `length` bytes of it must
-    /// be there, not only seem so.
+    /// Maps memory frozen by [`freeze`], here or in another process; `length` bytes must really be
+    /// allocated.
     pub(crate) fn open_frozen(handle: Handle, length: usize) -> io::Result<Self> {
-        // The seals first: from then on the size is what it is.
+        // Check the seals first: after that the size cannot change.
         handle.check(FROZEN)?;
         if handle.length()? < length || handle.occupied() < length as u64 {
             return Err(io::Error::other("memory that is shorter than it is said to be"));
@@ -263,8 +265,8 @@ impl View {
         &self.handle
     }
 
-    /// Sees to it that `length` bytes can be read, as far as another process has written them. A
-    /// file can be as long as its maker says; only pages that are there cost the maker memory.
+    /// Makes `length` bytes readable, provided that the other process has written them. A file may
+    /// claim any length; only allocated pages cost its maker memory.
     pub(crate) fn reach(&mut self, length: usize) -> io::Result<()> {
         let made = self.handle.length()?;
         if length > made || length as u64 > self.handle.occupied() {
@@ -273,7 +275,7 @@ impl View {
         if length > self.length() { self.mapping.grow(made) } else { Ok(()) }
     }
 
-    /// Gives the pages back to the system, for all who map them.
+    /// Returns the pages to the system, for everybody who maps them.
     pub(crate) fn discard(&self) {
         self.handle.discard(self.length());
     }
@@ -284,11 +286,11 @@ impl View {
     }
 }
 
-/// What nobody may do to frozen memory any more.
+/// The seals of frozen memory.
 const FROZEN: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
 
-/// Memory with these bytes, which nobody can change any more.
+/// Creates memory with these bytes, which nobody can change.
 pub(crate) fn freeze(bytes: &[u8]) -> io::Result<Handle> {
     let memory = Memory::new(bytes.len())?;
     // SAFETY: the memory was made that long, and nobody else knows of it.
@@ -308,7 +310,7 @@ pub(crate) fn contents(handle: &Handle) -> io::Result<Vec<u8>> {
     Ok(unsafe { std::slice::from_raw_parts(view.start(), length) }.to_vec())
 }
 
-/// Says what failed too: where a limit or a filter is in the way, that is what to look for.
+/// Adds which call failed, since a limit or a filter may be the cause.
 pub(crate) fn failed(call: &str, error: Errno) -> io::Error {
     let error = io::Error::from(error);
     io::Error::new(error.kind(), format!("{call}: {error}"))

@@ -1,4 +1,4 @@
-//! What C has to print.
+//! Buffered output of C code.
 
 #[repr(C)]
 struct Stream(libc::FILE);
@@ -8,8 +8,8 @@ unsafe extern "C" {
     fn fflush(stream: *mut Stream) -> i32;
 }
 
-/// Writes what C code has printed to stdout and the C library still holds. Of that stream alone:
-/// another may be locked for good, by a thread that a body left waiting for input.
+/// Flushes C's stdout. Only that stream: another may be locked forever by a thread that a body left
+/// waiting for input.
 pub(crate) fn flush_c_output() {
     // SAFETY: the C library's own stream, which is there for good.
     unsafe { fflush(stdout) };

@@ -1,24 +1,23 @@
-//! How a worker's stack overflow is told from other faults.
+//! How a worker's stack overflow is distinguished from other faults.
 //!
-//! The standard library's own handler is installed before `main`, which a worker never comes to.
-//! This one says the same on stderr, and leaves word for the parent before the process dies of the
-//! fault as it would have.
+//! The standard library installs its own handler before `main`, which a worker never reaches. This
+//! one prints the same on stderr, and informs the parent before the process dies of the fault.
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::stack::stack_bounds;
 
-/// Where the main thread's stack may end, and who is told: from a signal handler.
+/// Where the main thread's stack may end, and what to call from the signal handler.
 static WATCHED: OnceLock<(Range<usize>, fn())> = OnceLock::new();
 
-/// For what a handler's own frames take; the kernel's are a few KiB.
+/// Room for the handler's own frames; the kernel's take a few KiB.
 const HANDLER_STACK: usize = 64 << 10;
-/// A frame that is larger than a page is probed page by page, so the first fault is close.
+/// Frames larger than a page are probed page by page, so the first fault is near the end.
 const NEAR: usize = 64 << 10;
 
-/// Watches the stack of this thread, which is the main one. `overflowed` may do only what a signal
-/// handler may.
+/// Watches the stack of this thread, the main one. `overflowed` may do only what a signal handler
+/// may.
 pub(crate) fn watch_stack(overflowed: fn()) {
     let Some((lowest, _)) = stack_bounds() else { return };
     let around = lowest.saturating_sub(NEAR)..lowest + NEAR;

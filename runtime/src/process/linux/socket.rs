@@ -1,5 +1,5 @@
-//! The socket between a parent and a worker: handles of memory, the doorbell, and news of the
-//! other's end.
+//! The socket between a parent and a worker: memory handles, the doorbell, and notice of the other
+//! side's end.
 //!
 //! Sequenced packets. A packet of one byte that is [`BELL`] says "look at the replies"; any other
 //! brings handles.
@@ -19,7 +19,7 @@ use super::memory::{Handle, failed};
 const BELL: u8 = b'!';
 const HANDLES: u8 = b'F';
 
-/// The most handles that arrive together or not at all.
+/// The maximum number of handles that arrive together or not at all.
 pub(crate) const PACKET_HANDLES: usize = 16;
 const PACKET_MAX: usize = 128;
 
@@ -34,7 +34,7 @@ pub(crate) enum Packet {
     End,
 }
 
-/// A pair of connected ends, neither of which is inherited by chance.
+/// A pair of connected ends, neither of which is inherited by accident.
 pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = SocketType::SEQPACKET;
     rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
@@ -46,12 +46,12 @@ impl Socket {
         Self(file)
     }
 
-    /// Sends handles, as many as there are; waits for the other to make room.
+    /// Sends any number of handles; waits until the other side makes room.
     pub(crate) fn send(&self, handles: &[&Handle]) -> io::Result<()> {
         self.send_packets(handles, SendFlags::empty())
     }
 
-    /// The same without waiting. After an error some may have been sent.
+    /// The same without waiting. After an error, some may have been sent.
     pub(crate) fn try_send(&self, handles: &[&Handle]) -> io::Result<()> {
         self.send_packets(handles, SendFlags::DONTWAIT)
     }
@@ -81,17 +81,17 @@ impl Socket {
         Ok(())
     }
 
-    /// Says that there are replies. If the socket is full the other has enough to wake it.
+    /// Signals that there are replies. If the socket is full, the other side has enough to wake it.
     pub(crate) fn ring(&self) {
         let _ = self.send_packet(&[BELL], &[], SendFlags::DONTWAIT);
     }
 
-    /// The next packet, when it comes.
+    /// Waits for the next packet.
     pub(crate) fn receive(&self) -> io::Result<Packet> {
         self.receive_packet(RecvFlags::empty())
     }
 
-    /// The next packet, if it is there.
+    /// The next packet, if there is one.
     pub(crate) fn try_receive(&self) -> io::Result<Packet> {
         self.receive_packet(RecvFlags::DONTWAIT)
     }
@@ -120,7 +120,8 @@ impl Socket {
             })
         };
         let received = match receive() {
-            // Said once, where the other has ended and had not read all. What it sent is there.
+            // Reported once if the other side ended without reading everything. What it sent is
+            // still there.
             Err(Errno::CONNRESET) => receive()?,
             received => received?,
         };

@@ -1,8 +1,8 @@
-//! Where a thread's stack is.
+//! The bounds of a thread's stack.
 
 use std::mem::MaybeUninit;
 
-/// The start and the end of this thread's stack; `None` where the system does not say.
+/// The start and the end of this thread's stack; `None` if unknown.
 pub(crate) fn stack_bounds() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut start, mut size) = (std::ptr::null_mut(), 0);

@@ -1,5 +1,5 @@
-//! All that a worker has started, also in sessions of its own: what a kill of the worker's group
-//! would leave behind, with its stdout in hand.
+//! Everything that a worker has started, even in other sessions: processes that would survive a
+//! kill of the worker's group, still holding its stdout.
 
 use std::fs;
 
@@ -8,9 +8,9 @@ use rustix::process::{
     Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpgid, waitpid,
 };
 
-/// Kills a process, its group, and what descends from it; returns the descendants.
+/// Kills a process, its group and its descendants; returns the descendants.
 pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
-    // Meanwhile it starts nothing more.
+    // While it is stopped it cannot start anything.
     let _ = kill_process_group(root, Signal::STOP);
     let mut descendants = Vec::new();
     gather(root, &mut descendants);
@@ -35,10 +35,10 @@ fn gather(parent: Pid, found: &mut Vec<Pid>) {
     }
 }
 
-/// Reaps what a killed worker has left to this process, as it does where this is process 1. True if
-/// nothing is left that is still dying.
+/// Reaps what a killed worker has left to this process, which happens if this is process 1. Returns
+/// true if nothing is left that is still dying.
 pub(super) fn reap_orphans(group: Pid, descendants: &mut Vec<Pid>) -> bool {
-    // Of the group, which was of this worker's making, nothing else is a child of this process.
+    // The worker made this group, so no other child of this process is in it.
     let is_left = loop {
         match waitpgid(group, WaitOptions::NOHANG) {
             Ok(Some(_)) | Err(Errno::INTR) => {}

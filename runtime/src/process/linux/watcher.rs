@@ -1,4 +1,4 @@
-//! Hears of many workers at once: of what comes on their sockets, and of their ends. By epoll.
+//! Waits for events of many workers with epoll: packets on their sockets, and their ends.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +18,7 @@ pub(crate) struct Watcher {
     wake: OwnedFd,
 }
 
-/// Something happened with the worker of that key.
+/// Something happened with the worker that has this key.
 pub(crate) struct Event {
     pub(crate) key: u32,
     /// Its end of the socket is closed.
@@ -39,7 +39,7 @@ impl Watcher {
         Ok(epoll::add(&self.epoll, file, data, EventFlags::IN | EventFlags::ET)?)
     }
 
-    /// Begins to watch a worker.
+    /// Starts to watch a worker.
     pub(crate) fn add(&self, key: u32, process: &Process, socket: &Socket) -> io::Result<()> {
         self.listen_to(socket.as_fd(), key.into())?;
         process.pidfd().map_or(Ok(()), |pidfd| self.listen_to(pidfd, key.into()))
@@ -52,8 +52,8 @@ impl Watcher {
         }
     }
 
-    /// Waits until something happens, [`wake`](Self::wake) is called, or the time has passed; the
-    /// events are added to the list. An interruption brings none.
+    /// Waits until something happens, [`wake`](Self::wake) is called, or the time has passed;
+    /// appends the events to the list. An interruption adds none.
     pub(crate) fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs().cast_signed(),
@@ -61,7 +61,7 @@ impl Watcher {
         });
         let mut space = [std::mem::MaybeUninit::uninit(); 32];
         let Ok((happened, _)) = epoll::wait(&self.epoll, &mut space, timeout.as_ref()) else {
-            // Perhaps by a change of rights, which the C library has every thread take part in.
+            // Perhaps by a change of rights, in which the C library involves every thread.
             Identity::ask();
             return;
         };

@@ -1,5 +1,5 @@
-//! Files that travel with a value: what [`Shared`](super::Shared) leaves here while it is encoded
-//! goes along with the message, and is here again while it is decoded.
+//! Files that travel with a value: [`Shared`](super::Shared) attaches them here while it is
+//! encoded; they are sent along with the message, and are available here while it is decoded.
 
 use std::cell::Cell;
 use std::ptr;
@@ -11,17 +11,17 @@ use crate::process::value::wire::WireError;
 /// A file on its way.
 pub(crate) type File = Arc<Handle>;
 
-/// Files that arrived, each until it is taken.
+/// Received files, each until it is taken.
 type Arrived = Vec<Option<Handle>>;
 
-// Every value passes here and few have files, so what is known of a thread is one pointer each: to
-// the vector of the innermost call below, or null.
+// Every value passes here but few have files, so each thread stores only one pointer each: to the
+// vector of the innermost call below, or null.
 thread_local! {
     static LEAVING: Cell<*mut Vec<File>> = const { Cell::new(ptr::null_mut()) };
     static ARRIVED: Cell<*mut Arrived> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// A thread's pointer, which goes back to what it was before.
+/// Sets a thread's pointer, and restores the previous one when dropped.
 struct Within<T: 'static>(&'static std::thread::LocalKey<Cell<*mut T>>, *mut T);
 
 impl<T> Within<T> {
@@ -36,11 +36,11 @@ impl<T> Drop for Within<T> {
     }
 }
 
-/// Runs an encoder; returns also the files that its values attached.
+/// Runs an encoder; also returns the files that its values attached.
 #[inline]
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<File>) {
     let mut files = Vec::new();
-    // A `Serialize` may call a process task of its own.
+    // A `Serialize` may itself call a process task.
     let within = Within::new(&LEAVING, &raw mut files);
     let result = encode();
     drop(within);
@@ -61,9 +61,9 @@ pub(crate) fn duplicate(files: &[File]) -> Result<Vec<Handle>, WireError> {
     copies.map_err(|error| WireError::new(error.to_string()))
 }
 
-/// Attaches a file to the value that is being encoded; `None` outside of that.
+/// Attaches a file to the value that is being encoded; `None` outside of an encoder.
 pub(crate) fn attach(file: File) -> Option<u32> {
-    // SAFETY: the vector is that of a `collect` which this thread is in, and nobody else uses it
+    // SAFETY: the vector belongs to a `collect` that this thread is in, and nobody else uses it
     // until `encode` returns.
     let leaving = unsafe { LEAVING.get().as_mut() }?;
     leaving.push(file);
@@ -72,7 +72,7 @@ pub(crate) fn attach(file: File) -> Option<u32> {
 
 /// Takes an attached file, once; `None` if there is no such file.
 pub(crate) fn take(index: u32) -> Option<Handle> {
-    // SAFETY: the vector is that of a `supply` which this thread is in, and nobody else uses it
+    // SAFETY: the vector belongs to a `supply` that this thread is in, and nobody else uses it
     // until `decode` returns.
     let arrived = unsafe { ARRIVED.get().as_mut() }?;
     arrived.get_mut(index as usize)?.take()

@@ -14,7 +14,7 @@ const SMALL: usize = 54;
 /// How much of the scratch space a thread keeps.
 const SCRATCH_MAX: usize = 64 << 10;
 
-/// Encoded arguments, with the files that go along. A clone shares them.
+/// Encoded arguments, with their files. A clone shares them.
 #[derive(Clone)]
 pub(crate) struct Message {
     pub(crate) bytes: Bytes,
@@ -24,14 +24,14 @@ pub(crate) struct Message {
 /// Where they lie.
 #[derive(Clone)]
 pub(crate) enum Bytes {
-    /// In place, as most arguments fit.
+    /// Inline; most arguments fit.
     Small(u8, [u8; SMALL]),
     Heap(Arc<[u8]>),
-    /// In shared memory, that long.
+    /// In shared memory, with this length.
     Segment(Arc<Lent>, usize),
 }
 
-/// A segment that goes back when it is dropped.
+/// A segment that is returned when this is dropped.
 pub(crate) struct Lent(Option<Segment>);
 
 impl Lent {
@@ -111,7 +111,7 @@ impl Bytes {
         Self::Small(bytes.len() as u8, small)
     }
 
-    /// The bytes, if they do not lie in shared memory.
+    /// The bytes, unless they are in shared memory.
     pub(crate) fn private(&self) -> Option<&[u8]> {
         match self {
             Self::Small(length, bytes) => Some(&bytes[..usize::from(*length)]),

@@ -1,12 +1,12 @@
-//! Where the encoder writes: a few bytes into what it was given, more into the heap, and what is
-//! large straight into a shared segment, so that it is never copied again.
+//! Where the encoder writes: few bytes into a given buffer, more into the heap, and large values
+//! straight into a shared segment, so that they are not copied again.
 
 use std::ptr;
 
 use crate::process::segment::Segment;
 use crate::process::value::wire::WireError;
 
-/// The longest message that goes through a ring; longer ones lie in memory of their own.
+/// The longest message that goes through a ring; longer ones get separate memory.
 pub(crate) const INLINE_MAX: usize = 32 << 10;
 
 /// A growing run of bytes.
@@ -25,16 +25,16 @@ enum Store {
     Segment(Segment),
 }
 
-/// What became of the bytes.
+/// Where the bytes ended up.
 pub(crate) enum Finished {
-    /// They are in the memory that was given, this many.
+    /// In the given memory, this many.
     Given(usize),
     Heap(Vec<u8>),
     Segment(Segment, usize),
 }
 
 impl Output {
-    /// Starts on the heap, in an empty vector that may have room.
+    /// Starts on the heap, in an empty vector that may have capacity.
     pub(crate) fn in_vector(mut vector: Vec<u8>) -> Self {
         vector.clear();
         let (start, capacity) = (vector.as_mut_ptr(), vector.capacity());
@@ -66,7 +66,7 @@ impl Output {
         self.length += bytes.len();
     }
 
-    /// Overwrites bytes that were written before.
+    /// Overwrites bytes that were already written.
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         if self.failed {
             return;
@@ -76,13 +76,13 @@ impl Output {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(at), bytes.len()) }
     }
 
-    /// Forgets what was written, and failures too.
+    /// Discards what was written, and any failure.
     pub(crate) fn clear(&mut self) {
         self.length = 0;
         self.failed = false;
     }
 
-    /// Whether all that was written is there.
+    /// Whether everything was written.
     pub(crate) fn check(&self) -> Result<(), WireError> {
         if self.failed { Err(WireError::new("not enough memory to encode it")) } else { Ok(()) }
     }
@@ -160,7 +160,7 @@ impl Output {
 }
 
 impl Drop for Output {
-    /// Encoding failed or panicked: the segment goes back.
+    /// Encoding failed or panicked: return the segment.
     fn drop(&mut self) {
         if let Store::Segment(segment) = std::mem::replace(&mut self.store, Store::Given) {
             segment.give_back();

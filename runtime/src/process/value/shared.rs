@@ -16,11 +16,11 @@ mod seen;
 
 pub(crate) use seen::{forget_seen, has_seen, remember_seen};
 
-/// A slice of plain values in memory that every process maps and nobody can change.
+/// A slice of plain values in immutable memory that processes share.
 ///
-/// Made once, it crosses to worker processes as a file descriptor, whatever its size: the worker
-/// maps the same pages, read-only. Clones share it too, so it is as cheap among threads. In every
-/// other way it is a `&[T]`.
+/// It crosses to worker processes as a file descriptor, whatever its size: the worker maps the same
+/// pages, read-only. Clones share them too, so it is just as cheap among threads. Otherwise it
+/// behaves like a `&[T]`.
 ///
 /// ```
 /// use trine::concurrent;
@@ -38,8 +38,8 @@ pub(crate) use seen::{forget_seen, has_seen, remember_seen};
 /// # Ok::<(), trine::Error>(())
 /// ```
 ///
-/// It implements serde's traits for the calls of process tasks alone: any other format gets an
-/// error, since there a descriptor means nothing.
+/// It implements serde's traits only for calls of process tasks: any other format gets an error,
+/// since a descriptor means nothing there.
 pub struct Shared<S: ?Sized> {
     inner: Arc<Inner>,
     slice: PhantomData<Arc<S>>,
@@ -55,13 +55,13 @@ impl<T: Pod> Shared<[T]> {
     /// Copies a slice into shared memory.
     ///
     /// # Errors
-    /// When the system has no memory or no file descriptor left.
+    /// If the system has no memory or no file descriptor left.
     pub fn new(slice: &[T]) -> io::Result<Self> {
         let bytes: &[u8] = bytemuck::cast_slice(slice);
         Self::open(platform::freeze(bytes)?, bytes.len())
     }
 
-    /// Maps what was frozen by `new`, here or in another process.
+    /// Maps memory frozen by `new`, here or in another process.
     fn open(handle: Handle, length: usize) -> io::Result<Self> {
         const { assert!(align_of::<T>() <= 4096, "pages are aligned no better") }
         if !length.is_multiple_of(size_of::<T>().max(1)) {

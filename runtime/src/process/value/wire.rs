@@ -1,20 +1,19 @@
-//! How values cross: a serde format of the engine's own.
+//! How values cross: the engine's own serde format.
 //!
-//! Both ends are the same executable on the same machine, so the format is the plainest there is
-//! that still says what comes: every number in its native bytes, behind a byte that says its kind;
-//! every length in one word; nothing aligned. Why not postcard or bincode? Their variable-length
-//! integers go byte by byte, and a `Vec<f64>` passes element by element. Here a run of numbers is
-//! laid out just as it lies in memory, so the encoder and the decoder may copy it in one piece.
-//! They do so wherever serde hands them the value itself (an argument, a field, an element: see
-//! [`bulk`]), which needs no specialization and no attribute.
+//! Both ends are the same executable on the same machine, so this is the simplest self-describing
+//! format: each number in native bytes after a byte for its kind, each length in one word, nothing
+//! aligned. Why not postcard or bincode? Their variable-length integers go byte by byte, and a
+//! `Vec<f64>` element by element. Here a run of numbers has its in-memory layout, so it can be
+//! copied in one piece. That happens wherever serde passes the value itself (an argument, a field,
+//! an element: see [`bulk`]), without specialization or attributes.
 //!
-//! And why does it describe itself, when both ends have the same types? Because a type's two halves
-//! need not agree. `#[serde(skip_serializing)]` leaves out what the reader still counts,
-//! `#[serde(skip)]` of a variant gives the others two numberings, and a format that goes by
-//! position takes one value for another. So variants go by name, and so do fields: the names of a
-//! struct's fields are written once in a message, and if they are the ones that the reader expects,
-//! which it compares once, its fields go by position after all. What is read by its look,
-//! `untagged` enums and the like, comes along with that.
+//! And why self-describing, if both ends have the same types? Because `Serialize` and `Deserialize`
+//! of a type need not agree. `#[serde(skip_serializing)]` omits a field that the reader still
+//! counts, `#[serde(skip)]` on a variant numbers the others differently, and a positional format
+//! would take one value for another. So variants go by name, and so do fields: the names of a
+//! struct's fields are written once per message, and if they match what the reader expects, which
+//! it checks once, the fields are read by position. This also makes `untagged` enums and the like
+//! work.
 
 mod access;
 mod any;
@@ -39,7 +38,7 @@ pub(crate) struct WireError(Box<Fault>);
 #[derive(Debug)]
 struct Fault {
     message: Box<str>,
-    /// In which field of it, and in which type: the innermost.
+    /// The innermost field, and its type.
     field: Option<Box<str>>,
     of: Option<Box<str>>,
 }
@@ -50,7 +49,7 @@ impl WireError {
         Self(Box::new(Fault { message: message.into(), field: None, of: None }))
     }
 
-    /// Says in which field it was, if that is not known.
+    /// Adds the field, if not known yet.
     #[cold]
     fn in_field(mut self, field: &str) -> Self {
         if self.0.of.is_none() && self.0.field.is_none() {
@@ -59,7 +58,7 @@ impl WireError {
         self
     }
 
-    /// Says in which type it was, if that is not known.
+    /// Adds the type, if not known yet.
     #[cold]
     fn of(mut self, name: &str) -> Self {
         if self.0.of.is_none() {

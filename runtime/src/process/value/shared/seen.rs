@@ -1,8 +1,8 @@
-//! The slices that a worker had last: mapping one again, and its pages one by one, would cost more
-//! than most calls.
+//! The slices that a worker used last: mapping one again, page by page, would cost more than most
+//! calls.
 //!
-//! They are kept for a moment only, since as long as they are mapped here their memory is not free,
-//! whatever becomes of them elsewhere.
+//! They are kept only for a moment, since as long as they are mapped here their memory is not
+//! freed.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use std::sync::Arc;
 use super::Inner;
 use crate::process::platform::Handle;
 
-/// How many there are at the most.
+/// The maximum number of slices.
 const SEEN_MAX: usize = 8;
 
 type Seen = Vec<(u64, Arc<Inner>)>;
 
 thread_local! {
-    /// `None` where nobody would forget them again: on every thread but a worker's own.
+    /// `None` if nobody would remove them again: on every thread except a worker's main thread.
     static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
-/// Begins to remember, on this thread.
+/// Starts to remember slices on this thread.
 pub(crate) fn remember_seen() {
     SEEN.set(Some(Vec::new()));
 }
@@ -30,13 +30,13 @@ pub(crate) fn has_seen() -> bool {
     SEEN.with_borrow(|seen| seen.as_ref().is_some_and(|seen| !seen.is_empty()))
 }
 
-/// Unmaps what no value holds any more.
+/// Unmaps slices that no value holds any more.
 pub(crate) fn forget_seen() {
     let seen = SEEN.with_borrow_mut(|seen| seen.as_mut().map(std::mem::take));
     drop(seen);
 }
 
-/// The mapping of this file, if it was seen.
+/// The mapping of this file, if remembered.
 pub(crate) fn find(handle: &Handle, length: usize) -> Option<Arc<Inner>> {
     SEEN.with_borrow(|seen| {
         let seen = seen.as_ref().filter(|seen| !seen.is_empty())?;
@@ -47,7 +47,7 @@ pub(crate) fn find(handle: &Handle, length: usize) -> Option<Arc<Inner>> {
     })
 }
 
-/// Remembers it, in the place of the one that was seen first.
+/// Remembers it, replacing the oldest.
 pub(crate) fn note(inner: &Arc<Inner>) {
     let dropped = SEEN.with_borrow_mut(|seen| {
         let seen = seen.as_mut()?;

@@ -1,5 +1,5 @@
-//! Values by their look: for types that must see what comes before they know what they are, and
-//! for values that are not quite of the kind that was asked for.
+//! Self-describing values: for types that choose by the input, and for values that are not exactly
+//! of the requested kind.
 
 use std::marker::PhantomData;
 
@@ -103,7 +103,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// The same, for a type that knows what it wants: of what may be missing, it is what is there.
+    /// The same for a type that knows what it wants: an optional value counts as present.
     pub(super) fn bare<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, WireError> {
         self.pass_some();
         self.any(visitor)
@@ -131,8 +131,8 @@ impl Decoder<'_> {
         Ok(value)
     }
 
-    /// A tuple that is a type's own. One of another length was written by halves that do not
-    /// agree on what is left out, and by position they would take one value for another.
+    /// A tuple of a type's own. If the length differs, the two halves of the type disagree on what
+    /// is omitted, and reading by position would mix up values.
     pub(super) fn exact_tuple<'de, V: Visitor<'de>>(
         &mut self,
         length: usize,
@@ -151,7 +151,7 @@ impl Decoder<'_> {
         self.any(visitor)
     }
 
-    /// What was not written as a variant: its name alone, or a map from it to its value.
+    /// A variant that was not written as one: its name alone, or a map from it to its value.
     #[cold]
     pub(super) fn variant_by_look<'de, V: Visitor<'de>>(
         &mut self,

@@ -2,15 +2,15 @@
 //!
 //! serde passes every value it serializes through a generic method (`serialize_field<T>`,
 //! `serialize_element<T>`, …), so the format sees the type `T` of every argument, field and
-//! element. Where that is exactly a vector or slice of a primitive number, its bytes are the
-//! encoding: this module recognises those types. Compared are `TypeId`s, which fold to constants.
+//! element. If that is exactly a vector or slice of a primitive number, its bytes are the encoding.
+//! This module recognizes those types by `TypeId`, which folds to constants.
 
 use super::decode::Decoder;
 use super::{Output, WireError, tag};
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-/// Calls `$each!` with every primitive whose every bit pattern is a value, and the tag of a run.
+/// Calls `$each!` with every primitive for which all bit patterns are valid, and the tag of a run.
 macro_rules! numbers {
     ($each:ident) => {
         $each!(
@@ -24,16 +24,16 @@ macro_rules! numbers {
             i64 = I64S
         );
         $each!(u128 = U128S, i128 = I128S, f32 = F32S, f64 = F64S);
-        // serde passes these as 64 bits wide.
+        // serde passes these as 64-bit numbers.
         #[cfg(target_pointer_width = "64")]
         $each!(usize = U64S, isize = I64S);
     };
 }
 
-/// Writes `value` in one piece if it is a vector or slice of numbers; says whether it did.
+/// Writes `value` in one piece if it is a vector or slice of numbers; returns whether it did.
 #[inline]
 pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
-    // Everything recognised here is two or three words long, which most types are not.
+    // Everything recognized here is two or three words long, unlike most types.
     let words = size_of_val(value) / size_of::<usize>();
     if words != 2 && words != 3 {
         return false;

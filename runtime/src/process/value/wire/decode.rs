@@ -1,7 +1,7 @@
-//! The decoder: a serde `Deserializer` over bytes that somebody else may be writing.
+//! The decoder: a serde `Deserializer` over bytes that another process may be writing.
 //!
-//! Whatever type is asked for, the value's tag is looked at first. If it is the one that is
-//! expected, as it nearly always is, the value is taken at once; all else is `any.rs`'s.
+//! For each requested type the value's tag is checked first. Nearly always it is the expected one,
+//! and the value is read directly; `any.rs` handles the rest.
 
 use std::any::type_name;
 use std::marker::PhantomData;
@@ -18,7 +18,7 @@ pub(crate) use super::reader::Reader;
 
 /// A message that is being decoded.
 pub(super) struct Decoder<'a> {
-    /// What is left of it.
+    /// The rest of it.
     pub(super) reader: Reader<'a>,
     /// All of it.
     pub(super) whole: Reader<'a>,
@@ -59,7 +59,7 @@ impl Decoder<'_> {
         self.reader.peek().ok_or_else(short)
     }
 
-    /// Goes past a tag that stands alone.
+    /// Skips a tag without a value.
     #[inline]
     pub(super) fn pass_tag(&mut self) {
         let _ = self.reader.skip(1);
@@ -76,7 +76,7 @@ impl Decoder<'_> {
         usize::try_from(self.number_in_word()?).map_err(|_| short())
     }
 
-    /// A count of values, each of which takes a byte at the least.
+    /// A count of values, each of which takes at least one byte.
     pub(super) fn count(&mut self) -> Result<usize, WireError> {
         let count = self.length()?;
         if count > self.reader.left() {
@@ -85,7 +85,7 @@ impl Decoder<'_> {
         Ok(count)
     }
 
-    /// A run of numbers that has this tag, if it is what comes. Private to `bulk`.
+    /// A run of numbers with this tag, if that is next. Private to `bulk`.
     #[inline]
     pub(super) fn run<N: Copy>(&mut self, tag: u8) -> Option<Result<Vec<N>, WireError>> {
         (self.reader.peek() == Some(tag))
@@ -173,7 +173,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         self.any(visitor)
     }
 
-    /// What is there without being an option is some, as in JSON.
+    /// A value that is not an option counts as `Some`, as in JSON.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WireError> {
         match self.tag()? {
             tag::SOME => {

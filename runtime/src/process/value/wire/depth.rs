@@ -1,9 +1,10 @@
-//! How deep values may be nested: as deep as the stack of who encodes or decodes them is.
+//! How deeply values may be nested: as deeply as the stack of the encoding or decoding thread
+//! allows.
 //!
-//! A count of levels would have to suit the smallest stack and the largest frames there are: the
-//! frames are those of derived code, a hundred bytes or several thousand each. So what is looked
-//! at is the stack itself: one comparison for each level, and where the thread's stack ends only
-//! for the few values that go deeper than most ever do.
+//! A fixed number of levels would have to suit the smallest stack and the largest frames: those of
+//! derived code, a hundred or several thousand bytes each. So the stack itself is checked: one
+//! comparison per level, and a query for the end of the thread's stack only for unusually deep
+//! values.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -14,7 +15,7 @@ use crate::process::platform;
 
 /// What any thread has.
 const SURE: usize = 64 << 10;
-/// The part of a stack, an eighth, that is left to what a level calls, and to drops.
+/// The part of a stack, an eighth, that is left to the code of one level and to destructors.
 const KEPT: usize = 8;
 
 /// How far down the stack may grow.
@@ -40,7 +41,7 @@ impl Depth {
         let here = here();
         if !self.is_exact {
             self.is_exact = true;
-            // What runs on a stack of its own making, as coroutines do, has what is sure.
+            // Code on a custom stack, such as a coroutine, gets the guaranteed part.
             if let Some(stack) = stack().filter(|stack| stack.contains(&here)) {
                 self.lowest = stack.start + stack.len() / KEPT;
             }

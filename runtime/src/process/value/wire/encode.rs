@@ -33,11 +33,11 @@ where
 
 pub(super) struct Encoder<'a> {
     pub(super) output: &'a mut Output,
-    /// Where the message begins.
+    /// Where the message starts.
     pub(super) base: usize,
     pub(super) names: Option<Box<Names>>,
     pub(super) depth: Depth,
-    /// Whether a part is there by half.
+    /// Whether a part is incomplete.
     has_failed: bool,
 }
 
@@ -78,7 +78,7 @@ impl Encoder<'_> {
     }
 }
 
-/// A sequence or map under way; its length is written when it is known for sure.
+/// A sequence or map in progress; its length is written once it is known for certain.
 pub(super) struct Counted<'a, 'b> {
     encoder: &'a mut Encoder<'b>,
     tag: u8,
@@ -103,7 +103,7 @@ impl<'a, 'b> Counted<'a, 'b> {
     }
 }
 
-/// A tuple under way, whose length was said before.
+/// A tuple in progress, whose length was given at the start.
 pub(super) struct Fixed<'a, 'b> {
     encoder: &'a mut Encoder<'b>,
     left: usize,

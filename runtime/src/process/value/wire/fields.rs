@@ -1,8 +1,8 @@
-//! Writing a struct: its fields in a row, and where their names are.
+//! Writing a struct: its fields in order, and where their names are.
 //!
-//! Which fields a struct has is known when all of them were written, since serde's attributes may
-//! leave any of them out. So the names stand behind the first struct that has them, once in a
-//! message, and that and each one after it says where.
+//! The fields of a struct are known only after all of them were written, since serde's attributes
+//! may omit any of them. So the names follow the first struct that has them, once per message, and
+//! each such struct refers to them.
 
 use std::cell::Cell;
 
@@ -12,17 +12,17 @@ use serde::ser;
 use super::encode::{Encoder, put};
 use super::{WireError, reader, tag};
 
-/// The structs that a thread wrote, and which of them the names are in its message of now.
+/// The structs that a thread has written, and whose names are already in its current message.
 ///
-/// They are remembered from message to message, since most have the same few.
+/// They are kept between messages, since most have the same few.
 pub(super) struct Names {
     /// The names of all of them.
     known: Vec<&'static str>,
     /// The same as they are written, struct by struct.
     text: Vec<u8>,
-    /// Those of structs that are under way and unlike the ones before.
+    /// Names of structs in progress that differ from earlier ones.
     pending: Vec<&'static str>,
-    /// The struct that was written last, for each hash of a type.
+    /// The struct written last, for each hash of a type.
     shapes: [Shape; SHAPES],
     message: u64,
 }
@@ -35,7 +35,7 @@ struct Shape {
     /// In `text`; no bytes if there was no such struct.
     text: usize,
     length: usize,
-    /// In which message its names were written, and where in it.
+    /// The message in which its names were written, and the position there.
     message: u64,
     place: usize,
 }
@@ -90,19 +90,19 @@ impl Names {
     }
 }
 
-/// A struct under way.
+/// A struct in progress.
 pub(super) struct Fields<'a, 'b> {
     encoder: &'a mut Encoder<'b>,
     name: &'static str,
-    /// Where the word is that says where the names are.
+    /// The position of the word that refers to the names.
     word_at: usize,
     is_placed: bool,
     slot: u8,
-    /// Its names in `known`, if it is what was seen last; which of them is next.
+    /// Its names in `known` if it matches the last one; and which of them is next.
     first: u32,
     next: u32,
     end: u32,
-    /// Where its own names begin in `pending`, if it is not.
+    /// Where its own names start in `pending`, if it does not.
     pending: Option<u32>,
 }
 
@@ -124,7 +124,7 @@ impl<'a, 'b> Fields<'a, 'b> {
         Ok(Self { encoder, name, word_at, is_placed, slot, first, next: first, end, pending: None })
     }
 
-    /// The names that a struct under way has taken.
+    /// The names of a struct in progress.
     #[inline]
     fn names(&mut self) -> &mut Names {
         self.encoder.names.get_or_insert_with(Names::take)
@@ -151,7 +151,7 @@ impl<'a, 'b> Fields<'a, 'b> {
         self.names().pending.push(key);
     }
 
-    /// From here on it is another struct than the last one.
+    /// From here on it differs from the last one.
     fn part(&mut self) {
         if self.pending.is_none() {
             let seen = self.first as usize..self.next as usize;
@@ -167,7 +167,7 @@ impl<'a, 'b> Fields<'a, 'b> {
             if self.is_placed {
                 return Ok(());
             }
-            // Another one may have come in between, of a field's own.
+            // A field's own struct may have come in between.
             let (slot, first) = (self.slot, self.first);
             let shape = self.names().shapes[usize::from(slot)];
             if shape.length > 0 && shape.first == first {
@@ -177,7 +177,7 @@ impl<'a, 'b> Fields<'a, 'b> {
         self.define()
     }
 
-    /// Writes the names of what has this slot now behind the fields, unless they are there.
+    /// Writes the names of the struct in this slot after the fields, unless they were written.
     fn place(&mut self) -> Result<(), WireError> {
         let Self { encoder, slot, word_at, .. } = self;
         let Encoder { output, names, base, .. } = &mut **encoder;
@@ -206,7 +206,7 @@ fn too_long() -> WireError {
     WireError::new("a name of more than 255 bytes")
 }
 
-/// Writes the name of a field or variant, behind its length.
+/// Writes the name of a field or variant, after its length.
 pub(super) fn write_name(name: &str, output: &mut super::Output) -> Result<(), WireError> {
     if name.len() > reader::NAME_MAX {
         return Err(too_long());

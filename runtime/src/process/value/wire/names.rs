@@ -1,7 +1,7 @@
-//! Reading a struct: which fields are there, and how to pass them to its type.
+//! Reading a struct: which fields it has, and how to pass them to its type.
 //!
-//! Where the names are those that the type expects, in its order, its fields go by position, with
-//! nothing to be looked up. That is compared once for each struct of a message.
+//! If the names are those that the type expects, in its order, the fields are passed by position,
+//! without lookups. That is checked once per struct in a message.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use super::access::{InOrder, Keyed};
 use super::decode::Decoder;
 use super::reader::{NAME_MAX, Reader, short};
 
-/// What is known of the names in a message.
+/// What is known about the names in a message.
 pub(super) struct Names {
     /// Names that were found to be a type's fields.
     agreed: [Agreed; AGREED],
@@ -33,7 +33,7 @@ impl Names {
 }
 
 impl<'a> Decoder<'a> {
-    /// A struct as the type that asks for it knows it: by position, if the fields are the same.
+    /// A struct as the requesting type knows it: by position, if the fields match.
     pub(super) fn structure<'de, V: Visitor<'de>>(
         &mut self,
         fields: &'static [&'static str],
@@ -119,7 +119,7 @@ impl<'a> Decoder<'a> {
         Ok(names)
     }
 
-    /// Goes past the names, if they stand here.
+    /// Skips the names, if they are here.
     #[inline]
     fn pass_names(&mut self, place: u64) -> Result<(), WireError> {
         let position = self.whole.left() - self.reader.left();

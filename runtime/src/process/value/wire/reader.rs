@@ -1,8 +1,8 @@
-//! Reading plain bytes, out of memory that somebody else may be writing.
+//! Reading plain bytes from memory that another process may be writing.
 //!
-//! Replies lie in memory that a worker can still write, so nothing here makes a reference into
-//! it: numbers and runs are copied out first and judged afterwards, lengths are held against what
-//! is left, and a string is checked in its private copy.
+//! Replies are in memory that a worker can still write, so nothing here creates a reference into
+//! it: numbers and runs are copied first and checked afterwards, lengths are checked against what
+//! is left, and strings are validated in their private copies.
 
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ pub(crate) struct Reader<'a> {
     memory: PhantomData<&'a [u8]>,
 }
 
-/// A name of a field or a variant is no longer.
+/// The maximum length of the name of a field or variant.
 pub(super) const NAME_MAX: usize = u8::MAX as usize;
 
 #[cold]
@@ -61,14 +61,15 @@ impl<'a> Reader<'a> {
         Ok(unsafe { bytes.cast::<N>().read_unaligned() })
     }
 
-    /// The next byte, without going past it.
+    /// The next byte, without consuming it.
     #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         // SAFETY: there is one.
         (self.left > 0).then(|| unsafe { *self.next })
     }
 
-    /// The number behind this tag; `None`, and nothing is read, if the next value is another.
+    /// The number after this tag; `None` without reading anything if the next value has another
+    /// tag.
     #[inline]
     pub(super) fn tagged<N: Copy>(&mut self, tag: u8) -> Option<N> {
         if self.left <= size_of::<N>() || self.peek() != Some(tag) {
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
             .map_err(|_| WireError::new("a string is not UTF-8"))
     }
 
-    /// A name, behind the byte that is its length.
+    /// A name, after the byte with its length.
     pub(super) fn name<'n>(&mut self, room: &'n mut [u8; NAME_MAX]) -> Result<&'n str, WireError> {
         let length = usize::from(self.number::<u8>()?);
         let bytes = self.skip(length)?;
@@ -109,7 +110,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(&room[..length]).map_err(|_| WireError::new("a name is not UTF-8"))
     }
 
-    /// Goes past a name; whether it is this one.
+    /// Skips a name; returns whether it is this one.
     pub(super) fn is_name(&mut self, expected: &str) -> Result<bool, WireError> {
         let length = usize::from(self.number::<u8>()?);
         let mut name = Self { left: length, ..self.clone() };
@@ -136,7 +137,7 @@ impl<'a> Reader<'a> {
         self.numbers(self.left).unwrap_or_default()
     }
 
-    /// All that is left, as text for a person.
+    /// Everything that is left, as readable text.
     pub(crate) fn text(self) -> String {
         String::from_utf8_lossy(&self.into_vec()).into_owned()
     }

@@ -1,7 +1,7 @@
 //! The first byte of every value: what kind of value it is.
 //!
-//! Where a length or a place belongs to it, both are one word, so that they are one store: the tag
-//! in its lowest byte, the number in the other seven.
+//! If it has a length or position, both form one word, so that they are one store: the tag in the
+//! lowest byte, the number in the other seven.
 
 macro_rules! tags {
     ($($name:ident)*) => { tags!(@ 1_u8; $($name)*); };
@@ -12,7 +12,7 @@ macro_rules! tags {
     (@ $next:expr;) => {};
 }
 
-// Zero is none of them, so that memory which nobody wrote is not a value.
+// Zero is not a tag, so unwritten memory is not a value.
 tags! {
     UNIT NONE SOME FALSE TRUE CHAR
     I8 I16 I32 I64 I128 U8 U16 U32 U64 U128 F32 F64
@@ -22,9 +22,9 @@ tags! {
     I8S I16S I32S I64S I128S U8S U16S U32S U64S U128S F32S F64S
     // With a count of values, or of pairs.
     SEQUENCE MAP
-    // With the place of its fields' names.
+    // With the position of its fields' names.
     STRUCT
-    // With a name behind it, and then its value.
+    // Followed by a name and then its value.
     UNIT_VARIANT VARIANT
     // Of no value, and of one more each.
     TUPLE

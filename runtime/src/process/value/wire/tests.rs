@@ -110,14 +110,14 @@ fn impossible_lengths_reserve_nothing() {
         assert!(read::<Vec<String>>(&bytes).is_err());
         assert!(read::<String>(&bytes).is_err());
         assert!(read::<HashMap<u8, u8>>(&bytes).is_err());
-        // Elements that hold nothing would go on for as long.
+        // Elements without content would go on for as long.
         assert!(read::<Vec<()>>(&bytes).is_err());
         assert!(read::<HashMap<(), ()>>(&bytes).is_err());
     }
     crosses(&vec![(); 100_000]);
 }
 
-/// A value that is told which calls of the serializer to make.
+/// A value that makes given calls to the serializer.
 enum Odd {
     /// A tuple with fewer elements than it says, or more.
     Tuple(usize, usize),
@@ -235,8 +235,8 @@ fn what_is_deeper_than_the_stack_is_an_error_both_ways() {
     assert!(on_stack(2 << 10, encode, 200).is_ok());
 }
 
-/// Bytes from nowhere, and true bytes with a few wrong, give a value or an error, and nothing
-/// else. The same as `fuzz/` tries for longer.
+/// Random bytes, and valid bytes with a few changes, give a value or an error and nothing else.
+/// `fuzz/` tries the same for longer.
 #[test]
 fn no_bytes_harm_the_decoder() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
