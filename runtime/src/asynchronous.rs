@@ -203,6 +203,10 @@ where
         self.cell().is_pending()
     }
 
+    fn refuse(self: Arc<Self>) {
+        self.job.refuse();
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted && let Some(runtime) = &self.runtime {

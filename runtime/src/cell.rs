@@ -362,7 +362,24 @@ impl<J, T> JobCell<J, T> {
         } else {
             return Err(why);
         };
-        let place = Place(place);
+        self.end_unstarted(why, Place(place));
+        Ok(())
+    }
+
+    /// Ends a pending task that no line has taken, and drops its job on this thread.
+    pub(crate) fn refuse(&self)
+    where
+        J: Send + 'static,
+    {
+        if self.cell.state.advance(PENDING, RUNNING) {
+            self.end_unstarted(Error::busy(self.function.name()), Place(None));
+        }
+    }
+
+    fn end_unstarted(&self, why: Error, place: Place)
+    where
+        J: Send + 'static,
+    {
         self.cell.observed.started();
         self.cell.request_cancel();
         let job = self.take_job();
@@ -371,7 +388,6 @@ impl<J, T> JobCell<J, T> {
         // It may own tasks, whose arguments own others.
         quietly(|| relay::discard(job));
         drop(place);
-        Ok(())
     }
 
     fn take_job(&self) -> Option<J> {

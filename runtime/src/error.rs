@@ -70,6 +70,8 @@ pub enum ErrorKind {
     },
     /// The task was cancelled, or the scope or combinator that held it ended first.
     Cancelled,
+    /// As many calls wait as the function's `queue` option allows.
+    Busy,
     /// The body needed more memory than the function's `memory` option allows.
     MemoryLimit,
     /// An argument or the result could not be encoded or decoded on its way between processes.
@@ -136,6 +138,12 @@ impl Error {
         matches!(self.kind(), ErrorKind::Cancelled)
     }
 
+    /// Whether too many calls of the function wait already.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Busy)
+    }
+
     /// Whether the function's memory limit was reached.
     #[must_use]
     pub fn is_memory_limit(&self) -> bool {
@@ -181,6 +189,10 @@ impl Error {
 
     pub(crate) fn cancelled(function: &'static str) -> Self {
         Self::new(function, ErrorKind::Cancelled)
+    }
+
+    pub(crate) fn busy(function: &'static str) -> Self {
+        Self::new(function, ErrorKind::Busy)
     }
 
     pub(crate) fn timed_out(function: &'static str, after: Duration) -> Self {
@@ -246,6 +258,7 @@ impl fmt::Display for Summary<'_> {
             ErrorKind::StackOverflow => f.write_str("overflowed its stack"),
             ErrorKind::TimedOut { after } => write!(f, "timed out after {after:?}"),
             ErrorKind::Cancelled => f.write_str("was cancelled"),
+            ErrorKind::Busy => f.write_str("was refused: its queue is full"),
             ErrorKind::MemoryLimit => f.write_str("went over its memory limit"),
             ErrorKind::Codec { message } => {
                 write!(f, "has a value that could not cross between processes: {message}")
@@ -313,6 +326,7 @@ impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
             ErrorKind::TimedOut { .. } => std::io::ErrorKind::TimedOut,
+            ErrorKind::Busy => std::io::ErrorKind::ResourceBusy,
             ErrorKind::MemoryLimit => std::io::ErrorKind::OutOfMemory,
             _ => std::io::ErrorKind::Other,
         };

@@ -88,6 +88,18 @@ impl Function {
         self
     }
 
+    /// `queue = …`: how many calls wait for a place under `limit`; the next one ends as `Busy`.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn queue(mut self, queue: usize) -> Self {
+        assert!(queue > 0, "`queue` must be more than zero");
+        self.options.queue = Some(queue);
+        self
+    }
+
     /// `memory = …`: how many bytes a worker process that runs it may use.
     ///
     /// # Panics

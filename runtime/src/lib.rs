@@ -119,6 +119,7 @@ pub use threads::join;
 /// | `backoff = 100ms` | all | the pause before the first retry; doubles each time, with jitter |
 /// | `retry_if = PATH` | all | which outcomes `retries` repeats, see below |
 /// | `limit = 8` | all | at most 8 calls of it run at once in this program; the rest wait |
+/// | `queue = 100` | all | with `limit`: at most 100 calls wait; the next one ends as `Busy` |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
 /// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |

@@ -1,5 +1,7 @@
 //! `limit = N`: at most N calls of a function run at once in this program, in order of arrival.
 //!
+//! `queue = N`: at most N wait for that; the next call ends at once.
+//!
 //! A call over the limit is pending: it is in no engine's queue and holds no thread. Whoever ends a
 //! call passes its place to the call that has waited longest. Calls that were given up are removed
 //! from the line in groups, so that they never greatly outnumber those that still wait.
@@ -18,12 +20,15 @@ pub(crate) trait Admit: Send + Sync {
     /// the meantime, in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
 
+    /// Ends the call as `Busy`, since too many wait for a place.
+    fn refuse(self: Arc<Self>);
+
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
 }
 
 /// A line may always hold this many calls that were given up.
-const MAX_GIVEN_UP: usize = 32;
+const MAX_GIVEN_UP: isize = 32;
 
 pub(crate) struct Limiter {
     line: Lock<Line>,
@@ -32,20 +37,43 @@ pub(crate) struct Limiter {
 struct Line {
     running: usize,
     waiting: VecDeque<Arc<dyn Admit>>,
-    /// Roughly how many of those were given up.
-    given_up: usize,
+    /// How many of those were given up. Less than none while a call that is told to have been given
+    /// up has left the line before.
+    given_up: isize,
+    /// How many calls run or wait elsewhere, if that is bounded.
+    #[cfg(feature = "cluster")]
+    sent: usize,
+}
+
+impl Line {
+    /// How many calls wait, and are still wanted.
+    fn length(&self) -> usize {
+        self.waiting.len().saturating_sub(self.given_up.max(0).unsigned_abs())
+    }
 }
 
 impl Limiter {
     pub(crate) const fn new() -> Self {
-        Self { line: Lock::new(Line { running: 0, waiting: VecDeque::new(), given_up: 0 }) }
+        let line = Line {
+            running: 0,
+            waiting: VecDeque::new(),
+            given_up: 0,
+            #[cfg(feature = "cluster")]
+            sent: 0,
+        };
+        Self { line: Lock::new(line) }
     }
 
-    /// Admits the call now, or once there is a place for it.
+    /// Admits the call now, or once there is a place for it. Refuses it if too many wait already.
     pub(crate) fn enter(&'static self, options: &Options, call: Arc<dyn Admit>) {
         let mut line = self.line();
         if options.limit.is_some_and(|limit| line.running >= limit) {
-            line.waiting.push_back(call);
+            if options.queue.is_some_and(|queue| line.length() >= queue) {
+                drop(line);
+                call.refuse();
+            } else {
+                line.waiting.push_back(call);
+            }
             return;
         }
         line.running += 1;
@@ -74,6 +102,7 @@ impl Limiter {
             if next.admit() {
                 return;
             }
+            self.line().given_up -= 1;
         }
     }
 
@@ -81,15 +110,30 @@ impl Limiter {
     pub(crate) fn give_up(&self) {
         let mut line = self.line();
         line.given_up += 1;
-        if line.given_up <= MAX_GIVEN_UP.max(line.waiting.len() / 2) {
+        if line.given_up <= MAX_GIVEN_UP.max(line.waiting.len().cast_signed() / 2) {
             return;
         }
         let (waiting, given_up): (VecDeque<_>, VecDeque<_>) =
             line.waiting.drain(..).partition(|call| call.is_pending());
-        (line.waiting, line.given_up) = (waiting, 0);
+        line.waiting = waiting;
+        line.given_up -= given_up.len().cast_signed();
         // Unlocked, since their destructors may run any code.
         drop(line);
         drop_quietly(given_up);
+    }
+
+    /// Notes a call that other machines see to, over all of which the limit is. `None` if so many
+    /// of this program run or wait there that it is refused.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn send(&'static self, options: &Options) -> Option<Sent> {
+        let most =
+            options.limit.zip(options.queue).map(|(limit, queue)| limit.saturating_add(queue));
+        let mut line = self.line();
+        if most.is_some_and(|most| line.sent >= most) {
+            return None;
+        }
+        line.sent += 1;
+        Some(Sent(self))
     }
 
     fn line(&self) -> Guard<'_, Line> {
@@ -120,5 +164,16 @@ impl Drop for Place {
         if let Some(limiter) = self.0 {
             limiter.leave();
         }
+    }
+}
+
+/// A call that other machines see to, from its start to its end.
+#[cfg(feature = "cluster")]
+pub(crate) struct Sent(&'static Limiter);
+
+#[cfg(feature = "cluster")]
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.0.line().sent -= 1;
     }
 }

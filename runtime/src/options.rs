@@ -14,6 +14,9 @@ pub(crate) struct Options {
     pub(crate) backoff: Duration,
     /// How many calls run at once.
     pub(crate) limit: Option<usize>,
+    /// How many calls wait beyond that before the next one is refused.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) queue: Option<usize>,
     /// How many bytes a worker process that runs it may use.
     pub(crate) memory: Option<u64>,
     /// Whether every call gets its own worker process.
@@ -35,6 +38,7 @@ impl Options {
         retries: 0,
         backoff: Duration::ZERO,
         limit: None,
+        queue: None,
         memory: None,
         fresh: false,
         renew_after: None,

@@ -72,6 +72,8 @@ pub struct Failures {
     pub timed_out: u64,
     /// [`ErrorKind::Cancelled`].
     pub cancelled: u64,
+    /// [`ErrorKind::Busy`].
+    pub busy: u64,
     /// [`ErrorKind::MemoryLimit`].
     pub memory_limit: u64,
     /// All other kinds: values that could not cross, workers that could not start or were lost.
@@ -82,8 +84,8 @@ impl Failures {
     /// The sum of all kinds.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        let Self { panicked, crashed, timed_out, cancelled, memory_limit, other } = *self;
-        panicked + crashed + timed_out + cancelled + memory_limit + other
+        let Self { panicked, crashed, timed_out, cancelled, busy, memory_limit, other } = *self;
+        panicked + crashed + timed_out + cancelled + busy + memory_limit + other
     }
 }
 
@@ -204,7 +206,7 @@ impl Counted {
     }
 }
 
-const OUTCOMES: usize = 7;
+const OUTCOMES: usize = 8;
 
 /// The counter for an outcome.
 fn outcome<T>(result: &Result<T, Error>) -> usize {
@@ -215,7 +217,8 @@ fn outcome<T>(result: &Result<T, Error>) -> usize {
         Err(ErrorKind::TimedOut { .. }) => 3,
         Err(ErrorKind::Cancelled) => 4,
         Err(ErrorKind::MemoryLimit) => 5,
-        Err(_) => 6,
+        Err(ErrorKind::Busy) => 6,
+        Err(_) => 7,
     }
 }
 
@@ -360,8 +363,9 @@ impl Record {
 
     fn total(&self) -> FunctionStats {
         let (made, started, ended) = self.sums();
-        let [done, panicked, crashed, timed_out, cancelled, memory_limit, other] = ended;
-        let failed = Failures { panicked, crashed, timed_out, cancelled, memory_limit, other };
+        let [done, panicked, crashed, timed_out, cancelled, memory_limit, busy, other] = ended;
+        let failed =
+            Failures { panicked, crashed, timed_out, cancelled, busy, memory_limit, other };
         FunctionStats {
             name: self.name,
             mode: self.mode,

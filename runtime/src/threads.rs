@@ -219,6 +219,10 @@ impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
         self.cell().is_pending()
     }
 
+    fn refuse(self: Arc<Self>) {
+        self.job.refuse();
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted {

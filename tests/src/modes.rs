@@ -19,6 +19,8 @@ pub struct Mode {
     pub gated: fn(u16) -> Task<u32>,
     /// The same, one at a time.
     pub limited: fn(u16) -> Task<u32>,
+    /// The same, and at most two wait.
+    pub queued: fn(u16) -> Task<u32>,
     /// Comes to the gate, and returns 8 when it sees that it is cancelled.
     pub polite: fn(u16) -> Task<u32>,
     /// The same, with a deadline of 50 ms.
@@ -45,6 +47,7 @@ macro_rules! blocking_mode {
                 crashes: $crashes,
                 gated,
                 limited,
+                queued,
                 polite,
                 hangs,
                 retried,
@@ -98,6 +101,11 @@ macro_rules! blocking_mode {
                 wait_at(port)
             }
 
+            #[concurrent($mode, limit = 1, queue = 2)]
+            fn queued(port: u16) -> u32 {
+                wait_at(port)
+            }
+
             #[concurrent($mode)]
             fn polite(port: u16) -> u32 {
                 stay_at(port)
@@ -139,6 +147,7 @@ mod asynchronous {
         crashes: None,
         gated,
         limited,
+        queued,
         polite,
         hangs,
         retried,
@@ -179,6 +188,11 @@ mod asynchronous {
 
     #[concurrent(async, limit = 1)]
     async fn limited(port: u16) -> u32 {
+        wait_at(port).await
+    }
+
+    #[concurrent(async, limit = 1, queue = 2)]
+    async fn queued(port: u16) -> u32 {
         wait_at(port).await
     }
 

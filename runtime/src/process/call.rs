@@ -112,6 +112,10 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         self.cell().is_pending()
     }
 
+    fn refuse(self: Arc<Self>) {
+        self.job.refuse();
+    }
+
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
         if admitted {

@@ -28,7 +28,7 @@ enum Which<T> {
 
 impl<T> Retry<T> {
     /// The values of which this says that they are failures, and the errors that may not come
-    /// again: all but `Cancelled` and `Codec`.
+    /// again: all but `Cancelled`, `Busy` and `Codec`.
     #[must_use]
     pub const fn failed(failed: fn(&T) -> bool) -> Self {
         Self(Which::Failed(failed))
@@ -47,8 +47,10 @@ impl<T> Retry<T> {
             (_, Err(error)) if error.is_cancelled() => false,
             (Which::When(retry_if), outcome) => retry_if(outcome),
             (Which::Failed(failed), Ok(value)) => failed(value),
-            // It would fail the same way.
-            (Which::Failed(_), Err(error)) => !matches!(error.kind(), ErrorKind::Codec { .. }),
+            // It would fail the same way, or is to be told at once.
+            (Which::Failed(_), Err(error)) => {
+                !matches!(error.kind(), ErrorKind::Codec { .. } | ErrorKind::Busy)
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ impl fmt::Display for FunctionStats {
             (failed.crashed, "crashed"),
             (failed.timed_out, "timed out"),
             (failed.cancelled, "cancelled"),
+            (failed.busy, "refused"),
             (failed.memory_limit, "out of memory"),
             (failed.other, "failed otherwise"),
             (self.retries, "retries"),

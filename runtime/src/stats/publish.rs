@@ -39,13 +39,15 @@ impl Stats {
 impl FunctionStats {
     fn publish(&self) {
         let Self { name: function, mode, done, failed, retries, .. } = *self;
-        let Failures { panicked, crashed, timed_out, cancelled, memory_limit, other } = failed;
+        let Failures { panicked, crashed, timed_out, cancelled, busy, memory_limit, other } =
+            failed;
         let outcomes = [
             ("done", done),
             ("panicked", panicked),
             ("crashed", crashed),
             ("timed_out", timed_out),
             ("cancelled", cancelled),
+            ("busy", busy),
             ("memory_limit", memory_limit),
             ("other", other),
         ];

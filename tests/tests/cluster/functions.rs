@@ -95,6 +95,13 @@ pub(crate) fn held_once(folder: &Path, number: u64) -> u64 {
     number
 }
 
+/// The same, one at a time, while another one waits.
+#[concurrent(process, limit = 1, queue = 1)]
+pub(crate) fn held_in_turn(folder: &Path, number: u64) -> u64 {
+    wait_for(&folder.join("go"));
+    number
+}
+
 /// How many of its kind run while it does.
 #[concurrent(process, limit = 2)]
 pub(crate) fn crowd(folder: &Path, number: u64) -> usize {

@@ -8,8 +8,8 @@ use trine::process::Shared;
 use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
-    boom, crowd, double, doubled, held, held_once, leave, machine, machine_of_a_local_call, nested,
-    note, noted, reversed, too_long, too_much, worker_of_its_own,
+    boom, crowd, double, doubled, held, held_in_turn, held_once, leave, machine,
+    machine_of_a_local_call, nested, note, noted, reversed, too_long, too_much, worker_of_its_own,
 };
 
 /// How many calls are under way while something is killed.
@@ -39,6 +39,7 @@ pub(crate) fn play(name: &str) -> bool {
         "held" => hold,
         "held-once" => hold_once,
         "cancelled" => cancelled,
+        "queue" => queue,
         "crowd" => crowded,
         "drained" => drained,
         _ => return false,
@@ -270,6 +271,22 @@ fn crowded() {
     let folder = folder();
     let crowds = gather((0..60).map(|number| crowd(&folder, number))).join().unwrap();
     tell(crowds.into_iter().max().unwrap());
+}
+
+/// One that runs, one that waits, and others.
+fn queue() {
+    let folder = folder();
+    let call = |number| held_in_turn(&folder, number);
+    let [runs, given_up] = [call(1), call(2)];
+    assert!(call(3).join().unwrap_err().is_busy());
+    drop(given_up);
+    let waits = call(4);
+    assert!(!waits.is_finished(), "who was given up has left the queue");
+    assert!(trine::block_on(call(5)).unwrap_err().is_busy());
+    std::fs::write(folder.join("go"), "").unwrap();
+    assert_eq!((runs.join().unwrap(), waits.join().unwrap()), (1, 4));
+    assert_eq!(call(6).join().unwrap(), 6);
+    tell("well");
 }
 
 /// Some that run and some that wait for a place, while their machine is told to end.

@@ -15,6 +15,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine may come late", late_machine),
     ("two callers get their own answers", two_callers),
     ("a limit holds over all machines", limit),
+    ("a full queue refuses the next call", || well("queue", "")),
     ("all of it can be set from code", set_from_code),
     ("what is cancelled is killed or never runs", cancelled),
 ];

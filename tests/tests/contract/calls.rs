@@ -207,6 +207,42 @@ fn a_task_cancelled_while_it_waits_for_a_place_never_starts() {
     });
 }
 
+#[test]
+fn a_full_queue_refuses_the_next_call_until_one_has_left_it() {
+    everywhere(|mode, caller| async move {
+        let gate = Gate::new();
+        let call = || (mode.queued)(gate.port());
+        let runs = call();
+        let inside = hold(&gate, mode, caller).await;
+        let [waits, given_up] = [call(), call()];
+        let refused = call();
+        assert!(refused.is_finished());
+        let error = refused.await.unwrap_err();
+        assert!(error.is_busy() && *error.kind() == ErrorKind::Busy);
+        assert_eq!(error.to_string(), "task `queued` was refused: its queue is full");
+        // Many times, since those that were given up stay in the line for a while.
+        let mut given_up = Some(given_up);
+        for _ in 0..100 {
+            drop(given_up.take());
+            given_up = Some(call());
+            assert!(!given_up.as_ref().unwrap().is_finished(), "it has a place in the queue");
+            assert!(call().await.unwrap_err().is_busy());
+        }
+        drop(inside);
+        let ended = [Some(runs), Some(waits), given_up].into_iter().flatten();
+        for (number, task) in ended.enumerate() {
+            if number > 0 {
+                drop(hold(&gate, mode, caller).await);
+            }
+            assert_eq!(result(task, mode, caller).await.unwrap(), 7);
+        }
+        // And now there is room again.
+        let task = call();
+        drop(hold(&gate, mode, caller).await);
+        assert_eq!(result(task, mode, caller).await.unwrap(), 7);
+    });
+}
+
 /// Waits for a body without blocking the runtime that has to run it.
 pub(super) async fn hold(gate: &Gate, mode: &Mode, caller: Caller) -> TcpStream {
     if must_not_block(mode, caller) {

@@ -1,8 +1,9 @@
 //! What a function with `retries` needs of user code, and where it runs it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use trine::{Error, Task, concurrent};
 use trine_tests::checks::ends_in_time;
@@ -159,6 +160,39 @@ fn arguments_that_cannot_be_copied_are_the_task_s_error() {
         }
         LEFT.store(3, SeqCst);
         assert_eq!(call(Copies(&LEFT)).join().unwrap(), Err(1), "{name}");
+    }
+}
+
+fn is_busy(outcome: Result<&u32, &Error>) -> bool {
+    outcome.is_err_and(Error::is_busy)
+}
+
+#[concurrent(threads, limit = 1, queue = 1, retries = 2)]
+fn at_once(gate: Arc<Barrier>) -> u32 {
+    gate.wait();
+    1
+}
+
+#[concurrent(threads, limit = 1, queue = 1, retries = 2, retry_if = is_busy)]
+fn insists(gate: Arc<Barrier>) -> u32 {
+    gate.wait();
+    1
+}
+
+#[test]
+fn what_is_refused_is_tried_again_only_if_retry_if_says_so() {
+    type Call = fn(Arc<Barrier>) -> Task<u32>;
+    for (call, tries) in [(at_once as Call, 1), (insists, 3)] {
+        let gate = Arc::new(Barrier::new(2));
+        let tasks = [call(Arc::clone(&gate)), call(Arc::clone(&gate))];
+        let error = call(Arc::clone(&gate)).join().unwrap_err();
+        assert!(error.is_busy(), "{error}");
+        assert_eq!(error.tries(), tries);
+        for task in tasks {
+            gate.wait();
+            // With a deadline, so that this thread does not run it.
+            assert_eq!(task.timeout(Duration::from_secs(60)).join().unwrap(), 1);
+        }
     }
 }
 

@@ -17,4 +17,13 @@ fn comma() {}
 #[concurrent(threads, backoff = 1s)]
 fn alone() {}
 
+#[concurrent(threads, queue = 100)]
+fn unlimited() {}
+
+#[concurrent(threads, limit = 8, queue = 0)]
+fn zero() {}
+
+#[concurrent(threads, limit = 8, backlog = 10)]
+fn misnamed() {}
+
 fn main() {}

@@ -10,10 +10,12 @@ use crate::cell::Cell;
 use crate::cluster::broker::envelope::{Fault, File, Parts};
 use crate::error::Error;
 use crate::function::Function;
+use crate::limit::Sent;
 use crate::process::call::Unread;
 use crate::process::job::{Job, Reply, codec_error};
 use crate::process::platform;
 use crate::process::value::message::Message;
+use crate::sync::Lock;
 use crate::task::{Call, Task};
 
 /// A call as the caller's books have it: whatever its result is.
@@ -30,6 +32,8 @@ struct RemoteCall<T> {
     caller: &'static Caller,
     number: u64,
     reply: Unread,
+    /// Its part of what may be out at once, until it has ended.
+    sent: Lock<Option<Sent>>,
 }
 
 /// Sends a call out.
@@ -37,16 +41,31 @@ pub(crate) fn start<T>(caller: &'static Caller, function: &'static Function, job
 where
     T: DeserializeOwned + Send + 'static,
 {
+    let limiter = function.limiter().filter(|_| function.options().queue.is_some());
+    let sent = limiter.map(|limiter| limiter.send(function.options()));
+    let is_refused = matches!(sent, Some(None));
     let number = caller.next_number();
     let cell = Cell::started(function, "process");
-    let call = Arc::new(RemoteCall { function, cell, caller, number, reply: Unread::default() });
-    caller.send(number, call.clone(), job);
+    let (reply, sent) = (Unread::default(), Lock::new(sent.flatten()));
+    let call = Arc::new(RemoteCall { function, cell, caller, number, reply, sent });
+    if is_refused {
+        call.finish(Err(Error::busy(function.name())));
+    } else {
+        caller.send(number, call.clone(), job);
+    }
     Task::new(call)
 }
 
 impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
     fn finish(&self, result: Result<T, Error>) {
+        self.leave();
         self.cell.finish(result);
+    }
+
+    /// Makes room for the next one, before somebody hears of the end.
+    fn leave(&self) {
+        let sent = self.sent.lock().take();
+        drop(sent);
     }
 }
 
@@ -65,6 +84,7 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
         match files.collect::<Result<Vec<_>, _>>() {
             Ok(handles) => {
                 let reply = Reply { status, bytes: parts.bytes.into(), handles };
+                self.leave();
                 self.reply.end(&self.cell, name, reply);
             }
             Err(error) => self.finish(Err(codec_error(name, &format!("its result: {error}")))),
