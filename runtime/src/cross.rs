@@ -7,6 +7,19 @@
 //! `threads` and `async` move values between the threads of one program. See [`process`] for what
 //! crosses to a worker process.
 
+/// Calls a macro with the names for a tuple of each length, from one to sixteen.
+macro_rules! for_tuples {
+    ($each:ident) => {
+        for_tuples!($each: [] A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h
+            I1 I2 i J1 J2 j K1 K2 k L1 L2 l M1 M2 m N1 N2 n O1 O2 o P1 P2 p);
+    };
+    ($each:ident: [$($taken:ident)*] $sent:ident $received:ident $value:ident $($rest:ident)*) => {
+        $each!($($taken)* $sent $received $value);
+        for_tuples!($each: [$($taken)* $sent $received $value] $($rest)*);
+    };
+    ($each:ident: [$($taken:ident)*]) => {};
+}
+
 #[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
 mod arguments;
 #[cfg(feature = "process")]
@@ -84,25 +97,4 @@ macro_rules! tuples {
     };
 }
 
-tuples!(A1 A2 a);
-tuples!(A1 A2 a B1 B2 b);
-tuples!(A1 A2 a B1 B2 b C1 C2 c);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k L1 L2 l);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k L1 L2 l M1 M2 m);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k L1 L2 l M1 M2 m N1 N2 n);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k L1 L2 l M1 M2 m N1 N2 n O1 O2 o);
-tuples!(A1 A2 a B1 B2 b C1 C2 c D1 D2 d E1 E2 e F1 F2 f G1 G2 g H1 H2 h I1 I2 i J1 J2 j
-    K1 K2 k L1 L2 l M1 M2 m N1 N2 n O1 O2 o P1 P2 p);
+for_tuples!(tuples);
