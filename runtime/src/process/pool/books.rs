@@ -32,6 +32,8 @@ pub(crate) struct Pool {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Waiting>,
+    /// How many calls have gone to workers before the first one of the queue.
+    pub(super) overtaken: usize,
     pub(super) outboxes: Vec<Outbox>,
     /// Workers that are being started and have no outbox yet.
     pub(super) starting: usize,

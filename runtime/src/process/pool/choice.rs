@@ -4,11 +4,21 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State, Waiting};
-use super::outbox::NotSent;
+use super::outbox::{NotSent, Outbox};
 use super::request::Request;
 use crate::function::Function;
 use crate::process::job::WorkerKey;
 use crate::process::platform::Identity;
+
+/// How many calls may go to workers before the first one of the queue, and how far behind it they
+/// are looked for.
+const AHEAD_MAX: usize = 64;
+
+/// Whether a call of this function waits for a worker that does nothing else: its time counts from
+/// its start there.
+fn wants_idle(function: &Function) -> bool {
+    function.options().timeout.is_some()
+}
 
 impl Pool {
     /// Gives waiting calls to workers that have room.
@@ -18,15 +28,10 @@ impl Pool {
             state.identity = Some(identity);
             state.retire_others(identity, chores);
         }
-        while let Some(next) = state.queue.front() {
-            let function = next.function();
-            chores.attend = true;
-            let Some(index) = self.choose(state, function, chores) else {
-                return;
-            };
-            let Some(waiting) = state.queue.pop_front() else {
-                return;
-            };
+        chores.attend |= !state.queue.is_empty();
+        while let Some((position, index)) = self.next(state, chores) {
+            state.overtaken = if position == 0 { 0 } else { state.overtaken + 1 };
+            let Some(waiting) = state.queue.remove(position) else { return };
             let Some(request) = Self::claim(waiting, chores) else { continue };
             let clocked = request.wants_clock().then(|| Arc::clone(&request.call));
             let outbox = &mut state.outboxes[index];
@@ -40,12 +45,35 @@ impl Pool {
                     }
                 }
                 Err(NotSent::Full(request)) => {
-                    state.queue.push_front(Waiting::Request(request));
+                    state.queue.insert(position, Waiting::Request(request));
                     return;
                 }
                 Err(NotSent::Failed(request, why)) => chores.add(Chore::Fail(request, why)),
             }
         }
+    }
+
+    /// The next call that a worker can take, by its position in the queue, and that worker. If the
+    /// first call has to wait for an idle worker, others go to those that are at their functions
+    /// already, but not for long: a worker that gets nothing more becomes idle.
+    fn next(&self, state: &State, chores: &mut Chores) -> Option<(usize, usize)> {
+        let first = state.queue.front()?.function();
+        if let Some(index) = self.choose(state, first, chores) {
+            return Some((0, index));
+        }
+        let is_open = |outbox: &Outbox| {
+            outbox.takes_calls() && outbox.has_room() && !outbox.is_serving(first)
+        };
+        if self.fresh || state.overtaken >= AHEAD_MAX || !state.outboxes.iter().any(is_open) {
+            return None;
+        }
+        (1..state.queue.len().min(AHEAD_MAX)).find_map(|position| {
+            let function = state.queue[position].function();
+            let index = state.outboxes.iter().position(|outbox| {
+                is_open(outbox) && outbox.is_serving(function) && !wants_idle(function)
+            });
+            Some((position, index?))
+        })
     }
 
     /// The request to send; `None` if nobody wants it any more.
@@ -69,7 +97,7 @@ impl Pool {
         function: &'static Function,
         chores: &mut Chores,
     ) -> Option<usize> {
-        let wants_idle = self.fresh || function.options().timeout.is_some();
+        let wants_idle = self.fresh || wants_idle(function);
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
             if !outbox.takes_calls() || self.fresh && outbox.is_used() {
