@@ -1,16 +1,16 @@
 //! `process` calls on other machines, over NATS.
 //!
-//! How it is set up, and what holds, is in [`guide::many_machines`](crate::guide::many_machines).
+//! [`guide::many_machines`](crate::guide::many_machines) describes the setup and the guarantees.
 //!
 //! ```text
-//! caller/    calls go out: a thread, and the handle's side of a call
-//! machine/   calls come in: the pool of workers runs them, as anywhere
+//! caller/    outgoing calls: a thread, and the handle's side of a call
+//! machine/   incoming calls: the usual pool of workers runs them
 //! protocol/  what both say to each other, without I/O, and its model
 //! broker/    the connection, names, keys, settings, and what is stored
 //! ```
 //!
-//! The pool knows nothing of this. A caller hands the encoded call to the broker instead of its own
-//! pool; a machine gives it to its pool as one whose result stays bytes.
+//! The pool does not know about this. A caller passes the encoded call to the broker instead of its
+//! own pool; a machine gives it to its pool as a call whose result stays bytes.
 
 #![forbid(unsafe_code)]
 
@@ -42,10 +42,10 @@ pub use async_nats::ConnectOptions;
 
 pub(crate) use self::broker::settings::VARIABLES;
 
-/// The cluster that calls of this program go to, if there is one.
+/// The cluster that this program's calls go to, if any.
 fn settings() -> Option<&'static Result<Settings, String>> {
     static SETTINGS: OnceLock<Option<Result<Settings, String>>> = OnceLock::new();
-    // What a worker calls, it calls beside it: the machine was chosen already.
+    // A worker's own calls stay on its machine, which was already chosen.
     let find = || if platform::depth() > 0 { None } else { Settings::find() };
     SETTINGS.get_or_init(find).as_ref()
 }
@@ -54,7 +54,7 @@ fn no_broker() -> String {
     format!("{CLUSTER} names the broker: set it to nats://HOST:4222")
 }
 
-/// Whether a call of this function goes out.
+/// Whether a call of this function goes to the cluster.
 pub(crate) fn takes(function: &Function) -> bool {
     !function.options().local && settings().is_some()
 }
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// Serves with as many workers as the environment says, and ends the process.
+/// Serves with the number of workers from the environment, and ends the process.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "no process is entered so there"))]
 pub(crate) fn serve_as_asked() -> ! {
     let processes = env::var_os(SERVE).unwrap_or_default();
@@ -92,15 +92,15 @@ pub(crate) fn serve_as_asked() -> ! {
     }
 }
 
-/// Serves the calls of other programs of this build, with that many worker processes, until SIGTERM
-/// or SIGINT; then it takes no more, and returns when what runs has ended.
+/// Serves calls of other programs of this build with this many worker processes, until SIGTERM or
+/// SIGINT; then it accepts no more calls, and returns when those that run have ended.
 ///
-/// The broker and the key come from [`Config`](crate::Config) or the environment. What the
-/// variable `TRINE_SERVE` does before `main`, this does where a program has to set up something
-/// first. Bodies run in worker processes, which know nothing of that.
+/// The broker and the key come from [`Config`](crate::Config) or the environment. This does what
+/// the variable `TRINE_SERVE` does before `main`, for a program that has to set something up first.
+/// Bodies run in worker processes, which do not see that setup.
 ///
 /// # Errors
-/// When no broker or key is set, or this program cannot have workers or the signals.
+/// If no broker or key is set, or this program cannot have workers or handle the signals.
 ///
 /// ```no_run
 /// use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! The broker as both sides use it: a connection, sealed messages, and what is stored.
+//! The broker as both sides use it: a connection, sealed messages, and stored values.
 
 mod address;
 mod connection;
@@ -25,9 +25,9 @@ use tokio::sync::watch;
 use self::settings::Settings;
 use self::subject::Build;
 
-/// How many bytes of frames go together.
+/// How many bytes of frames go into a message.
 const TOGETHER: usize = 128 << 10;
-/// What a message needs beside its frames: the key's hash, heads, and what the client adds.
+/// The overhead of a message: the keyed hash, headers, and what the client adds.
 const HEADROOM: usize = 8 << 10;
 
 #[derive(Clone)]
@@ -36,21 +36,21 @@ pub(crate) struct Broker {
     pub(crate) build: Build,
     pub(crate) client: Client,
     jetstream: Context,
-    /// Whether there is a connection; each is another number.
+    /// The current connection, if any; each has a different number.
     pub(crate) connections: watch::Receiver<Option<u64>>,
     pub(crate) last_error: LastError,
 }
 
-/// A message that the broker takes no longer.
+/// A message larger than the broker now accepts.
 pub(crate) struct TooLong;
 
 impl Broker {
-    /// The most bytes of frames in a message.
+    /// The maximum number of bytes of frames in a message.
     pub(crate) fn together(&self) -> usize {
         TOGETHER.min(self.longest())
     }
 
-    /// The longest frame that goes through a message.
+    /// The longest frame that fits into a message.
     pub(crate) fn longest(&self) -> usize {
         self.client.max_payload().saturating_sub(HEADROOM)
     }
@@ -59,13 +59,13 @@ impl Broker {
         self.client.subscribe(subject).await.map_err(|error| error.to_string())
     }
 
-    /// One of those that do so for the subject hears each message.
+    /// Each message goes to one of the subscribers of the subject.
     pub(crate) async fn share(&self, subject: String) -> Result<Subscriber, String> {
         let queue = subject::MACHINES.to_owned();
         self.client.queue_subscribe(subject, queue).await.map_err(|error| error.to_string())
     }
 
-    /// Sends a message, or leaves it to the client to do so when it can.
+    /// Sends a message, or leaves that to the client when it is connected.
     pub(crate) async fn send<T: Serialize>(
         &self,
         subject: String,
@@ -73,13 +73,13 @@ impl Broker {
         message: &T,
         about: usize,
     ) -> Result<(), TooLong> {
-        // What is sent always encodes.
+        // Messages can always be encoded.
         let Ok(message) = envelope::encode(message, about) else { return Ok(()) };
         let sealed: Bytes = self.settings.key.seal(&subject, message).into();
         if sealed.len() > self.client.max_payload() {
             return Err(TooLong);
         }
-        // That fails only for subjects that are none, and at the end of the client.
+        // This fails only for invalid subjects, and when the client has ended.
         let _ = match reply {
             None => self.client.publish(subject, sealed).await,
             Some(reply) => self.client.publish_with_reply(subject, reply, sealed).await,
@@ -87,7 +87,7 @@ impl Broker {
         Ok(())
     }
 
-    /// What is in a message, if it was sealed with the key, for this subject.
+    /// The contents of a message, if it was sealed with the key for this subject.
     pub(crate) fn open<T: DeserializeOwned>(&self, subject: &str, sealed: &[u8]) -> Option<T> {
         envelope::decode(self.settings.key.open(subject, sealed)?)
     }

@@ -1,6 +1,6 @@
-//! The program that calls: one thread, on which the broker's client and the protocol run.
+//! The calling program: one thread that runs the broker's client and the protocol.
 //!
-//! Whoever makes a call only leaves it here, and is told through the call's cell how it ended.
+//! A call is only handed over here; its cell is told how it ended.
 
 mod endings;
 mod event_loop;
@@ -18,7 +18,7 @@ use self::remote::Remote;
 use super::broker::settings::Settings;
 use crate::process::job::Job;
 
-/// Where calls are left.
+/// Where calls are handed over.
 pub(crate) struct Caller {
     numbers: AtomicU64,
     commands: mpsc::UnboundedSender<Command>,
@@ -28,12 +28,12 @@ pub(crate) enum Command {
     Call(u64, Arc<dyn Remote>, Job),
     /// Nobody wants that call any more.
     Cancel(u64),
-    /// Its arguments are where they have to be, and it has a place under its limit.
+    /// Its arguments are in place, and it has a place under its limit.
     Ready(u64, Result<Ready, String>),
 }
 
 impl Caller {
-    /// The one of this program; an error if it cannot have any.
+    /// This program's caller, or the reason why it cannot have one.
     pub(crate) fn get(settings: &Settings) -> Result<&'static Self, String> {
         static CALLER: OnceLock<Result<&'static Caller, String>> = OnceLock::new();
         CALLER.get_or_init(|| Self::start(settings.clone())).clone()
@@ -47,7 +47,7 @@ impl Caller {
         let run = move || runtime.block_on(event_loop::run(Arc::new(settings), own, commands));
         let thread = thread::Builder::new().name("trine-cluster".into());
         thread.spawn(run).map_err(|error| error.to_string())?;
-        // As long as the program runs, like the thread.
+        // Lives as long as the program, like the thread.
         Ok(Box::leak(Box::new(Self { numbers: AtomicU64::new(1), commands: sender })))
     }
 

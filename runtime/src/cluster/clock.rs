@@ -1,4 +1,4 @@
-//! The time by which leases are counted: it goes on while the system sleeps.
+//! The clock for leases, which advances while the system sleeps.
 
 use super::protocol::Moment;
 
@@ -8,7 +8,7 @@ pub(crate) fn now() -> Moment {
     now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
 }
 
-/// Where no such clock is known, one that may stand still meanwhile.
+/// Without such a clock, one that may stop meanwhile.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn now() -> Moment {
     use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! A machine that serves: it grants leases to callers of its own build, runs what they send, and
-//! says of each call how it ended.
+//! A serving machine: it grants leases to callers of its own build, runs their calls, and reports
+//! how each ended.
 
 mod depth;
 mod hosted;
@@ -28,18 +28,18 @@ use super::signals::Signals;
 use crate::random;
 
 const TICK: Duration = Duration::from_millis(100);
-/// How long a machine waits for the broker without a word.
+/// How long a machine waits for the broker before it reports that.
 const TELL_AFTER: Duration = Duration::from_secs(3);
-/// How long its callers may take to hear its last answers.
+/// How long callers may take to receive its last answers.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How many messages are taken in before anything is sent.
+/// How many messages are received before anything is sent.
 const TOGETHER: usize = 1024;
 
 type Protocol = protocol::Machine<Body, Body>;
 /// A lease, and a call's number under it.
 type Key = (u64, u64);
 
-/// What has become of a call here.
+/// The state of a call here.
 enum Event {
     Collected(Key, Box<Task>, Result<Parts, String>),
     Ended(Key, Ended),
@@ -89,7 +89,7 @@ struct Machine {
 /// A call that is here.
 struct Call {
     hosted: Option<Arc<Hosted>>,
-    /// It is to stop, and was not under way yet.
+    /// It should stop, and had not started yet.
     stops: bool,
     since: Instant,
 }
@@ -153,10 +153,10 @@ impl Machine {
         }
     }
 
-    /// Takes no more calls, and serves those that run to their end, or to another signal.
+    /// Accepts no more calls, and serves the running ones until they end or another signal comes.
     async fn end(&mut self, inbox: SelectAll<Subscriber>, signals: &mut Signals) {
         let mut subscribers: Vec<_> = inbox.into_iter().collect();
-        // Those by which callers look for machines come last.
+        // Last, the subjects on which callers look for machines.
         for mut seek in subscribers.drain(2..) {
             let _ = seek.unsubscribe().await;
         }
@@ -190,7 +190,7 @@ impl Machine {
             return self.answer(message).await;
         }
         let opened = self.broker.open::<ToMachine<Body>>(&message.subject, &message.payload);
-        // What is not from anybody with the key gets no answer.
+        // Messages from anybody without the key get no answer.
         let Some(message) = opened else { return };
         let lease = message.lease();
         self.core.receive(clock::now(), message);
@@ -201,14 +201,14 @@ impl Machine {
         }
     }
 
-    /// Until when calls of a lease may begin.
+    /// Until when calls of a lease may start.
     fn permission(&mut self, lease: u64) -> Permission {
         let until = self.core.until(lease).unwrap_or(0);
         let new = || Arc::new(AtomicU64::new(until));
         Arc::clone(self.permissions.entry(lease).or_insert_with(new))
     }
 
-    /// Does what the protocol wants done.
+    /// Does what the protocol asks for.
     async fn act(&mut self) {
         self.core.set_capacity(self.depth.capacity());
         for deed in self.core.deeds(clock::now(), self.broker.together()) {
@@ -218,7 +218,7 @@ impl Machine {
                     let about = message.weight();
                     let lease = message.lease();
                     if self.broker.send(subject, None, &message, about).await.is_err() {
-                        // The broker takes less than it did when these answers were made.
+                        // The broker accepts smaller messages than when these answers were made.
                         self.core.break_off(lease);
                     }
                 }

@@ -1,4 +1,4 @@
-//! What somebody asks who runs a cluster: which machines there are, and that one of them end.
+//! Operating a cluster: listing machines, draining them, and purging what is stored.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const ANSWER: Duration = Duration::from_millis(800);
 /// How long the connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A machine has come.
+/// A machine has started.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct News {
     pub(super) machine: u64,
@@ -30,7 +30,7 @@ pub(super) enum Question {
     Drain { name: String },
 }
 
-/// A machine, as it says of itself.
+/// A machine's report about itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) machine: u64,
@@ -49,32 +49,32 @@ pub(super) struct Report {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MachineStatus {
-    /// What it is called: `TRINE_NAME`, or its host's name.
+    /// Its name: `TRINE_NAME`, or its host name.
     pub name: String,
     /// The program that it serves, and the beginning of its hash.
     pub build: String,
-    /// What calls may ask for: `TRINE_LABELS`.
+    /// The labels that calls may ask for: `TRINE_LABELS`.
     pub labels: Vec<String>,
     /// How many worker processes it has.
     pub workers: u64,
-    /// The calls that are there, running or about to.
+    /// The number of calls there, running or about to.
     pub calls: u64,
     /// How many calls have ended there.
     pub ended: u64,
-    /// How many programs have a lease of it.
+    /// How many programs hold a lease of it.
     pub callers: u64,
-    /// Whether it takes no more calls, since it is about to end.
+    /// Whether it accepts no more calls, because it is about to end.
     pub drains: bool,
-    /// What its connection to the broker last suffered from, if it still does.
+    /// The current problem of its connection to the broker, if any.
     pub last_error: Option<String>,
 }
 
-/// The machines that serve with this program's key, whatever build they serve.
+/// The machines that serve with this program's key, of any build.
 ///
 /// The broker and the key come from [`Config`](crate::Config) or the environment.
 ///
 /// # Errors
-/// When no broker or key is set, or the broker cannot be reached.
+/// If no broker or key is set, or the broker cannot be reached.
 ///
 /// ```no_run
 /// for machine in trine::cluster::machines()? {
@@ -89,8 +89,8 @@ pub fn machines() -> io::Result<Vec<MachineStatus>> {
     Ok(machines)
 }
 
-/// Has the machines of that name take no more calls, and end when what runs there has ended.
-/// Returns how many there are.
+/// Makes the machines of that name accept no more calls, and end when their running calls have
+/// ended. Returns how many there are.
 ///
 /// # Errors
 /// As [`machines`].
@@ -99,10 +99,10 @@ pub fn drain(name: &str) -> io::Result<usize> {
 }
 
 /// Removes what the broker has stored for any program: values that nobody has fetched, and the
-/// places of functions with a `limit`. What runs meanwhile may fail for it.
+/// places of functions with a `limit`. Calls that are running may fail because of that.
 ///
 /// # Errors
-/// As [`machines`], and when the broker refuses.
+/// As [`machines`], and if the broker refuses.
 pub fn purge() -> io::Result<()> {
     let settings = settings()?;
     run(async {
@@ -142,7 +142,7 @@ async fn connect(settings: Settings) -> io::Result<Broker> {
     }
 }
 
-/// Asks all machines, and hears those that answer in time.
+/// Asks all machines, and collects the answers that come in time.
 fn ask<A: serde::de::DeserializeOwned>(question: &Question) -> io::Result<Vec<A>> {
     let settings = settings()?;
     run(async {

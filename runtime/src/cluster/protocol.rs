@@ -1,27 +1,28 @@
-//! The protocol between callers and machines, without I/O: what is modelled here is what runs.
+//! The protocol between callers and machines, without I/O, so that the model and the program run
+//! the same code.
 //!
 //! A machine grants a caller a **lease**, under which calls are sent to this one machine and
-//! nowhere else. Frames of a lease arrive once and in order ([`delivery`]), so a call is begun at
-//! most once whatever the network does; a lease's number is never used twice, so what somebody
-//! kept and sends again belongs to no lease.
+//! nowhere else. Frames of a lease arrive once and in order ([`delivery`]), so a call is started at
+//! most once whatever the network does. A lease's number is never reused, so replayed messages
+//! belong to no lease.
 //!
 //! ```text
 //! caller ── Open ──────────────▶ any machine of the build
 //!        ◀── Opened ──────────── lease, credit: how many calls may be sent
 //!        ── Call, Cancel ──────▶
-//!        ◀── Ended, Returned ─── an answer, or: never begun and never will be
+//!        ◀── Ended, Returned ─── an answer, or: never started and never will be
 //! ```
 //!
-//! **Time.** A machine stamps what it sends; the caller echoes the latest stamp. A machine begins
-//! calls, and lets them run, until [`Terms::lease`] after the stamp that was echoed last, and then
-//! stops what is left. A caller gives a machine up when nothing came for that long and a margin.
-//! The stamp was made before it came, so the machine has stopped by then, however late messages
-//! are and whatever the clocks say: only their rates have to agree, by a quarter. What was under a
-//! lease that is given up is lost, begun or not; only a call that no machine was ever sent, or that
-//! its machine has returned, goes to another.
+//! **Time.** A machine stamps what it sends; the caller echoes the latest stamp. A machine starts
+//! calls, and lets them run, until [`Terms::lease`] after the last echoed stamp, and then stops the
+//! rest. A caller gives up a machine when nothing has come for that long plus a margin. The stamp
+//! was made before it arrived, so the machine has stopped by then, however late messages are and
+//! whatever the clocks say: only their rates have to agree, to within a quarter. Calls under a
+//! lease that is given up are lost, started or not; only a call that was never sent to a machine,
+//! or that its machine has returned, goes to another.
 //!
-//! **Truth.** A caller that is cut off from the broker judges nobody; when it is back it asks, and
-//! the machine answers with what became of each call.
+//! **Truth.** A caller that is cut off from the broker gives up nobody; when it is back it asks,
+//! and the machine answers with what became of each call.
 
 mod caller;
 mod delivery;
@@ -38,19 +39,19 @@ pub(crate) use machine::{Deed as MachineDeed, Machine};
 pub(crate) use messages::Order;
 pub(crate) use messages::{ToCaller, ToMachine, Weight};
 
-/// Milliseconds on some clock of one's own that counts on whatever happens, also in sleep.
+/// Milliseconds on a local monotonic clock, which also counts during sleep.
 pub(crate) type Moment = u64;
 
-/// How long things last, in milliseconds.
+/// Durations in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    /// So long may this machine begin and run calls without a word of their caller. Whoever gets a
-    /// lease of it is told.
+    /// How long this machine may start and run calls without hearing from their caller. It is part
+    /// of each lease.
     pub(crate) lease: u64,
-    /// So long does a machine keep answers for a caller that is away, and a caller wait for the
+    /// How long a machine keeps answers for an absent caller, and how long a caller waits for the
     /// broker with calls that a machine has.
     pub(crate) keep: u64,
-    /// So long waits a call for which no machine is there.
+    /// How long a call waits if there is no machine for it.
     pub(crate) wait: u64,
 }
 

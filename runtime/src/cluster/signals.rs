@@ -1,4 +1,4 @@
-//! What tells a machine to end: SIGTERM or SIGINT, or what there is of the kind.
+//! The signals that tell a machine to end: SIGTERM and SIGINT, or the system's equivalent.
 
 use std::io;
 

@@ -2,7 +2,7 @@
 
 use async_nats::ServerAddr;
 
-/// Addresses without the login that may have been in them.
+/// Addresses without their logins.
 #[derive(Clone)]
 pub(crate) struct Addresses {
     pub(crate) servers: Vec<ServerAddr>,
@@ -29,7 +29,7 @@ impl Addresses {
         Ok(Self { servers, shown: shown.join(","), login })
     }
 
-    /// The user and the password, or a token alone.
+    /// The user and the password, or a token.
     pub(crate) fn login(&self) -> Result<Option<(String, Option<String>)>, String> {
         let Some((user, password)) = &self.login else { return Ok(None) };
         let plain = |text: &str| {
@@ -45,10 +45,10 @@ impl std::fmt::Display for Addresses {
     }
 }
 
-/// The address without its login, and that.
+/// Splits an address into itself without the login, and the login.
 fn apart(address: &str) -> (String, Option<(String, Option<String>)>) {
     let (scheme, rest) = address.split_once("://").map_or(("", address), |(s, r)| (s, r));
-    // A password may have an `@` in it, a host none.
+    // A password may contain an `@`, a host cannot.
     let Some((login, host)) = rest.rsplit_once('@') else { return (address.to_owned(), None) };
     let bare = if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") };
     let (user, password) = match login.split_once(':') {
@@ -58,7 +58,7 @@ fn apart(address: &str) -> (String, Option<(String, Option<String>)>) {
     (bare, Some((user.to_owned(), password)))
 }
 
-/// Text with its %-sequences replaced by what they stand for.
+/// Decodes %-sequences.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

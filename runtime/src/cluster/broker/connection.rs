@@ -1,4 +1,4 @@
-//! The connection to the broker, and why there is none.
+//! The connection to the broker, or the reason why there is none.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -13,12 +13,12 @@ use super::Broker;
 use super::settings::Settings;
 use super::subject::Build;
 
-/// How long a broker may be silent before the connection counts as gone.
+/// How long a broker may be silent before the connection counts as lost.
 const PING: Duration = Duration::from_secs(2);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the client said last, for errors to name.
+/// The client's last error, for messages.
 #[derive(Clone, Default)]
 pub(crate) struct LastError(Arc<Mutex<Option<String>>>);
 
@@ -33,8 +33,8 @@ impl LastError {
 }
 
 impl Broker {
-    /// Connects as soon as that is possible; meanwhile the last error says why it is not. What can
-    /// never be is an error at once.
+    /// Connects as soon as possible; meanwhile the last error says why not. Permanent problems are
+    /// an immediate error.
     pub(crate) async fn connect(
         settings: Arc<Settings>,
         name: &str,
@@ -84,12 +84,12 @@ impl Broker {
     }
 }
 
-/// Notes what the client says of its connection.
+/// Records the client's connection events.
 fn hear(event: &Event, last_error: &LastError, connection: &watch::Sender<Option<u64>>) {
     match event {
         Event::Connected | Event::SlowConsumer(_) => {
             last_error.set(None);
-            // Also where messages were missed: it is as if the connection had been away.
+            // Missed messages count as a lost connection too.
             connection.send_modify(|now| *now = Some(now.map_or(1, |number| number + 1)));
         }
         Event::Disconnected | Event::Closed => {

@@ -1,5 +1,5 @@
-//! What goes over the broker, and how it is laid out: encoded as values are. The protocol carries
-//! tasks and endings as plain bytes, which are opened where they are used.
+//! The contents of messages, in the same encoding as values. The protocol carries tasks and endings
+//! as plain bytes, which are decoded where they are used.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::process::value::message::Message;
 use crate::process::value::output::{Finished, Output};
 use crate::process::value::wire::{self, Reader};
 
-/// Encoded bytes, which are shared by whoever may have to send them again.
+/// Encoded bytes, shared with whoever may have to send them again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Body(Arc<Vec<u8>>);
 
@@ -81,14 +81,14 @@ pub(crate) enum Ending {
     Failed(Fault),
 }
 
-/// A value in parts: the encoded bytes, and the contents of the files that belong to it.
+/// A value: its encoded bytes, and the contents of its files.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Parts {
     pub(crate) bytes: Vec<u8>,
     pub(crate) files: Vec<File>,
 }
 
-/// The contents of a file; a struct of its own, so that they are encoded in one piece.
+/// The contents of a file; a separate struct, so that they are encoded in one piece.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct File {
     pub(crate) contents: Vec<u8>,
@@ -100,7 +100,7 @@ impl Parts {
     }
 }
 
-/// The parts of a value, or where they are.
+/// The parts of a value, or where they are stored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Value {
     Here(Parts),
@@ -119,7 +119,7 @@ pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) length: u64,
     pub(crate) chunks: u64,
-    /// What they must hash to: of what the broker says nobody with the key has said anything.
+    /// Their hash: what the broker stores is not authenticated by itself.
     pub(crate) hash: [u8; 32],
 }
 
@@ -178,9 +178,9 @@ impl Fault {
     }
 }
 
-/// Encodes a value that takes about so many bytes, or fewer.
+/// Encodes a value of about this many bytes, or fewer.
 pub(crate) fn encode<T: Serialize>(value: &T, about: usize) -> Result<Vec<u8>, String> {
-    // With room from the start it stays out of shared memory, which is for workers.
+    // With enough capacity it stays out of shared memory, which is for workers.
     let mut output = Output::in_vector(Vec::with_capacity(about + 512));
     wire::encode(value, &mut output).map_err(|error| error.to_string())?;
     match output.finish() {

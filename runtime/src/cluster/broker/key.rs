@@ -1,15 +1,14 @@
-//! Who may call: every message carries a keyed hash, and what does not fit is as good as not sent.
+//! Authentication: every message carries a keyed hash, and one that does not match is ignored.
 //!
-//! The hash covers the subject too, so a message that is moved to another subject does not fit
-//! there. BLAKE3 in its keyed mode is a MAC; comparing two of its hashes takes the same time
-//! whatever they are.
+//! The hash covers the subject too, so a message copied to another subject does not match there.
+//! BLAKE3 in keyed mode is a MAC; its hashes are compared in constant time.
 
 const CONTEXT: &str = "trine cluster 2026 messages";
-/// The fewest bytes of a secret.
+/// The minimum length of a secret in bytes.
 const SECRET_MIN: usize = 32;
 const HASH: usize = blake3::OUT_LEN;
 
-/// What all machines of a cluster share.
+/// The secret that all machines of a cluster share.
 #[derive(Clone)]
 pub(crate) struct Key([u8; blake3::KEY_LEN]);
 
@@ -34,14 +33,14 @@ impl Key {
         hasher.finalize()
     }
 
-    /// The message with its hash behind it.
+    /// The message with its hash appended.
     pub(crate) fn seal(&self, subject: &str, mut message: Vec<u8>) -> Vec<u8> {
         let hash = self.hash(subject, &message);
         message.extend_from_slice(hash.as_bytes());
         message
     }
 
-    /// The message, if somebody with the key sealed it for this subject.
+    /// The message, if it was sealed with the key for this subject.
     pub(crate) fn open<'a>(&self, subject: &str, sealed: &'a [u8]) -> Option<&'a [u8]> {
         let (message, hash) = sealed.split_last_chunk::<HASH>()?;
         (self.hash(subject, message) == blake3::Hash::from_bytes(*hash)).then_some(message)

@@ -1,6 +1,6 @@
-//! The places of a function with a `limit`: as many messages in a stream as there are places, which
-//! callers take and give back. The broker gives each to whoever has waited longest, and gives one
-//! out anew whose caller is not heard of any more, when no machine runs anything for it.
+//! The places of a function with a `limit`: one message per place in a stream, which callers take
+//! and give back. The broker gives each to the caller that has waited longest. It reassigns the
+//! place of a caller that has gone silent, once no machine runs anything for it any more.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Places {
         Self { broker, function, limit, consumer: None }
     }
 
-    /// Waits for a place; an error if there is trouble with the broker for too long.
+    /// Waits for a place; an error if the broker has problems for too long.
     pub(crate) async fn take(&mut self) -> Result<Place, String> {
         let terms = &self.broker.settings.terms;
         let (wait, lease) = (Duration::from_millis(terms.wait), Duration::from_millis(terms.lease));
@@ -48,12 +48,12 @@ impl Places {
                 }
                 Err(_) => sleep(PAUSE).await,
             }
-            // It may have been removed, and is looked for again.
+            // The consumer may have been removed, so look it up again.
             self.consumer = None;
         }
     }
 
-    /// A place, or none if others have them all for now.
+    /// A place, or `None` if others have them all at the moment.
     async fn try_to_take(&mut self) -> Result<Option<Message>, String> {
         let consumer = match self.consumer.take() {
             Some(consumer) => consumer,
@@ -71,7 +71,7 @@ impl Places {
 }
 
 impl Broker {
-    /// The places of a function, which are made if they are not there.
+    /// The places of a function, created if necessary.
     async fn places(&self, function: &str, limit: usize) -> Result<PullConsumer, String> {
         let stream = self.limits().await?;
         let name = self.build.consumer(function);
@@ -81,7 +81,7 @@ impl Broker {
         let subject = self.build.limit(function);
         for place in 0..limit {
             let sent = self.jetstream.publish(format!("{subject}.{place}"), "".into()).await;
-            // It is refused where it is there already.
+            // Refused if it already exists.
             drop(sent.map_err(|error| error.to_string())?.await);
         }
         let lease = Duration::from_millis(self.settings.terms.lease);
@@ -98,7 +98,7 @@ impl Broker {
     }
 }
 
-/// Keeps a place as long as somebody holds what this returns.
+/// Keeps a place as long as the returned value is held.
 fn hold(message: Message, beat: Duration) -> Place {
     let (sender, mut dropped) = oneshot::channel();
     tokio::spawn(async move {

@@ -16,12 +16,12 @@ use crate::cluster::protocol::Terms;
 use crate::config::cluster::{self, Chosen};
 use crate::process::platform::SERVE;
 
-/// The addresses of the broker, with commas between them.
+/// The addresses of the broker, separated by commas.
 pub(crate) const CLUSTER: &str = "TRINE_CLUSTER";
 /// The secret that all machines share, or a file with it.
 const KEY: &str = "TRINE_CLUSTER_KEY";
 const KEY_FILE: &str = "TRINE_CLUSTER_KEY_FILE";
-/// Seconds until a call says that nobody is there to run it.
+/// Seconds until a call fails because no machine is there to run it.
 const WAIT: &str = "TRINE_CLUSTER_WAIT";
 /// Seconds that a machine, or its connection, may be away without losing its calls.
 const LEASE: &str = "TRINE_CLUSTER_LEASE";
@@ -33,11 +33,11 @@ const CERTIFICATES: &str = "TRINE_CLUSTER_CA";
 /// How many brokers keep what is stored, and how many bytes of it.
 const REPLICAS: &str = "TRINE_CLUSTER_REPLICAS";
 const STORE: &str = "TRINE_CLUSTER_STORE";
-/// What a machine is called, and what it has that calls may ask for.
+/// A machine's name, and the labels that calls may ask for.
 const NAME: &str = "TRINE_NAME";
 const LABELS: &str = "TRINE_LABELS";
 
-/// What a worker process need not know of.
+/// Variables that worker processes do not inherit.
 pub(crate) const VARIABLES: [&str; 5] = [CLUSTER, KEY, KEY_FILE, NKEY, SERVE];
 
 const WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// `None` where no cluster is set.
+    /// `None` if no cluster is configured.
     pub(crate) fn find() -> Option<Result<Self, String>> {
         let chosen = cluster::chosen();
         let addresses = chosen.address.clone().or_else(|| env::var(CLUSTER).ok())?;
@@ -108,7 +108,7 @@ impl Settings {
         })
     }
 
-    /// How to connect, but for what is ours to say.
+    /// The connection options, except for those that we set.
     pub(crate) async fn options(&self) -> Result<ConnectOptions, String> {
         match &self.credentials {
             None => Ok(self.options.clone()),
@@ -127,7 +127,7 @@ fn secret(chosen: &Chosen) -> Result<(Vec<u8>, &'static str), String> {
     if let Some(path) = env::var_os(KEY_FILE) {
         let path = PathBuf::from(path);
         let mut secret = fs::read(&path).map_err(|error| unreadable(KEY_FILE, &path, &error))?;
-        // As an editor, or a shell, leaves it.
+        // Without the final newline that an editor or a shell leaves.
         while secret.last().is_some_and(|byte| byte.is_ascii_whitespace()) {
             secret.pop();
         }
@@ -142,7 +142,7 @@ fn secret(chosen: &Chosen) -> Result<(Vec<u8>, &'static str), String> {
     }
 }
 
-/// The file that a variable names, if it does; an error if that cannot be read.
+/// The file that a variable names, if set; an error if it cannot be read.
 fn file(variable: &str) -> Result<Option<PathBuf>, String> {
     let Some(path) = env::var_os(variable).map(PathBuf::from) else { return Ok(None) };
     match fs::File::open(&path) {
@@ -175,7 +175,7 @@ fn number<N: FromStr + PartialOrd + From<u8>>(variable: &str) -> Result<Option<N
     number.ok_or_else(odd).map(Some)
 }
 
-/// What this machine is called: as somebody says, or else as its system does.
+/// This machine's name: as configured, or else its host name.
 fn name() -> String {
     let named = env::var_os(NAME).or_else(|| env::var_os("HOSTNAME"));
     let system = || fs::read("/proc/sys/kernel/hostname").or_else(|_| fs::read("/etc/hostname"));

@@ -1,5 +1,5 @@
-//! The streams that keep what has to be kept, made when they are first needed, and as somebody may
-//! have made them before.
+//! The streams that store values and places. They are created on first use, unless somebody has
+//! created them before.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use super::Broker;
 
 const VALUES: &str = "TRINE_VALUES";
 const LIMITS: &str = "TRINE_LIMITS";
-/// How many bytes of values are kept, where nobody says, and there is room.
+/// The default number of bytes of values to keep, if there is room.
 const STORE: i64 = 4 << 30;
 const STORE_MIN: i64 = 64 << 20;
-/// How long a value is kept that nobody has removed.
+/// How long a value is kept if nobody removes it.
 const KEEP_VALUES: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Broker {
@@ -26,7 +26,7 @@ impl Broker {
             subjects: vec!["trine-value.>".into()],
             max_age: KEEP_VALUES,
             max_bytes: self.settings.store.unwrap_or(STORE),
-            // A value that is in use must not make room for another.
+            // A value in use must not be evicted.
             discard: DiscardPolicy::New,
             allow_direct: true,
             num_replicas: self.settings.replicas,
@@ -35,7 +35,7 @@ impl Broker {
         .await
     }
 
-    /// One message for each place of a function, which can be there only once.
+    /// One message for each place of a function, which can exist only once.
     pub(super) async fn limits(&self) -> Result<Stream, String> {
         self.stream(Config {
             name: LIMITS.into(),
@@ -49,7 +49,7 @@ impl Broker {
         .await
     }
 
-    /// Removes all that is stored.
+    /// Removes everything that is stored.
     pub(crate) async fn purge(&self) -> Result<(), String> {
         for name in [VALUES, LIMITS] {
             match self.jetstream.delete_stream(name).await {
@@ -64,8 +64,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Makes a stream; a smaller one where nobody said how large it is to be, and the broker has
-    /// no room for that.
+    /// Creates a stream; a smaller one if no size was configured and the broker has no room for the
+    /// default.
     async fn make(&self, mut wanted: Config) -> Result<(), String> {
         loop {
             let Err(error) = self.jetstream.create_stream(wanted.clone()).await else {
@@ -80,7 +80,7 @@ impl Broker {
         }
     }
 
-    /// A stream of that name, if it is as it must be.
+    /// The stream of that name, if it is as required.
     async fn stream(&self, wanted: Config) -> Result<Stream, String> {
         let name = &wanted.name;
         let there = match self.jetstream.get_stream(name).await {
@@ -116,7 +116,8 @@ fn is_missing(error: &GetStreamError) -> bool {
         if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-/// In what a stream differs that was there before. Another age or size is somebody's choice.
+/// How an existing stream differs from what is required. A different age or size is somebody's
+/// choice.
 fn difference(wanted: &Config, there: &Config) -> Option<String> {
     let differs = |what: &str, wanted: String, there: String| {
         (wanted != there).then(|| format!("its {what} is {there}, and must be {wanted}"))

@@ -1,12 +1,13 @@
-//! Names on the broker. All of them carry the build, that is the executable and the key, so that
-//! what has another of either never meets; but for those of operations, which carry the key alone.
+//! Subject names on the broker. All of them contain the build, that is the executable and the key,
+//! so that programs that differ in either never meet; except for operations, which contain only the
+//! key.
 //!
 //! ```text
-//! trine.BUILD.seek[.LABEL]       a caller wants a lease: any one machine hears it
+//! trine.BUILD.seek[.LABEL]       a caller wants a lease: any one machine gets it
 //! trine.BUILD.machine.MACHINE    to one machine
 //! trine.BUILD.caller.CALLER.*    to one caller
-//! trine.BUILD.news               a machine has come
-//! trine-operations.KEY           to all machines, of whatever build
+//! trine.BUILD.news               a machine has started
+//! trine-operations.KEY           to all machines, of any build
 //! trine-value.BUILD.NAME.CHUNK   stored: values longer than a message
 //! trine-limit.BUILD.FUNCTION.N   stored: the places of a function with a `limit`
 //! ```
@@ -17,7 +18,7 @@ use std::io;
 use super::key::Key;
 use crate::process::platform::EXECUTABLE;
 
-/// The queue of which one machine hears each message.
+/// The queue group in which one machine gets each message.
 pub(crate) const MACHINES: &str = "machines";
 
 /// The executable, since only the same one has the same code at the same addresses; and the key.
@@ -39,7 +40,7 @@ impl Build {
         Ok(Self { id: short(&hasher), key: short(&key.hasher()), program })
     }
 
-    /// As people read it: the program, and the beginning of its hash.
+    /// For people: the program, and the beginning of its hash.
     pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.program, &self.id[..12])
     }
@@ -59,12 +60,12 @@ impl Build {
         format!("trine.{}.caller.{caller:016x}.words", self.id)
     }
 
-    /// Where the broker says that nobody was there for a label.
+    /// Where the broker reports that there was no machine for a label.
     pub(crate) fn absent(&self, caller: u64, label: &str) -> String {
         format!("trine.{}.caller.{caller:016x}.absent-{label}", self.id)
     }
 
-    /// All that is for a caller.
+    /// All messages for a caller.
     pub(crate) fn all_of(&self, caller: u64) -> String {
         format!("trine.{}.caller.{caller:016x}.*", self.id)
     }

@@ -1,6 +1,6 @@
-//! Values that are longer than a message: in chunks of a stream, read each by its name, so that the
-//! broker has nothing to keep for a reader, and removed by whoever made them when they are not
-//! needed any more.
+//! Values that are longer than a message: stored as chunks of a stream. Each chunk is read by its
+//! name, so the broker keeps no state for readers, and its creator removes it when it is no longer
+//! needed.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,18 +13,17 @@ use tokio::time::sleep;
 use super::Broker;
 use super::envelope::{self, Parts, Stored, Value};
 
-/// What a message needs beside a chunk.
+/// The overhead of a message with a chunk.
 const HEADROOM: usize = 1 << 10;
 const CHUNK_MAX: usize = 512 << 10;
-/// How many chunks are on their way at a time.
+/// How many chunks are in flight at a time.
 const AT_ONCE: usize = 8;
-/// How often a step is tried again while the broker comes and goes, and after how long.
+/// How often a step is retried if the broker is unreachable, and after how long.
 const AGAIN: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Broker {
-    /// Puts a value where its message finds it; where it is stored, under a name that nobody else
-    /// has.
+    /// Places a value in its message, or stores it under a unique name.
     pub(crate) async fn place(&self, name: String, parts: Parts) -> Result<Value, String> {
         if parts.length() + 256 * (1 + parts.files.len()) <= self.longest() {
             return Ok(Value::Here(parts));
@@ -69,8 +68,7 @@ impl Broker {
         envelope::decode(&bytes).ok_or_else(|| "a stored value is broken".to_owned())
     }
 
-    /// Removes a stored value that nobody needs any more. What cannot be removed now is when it is
-    /// too old.
+    /// Removes a stored value that is no longer needed. If that fails, it expires.
     pub(crate) async fn forget(&self, stored: &Stored) {
         if let Ok(stream) = self.values().await {
             let _ = stream.purge().filter(format!("{}.*", self.build.value(&stored.name))).await;

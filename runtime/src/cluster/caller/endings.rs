@@ -37,7 +37,7 @@ impl EventLoop {
                 self.end(number, |call| {
                     tokio::spawn(async move {
                         let parts = broker.collect(Value::Stored(stored.clone())).await;
-                        // First, since this program may end with the reply.
+                        // First, since this program may exit once it has the reply.
                         broker.forget(&stored).await;
                         match parts {
                             Ok(parts) => call.reply(status, parts),
@@ -60,7 +60,7 @@ impl EventLoop {
         tell(open.call);
     }
 
-    /// Arguments that were stored are needed no more.
+    /// Stored arguments are no longer needed.
     pub(super) fn forget(&self, arguments: Option<Stored>) {
         if let (Some(stored), Some(broker)) = (arguments, self.broker.clone()) {
             tokio::spawn(async move { broker.forget(&stored).await });

@@ -25,12 +25,12 @@ use crate::process::job::Job;
 use crate::random;
 
 const TICK: Duration = Duration::from_millis(50);
-/// How many messages or calls are taken in before anything is sent.
+/// How many messages or calls are received before anything is sent.
 const TOGETHER: usize = 1024;
 
 type Protocol = protocol::Caller<Body, Body>;
 
-/// A call that has no end yet.
+/// A call that has not ended yet.
 pub(super) struct Open {
     pub(super) call: Arc<dyn Remote>,
     /// Where its arguments are stored, if they are.
@@ -62,7 +62,7 @@ pub(super) async fn run(
     let mut commands = commands;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Calls that are made before there is a connection wait, as long as they would for a machine.
+    // Calls made before there is a connection wait as long as they would for a machine.
     let broker = loop {
         tokio::select! {
             broker = &mut connecting => break broker,
@@ -86,13 +86,13 @@ pub(super) async fn run(
     }
 }
 
-/// What the event loop works on.
+/// The state of the event loop.
 pub(super) struct EventLoop {
     pub(super) id: u64,
     pub(super) settings: Arc<Settings>,
     pub(super) core: Protocol,
     pub(super) open: HashMap<u64, Open>,
-    /// Calls that came before there was a broker to send their arguments to.
+    /// Calls from before the connection.
     pub(super) waiting: Vec<(u64, Job)>,
     pub(super) limits: Limits,
     pub(super) sender: mpsc::UnboundedSender<Command>,
@@ -207,7 +207,7 @@ impl EventLoop {
         }
     }
 
-    /// Does what the protocol wants done.
+    /// Does what the protocol asks for.
     async fn act(&mut self) {
         let most = self.broker.as_ref().map_or(0, Broker::together);
         for deed in self.core.deeds(clock::now(), most) {
@@ -220,7 +220,7 @@ impl EventLoop {
                     let subject = broker.build.machine(machine);
                     let sent = broker.send(subject, None, &message, about).await;
                     if let (Err(_), Some(lease)) = (sent, lease) {
-                        // The broker takes less than it did when these calls were made.
+                        // The broker accepts smaller messages than when these calls were made.
                         self.core.break_off(lease);
                     }
                 }

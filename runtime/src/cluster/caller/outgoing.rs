@@ -1,4 +1,4 @@
-//! What a call needs before it is sent: its arguments encoded, or stored where they are long, and
+//! Preparing a call for sending: encoding its arguments, storing them if they are long, and getting
 //! a place if its function has a limit.
 
 use std::collections::HashMap;
@@ -15,26 +15,26 @@ use crate::cluster::clock;
 use crate::function::Function;
 use crate::process::job::Job;
 
-/// A call that can be sent.
+/// A call that is ready to be sent.
 pub(crate) struct Ready {
     task: Body,
     stored: Option<Stored>,
     place: Option<Place>,
 }
 
-/// Calls that wait for a place, by the code of their function.
+/// The queues of calls that wait for a place, by the code of their function.
 pub(super) type Limits = HashMap<i64, mpsc::UnboundedSender<(u64, Ready)>>;
 
 impl EventLoop {
-    /// A call that has to wait for the broker, as if it waited for a machine.
+    /// Makes a call wait for the broker as if it waited for a machine.
     pub(super) fn wait(&mut self, number: u64, job: Job) {
         self.waiting.push((number, job));
-        // Nothing is sent of it: it is only there to be given up.
+        // Nothing of it is sent: it exists only to time out.
         let nothing = Body::default();
         self.core.submit(clock::now(), number, nothing, "");
     }
 
-    /// Makes a call ready, here or beside.
+    /// Makes a call ready, here or in a separate task.
     pub(super) fn prepare(&mut self, number: u64, job: Job) {
         self.core.cancel(number);
         let (Some(open), Some(broker)) = (self.open.get(&number), self.broker.clone()) else {
@@ -63,7 +63,7 @@ impl EventLoop {
         });
     }
 
-    /// Sends a call that needs no place, or has one already; has the others wait for one.
+    /// Sends a call that needs no place; makes the others wait for one.
     fn limited(&mut self, number: u64, function: &'static Function, body: i64, ready: Ready) {
         let Some(limit) = function.options().limit else { return self.submit(number, ready) };
         let (Some(broker), sender) = (self.broker.clone(), self.sender.clone()) else { return };
@@ -82,7 +82,7 @@ impl EventLoop {
         let function = open.call.function();
         open.arguments = stored.or(open.arguments.take());
         if place.is_none() && function.options().limit.is_some() {
-            // It was stored first.
+            // Its arguments were stored first; now it needs a place.
             let stored = open.arguments.clone();
             let Some(body) = task.open::<Task>().map(|task| task.body) else { return };
             return self.limited(number, function, body, Ready { task, stored, place });
@@ -108,7 +108,7 @@ fn ready(function: &Function, invoke: i64, body: i64, value: Value) -> Result<Re
     Ok(Ready { task: Body::of(&task, about)?, stored, place: None })
 }
 
-/// Gives the calls of a function places, as there are any.
+/// Gives places to the calls of a function as they become available.
 async fn hand_out(
     broker: Broker,
     function: String,

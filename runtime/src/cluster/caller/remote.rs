@@ -1,4 +1,4 @@
-//! A call that runs on another machine, as its handle sees it.
+//! A call on another machine, as its handle sees it.
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::process::value::message::Message;
 use crate::sync::Lock;
 use crate::task::{Call, Task};
 
-/// A call as the caller's books have it: whatever its result is.
+/// A call without its result type.
 pub(crate) trait Remote: Send + Sync {
     fn function(&self) -> &'static Function;
     fn is_finished(&self) -> bool;
@@ -115,7 +115,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
     }
 }
 
-/// A message's bytes and files, for a machine that has neither.
+/// A message's bytes and the contents of its files, for another machine.
 pub(crate) fn parts_of(message: Message) -> io::Result<Parts> {
     let contents = message.files.iter().map(|file| platform::contents(file));
     let contents = contents.map(|contents| Ok(File { contents: contents? }));

@@ -1,27 +1,26 @@
-//! How many calls a machine takes at a time: as many as it has workers, or a few more of those that
-//! are over before the next could come.
+//! How many calls a machine accepts at a time: one per worker, or more of very short ones.
 //!
-//! What a machine has taken no other can run, so it takes what it can begin at once. But a call of
-//! some microseconds is over long before its caller has heard so and sent another, and with one for
-//! each worker they would mostly wait for the broker. So a machine takes as many as it runs within
-//! a moment.
+//! No other machine can run an accepted call, so a machine accepts only what it can start at once.
+//! But a call of a few microseconds is over long before its caller learns that and sends another,
+//! so with one per worker they would mostly wait for the broker. So a machine accepts as many as it
+//! runs within a short time.
 
 use std::time::Duration;
 
-/// How long the calls may wait here that are taken ahead: about as long as the broker takes.
+/// How long calls accepted ahead may wait here: about a round trip through the broker.
 const AHEAD: Duration = Duration::from_millis(5);
-/// The most calls that are taken for each worker.
+/// The maximum number of calls per worker.
 const DEPTH_MAX: u64 = 512;
 
 pub(crate) struct Depth {
     workers: u64,
-    /// How long a call takes, in nanoseconds, as a mean in which the past fades.
+    /// The duration of a call in nanoseconds, as a moving average.
     usual: u64,
 }
 
 impl Depth {
     pub(crate) fn new(workers: usize) -> Self {
-        // One for each worker, until it is known better.
+        // One per worker until there is a measurement.
         Self { workers: workers as u64, usual: u64::MAX / 2 }
     }
 
@@ -31,13 +30,13 @@ impl Depth {
         self.workers * depth
     }
 
-    /// Notes how long a call took, while so many that were taken with it waited.
+    /// Records how long a call took while this many others waited.
     pub(crate) fn took(&mut self, time: Duration, beside: usize) {
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2).min(u64::MAX / 2);
         let own = time / (beside as u64).div_ceil(self.workers).max(1);
         let usual = self.usual;
         let is_long = own > AHEAD.as_nanos() as u64;
-        // A long one counts at once, others by and by.
+        // A long call counts immediately, others gradually.
         self.usual = match own {
             own if is_long => own.max(usual),
             own if own < usual => usual - (usual - own).div_ceil(8),

@@ -23,11 +23,11 @@ use crate::timer::Alarm;
 pub(crate) enum Ended {
     Replied(u32, Parts),
     Failed(Fault),
-    /// It was taken back before it began.
+    /// It was withdrawn before it started.
     Returned,
 }
 
-/// Until when calls of a lease may begin, for all threads that begin any.
+/// Until when calls of a lease may start, for all threads that start calls.
 pub(crate) type Permission = Arc<AtomicU64>;
 
 /// Who is told how a call ended.
@@ -66,7 +66,7 @@ impl Hosted {
         Ok(hosted)
     }
 
-    /// Takes it back, if it has not begun.
+    /// Withdraws it, if it has not started.
     pub(crate) fn recall(&self) -> bool {
         let recalled = self.job.revoke(Error::cancelled(self.function().name())).is_ok();
         if recalled {
@@ -75,7 +75,7 @@ impl Hosted {
         recalled
     }
 
-    /// Takes it back, or kills the worker that runs it.
+    /// Withdraws it, or kills the worker that runs it.
     pub(crate) fn stop(self: &Arc<Self>, cancelled: bool) {
         if !self.recall() {
             let kind = if cancelled { ErrorKind::Cancelled } else { ErrorKind::WorkerLost };
@@ -117,7 +117,7 @@ impl Call<()> for Hosted {
 }
 
 impl AnyCall for Hosted {
-    /// The one place where a call begins; not if its caller may have given it up by now.
+    /// The only place where a call starts; refuses if its caller may have given it up by now.
     fn claim(&self) -> Option<Claim<Job>> {
         if clock::now() >= self.permission.load(Ordering::Acquire) {
             self.recall();
@@ -156,11 +156,11 @@ impl AnyCall for Hosted {
     }
 }
 
-/// What the pool has to know of the function, once for each there is. They are as many as the
-/// program has, and only who has the key can name one.
+/// The function's data for the pool, leaked once per function. Their number is bounded by the
+/// program, and only holders of the key can name one.
 fn function_of(task: &Task) -> &'static Function {
     static KNOWN: Lock<Option<HashMap<(i64, Options), &'static Function>>> = Lock::new(None);
-    // Its caller sees to the limit, over all machines.
+    // Its caller enforces the limit, across all machines.
     let options = Options { limit: None, ..task.options.clone() };
     let mut known = KNOWN.lock();
     known

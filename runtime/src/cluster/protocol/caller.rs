@@ -1,4 +1,4 @@
-//! The caller's side: which calls wait, which were sent where, and which machines are there.
+//! The caller's side: waiting calls, sent calls, and known machines.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use super::links::Link;
 use super::messages::{Open, ToCaller, ToMachine, Weight, Word};
 use super::{Moment, Terms};
 
-/// What is to be done.
+/// What the driver has to do.
 #[derive(Debug)]
 pub(crate) enum Deed<T, E> {
     Send {
@@ -28,11 +28,11 @@ pub(crate) enum Deed<T, E> {
 #[derive(Debug)]
 pub(crate) enum End<E> {
     Ended(E),
-    /// It has ended, though nobody wants to hear of it.
+    /// It has ended, although nobody is interested any more.
     Unwanted(E),
-    /// Its machine was given up; nothing of it runs any more.
+    /// Its machine was given up; the call does not run any more.
     Lost,
-    /// No machine was ever sent it, or all that were have returned it.
+    /// It was sent to no machine, or all machines have returned it.
     Nobody(Why),
 }
 
@@ -43,20 +43,20 @@ pub(crate) enum Why {
     NoMachine,
 }
 
-/// How long machines may take to answer before they are none, at least.
+/// The minimum time that machines get to answer before they count as absent.
 const ANSWER: u64 = 2_000;
-/// How soon a caller looks for more machines, and how seldom in the end: where none is known, and
-/// where those that are known have no room.
+/// The first and the longest interval at which a caller looks for more machines: if none is known,
+/// and if the known ones have no room.
 const SEEK: u64 = 50;
 const SEEK_NONE: u64 = 500;
 const SEEK_MORE: u64 = 8_000;
 /// How many it asks at a time.
 const SEEK_MOST: u64 = 4;
-/// How long the connection must have been there before a silent machine is given up, and how late
-/// a tick is that says that this program was stopped.
+/// How long the connection must have existed before a silent machine is given up, and how late a
+/// tick must be to show that this program was stopped.
 const GRACE: u64 = 2_000;
 const LATE: u64 = 1_000;
-/// How long it may take to connect, whatever calls are given.
+/// How long connecting may take, regardless of the calls' own wait.
 const CONNECT: u64 = 1_000;
 
 pub(crate) struct Caller<T, E> {
@@ -67,7 +67,7 @@ pub(crate) struct Caller<T, E> {
     /// The lease under which a call was sent.
     places: HashMap<u64, u64>,
     links: BTreeMap<u64, Link<T>>,
-    /// Requests for leases that were not answered, with when and for what they were made.
+    /// Unanswered requests for leases, with their time and label.
     openings: BTreeMap<u64, (Moment, &'static str)>,
     opening: u64,
     /// Since when there is a connection, or none.
@@ -80,9 +80,9 @@ struct Queue<T> {
     calls: BTreeMap<u64, Queued<T>>,
     sought: Option<Moment>,
     pause: u64,
-    /// When a machine was known to be there.
+    /// When a machine was last known to exist.
     there: Option<Moment>,
-    /// When the broker said that there is none.
+    /// When the broker reported that there is none.
     absent: Option<Moment>,
 }
 
@@ -113,13 +113,13 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Takes a call in; whoever has the label may run it, or anybody if that is empty.
+    /// Accepts a call; a machine with the label may run it, or any machine if it is empty.
     pub(crate) fn submit(&mut self, now: Moment, number: u64, task: T, label: &'static str) {
         let queue = self.queues.entry(label).or_insert_with(Queue::new);
         queue.calls.insert(number, Queued { task, since: now });
     }
 
-    /// Nobody wants that call any more; of its end nothing is said.
+    /// Nobody wants that call any more; its end is not reported.
     pub(crate) fn cancel(&mut self, number: u64) {
         if let Some(link) = self.places.remove(&number).and_then(|l| self.links.get_mut(&l)) {
             return link.cancel(number);
@@ -146,7 +146,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// A machine has come, which whoever waits may ask.
+    /// A machine has started, so waiting calls may ask it.
     pub(crate) fn news(&mut self, now: Moment, machine: u64, labels: &[String]) {
         let known: Vec<_> = self.links.values().map(|link| link.machine).collect();
         let wants = |(label, queue): &(&&str, &Queue<T>)| {
@@ -237,7 +237,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         self.lose(lease);
     }
 
-    /// Gives a machine up, with all that it had.
+    /// Gives up a machine with all its calls.
     fn lose(&mut self, lease: u64) {
         let Some(link) = self.links.remove(&lease) else { return };
         for (number, task) in link.calls {
@@ -250,10 +250,10 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         self.deeds.push(Deed::Send { machine: link.machine, message });
     }
 
-    /// To be called several times a second.
+    /// Call it several times a second.
     pub(crate) fn tick(&mut self, now: Moment) {
         if now.saturating_sub(self.ticked) > LATE && self.connected.is_ok() {
-            // This program was stopped: first it hears what has come meanwhile.
+            // This program was stopped: first process what has arrived meanwhile.
             self.connected(now);
         }
         self.ticked = now;
@@ -276,7 +276,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Ends the calls that have waited long enough for anybody.
+    /// Ends the calls that have waited long enough for a machine.
     fn give_up(&mut self, now: Moment) {
         let Self { queues, links, terms, deeds, .. } = self;
         let connected = self.connected;
@@ -306,7 +306,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// What is to be done; packets with about so many bytes of frames at most.
+    /// What the driver has to do; packets have at most about this many bytes of frames.
     pub(crate) fn deeds(&mut self, now: Moment, most: usize) -> Vec<Deed<T, E>> {
         if self.connected.is_ok() {
             self.assign(now);
@@ -321,8 +321,8 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         std::mem::take(&mut self.deeds)
     }
 
-    /// Sends calls to where there is most room. Those that ask for a label come first, since they
-    /// have fewer places to go.
+    /// Sends calls to the machines with most room. Calls with a label come first, since they have
+    /// fewer choices.
     fn assign(&mut self, now: Moment) {
         let Self { queues, links, places, .. } = self;
         for (label, queue) in queues.iter_mut().rev() {
@@ -340,7 +340,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Looks for machines, while there are calls that have none.
+    /// Looks for machines while there are calls without one.
     fn seek(&mut self, now: Moment) {
         let labels: Vec<_> = self.queues.keys().copied().collect();
         for label in labels {
@@ -357,7 +357,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 .fold((0, 0), |(known, sent), link| (known + 1, sent + link.calls.len() as u64));
             let want = queue.calls.len() as u64;
             if known >= want + sent {
-                // Each of them has a place now and then, and more are of no use.
+                // Each machine gives a place from time to time, so more are of no use.
                 continue;
             }
             if queue.sought.replace(now).is_some() {

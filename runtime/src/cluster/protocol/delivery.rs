@@ -1,10 +1,10 @@
-//! Frames to the other end of a lease, once each and in order, over packets that get lost, come
-//! late or twice.
+//! Delivers frames to the other end of a lease, once each and in order, over packets that may be
+//! lost, delayed or duplicated.
 //!
-//! Packets are numbered, and each says which was the last that came from the other end, and how
-//! many frames have come. So a frame that was in a packet of which the other end has heard, and
-//! that has not come there all the same, was lost, and is sent again with all that follow it. No
-//! timer decides this: somebody only has to ask now and then.
+//! Packets are numbered, and each acknowledges the last packet from the other end and the number of
+//! received frames. So if the other end has received a later packet but not a frame sent before it,
+//! that frame was lost, and is sent again with all that follow it. No timer decides this; it is
+//! enough to poll from time to time.
 
 use std::collections::VecDeque;
 
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::messages::Weight;
 
-/// What each packet says of its sender's side.
+/// The header of each packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     /// The number of this packet.
     packet: u64,
-    /// The number of its first frame, or of the next one if it has none.
+    /// The number of its first frame, or of the next one if it is empty.
     first: u64,
     /// How many frames have come from the other end.
     received: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Header {
 }
 
 pub(crate) struct Delivery<F> {
-    /// Frames of which it is not known that they have arrived, each with its last packet.
+    /// Unacknowledged frames, each with the last packet that carried it.
     unconfirmed: VecDeque<(F, u64)>,
     /// The number of the first of them.
     first: u64,
@@ -37,16 +37,16 @@ pub(crate) struct Delivery<F> {
     /// How many were received when the other end was last told.
     told: u64,
     heard: u64,
-    /// A gap was seen at this frame: told once, it is not told again.
+    /// A gap was seen at this frame; it is reported only once.
     gap: Option<u64>,
 }
 
-/// What has come of a packet.
+/// The result of receiving a packet.
 pub(crate) struct Received<I> {
     pub(crate) frames: Vec<I>,
-    /// It is the latest: what it says of its sender holds.
+    /// It is the latest, so its header is current.
     pub(crate) is_news: bool,
-    /// Frames before it are missing, which the other end should hear at once.
+    /// Frames before it are missing, which the other end should learn at once.
     pub(crate) has_gap: bool,
 }
 
@@ -78,12 +78,12 @@ impl<F: Clone + Weight> Delivery<F> {
         self.unconfirmed.is_empty()
     }
 
-    /// How many frames have come of which the other end does not know that yet.
+    /// How many received frames have not been acknowledged yet.
     pub(crate) fn untold(&self) -> u64 {
         self.received - self.told
     }
 
-    /// The next packet, with frames of that weight together, or one.
+    /// The next packet, with frames of up to that total weight, or a single frame.
     pub(crate) fn packet(&mut self, most: usize) -> (Header, Vec<F>) {
         self.packets += 1;
         self.told = self.received;
@@ -149,7 +149,7 @@ mod tests {
         let received = far.receive(late.0, late.1.clone());
         assert!(received.frames.is_empty() && received.has_gap);
         assert!(!far.receive(late.0, late.1.clone()).has_gap);
-        // It hears that a later packet came, and sends all again that did not.
+        // It learns that a later packet arrived, and resends everything that did not.
         near.receive::<u32>(far.packet(9).0, Vec::new());
         let again = near.packet(9);
         assert_eq!(again.1, [0, 1, 2, 3, 4]);

@@ -1,15 +1,15 @@
 //! How a machine shares its places among the callers that hold a lease.
 //!
-//! Each that wants places gets an equal part of them, and what others leave; where there are more
-//! callers than places they take turns. Credit that nobody has used may be taken back at any time,
-//! since a call that is sent beyond it is returned.
+//! Each caller that wants places gets an equal share, plus what others leave; if there are more
+//! callers than places they take turns. Unused credit may be withdrawn at any time, since a call
+//! that exceeds it is returned.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// What one lease has of a machine's places.
+/// One lease's share of a machine's places.
 #[derive(Default)]
 struct Share {
-    /// How many calls may have come, all together.
+    /// How many calls may have come in total.
     credit: u64,
     came: u64,
     left: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Shares {
     taken: u64,
     /// How many leases want any.
     wanting: u64,
-    /// Those that want more than they have, the next one first.
+    /// Leases that want more than they have, the next one first.
     turns: VecDeque<u64>,
 }
 
@@ -76,7 +76,7 @@ impl Shares {
         }
     }
 
-    /// A call has come; says whether there was credit for it.
+    /// A call has come; returns whether there was credit for it.
     pub(crate) fn came(&mut self, lease: u64) -> bool {
         let Some(share) = self.leases.get_mut(&lease) else { return false };
         share.came += 1;
@@ -97,15 +97,15 @@ impl Shares {
         self.queue(lease);
     }
 
-    /// Takes back what is not used.
+    /// Withdraws unused credit.
     pub(crate) fn withdraw(&mut self, lease: u64) {
         let Some(share) = self.leases.get_mut(&lease) else { return };
         self.taken -= share.credit - share.came;
         share.credit = share.came;
     }
 
-    /// Where somebody wants a place and none is free, takes back what callers hold that do not use
-    /// it, or hold more than their part of.
+    /// If somebody wants a place and none is free, withdraws credit that callers do not use or that
+    /// exceeds their share.
     pub(crate) fn reclaim(&mut self) {
         if self.taken < self.capacity || self.turns.is_empty() {
             return;
@@ -120,15 +120,15 @@ impl Shares {
         }
     }
 
-    /// An equal part of the places.
+    /// An equal share of the places.
     fn fair(&self) -> u64 {
         (self.capacity / self.wanting.max(1)).max(1)
     }
 
-    /// Hands out what is free. Returns the leases that got any.
+    /// Distributes free places. Returns the leases that got any.
     pub(crate) fn grant(&mut self) -> Vec<u64> {
         let mut granted = Vec::new();
-        // First up to a fair part for each, then equal parts of what is left.
+        // First up to a fair share each, then equal shares of the rest.
         let mut most = self.fair();
         for _ in 0..2 {
             for _ in 0..self.turns.len() {

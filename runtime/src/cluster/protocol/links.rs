@@ -12,8 +12,7 @@ pub(super) struct Link<T> {
     lasts: u64,
     pub(super) labels: Vec<String>,
     pub(super) delivery: Delivery<Order<T>>,
-    /// The calls that were sent and not answered, with the labels that they ask for; `None` for
-    /// those that nobody wants.
+    /// Unanswered calls, with their labels; `None` for those that nobody wants.
     pub(super) calls: BTreeMap<u64, Option<(T, &'static str)>>,
     pub(super) credit: u64,
     /// How many calls were sent.
@@ -24,17 +23,17 @@ pub(super) struct Link<T> {
     asked: Moment,
     /// When there was last anything to call.
     busy: Moment,
-    /// The want that the machine knows of.
+    /// The demand that the machine knows of.
     told: u64,
     pub(super) drains: bool,
-    /// The machine missed something, and is to hear of it.
+    /// The machine missed something, and has to be told.
     pub(super) is_due: bool,
     pub(super) asks: bool,
 }
 
-/// How long a lease is kept that nobody uses.
+/// How long an unused lease is kept.
 const IDLE: u64 = 10_000;
-/// How long after its last call a caller says that it wants no more.
+/// How long after its last call a caller reports that it wants no more.
 const PAUSE: u64 = 100;
 
 impl<T: Clone + Weight> Link<T> {
@@ -69,17 +68,17 @@ impl<T: Clone + Weight> Link<T> {
         label.is_empty() || self.labels.iter().any(|own| own == label)
     }
 
-    /// Whether calls may be sent here: it was heard of not long ago, and goes on.
+    /// Whether calls may be sent here: the machine was heard from recently, and is not ending.
     pub(super) fn is_usable(&self, now: Moment) -> bool {
         !self.drains && now.saturating_sub(self.heard) < 2 * self.beat()
     }
 
-    /// How often the machine is asked.
+    /// How often the machine is polled.
     fn beat(&self) -> u64 {
         self.lasts / 5
     }
 
-    /// How long the machine may be silent before it is given up: it has stopped by then.
+    /// How long the machine may be silent before it is given up; by then it has stopped.
     pub(super) fn patience(&self) -> u64 {
         self.lasts + self.lasts / 4
     }
@@ -104,13 +103,13 @@ impl<T: Clone + Weight> Link<T> {
         }
     }
 
-    /// Whether it is of no use: nothing was called for long, or the machine is about to end.
+    /// Whether it is useless: nothing was called for long, or the machine is about to end.
     pub(super) fn is_over(&self, now: Moment) -> bool {
         let has_nothing = self.calls.is_empty() && self.delivery.is_done();
         has_nothing && (self.drains || now.saturating_sub(self.busy) > IDLE)
     }
 
-    /// Asks the machine from time to time, as long as there is anything to hear.
+    /// Polls the machine from time to time, as long as an answer is expected.
     pub(super) fn tick(&mut self, now: Moment, queued: u64) {
         if queued > 0 || !self.calls.is_empty() {
             self.busy = now;

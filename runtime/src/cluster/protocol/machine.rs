@@ -1,5 +1,4 @@
-//! The machine's side: which leases it has granted, what calls it has of each, and until when it
-//! may begin them.
+//! The machine's side: granted leases, their calls, and until when those may start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +7,7 @@ use super::fairness::Shares;
 use super::messages::{Open, Order, ToCaller, ToMachine, Weight, Word};
 use super::{Moment, Terms};
 
-/// What is to be done.
+/// What the driver has to do.
 #[derive(Debug)]
 pub(crate) enum Deed<T, E> {
     Send {
@@ -21,19 +20,19 @@ pub(crate) enum Deed<T, E> {
         number: u64,
         task: T,
     },
-    /// Ends a call, wherever it is. If `cancelled` its caller did not want it any more; else it can
-    /// no longer hear of it.
+    /// Ends a call, wherever it is. With `cancelled`, its caller no longer wanted it; otherwise its
+    /// caller can no longer be told.
     Stop {
         lease: u64,
         number: u64,
         cancelled: bool,
     },
-    /// Takes a call back if it has not begun.
+    /// Withdraws a call if it has not started.
     Recall {
         lease: u64,
         number: u64,
     },
-    /// Nothing of this lease may begin any more.
+    /// No call of this lease may start any more.
     Forget {
         lease: u64,
     },
@@ -59,7 +58,7 @@ pub(crate) struct Machine<T, E> {
 struct Lease<E> {
     caller: u64,
     delivery: Delivery<Word<E>>,
-    /// Calls may begin and run until then.
+    /// Calls may start and run until then.
     until: Moment,
     heard: Moment,
     /// The calls that are here: when each came, and whether it is to stop.
@@ -94,7 +93,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         self.shares.capacity = if self.drains { 0 } else { capacity };
     }
 
-    /// Whether nothing is left to be done or said.
+    /// Whether there is nothing left to do or send.
     pub(crate) fn is_done(&self) -> bool {
         self.arrivals.is_empty() && self.leases.values().all(|lease| lease.delivery.is_done())
     }
@@ -189,7 +188,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
     ) {
         let Some(lease) = self.leases.get_mut(&number) else { return };
         lease.heard = now;
-        // Never later than from now on, whatever it says.
+        // Never later than counted from now.
         lease.until = lease.until.max(echo.min(now) + self.terms.lease);
         let received = lease.delivery.receive(header, orders);
         if received.is_news {
@@ -221,7 +220,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
     }
 
-    /// Until when calls of a lease may begin and run. Nobody but the machine itself begins any.
+    /// Until when calls of a lease may start and run.
     pub(crate) fn until(&self, lease: u64) -> Option<Moment> {
         self.leases.get(&lease).map(|lease| lease.until)
     }
@@ -231,7 +230,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         self.leaves(lease, number, Word::Ended { number, ending });
     }
 
-    /// A call was taken back before it began.
+    /// A call was withdrawn before it started.
     pub(crate) fn returned(&mut self, lease: u64, number: u64) {
         self.leaves(lease, number, Word::Returned { number });
     }
@@ -259,7 +258,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         calls.into_iter().for_each(|call| self.stop(lease, call, false));
     }
 
-    /// Takes no more calls, and gives back what has not begun.
+    /// Accepts no more calls, and returns those that have not started.
     pub(crate) fn drain(&mut self) {
         self.drains = true;
         self.shares.capacity = 0;
@@ -270,14 +269,14 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
     }
 
-    /// Takes the newest calls back, those that have not begun.
+    /// Withdraws the newest calls that have not started.
     fn recall(&mut self, most: usize) {
         let newest = self.arrivals.values().rev().take(most);
         let recall = newest.map(|&(lease, number)| Deed::Recall { lease, number });
         self.deeds.extend(recall);
     }
 
-    /// To be called often: at least every second, or what is due is late.
+    /// Call it at least every second, or deadlines are late.
     pub(crate) fn tick(&mut self, now: Moment) {
         let mut over = Vec::new();
         let mut gone = Vec::new();
@@ -285,7 +284,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
             if now < lease.until {
                 continue;
             }
-            // What it might still send is returned.
+            // Calls that still arrive are returned.
             self.shares.set_want(number, 0);
             self.shares.withdraw(number);
             let silent = now.saturating_sub(lease.heard);
@@ -308,7 +307,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         self.due.extend(self.shares.grant());
     }
 
-    /// What is to be done; packets with about so many bytes of frames at most.
+    /// What the driver has to do; packets have at most about this many bytes of frames.
     pub(crate) fn deeds(&mut self, now: Moment, most: usize) -> Vec<Deed<T, E>> {
         self.grant();
         for number in std::mem::take(&mut self.due) {

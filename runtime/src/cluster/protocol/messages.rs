@@ -1,24 +1,24 @@
-//! What is said, in both directions.
+//! The messages in both directions.
 
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::delivery::Header;
 
-/// How long a frame is in a packet, about, in bytes.
+/// The approximate size of a frame in bytes.
 pub(crate) trait Weight {
     fn weight(&self) -> usize;
 }
 
-/// A caller wants a lease; whichever machine gets this gives it one.
+/// A caller wants a lease; the machine that gets this grants one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Open {
     pub(crate) caller: u64,
-    /// Says which request an answer is for.
+    /// Matches an answer to its request.
     pub(crate) opening: u64,
     /// How many calls wait for a place.
     pub(crate) want: u64,
-    /// The machines that it has a lease of already.
+    /// The machines of which it already has a lease.
     pub(crate) known: Vec<u64>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum ToMachine<T> {
         asks: bool,
         orders: Vec<Order<T>>,
     },
-    /// The caller has done with this lease: what is left of it is to be stopped.
+    /// The caller is done with this lease: stop the rest of it.
     Close {
         lease: u64,
     },
@@ -60,21 +60,21 @@ pub(crate) enum ToCaller<E> {
         lease: u64,
         stamp: Moment,
         credit: u64,
-        /// How long the lease lasts without a word of the caller.
+        /// How long the lease lasts without hearing from the caller.
         lasts: u64,
         labels: Vec<String>,
     },
     /// The caller has a lease of this machine.
     Known { opening: u64 },
-    /// This machine knows no such lease, and nothing of it will ever begin here.
+    /// This machine knows no such lease, and no call of it will ever start here.
     Gone { lease: u64 },
     Packet {
         machine: u64,
         lease: u64,
         header: Header,
         stamp: Moment,
-        /// How many calls may have been sent under this lease, all together. What comes beyond that
-        /// is returned.
+        /// How many calls may have been sent under this lease in total. Calls beyond that are
+        /// returned.
         credit: u64,
         /// The machine is about to end.
         drains: bool,
@@ -89,7 +89,7 @@ pub(crate) enum Word<E> {
         number: u64,
         ending: E,
     },
-    /// The call was not begun, and will not be.
+    /// The call was not started, and will not be.
     Returned {
         number: u64,
     },
