@@ -14,6 +14,7 @@ use std::time::Duration;
 use ::tokio::runtime::Handle;
 use ::tokio::task::JoinHandle;
 
+use crate::carry::{self, Carried};
 use crate::cell::{Cell, Claim, JobCell};
 use crate::cross::{Answer, Arguments, RepeatableArguments};
 use crate::error::{Error, ErrorKind};
@@ -288,19 +289,18 @@ where
     // Locals are dropped in reverse order, and the driver after them: when tokio drops this future
     // at an await, the body's values are dropped before the task ends.
     let Driver(call) = &driver;
-    let Some(Claim { job: (arguments, body), place: _place }) = call.job.claim() else {
+    let Some(Claim { job: (arguments, body), place: _place, carried }) = call.job.claim() else {
         return;
     };
     let function = call.job.function();
     let _alarm = function.options().timeout.map(|allowed| deadline(call, allowed));
     let cell = call.cell();
-    let result = match cell.run(|| panic::catch(function.name(), || body(arguments))) {
+    let result = match run(call, carried.as_ref(), || body(arguments)) {
         Err(error) => Err(error),
         Ok(future) => {
             let mut future = pin!(future);
             poll_fn(|context| {
-                let poll = || panic::catch(function.name(), || future.as_mut().poll(context));
-                match cell.run(poll) {
+                match run(call, carried.as_ref(), || future.as_mut().poll(context)) {
                     Ok(Poll::Ready(value)) => return Poll::Ready(Ok(value)),
                     Ok(Poll::Pending) => {}
                     Err(error) => return Poll::Ready(Err(error)),
@@ -311,6 +311,16 @@ where
         }
     };
     cell.finish(result);
+}
+
+/// Runs a piece of the body. What panics beside it, such as a subscriber, ends the call too.
+fn run<A, T, F, R>(
+    call: &AsyncCall<A, T, F>,
+    carried: Option<&Carried>,
+    piece: impl FnOnce() -> R,
+) -> Result<R, Error> {
+    let cell = call.job.cell();
+    panic::catch(call.job.function().name(), || cell.run(|| carry::within(carried, piece)))
 }
 
 /// The deadline of a body, on its runtime's clock if that is paused.

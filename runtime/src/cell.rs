@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::carry::Carried;
 use crate::current;
 use crate::error::Error;
 use crate::function::Function;
@@ -309,6 +310,8 @@ unsafe impl<J: Send, T: Send> Send for JobCell<J, T> {}
 pub(crate) struct Claim<J> {
     pub(crate) job: J,
     pub(crate) place: Place,
+    /// What was current at the call.
+    pub(crate) carried: Option<Carried>,
 }
 
 impl<J, T> JobCell<J, T> {
@@ -345,15 +348,22 @@ impl<J, T> JobCell<J, T> {
             return None;
         }
         self.cell.observed.started();
-        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()) })
+        let carried = self.cell.observed.take_carried();
+        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()), carried })
     }
 
+    fn take_job(&self) -> Option<J> {
+        self.job.with_mut(|job| {
+            // SAFETY: called once, by the one caller that won the step to `RUNNING`.
+            unsafe { (*job).take() }
+        })
+    }
+}
+
+impl<J: Send + 'static, T> JobCell<J, T> {
     /// Ends a task that has not started with this error, and drops its job on this thread. Returns
     /// the error if the task has started.
-    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error>
-    where
-        J: Send + 'static,
-    {
+    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
             self.function.limiter().inspect(|limiter| limiter.give_up());
             None
@@ -367,19 +377,13 @@ impl<J, T> JobCell<J, T> {
     }
 
     /// Ends a pending task that no line has taken, and drops its job on this thread.
-    pub(crate) fn refuse(&self)
-    where
-        J: Send + 'static,
-    {
+    pub(crate) fn refuse(&self) {
         if self.cell.state.advance(PENDING, RUNNING) {
             self.end_unstarted(Error::busy(self.function.name()), Place(None));
         }
     }
 
-    fn end_unstarted(&self, why: Error, place: Place)
-    where
-        J: Send + 'static,
-    {
+    fn end_unstarted(&self, why: Error, place: Place) {
         self.cell.observed.started();
         self.cell.request_cancel();
         let job = self.take_job();
@@ -387,13 +391,7 @@ impl<J, T> JobCell<J, T> {
         self.cell.finish(Err(why));
         // It may own tasks, whose arguments own others.
         quietly(|| relay::discard(job));
+        drop(self.cell.observed.take_carried());
         drop(place);
-    }
-
-    fn take_job(&self) -> Option<J> {
-        self.job.with_mut(|job| {
-            // SAFETY: called once, by the one caller that won the step to `RUNNING`.
-            unsafe { (*job).take() }
-        })
     }
 }

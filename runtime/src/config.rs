@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, thread};
 
+use crate::carry;
+
 /// Sets the pools before their first use.
 ///
 /// Settings that are not made here come from the environment (`TRINE_THREADS`, `TRINE_PROCESSES`,
@@ -26,6 +28,7 @@ pub struct Config {
     thread_stack: Option<usize>,
     thread_name: Option<String>,
     processes: Option<usize>,
+    carry: Option<carry::Hook>,
     #[cfg(feature = "cluster")]
     cluster: cluster::Chosen,
 }
@@ -117,6 +120,64 @@ impl Config {
         self
     }
 
+    /// Carries what is current where a call is made to where its body runs: `capture` runs at the
+    /// call, and `restore` before the body, in `async` before each poll. What `restore` returns is
+    /// dropped when the body returns.
+    ///
+    /// So the request id or the OpenTelemetry context of the caller is that of the task too:
+    ///
+    /// ```text
+    /// Config::new().carry(Context::current, |context| context.clone().attach()).apply()
+    /// ```
+    ///
+    /// With `retries` each try has what was current at the call. In
+    /// [`sequential`](crate::sequential()) bodies run inside of the call, where it is current.
+    /// Calls of `process` carry nothing, since the hook does not exist in a worker: pass it as an
+    /// argument. Neither do the closures of `join`, `map` and `then`, which are not calls. A panic
+    /// in `capture` or `restore` is the call's error; one in a drop is printed and ends there.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use trine::{Config, concurrent};
+    ///
+    /// thread_local! {
+    ///     static REQUEST: Cell<u32> = const { Cell::new(0) };
+    /// }
+    ///
+    /// /// Sets back what was there before.
+    /// struct Entered(u32);
+    ///
+    /// impl Drop for Entered {
+    ///     fn drop(&mut self) {
+    ///         REQUEST.set(self.0);
+    ///     }
+    /// }
+    ///
+    /// #[concurrent(threads)]
+    /// fn log() -> String {
+    ///     format!("request {}", REQUEST.get())
+    /// }
+    ///
+    /// Config::new().carry(|| REQUEST.get(), |id| Entered(REQUEST.replace(*id))).apply()?;
+    /// REQUEST.set(7);
+    /// let task = log();
+    /// REQUEST.set(8);
+    /// assert_eq!(task.join()?, "request 7");
+    /// assert_eq!(REQUEST.get(), 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn carry<V, G>(
+        mut self,
+        capture: impl Fn() -> V + Send + Sync + 'static,
+        restore: impl Fn(&V) -> G + Send + Sync + 'static,
+    ) -> Self
+    where
+        V: Send + Sync + 'static,
+    {
+        self.carry = Some(carry::Hook::new(capture, restore));
+        self
+    }
+
     /// Applies the settings to the whole program.
     ///
     /// # Errors
@@ -135,6 +196,9 @@ impl Config {
         #[cfg(feature = "cluster")]
         let fresh = fresh && cluster::choose(self.cluster);
         if fresh {
+            if let Some(hook) = self.carry {
+                hook.set();
+            }
             Ok(())
         } else {
             Err(ConfigError {

@@ -50,6 +50,7 @@
     allow(dead_code, unused_imports)
 )]
 
+mod carry;
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;
 mod combine;

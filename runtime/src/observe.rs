@@ -1,8 +1,10 @@
 //! Reports the life of each task to the statistics, the timeline and `tracing`.
 
+use crate::carry::{self, Carried};
 use crate::error::Error;
 use crate::function::Function;
 use crate::stats::Counted;
+use crate::sync::Lock;
 use crate::timeline::Drawn;
 use crate::{stats, timeline};
 
@@ -10,8 +12,30 @@ use crate::{stats, timeline};
 pub(crate) struct Observed {
     /// `None` if it is not a call of a function but a combinator.
     counted: Option<Counted>,
-    drawn: Drawn,
+    /// What few programs ask for.
+    rare: Option<Box<Rare>>,
     traced: Traced,
+}
+
+struct Rare {
+    drawn: Drawn,
+    /// Gone once the call is claimed.
+    carried: Lock<Option<Carried>>,
+}
+
+impl Rare {
+    #[inline]
+    fn call(function: &'static str, mode: &'static str) -> Option<Box<Self>> {
+        let is_asked_for = timeline::is_on() || carry::is_set();
+        if is_asked_for { Some(Self::made(function, mode)) } else { None }
+    }
+
+    #[cold]
+    fn made(function: &'static str, mode: &'static str) -> Box<Self> {
+        // What is current here means nothing in another process.
+        let carried = if mode == "process" { None } else { carry::capture() };
+        Box::new(Self { drawn: Drawn::made(function, mode), carried: Lock::new(carried) })
+    }
 }
 
 impl Observed {
@@ -20,12 +44,12 @@ impl Observed {
     pub(crate) fn call(function: &'static Function, mode: &'static str) -> Self {
         let name = function.name();
         let counted = Some(Counted::made(function.account(), name, mode));
-        Self { counted, drawn: Drawn::made(name, mode), traced: Traced::call(name, mode) }
+        Self { counted, rare: Rare::call(name, mode), traced: Traced::call(name, mode) }
     }
 
     /// For a task that is not a call of a function.
     pub(crate) fn nothing() -> Self {
-        Self { counted: None, drawn: Drawn::nothing(), traced: Traced::nothing() }
+        Self { counted: None, rare: None, traced: Traced::nothing() }
     }
 
     /// The body starts, or the call is cancelled before.
@@ -34,22 +58,34 @@ impl Observed {
         if let Some(counted) = &self.counted {
             counted.started();
         }
-        self.drawn.started();
+        if let Some(rare) = &self.rare {
+            rare.drawn.started();
+        }
         self.traced.started();
+    }
+
+    /// What the call carries, for whoever runs it or gives it up.
+    #[inline]
+    pub(crate) fn take_carried(&self) -> Option<Carried> {
+        self.rare.as_ref().and_then(|rare| rare.carried.lock().take())
     }
 
     /// The body runs in the worker process of this id.
     #[cfg(feature = "process")]
     #[inline]
     pub(crate) fn goes_to(&self, worker: u32) {
-        self.drawn.goes_to(worker);
+        if let Some(rare) = &self.rare {
+            rare.drawn.goes_to(worker);
+        }
     }
 
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
         if let Some(counted) = &self.counted {
             counted.ended(result);
         }
-        self.drawn.ended(result);
+        if let Some(rare) = &self.rare {
+            rare.drawn.ended(result);
+        }
         self.traced.ended(result);
     }
 

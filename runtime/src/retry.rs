@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::carry::{self, Carried};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::function::Function;
@@ -41,6 +42,7 @@ where
 {
     let progress = Progress {
         arguments: Some(arguments),
+        carried: carry::capture(),
         left: function.options().retries,
         backoff: function.options().backoff,
         attempt: None,
@@ -74,6 +76,8 @@ struct Retrying<A, T, S, W> {
 }
 
 struct Progress<A, T> {
+    /// What is current at the call, and so in each attempt, whoever starts it. Gone at the end.
+    carried: Option<Carried>,
     /// `None` once the last attempt has taken them.
     arguments: Option<A>,
     left: u32,
@@ -103,7 +107,10 @@ where
     fn attempt(self: &Arc<Self>) {
         while let Some(arguments) = self.next_arguments() {
             // This copies the arguments of scoped calls.
-            let started = panic::catch(self.function.name(), || (self.start)(arguments));
+            let carried = self.progress().carried.clone();
+            let started = panic::catch(self.function.name(), || {
+                carry::within(carried.as_ref(), || (self.start)(arguments))
+            });
             let attempt = match started {
                 Ok(attempt) => Arc::new(attempt),
                 Err(error) => return self.end(Err(error)),
@@ -146,8 +153,12 @@ where
 
     fn drop_arguments(&self) {
         // Not when the handle is dropped, which may be later: they may hold a scope open.
-        let arguments = self.progress().arguments.take();
+        let (arguments, carried) = {
+            let mut progress = self.progress();
+            (progress.arguments.take(), progress.carried.take())
+        };
         panic::drop_quietly(arguments);
+        drop(carried);
     }
 
     fn end(&self, result: Result<T, Error>) {
@@ -263,12 +274,12 @@ where
 
     fn cancel(self: Arc<Self>, why: Error) {
         self.cell.finish(Err(why));
-        let (attempt, pause, arguments) = {
+        let (attempt, pause) = {
             let mut progress = self.progress();
-            (progress.attempt.clone(), progress.pause.take(), progress.arguments.take())
+            (progress.attempt.clone(), progress.pause.take())
         };
         drop(pause);
-        panic::drop_quietly(arguments);
+        self.drop_arguments();
         if let Some(attempt) = attempt {
             attempt.cancel();
         }

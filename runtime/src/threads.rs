@@ -28,7 +28,7 @@ use crate::relay::Asked;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::{Call, Task, deadline};
-use crate::{panic, sequential, tokio};
+use crate::{carry, panic, sequential, tokio};
 
 mod clock;
 mod crew;
@@ -170,7 +170,7 @@ struct ThreadCall<A, T> {
 impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     /// Runs the body on this thread, if nobody else does.
     fn claim_and_run(self: Arc<Self>) -> bool {
-        let Some(Claim { job: arguments, place: _place }) = self.job.claim() else {
+        let Some(Claim { job: arguments, place: _place, carried }) = self.job.claim() else {
             return false;
         };
         let (function, cell) = (self.job.function(), self.job.cell());
@@ -178,7 +178,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         let result = panic::catch(function.name(), || {
             cell.run(|| {
                 let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
-                (self.body)(arguments)
+                carry::within(carried.as_ref(), || (self.body)(arguments))
             })
         });
         cell.finish(result);

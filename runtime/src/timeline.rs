@@ -45,6 +45,12 @@ struct Timeline {
     free: Lock<HashMap<u32, Instant>>,
 }
 
+/// Whether calls are drawn.
+#[inline]
+pub(crate) fn is_on() -> bool {
+    timeline().is_some()
+}
+
 fn timeline() -> Option<&'static Timeline> {
     static TIMELINE: OnceLock<Option<Timeline>> = OnceLock::new();
     TIMELINE.get_or_init(Timeline::open).as_ref()
@@ -99,14 +105,9 @@ enum Lane {
 }
 
 impl Drawn {
-    pub(crate) const fn nothing() -> Self {
-        Self(None)
-    }
-
     /// A call that is being made.
-    #[inline]
     pub(crate) fn made(function: &'static str, mode: &'static str) -> Self {
-        if timeline().is_some() { Self::with_events(function, mode) } else { Self::nothing() }
+        if timeline().is_some() { Self::with_events(function, mode) } else { Self(None) }
     }
 
     #[cold]

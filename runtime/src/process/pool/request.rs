@@ -25,7 +25,7 @@ pub(crate) struct Request {
 impl Request {
     /// Claims a call's job; `None` if it was cancelled.
     pub(crate) fn claim(call: Arc<dyn AnyCall>) -> Option<Self> {
-        let Claim { job, place } = call.claim()?;
+        let Claim { job, place, .. } = call.claim()?;
         Some(Self { call, job, _place: place, alarm: None, deaths: 0 })
     }
 

@@ -1,0 +1,108 @@
+//! What is current where a call is made, and is to be current where its body runs:
+//! [`Config::carry`](crate::Config::carry).
+//!
+//! It is captured at the call and travels with the job, so that whoever claims a call has it. Both
+//! closures are code of users: a panic in them is the call's error, and one in the drop of what
+//! they made ends nothing.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, OnceLock};
+
+use crate::panic::drop_quietly;
+use crate::sync::Lock;
+
+type Value = Arc<dyn Any + Send + Sync>;
+type Within = dyn Fn(&dyn Any, &mut dyn FnMut()) + Send + Sync;
+
+/// How to capture and to restore.
+#[derive(Clone)]
+pub(crate) struct Hook {
+    capture: Arc<dyn Fn() -> Value + Send + Sync>,
+    /// Runs a body with the value restored.
+    within: Arc<Within>,
+}
+
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+impl Hook {
+    pub(crate) fn new<V, G>(
+        capture: impl Fn() -> V + Send + Sync + 'static,
+        restore: impl Fn(&V) -> G + Send + Sync + 'static,
+    ) -> Self
+    where
+        V: Send + Sync + 'static,
+    {
+        let within = move |value: &dyn Any, body: &mut dyn FnMut()| {
+            let value: Option<&Quiet<V>> = value.downcast_ref();
+            let _guard =
+                value.and_then(|value| value.0.as_ref()).map(|value| Quiet(Some(restore(value))));
+            body();
+        };
+        let capture = move || -> Value { Arc::new(Quiet(Some(capture()))) };
+        Self { capture: Arc::new(capture), within: Arc::new(within) }
+    }
+
+    /// Has all calls carry this from now on.
+    pub(crate) fn set(self) {
+        let _ = HOOK.set(self);
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").finish_non_exhaustive()
+    }
+}
+
+/// What users made and others drop.
+struct Quiet<T>(Option<T>);
+
+impl<T> Drop for Quiet<T> {
+    fn drop(&mut self) {
+        drop_quietly(self.0.take());
+    }
+}
+
+/// What was captured where a call was made.
+#[derive(Clone)]
+pub(crate) struct Carried(Arc<Captured>);
+
+struct Captured {
+    hook: &'static Hook,
+    /// Or the payload of the panic, for whoever comes first.
+    value: Result<Value, Lock<Option<Box<dyn Any + Send>>>>,
+}
+
+/// Whether calls carry anything.
+#[inline]
+pub(crate) fn is_set() -> bool {
+    HOOK.get().is_some()
+}
+
+/// Captures what is current here.
+#[cold]
+pub(crate) fn capture() -> Option<Carried> {
+    let hook = HOOK.get()?;
+    let value = catch_unwind(AssertUnwindSafe(|| (hook.capture)()));
+    let value = value.map_err(|payload| Lock::new(Some(payload)));
+    Some(Carried(Arc::new(Captured { hook, value })))
+}
+
+/// Runs a body where what was captured is current.
+///
+/// # Panics
+/// When the body does, or what restores, or what captured did.
+pub(crate) fn within<R>(carried: Option<&Carried>, body: impl FnOnce() -> R) -> R {
+    let Some(Carried(captured)) = carried else { return body() };
+    let value = match &captured.value {
+        Ok(value) => value,
+        Err(payload) => resume_unwind(payload.lock().take().unwrap_or_else(|| Box::new(NO_VALUE))),
+    };
+    let (mut body, mut result) = (Some(body), None);
+    (captured.hook.within)(&**value, &mut || result = body.take().map(|body| body()));
+    result.unwrap_or_else(|| unreachable!("a hook runs the body once"))
+}
+
+const NO_VALUE: &str = "what the call was to carry could not be captured";

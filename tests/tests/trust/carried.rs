@@ -1,0 +1,215 @@
+//! What is current at the call is current in the task: in each mode that can, whoever runs the body
+//! and however often; and a hook that does its worst harms no call but its own.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use trine::{Config, Error, concurrent};
+use trine_tests::checks::{ends_in_time, wait_until};
+use trine_tests::programs::alone;
+
+thread_local! {
+    static CURRENT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Captured and not dropped yet, and restored and not set back.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Which part of the hook panics.
+static PANICS: AtomicU32 = AtomicU32::new(NOTHING);
+const NOTHING: u32 = 0;
+const CAPTURE: u32 = 1;
+const RESTORE: u32 = 2;
+const GUARD: u32 = 3;
+const VALUE: u32 = 4;
+
+fn panic_if(part: u32) {
+    assert!(PANICS.load(SeqCst) != part, "in part {part} of the hook");
+}
+
+struct Captured(u32);
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, SeqCst);
+        panic_if(VALUE);
+    }
+}
+
+struct Entered(u32);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, SeqCst);
+        CURRENT.set(self.0);
+        panic_if(GUARD);
+    }
+}
+
+fn carry() {
+    let capture = || {
+        panic_if(CAPTURE);
+        ALIVE.fetch_add(1, SeqCst);
+        Captured(CURRENT.get())
+    };
+    let restore = |captured: &Captured| {
+        panic_if(RESTORE);
+        ALIVE.fetch_add(1, SeqCst);
+        Entered(CURRENT.replace(captured.0))
+    };
+    Config::new().threads(2).carry(capture, restore).apply().unwrap();
+}
+
+macro_rules! mode {
+    ($module:ident, $mode:ident, $pause:expr, $($async:ident)?) => {
+        mod $module {
+            use super::{CURRENT, fails_twice};
+            use trine::{Error, concurrent};
+
+            #[concurrent($mode)]
+            pub(super) $($async)? fn plain() -> u32 {
+                $pause;
+                CURRENT.get()
+            }
+
+            #[concurrent($mode)]
+            pub(super) $($async)? fn panics() -> u32 {
+                panic!("in the body")
+            }
+
+            #[concurrent($mode, limit = 1)]
+            $($async)? fn limited() -> u32 {
+                $pause;
+                CURRENT.get()
+            }
+
+            #[concurrent($mode, retries = 2, backoff = 1ms)]
+            $($async)? fn retried(number: u32) -> Result<u32, ()> {
+                $pause;
+                fails_twice(number)
+            }
+
+            #[concurrent($mode, scoped)]
+            $($async)? fn borrows(number: &u32) -> u32 {
+                $pause;
+                CURRENT.get() + number
+            }
+
+            pub(super) const WAYS: &[(&str, fn() -> Result<u32, Error>)] = &[
+                ("joined", || plain().join()),
+                ("joined by nobody", || plain().timeout(super::LONG).join()),
+                ("awaited", || futures::executor::block_on(plain())),
+                ("under a limit", || {
+                    trine::gather([limited(), limited(), limited()]).join().map(|all| {
+                        assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+                        all[2]
+                    })
+                }),
+                ("tried again", || retried(CURRENT.get()).join().map(|value| value.unwrap())),
+                ("in a scope", || trine::scope(|s| borrows(s, &0).join())),
+                ("sequential", || trine::sequential(|| plain().join())),
+                ("given up", || {
+                    drop(plain());
+                    Ok(CURRENT.get())
+                }),
+            ];
+        }
+    };
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Fails two times of three.
+fn fails_twice(number: u32) -> Result<u32, ()> {
+    static TRIES: AtomicU32 = AtomicU32::new(0);
+    assert_eq!(CURRENT.get(), number, "in a later try");
+    if TRIES.fetch_add(1, SeqCst) % 3 == 2 { Ok(CURRENT.get()) } else { Err(()) }
+}
+
+mode!(threads, threads, std::thread::yield_now(),);
+mode!(asynchronous, async, tokio::task::yield_now().await, async);
+
+#[test]
+fn what_is_current_at_the_call_is_current_in_the_task() {
+    alone(what_is_current_at_the_call_is_current_in_the_task, &[], || {
+        carry();
+        for number in 1..20 {
+            CURRENT.set(number);
+            for (name, way) in threads::WAYS.iter().chain(asynchronous::WAYS) {
+                assert_eq!(way().unwrap(), number, "{name}");
+                assert_eq!(CURRENT.get(), number, "{name}: afterwards");
+            }
+            interleaved(number);
+        }
+        CURRENT.set(0);
+        wait_until(|| ALIVE.load(SeqCst) == 0);
+    });
+}
+
+/// Tasks that take turns on one thread, which has a value of its own in between.
+fn interleaved(number: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let value = runtime.block_on(async {
+        CURRENT.set(number + 1000);
+        let first = asynchronous::plain();
+        CURRENT.set(number + 2000);
+        let second = asynchronous::plain();
+        CURRENT.set(number);
+        (first.await.unwrap(), second.await.unwrap())
+    });
+    assert_eq!(value, (number + 1000, number + 2000));
+}
+
+/// What panics in the hook, and what becomes of a call.
+const WORST: &[(u32, Result<u32, &str>)] = &[
+    (NOTHING, Ok(7)),
+    (CAPTURE, Err("panicked: in part 1 of the hook")),
+    (RESTORE, Err("panicked: in part 2 of the hook")),
+    (GUARD, Ok(7)),
+    (VALUE, Ok(7)),
+];
+
+#[concurrent(process)]
+fn elsewhere() -> u32 {
+    CURRENT.get()
+}
+
+#[test]
+fn a_hook_that_panics_is_the_error_of_its_call_alone() {
+    alone(a_hook_that_panics_is_the_error_of_its_call_alone, &[], || {
+        carry();
+        CURRENT.set(7);
+        let calls = [
+            ("threads", threads::plain as fn() -> trine::Task<u32>, threads::panics as fn() -> _),
+            ("async", asynchronous::plain, asynchronous::panics),
+        ];
+        for (part, expected) in WORST {
+            for (mode, plain, panics) in calls {
+                ends_in_time(mode, || {
+                    CURRENT.set(7);
+                    PANICS.store(*part, SeqCst);
+                    check(plain().join(), *expected);
+                    check(futures::executor::block_on(plain()), *expected);
+                    let error = panics().join().unwrap_err();
+                    let in_body = expected.err().unwrap_or("panicked: in the body");
+                    assert!(error.to_string().contains(in_body), "{mode}, {part}: {error}");
+                    drop(plain());
+                    // What carries nothing is not concerned.
+                    assert_eq!(elsewhere().join().unwrap(), 0);
+                    PANICS.store(NOTHING, SeqCst);
+                    check(plain().join(), Ok(7));
+                });
+            }
+        }
+        wait_until(|| ALIVE.load(SeqCst) == 0);
+    });
+}
+
+fn check(result: Result<u32, Error>, expected: Result<u32, &str>) {
+    match (result, expected) {
+        (Ok(value), Ok(expected)) => assert_eq!(value, expected),
+        (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+        (result, expected) => panic!("{result:?} where {expected:?} was to come"),
+    }
+}
