@@ -20,7 +20,8 @@
 //!   errors: return their text, `Result<T, String>`, or an error of your own that derives both
 //!   traits.
 //! * A `Vec`, `Box<[_]>` or slice of numbers, and a `String`, are copied in one piece, at memory
-//!   speed. [`Shared`] slices are not copied at all.
+//!   speed. Longer `&str` and `&[T]` of numbers are copied once, at the call: the body reads them
+//!   in memory that both processes map. [`Shared`] slices are not copied at all.
 //! * A value arrives as it was sent, or as JSON would have delivered it (a field with
 //!   `#[serde(skip)]` has its default), whatever serde attributes its type has. Where that is
 //!   impossible, the call returns a [`Codec`](crate::ErrorKind::Codec) error that names the type

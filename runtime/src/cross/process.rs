@@ -1,12 +1,15 @@
 //! What may cross to a worker process and back: everything goes as bytes, through serde.
 //!
 //! An owned argument arrives as the same type. A borrowed one (`&str`, `&[T]`, `&T`) is encoded in
-//! place at the call, and arrives as the matching [`Owned`] type.
+//! place at the call, and arrives as the matching [`Owned`] type: a long text or run of numbers
+//! stays in shared memory and is not copied again.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use crate::process::value::lent::{LentSlice, LentStr};
 
 /// An argument that a worker process can receive as an `R`.
 #[diagnostic::on_unimplemented(
@@ -45,19 +48,19 @@ impl<T: Serialize + DeserializeOwned> Argument<T> for &T {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Argument<Vec<T>> for &[T] {
-    type Received = Vec<T>;
+impl<T: Serialize + DeserializeOwned> Argument<LentSlice<T>> for &[T] {
+    type Received = LentSlice<T>;
 
-    fn received(value: Vec<T>) -> Vec<T> {
+    fn received(value: LentSlice<T>) -> LentSlice<T> {
         value
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl Argument<String> for &str {
-    type Received = String;
+impl Argument<LentStr> for &str {
+    type Received = LentStr;
 
-    fn received(value: String) -> String {
+    fn received(value: LentStr) -> LentStr {
         value
     }
 }
@@ -128,7 +131,7 @@ impl<A: ArgumentTuple<R>, R> Arguments<R> for A {
             type"
 )]
 pub trait Lend {
-    /// `String` for `str`, `Vec<T>` for `[T]`, and each sized type for itself.
+    /// Each sized type for itself; for `str` and `[T]` what holds or views one.
     type Owned;
 }
 
@@ -137,22 +140,23 @@ impl<T> Lend for T {
 }
 
 impl Lend for str {
-    type Owned = String;
+    type Owned = LentStr;
 }
 
 impl<T> Lend for [T] {
-    type Owned = Vec<T>;
+    type Owned = LentSlice<T>;
 }
 
 impl Lend for Path {
     type Owned = PathBuf;
 }
 
-/// The type that a worker owns for a `&T` argument.
+/// The type that a worker has for a `&T` argument: a value of its own, or a view of shared memory.
 ///
 /// ```
-/// let name: trine::cross::process::Owned<str> = String::from("a");
-/// let numbers: trine::cross::process::Owned<[u8]> = vec![1, 2];
+/// let name: trine::cross::process::Owned<str> = String::from("a").into();
+/// let numbers: trine::cross::process::Owned<[u8]> = vec![1, 2].into();
+/// assert_eq!((&*name, &*numbers), ("a", &[1, 2][..]));
 /// let flag: trine::cross::process::Owned<bool> = true;
 /// # let _ = (name, numbers, flag);
 /// ```

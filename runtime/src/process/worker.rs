@@ -195,9 +195,14 @@ impl Worker {
             },
             _ => (self.channel.request_bytes(start), request.length as usize),
         };
-        // SAFETY: `receive` checked that the bytes are mapped; the parent leaves them alone
-        // until it has the reply.
-        let reader = unsafe { Reader::from_raw(bytes, length) };
+        // What is in the ring is copied: a child that the body forks does not have it.
+        let reader = if arrived.large.is_some() {
+            // SAFETY: `receive` found them mapped; the parent keeps them until it has the reply.
+            unsafe { Reader::lending(bytes, length) }
+        } else {
+            // SAFETY: the same.
+            unsafe { Reader::from_raw(bytes, length) }
+        };
         self.channel.clear_report();
         let (ended, attached) = files::collect(|| {
             files::supply(arrived.attached, || {

@@ -61,6 +61,7 @@ fn main() {
         ("7", "process-join", process::in_turn),
         ("8", "process-gather", process::many),
         ("9", "process-large", process::large),
+        ("9", "process-borrowed", process::borrowed),
         ("9", "process-shared", process::shared),
         ("10", "process-cold", process::cold),
         ("11", "async-gather", asynchronous::many),

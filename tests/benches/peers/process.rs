@@ -20,11 +20,6 @@ fn increment_fresh(number: u64) -> u64 {
     number + 1
 }
 
-#[trine::concurrent(process)]
-fn sum(numbers: Vec<f64>) -> f64 {
-    numbers.iter().sum()
-}
-
 fn procspawn_pool() -> Rc<procspawn::Pool> {
     let processes = std::thread::available_parallelism().map_or(1, usize::from);
     Rc::new(procspawn::Pool::new(processes).expect("procspawn starts"))
@@ -119,29 +114,60 @@ pub(crate) fn many() -> Row {
 /// 8 MB of them.
 const NUMBERS: usize = 1_000_000;
 
+fn numbers() -> Rc<Vec<f64>> {
+    Rc::new((0..NUMBERS).map(|number| number as f64).collect())
+}
+
+/// A few of them: the sum of all takes longer than what these rows are about.
+fn sample(numbers: &[f64]) -> f64 {
+    numbers.iter().step_by(4096).sum()
+}
+
+#[trine::concurrent(process)]
+fn sample_owned(numbers: Vec<f64>) -> f64 {
+    sample(&numbers)
+}
+
+#[trine::concurrent(process)]
+fn sample_borrowed(numbers: &[f64]) -> f64 {
+    sample(numbers)
+}
+
+/// What a contestant gives away is made before its time begins.
 pub(crate) fn large() -> Row {
-    let pool = procspawn_pool();
-    let numbers: Rc<Vec<f64>> = Rc::new((0..NUMBERS).map(|number| number as f64).collect());
-    let expected: f64 = numbers.iter().sum();
+    let (pool, numbers) = (procspawn_pool(), numbers());
+    let expected = sample(&numbers);
     let (ours, copied, theirs) = (Rc::clone(&numbers), Rc::clone(&numbers), numbers);
-    let row = Row::new("9", "`process` task with a `Vec<f64>` of 8 MB")
-        .rounds(9)
-        .contestant("trine process", move || {
-            assert_eq!(sum(Vec::clone(&ours)).join().expect("no task fails"), expected);
+    let row = Row::new("9", "`process` task with a `Vec<f64>` of 8 MB, sampled")
+        .rounds(15)
+        .self_timed("trine process", move || {
+            let numbers = Vec::clone(&ours);
+            timed(|| assert_eq!(sample_owned(numbers).join().expect("no task fails"), expected))
         })
         .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
-        .contestant("procspawn pool", move || {
+        .self_timed("procspawn pool", move || {
             let numbers = Vec::clone(&theirs);
-            let task = procspawn::spawn!(in pool, (numbers) || numbers.iter().sum::<f64>());
-            assert_eq!(task.join().unwrap(), expected);
+            timed(|| {
+                let task = procspawn::spawn!(in pool, (numbers) || sample(&numbers));
+                assert_eq!(task.join().unwrap(), expected);
+            })
         })
+        .goal(Goal::Time("memcpy", 2.2))
         .goal(Goal::Time("procspawn pool", 0.15));
     python::add(row, "large", 1)
 }
 
-/// A few of them: the sum of all takes longer than what this row is about.
-fn sample(numbers: &[f64]) -> f64 {
-    numbers.iter().step_by(4096).sum()
+pub(crate) fn borrowed() -> Row {
+    let numbers = numbers();
+    let expected = sample(&numbers);
+    let (ours, copied) = (Rc::clone(&numbers), numbers);
+    Row::new("9", "`process` task with a `&[f64]` of 8 MB, sampled")
+        .rounds(15)
+        .contestant("trine process", move || {
+            assert_eq!(sample_borrowed(&ours).join().expect("no task fails"), expected);
+        })
+        .contestant("memcpy", move || drop(std::hint::black_box(Vec::clone(&copied))))
+        .goal(Goal::Time("memcpy", 1.3))
 }
 
 #[trine::concurrent(process)]
@@ -154,8 +180,7 @@ fn sample_shared(numbers: trine::process::Shared<[f64]>) -> f64 {
 const SHARED: u64 = 10;
 
 pub(crate) fn shared() -> Row {
-    let pool = procspawn_pool();
-    let numbers: Rc<Vec<f64>> = Rc::new((0..NUMBERS).map(|number| number as f64).collect());
+    let (pool, numbers) = (procspawn_pool(), numbers());
     let expected = sample(&numbers);
     let ours: trine::process::Shared<[f64]> = numbers.iter().copied().collect();
     let (copied, theirs) = (Rc::clone(&numbers), numbers);

@@ -7,6 +7,7 @@ mod calls;
 mod corrupt;
 mod decoders;
 mod joiners;
+mod lent;
 mod library;
 mod queue;
 mod renewal;

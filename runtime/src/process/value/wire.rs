@@ -2,10 +2,11 @@
 //!
 //! Both ends are the same executable on the same machine, so this is the simplest self-describing
 //! format: each number in native bytes after a byte for its kind, each length in one word, nothing
-//! aligned. Why not postcard or bincode? Their variable-length integers go byte by byte, and a
-//! `Vec<f64>` element by element. Here a run of numbers has its in-memory layout, so it can be
-//! copied in one piece. That happens wherever serde passes the value itself (an argument, a field,
-//! an element: see [`bulk`]), without specialization or attributes.
+//! aligned but runs of numbers. Why not postcard or bincode? Their variable-length integers go byte
+//! by byte, and a `Vec<f64>` element by element. Here a run of numbers has its in-memory layout, so
+//! it can be copied in one piece, or a borrowed argument be read in place. That happens wherever
+//! serde passes the value itself (an argument, a field, an element: see [`bulk`]), without
+//! specialization or attributes.
 //!
 //! And why self-describing, if both ends have the same types? Because `Serialize` and `Deserialize`
 //! of a type need not agree. `#[serde(skip_serializing)]` omits a field that the reader still

@@ -21,7 +21,7 @@ impl Decoder<'_> {
         }
         macro_rules! run {
             ($number:ty) => {{
-                let count = self.length()?;
+                let count = self.run_of::<$number>()?;
                 self.packed::<$number, V>(count, visitor)
             }};
         }

@@ -4,11 +4,16 @@
 //! `serialize_element<T>`, …), so the format sees the type `T` of every argument, field and
 //! element. If that is exactly a vector or slice of a primitive number, its bytes are the encoding.
 //! This module recognizes those types by `TypeId`, which folds to constants.
+//!
+//! A run begins at a multiple of its numbers' alignment, counted from the start of the message, so
+//! that it can be read in place.
+
+use std::any::TypeId;
+use std::marker::PhantomData;
 
 use super::decode::Decoder;
 use super::{Output, WireError, tag};
-use std::any::TypeId;
-use std::marker::PhantomData;
+use crate::process::value::lent::{LentSlice, LentStr};
 
 /// Calls `$each!` with every primitive for which all bit patterns are valid, and the tag of a run.
 macro_rules! numbers {
@@ -30,9 +35,10 @@ macro_rules! numbers {
     };
 }
 
-/// Writes `value` in one piece if it is a vector or slice of numbers; returns whether it did.
+/// Writes `value` in one piece if it is a vector or slice of numbers; returns whether it did. The
+/// message starts at `base`.
 #[inline]
-pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
+pub(crate) fn encode<T: ?Sized>(value: &T, base: usize, output: &mut Output) -> bool {
     // Everything recognized here is two or three words long, unlike most types.
     let words = size_of_val(value) / size_of::<usize>();
     if words != 2 && words != 3 {
@@ -44,13 +50,13 @@ pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
         ($($number:ident = $tag:ident),*) => { $(
             if id == TypeId::of::<Vec<$number>>() {
                 // SAFETY: `T` is `Vec<$number>`, a type without lifetimes.
-                slice(unsafe { &*pointer.cast::<Vec<$number>>() }, tag::$tag, output);
+                slice(unsafe { &*pointer.cast::<Vec<$number>>() }, tag::$tag, base, output);
                 return true;
             }
             if id == TypeId::of::<Box<[$number]>>() || id == TypeId::of::<&'static [$number]>() {
                 // SAFETY: `T` is `Box<[$number]>` or some `&[$number]`; both have the layout of
                 // the latter, and it is used only while `value` is borrowed.
-                slice(unsafe { *pointer.cast::<&[$number]>() }, tag::$tag, output);
+                slice(unsafe { *pointer.cast::<&[$number]>() }, tag::$tag, base, output);
                 return true;
             }
         )* };
@@ -59,8 +65,16 @@ pub(crate) fn encode<T: ?Sized>(value: &T, output: &mut Output) -> bool {
     false
 }
 
-fn slice<N: Copy>(numbers: &[N], tag: u8, output: &mut Output) {
+/// The padding before a run of numbers at that position of a message.
+pub(super) const fn padding<N>(position: usize) -> usize {
+    position.next_multiple_of(align_of::<N>()) - position
+}
+
+fn slice<N: Copy>(numbers: &[N], tag: u8, base: usize, output: &mut Output) {
     output.write(&tag::word(tag, numbers.len()));
+    // The word is missing if it could not be written; the message is dropped then.
+    let position = output.len().saturating_sub(base);
+    output.write(&[0; 16][..padding::<N>(position)]);
     // SAFETY: primitive numbers have no padding; the bytes are those of the slice.
     output.write(unsafe {
         std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers))
@@ -82,13 +96,23 @@ pub(crate) fn decode<S, V>(decoder: &mut Decoder<'_>) -> Option<Result<V, WireEr
                 let boxed = decoder.run::<$number>(tag::$tag)?.map(Vec::into_boxed_slice);
                 return Some(boxed.map(same::<Box<[$number]>, V>));
             }
+            if id == TypeId::of::<PhantomData<LentSlice<$number>>>() {
+                let lent = decoder.lent_run::<$number>(tag::$tag)?;
+                return Some(lent.map(same::<LentSlice<$number>, V>));
+            }
         )* };
     }
     if size_of::<V>() == size_of::<Vec<u8>>() || size_of::<V>() == size_of::<Box<[u8]>>() {
         numbers!(each);
     }
+    if id == TypeId::of::<PhantomData<LentStr>>() {
+        return Some(decoder.lent_string()?.map(same::<LentStr, V>));
+    }
     None
 }
+
+// Of that size are all that `decode` recognises.
+const _: () = assert!(size_of::<LentSlice<u8>>() == size_of::<Vec<u8>>());
 
 /// The identity, for two names of one type.
 fn same<From, To>(value: From) -> To {

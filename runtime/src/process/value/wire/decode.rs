@@ -13,6 +13,7 @@ use super::depth::Depth;
 use super::names::Names;
 use super::reader::short;
 use super::{WireError, bulk, tag};
+use crate::process::value::lent::{LentSlice, LentStr};
 
 pub(crate) use super::reader::Reader;
 
@@ -85,11 +86,33 @@ impl Decoder<'_> {
         Ok(count)
     }
 
+    /// The count of a run of numbers, whose first number is next then.
+    pub(super) fn run_of<N>(&mut self) -> Result<usize, WireError> {
+        let count = self.length()?;
+        let position = self.whole.left() - self.reader.left();
+        self.reader.skip(bulk::padding::<N>(position))?;
+        Ok(count)
+    }
+
     /// A run of numbers with this tag, if that is next. Private to `bulk`.
     #[inline]
     pub(super) fn run<N: Copy>(&mut self, tag: u8) -> Option<Result<Vec<N>, WireError>> {
         (self.reader.peek() == Some(tag))
-            .then(|| self.length().and_then(|count| self.reader.numbers(count)))
+            .then(|| self.run_of::<N>().and_then(|count| self.reader.numbers(count)))
+    }
+
+    /// The same in place, if it may be lent. Private to `bulk`.
+    #[inline]
+    pub(super) fn lent_run<N: Copy>(&mut self, tag: u8) -> Option<Result<LentSlice<N>, WireError>> {
+        (self.reader.peek() == Some(tag))
+            .then(|| self.run_of::<N>().and_then(|count| self.reader.lent_numbers(count)))
+    }
+
+    /// A string in place, if that is next and may be lent.
+    #[inline]
+    pub(super) fn lent_string(&mut self) -> Option<Result<LentStr, WireError>> {
+        (self.reader.peek() == Some(tag::STRING))
+            .then(|| self.length().and_then(|length| self.reader.lent_string(length)))
     }
 
     /// So many values in a row.

@@ -46,7 +46,7 @@ pub(super) fn put<T>(value: &T, encoder: &mut Encoder<'_>) -> Result<(), WireErr
 where
     T: Serialize + ?Sized,
 {
-    if bulk::encode(value, encoder.output) {
+    if bulk::encode(value, encoder.base, encoder.output) {
         return Ok(());
     }
     let result = value.serialize(&mut *encoder);

@@ -2,17 +2,20 @@
 //!
 //! Replies are in memory that a worker can still write, so nothing here creates a reference into
 //! it: numbers and runs are copied first and checked afterwards, lengths are checked against what
-//! is left, and strings are validated in their private copies.
+//! is left, and strings are validated in their private copies. Arguments, which only their sender
+//! can write, may be lent in place.
 
 use std::marker::PhantomData;
 
 use super::WireError;
+use crate::process::value::lent::{LentSlice, LentStr, View};
 
-/// Bytes that are read by copying only.
+/// Bytes that are read by copying only, unless they are lent.
 #[derive(Clone)]
 pub(crate) struct Reader<'a> {
     next: *const u8,
     left: usize,
+    is_lent: bool,
     memory: PhantomData<&'a [u8]>,
 }
 
@@ -24,16 +27,30 @@ pub(super) fn short() -> WireError {
     WireError::new("the encoded value ends too early")
 }
 
+#[cold]
+fn not_text() -> WireError {
+    WireError::new("a string is not UTF-8")
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { next: bytes.as_ptr(), left: bytes.len(), memory: PhantomData }
+        Self { next: bytes.as_ptr(), left: bytes.len(), is_lent: false, memory: PhantomData }
     }
 
     /// # Safety
     /// `length` bytes from `next` on must stay mapped and readable for `'a`. Others may write
     /// them meanwhile.
     pub(crate) unsafe fn from_raw(next: *const u8, length: usize) -> Self {
-        Self { next, left: length, memory: PhantomData }
+        Self { next, left: length, is_lent: false, memory: PhantomData }
+    }
+
+    /// The same for bytes that may be lent to what is read from them.
+    ///
+    /// # Safety
+    /// As for [`from_raw`](Self::from_raw); and nobody may write them before all that was read from
+    /// them is dropped, which has to be while they are mapped.
+    pub(crate) unsafe fn lending(next: *const u8, length: usize) -> Self {
+        Self { next, left: length, is_lent: true, memory: PhantomData }
     }
 
     pub(super) fn left(&self) -> usize {
@@ -96,9 +113,34 @@ impl<'a> Reader<'a> {
         Ok(numbers)
     }
 
+    /// The same in place, if they are lent and aligned.
+    pub(super) fn lent_numbers<N: Copy>(
+        &mut self,
+        count: usize,
+    ) -> Result<LentSlice<N>, WireError> {
+        let start = self.next.cast::<N>();
+        if !self.is_lent || !start.is_aligned() {
+            return self.numbers(count).map(LentSlice::from);
+        }
+        self.skip(count.checked_mul(size_of::<N>()).ok_or_else(short)?)?;
+        // SAFETY: as many bytes were found, aligned, and any bytes are numbers. Whoever made
+        // this reader promised the rest.
+        Ok(LentSlice::view(unsafe { View::new(start, count) }))
+    }
+
+    /// A string in place, if it is lent.
+    pub(super) fn lent_string(&mut self, length: usize) -> Result<LentStr, WireError> {
+        if !self.is_lent {
+            return self.string(length).map(LentStr::from);
+        }
+        let start = self.skip(length)?;
+        // SAFETY: as many bytes were found. Whoever made this reader promised the rest.
+        let view = unsafe { View::new(start, length) };
+        LentStr::view(view).ok_or_else(not_text)
+    }
+
     pub(super) fn string(&mut self, length: usize) -> Result<String, WireError> {
-        String::from_utf8(self.numbers::<u8>(length)?)
-            .map_err(|_| WireError::new("a string is not UTF-8"))
+        String::from_utf8(self.numbers::<u8>(length)?).map_err(|_| not_text())
     }
 
     /// A name, after the byte with its length.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Reader, decode, tag};
+use crate::process::value::lent::{LentSlice, LentStr};
 use crate::process::value::message::Message;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +79,7 @@ fn a_run_of_numbers_and_its_elements_are_read_as_each_other() {
     let one_by_one = bytes_of(&VecDeque::from(numbers.clone()));
     let in_one_piece = bytes_of(&numbers);
     assert!(one_by_one.len() > in_one_piece.len());
-    assert_eq!(bytes_of(&(numbers.as_slice(),))[1..], in_one_piece);
+    assert_eq!(bytes_of(&(numbers.as_slice(),)), bytes_of(&(numbers.clone(),)));
     assert_eq!(read::<Vec<f64>>(&one_by_one), Ok(numbers.clone()));
     assert_eq!(read::<VecDeque<f64>>(&in_one_piece), Ok(numbers.into()));
 }
@@ -88,6 +89,59 @@ fn borrowed_arguments_arrive_owned() {
     let (text, numbers) = (String::from("text"), [1_u16, 2]);
     let bytes = bytes_of(&(text.as_str(), &numbers[..], &&7_u8));
     assert_eq!(read(&bytes), Ok((text, numbers.to_vec(), 7_u8)));
+}
+
+/// What is lent, and whether it was: an address in the message says so.
+fn lent<T: DeserializeOwned>(bytes: &[u8], address: impl Fn(&T) -> *const u8) -> (T, bool) {
+    // SAFETY: the bytes are there, unchanged, until the test has looked.
+    let reader = unsafe { Reader::lending(bytes.as_ptr(), bytes.len()) };
+    let value: T = decode(reader).unwrap();
+    let is_lent = bytes.as_ptr_range().contains(&address(&value));
+    (value, is_lent)
+}
+
+#[test]
+fn what_is_aligned_is_lent_and_what_is_not_is_copied() {
+    type Runs = (u8, LentSlice<u128>, u8, LentSlice<f64>, LentSlice<u16>, LentStr);
+    let (wide, floats, short) = (&[1_u128, 2][..], &[0.5, 1.5][..], &[7_u16][..]);
+    let bytes = bytes_of(&(1_u8, wide, 2_u8, floats, short, "text"));
+    // With the message at every place of 16.
+    let mut memory = vec![0_u128; bytes.len() / 16 + 2];
+    for shift in 0..16 {
+        let memory: &mut [u8] = bytemuck::cast_slice_mut(&mut memory);
+        let message = &mut memory[shift..][..bytes.len()];
+        message.copy_from_slice(&bytes);
+        let of = |address: fn(&Runs) -> *const u8| lent(message, address);
+        let (runs, wide_is_lent) = of(|runs| runs.1.as_ptr().cast());
+        assert_eq!((&*runs.1, &*runs.3, &*runs.4, &*runs.5), (wide, floats, short, "text"));
+        assert_eq!(wide_is_lent, shift % align_of::<u128>() == 0);
+        assert_eq!(of(|runs| runs.3.as_ptr().cast()).1, shift % align_of::<f64>() == 0);
+        assert_eq!(of(|runs| runs.4.as_ptr().cast()).1, shift % align_of::<u16>() == 0);
+        assert!(of(|runs| runs.5.as_ptr()).1);
+        // A reader of what others may write lends nothing.
+        let copied: Runs = decode(Reader::new(message)).unwrap();
+        assert!(!message.as_ptr_range().contains(&copied.1.as_ptr().cast()));
+        assert!(!message.as_ptr_range().contains(&copied.5.as_ptr()));
+        assert_eq!((&*copied.1, &*copied.5), (wide, "text"));
+    }
+}
+
+#[test]
+fn what_is_lent_is_checked_like_what_is_copied() {
+    let text = bytes_of(&b"\xff\xff".to_vec());
+    let as_text = [&[tag::STRING], &text[1..]].concat();
+    let numbers = bytes_of(&vec![1.0_f64; 3]);
+    for (bytes, length) in [(&as_text, as_text.len()), (&numbers, numbers.len() - 1)] {
+        // SAFETY: as above.
+        let reader = || unsafe { Reader::lending(bytes.as_ptr(), length) };
+        assert!(decode::<LentStr>(reader()).is_err());
+        assert!(decode::<LentSlice<f64>>(reader()).is_err());
+    }
+    // What was written one by one, or as other numbers, is read as it always was.
+    let one_by_one = bytes_of(&VecDeque::from([1.0_f64, 2.0]));
+    assert_eq!(&*lent::<LentSlice<f64>>(&one_by_one, |_| std::ptr::null()).0, [1.0, 2.0]);
+    let others = bytes_of(&vec![1_u8, 2]);
+    assert_eq!(&*lent::<LentSlice<u64>>(&others, |_| std::ptr::null()).0, [1, 2]);
 }
 
 #[test]

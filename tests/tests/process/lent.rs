@@ -1,0 +1,140 @@
+//! Borrowed arguments in the worker: text and numbers that are many are read where they lie.
+
+use serde::{Deserialize, Serialize};
+use trine::{Error, concurrent};
+
+/// Where a worker found an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    /// In memory that came from the parent, and that this process may only read.
+    is_shared: bool,
+    is_aligned: bool,
+}
+
+const SHARED: Place = Place { is_shared: true, is_aligned: true };
+const COPIED: Place = Place { is_shared: false, is_aligned: true };
+
+fn place<T>(values: &[T]) -> Place {
+    let start = values.as_ptr().addr();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let is_shared = maps.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        let (from, to) = words.next().unwrap().split_once('-').unwrap();
+        let address = |text| usize::from_str_radix(text, 16).unwrap();
+        let holds = address(from) <= start && start + size_of_val(values) <= address(to);
+        holds && words.next().unwrap().starts_with("r--s") && line.contains("memfd:trine")
+    });
+    Place { is_shared, is_aligned: values.as_ptr().is_aligned() }
+}
+
+/// A function for each kind of number, and a table of calls.
+macro_rules! numbers {
+    ($($number:ident)*) => { $(
+        #[concurrent(process)]
+        fn $number(letter: char, values: &[$number], last: u8) -> (Place, char, Vec<$number>, u8) {
+            (place(values), letter, values.to_vec(), last)
+        }
+    )*
+        #[test]
+        fn many_numbers_are_views_and_few_are_copies() -> Result<(), Error> {
+            $(
+                for (length, at) in [(0, COPIED), (1, COPIED), (100, COPIED), (100_003, SHARED)] {
+                    let values: Vec<$number> = (0..length).map(|n| (n % 101) as $number).collect();
+                    // A character before it, so that its place in the message is odd.
+                    let (place, letter, back, last) = $number('ß', &values, 9).join()?;
+                    let name = stringify!($number);
+                    assert_eq!((place, letter, last), (at, 'ß', 9), "{length} of {name}");
+                    assert!(back == values, "{length} of {name}");
+                }
+            )*
+            Ok(())
+        }
+    };
+}
+
+numbers!(u8 i8 u16 i16 u32 i32 u64 i64 u128 i128 f32 f64 usize isize);
+
+type Places = (Place, Place, Place, Place, Place);
+
+#[concurrent(process)]
+fn many(text: &str, bytes: &[u8], wide: &[u128], names: &[String], floats: &[f64]) -> Places {
+    assert!(names.iter().enumerate().all(|(index, name)| *name == index.to_string()));
+    assert!(wide.iter().enumerate().all(|(index, number)| *number == index as u128));
+    assert!(floats.iter().enumerate().all(|(index, number)| *number == index as f64));
+    assert!(text.chars().all(|letter| letter == 'ä') && bytes.iter().all(|byte| *byte == 7));
+    (place(text.as_bytes()), place(bytes), place(wide), place(names), place(floats))
+}
+
+#[test]
+fn many_arguments_are_each_in_their_place() -> Result<(), Error> {
+    for length in [20_001, 50_003] {
+        let (text, bytes) = ("ä".repeat(length), vec![7; length]);
+        let wide: Vec<u128> = (0..length as u128).collect();
+        let names: Vec<String> = (0..length).map(|index| index.to_string()).collect();
+        let floats: Vec<f64> = (0..length).map(|index| index as f64).collect();
+        let places = many(&text, &bytes, &wide, &names, &floats).join()?;
+        // Only runs of numbers lie in a message as in memory.
+        assert_eq!(places, (SHARED, SHARED, SHARED, COPIED, SHARED), "{length}");
+    }
+    Ok(())
+}
+
+#[concurrent(process)]
+async fn awaited(text: &str, numbers: &[f64]) -> (Place, Place, usize) {
+    std::future::ready(()).await;
+    (place(text.as_bytes()), place(numbers), text.len() + numbers.len())
+}
+
+#[concurrent(process, retries = 2)]
+fn retried(numbers: &[f64], tries: &std::path::Path) -> Result<(Place, f64), String> {
+    let sum = numbers.iter().sum();
+    if !tries.exists() {
+        std::fs::write(tries, "once").map_err(|error| error.to_string())?;
+        std::process::abort();
+    }
+    Ok((place(numbers), sum))
+}
+
+#[test]
+fn views_are_the_same_in_async_bodies_and_in_another_try() -> Result<(), Error> {
+    let (text, numbers) = ("x".repeat(100_000), vec![0.5; 100_000]);
+    assert_eq!(awaited(&text, &numbers).join()?, (SHARED, SHARED, 200_000));
+    let tries = std::env::temp_dir().join(format!("trine-lent-{}", std::process::id()));
+    let result = retried(&numbers, &tries).join();
+    let _ = std::fs::remove_file(&tries);
+    assert_eq!(result?, Ok((SHARED, 50_000.0)));
+    Ok(())
+}
+
+#[concurrent(process)]
+fn taken(numbers: Vec<f64>) -> (Place, f64) {
+    (place(&numbers), numbers.iter().sum())
+}
+
+/// What is a body's own it may change, so it is never the parent's memory.
+#[test]
+fn owned_numbers_are_copies() -> Result<(), Error> {
+    assert_eq!(taken(vec![0.5; 100_000]).join()?, (COPIED, 50_000.0));
+    Ok(())
+}
+
+#[concurrent(process)]
+fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
+    let sum = |numbers: &[f64]| numbers.iter().sum::<f64>();
+    // SAFETY: the child adds numbers up and leaves.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::_exit(i32::from(sum(numbers) != 50_000.0 || sum(few) != 1.0));
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+        status
+    }
+}
+
+#[test]
+fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
+    assert_eq!(by_child(&vec![0.5; 100_000], &[0.5, 0.5]).join()?, 0);
+    Ok(())
+}
