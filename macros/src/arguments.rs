@@ -10,8 +10,8 @@ use super::args::Args;
 use super::function::{Function, Parameter};
 use super::outer::{hidden_self, receiver_type};
 use super::span::hidden;
-use super::types::{has_impl, is_known_to_cross, ungrouped};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use super::types::{has_impl, is_known_to_cross, ungrouped, words};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
 
@@ -55,20 +55,12 @@ pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
     let is_sure = function.output.as_ref().is_none_or(is_known_to_cross);
     let is_doubtful = |parameter: &&Parameter| {
         let ty = &parameter.ty;
-        generics.iter().any(|name| mentions(ty.to_token_stream(), name))
+        words(ty.to_token_stream()).iter().any(|word| generics.iter().any(|name| *name == word))
             || args.mode.encodes && is_sure && !is_known_to_cross(ty)
     };
     let of_self = || function.receiver.as_ref().map(|receiver| receiver.self_token.span);
     let found = function.parameters.iter().find(is_doubtful).map(|found| found.name.span());
     found.or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }
 
 /// Whether an argument of this type needs no check of its own: types known to cross, types without

@@ -13,8 +13,8 @@
 //! ```
 use super::function::Function;
 use super::span::{hidden, visible};
-use super::types::{Borrow, bound_opaque, name_elided};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use super::types::{Borrow, bound_opaque, has_impl, name_elided, words};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Lifetime, ReceiverKind, Token};
 
@@ -27,8 +27,8 @@ pub(crate) fn name(span: Span) -> Ident {
 /// on them.
 pub(crate) fn name_lifetimes(function: &mut Function) {
     let mut name = "'scope".to_owned();
-    let generics = &function.signature.generics;
-    while mentions(generics.to_token_stream(), name.trim_start_matches('\''))
+    let taken = words(function.signature.generics.to_token_stream());
+    while taken.iter().any(|taken| taken == name.trim_start_matches('\''))
         || function.borrows().iter().any(|borrow| {
             borrow.lifetime.as_ref().is_some_and(|lifetime| lifetime.to_string() == name)
         })
@@ -70,6 +70,8 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
     if by_value(function) {
         let this = Ident::new("Self", visible(end));
         longer.push(quote!(#this));
+    } else if function.receiver.is_none() {
+        longer.extend(of_impl(function, generics));
     }
     for parameter in &mut generics.params {
         match parameter {
@@ -97,15 +99,27 @@ fn by_value(function: &Function) -> bool {
     match receiver {
         Some(ReceiverKind::Reference(..)) => false,
         Some(_) => true,
-        None => mentions(function.signature.to_token_stream(), "Self"),
+        None => words(function.signature.to_token_stream()).iter().any(|word| word == "Self"),
     }
 }
 
-/// Whether an identifier, or a lifetime without its quote, occurs in the tokens.
-fn mentions(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+/// The types that speak of a type parameter that is not the function's own: one of the impl that an
+/// associated function is in. Such a parameter is known by its name, which has no small letters.
+fn of_impl(function: &Function, own: &Generics) -> Vec<TokenStream> {
+    let own: Vec<String> = own.type_params().map(|own| own.ident.to_string()).collect();
+    let is_of_impl = |name: &str| {
+        let is_upper = name.starts_with(|first: char| first.is_ascii_uppercase())
+            && !name.contains(|letter: char| letter.is_ascii_lowercase());
+        is_upper && !own.iter().any(|own| own == name)
+    };
+    let types = function.parameters.iter().map(|parameter| &parameter.ty).chain(&function.output);
+    let mut found: Vec<TokenStream> = Vec::new();
+    for ty in types.filter(|ty| !has_impl(ty)) {
+        let ty = ty.to_token_stream();
+        let is_new = found.iter().all(|found| found.to_string() != ty.to_string());
+        if is_new && words(ty.clone()).iter().any(|name| is_of_impl(name)) {
+            found.push(ty);
+        }
+    }
+    found
 }

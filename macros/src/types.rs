@@ -2,7 +2,7 @@
 //!
 //! Only what the value itself may borrow counts, not the inputs and outputs of `fn(&str)` and
 //! `dyn Fn(&str)`, nor lifetimes bound by `for<'a>`.
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound,
@@ -122,6 +122,16 @@ fn are_known(arguments: &PathArguments) -> bool {
             .all(|argument| matches!(argument, GenericArgument::Type(ty) if is_known_to_cross(ty))),
         _ => false,
     }
+}
+
+/// All identifiers among the tokens, and lifetimes without their quotes.
+pub(crate) fn words(tokens: TokenStream) -> Vec<String> {
+    let words = tokens.into_iter().flat_map(|token| match token {
+        TokenTree::Ident(ident) => vec![ident.to_string()],
+        TokenTree::Group(group) => words(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => Vec::new(),
+    });
+    words.collect()
 }
 
 /// Gives every elided lifetime in `ty` the name `lifetime`.
