@@ -58,7 +58,9 @@ pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
         words(ty.to_token_stream()).iter().any(|word| generics.iter().any(|name| *name == word))
             || args.mode.encodes && is_sure && !is_known_to_cross(ty)
     };
-    let of_self = || function.receiver.as_ref().map(|receiver| receiver.self_token.span);
+    // What is wrong with a future is a matter of the body.
+    let receiver = function.receiver.as_ref().filter(|_| !args.mode.awaits);
+    let of_self = || receiver.map(|receiver| receiver.self_token.span);
     let found = function.parameters.iter().find(is_doubtful).map(|found| found.name.span());
     found.or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
 }

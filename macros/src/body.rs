@@ -142,10 +142,15 @@ impl<'a> Body<'a> {
             values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
         }
         let call = quote_spanned!(span=> Self::#sibling #generics (#(#values),*));
-        if self.function.signature.asyncness.is_some() {
-            return self.driven(call);
+        if self.function.signature.asyncness.is_none() {
+            return quote_spanned!(span=> { #call });
         }
-        quote_spanned!(span=> { #call })
+        if self.args.mode.awaits {
+            // A block of its own is looked into last: an argument that is not `Send` is not
+            // reported a second time as part of the future.
+            return quote_spanned!(span=> async move { #call.await });
+        }
+        self.driven(call)
     }
 
     /// The future itself, or the call that runs it to completion.

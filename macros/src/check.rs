@@ -49,7 +49,7 @@ fn missing_body(function: &Function, errors: &mut Errors) {
         function.signature.ident.span(),
         "`concurrent` runs a body, and this function has none: mark the function that has it, one \
          on its own or a method in an `impl Type` block; in a trait, declare what it returns: \
-         `-> trine::Task<T>`",
+         `-> trine::Task<T>`; a foreign function, call in one that is concurrent",
     );
 }
 

@@ -74,15 +74,40 @@ pub(crate) fn concurrent(
     expand(&args, &function)
 }
 
-/// `let x = 1;`, `{ … }` or `|x| …`.
+/// A statement or an expression: `let x = 1;`, `{ … }`, `|x| …`, `loop { … }`, `println!(…);`.
 fn is_no_place(item: &TokenStream) -> bool {
-    match item.clone().into_iter().next() {
-        Some(TokenTree::Ident(word)) => word == "let",
+    let mut tokens = item.clone().into_iter();
+    let (first, second) = (tokens.next(), tokens.next());
+    let opens = |token: &Option<TokenTree>| match token {
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
         Some(TokenTree::Punct(punct)) => punct.as_char() == '|',
+        Some(TokenTree::Ident(word)) => word == "move",
         _ => false,
+    };
+    let Some(TokenTree::Ident(word)) = &first else {
+        return opens(&first);
+    };
+    let word = word.to_string();
+    match second {
+        Some(TokenTree::Punct(punct)) if punct.as_char() == '!' => OF_BODIES.contains(&&*word),
+        Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => false,
+        second => opens(&second) || !OF_ITEMS.contains(&&*word),
     }
 }
+
+/// What items begin with.
+#[rustfmt::skip]
+const OF_ITEMS: &[&str] = &[
+    "pub", "crate", "default", "auto", "safe", "unsafe", "async", "const", "extern", "gen", "fn",
+    "struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use", "macro",
+];
+
+/// Macros of the standard library that are called in bodies alone.
+#[rustfmt::skip]
+const OF_BODIES: &[&str] = &[
+    "print", "println", "eprint", "eprintln", "write", "writeln", "format", "vec", "dbg", "assert",
+    "assert_eq", "assert_ne", "debug_assert", "panic", "todo", "unimplemented", "unreachable",
+];
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());

@@ -241,10 +241,7 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
     if let Some(what) = wrong_item(input) {
         return Err(syn::Error::new(
             input.span(),
-            format!(
-                "`concurrent` is for functions, and this is {what}: put it on each function that \
-                 is to run as a task"
-            ),
+            format!("`concurrent` is for functions, and this is {what}: {}", remedy(what)),
         ));
     }
     let signature = input.parse()?;
@@ -253,6 +250,13 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Visibility
         return Err(input.error("expected the body of the function: `{ … }`"));
     }
     Ok((attributes, visibility, signature))
+}
+
+fn remedy(what: &str) -> &'static str {
+    match what.contains("foreign") {
+        true => "mark a function of yours, and call what is foreign in it",
+        false => "put it on each function that is to run as a task",
+    }
 }
 
 /// What is there instead of a function.

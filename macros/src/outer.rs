@@ -65,8 +65,12 @@ pub(crate) fn around(
     };
     let task = unknown.unwrap_or(task);
     let where_clause = &generics.where_clause;
+    // Empty angle brackets, which nobody sees: a type that is unknown is written here and at the
+    // closure, and rustc says that once only if it proposes the same both times. Here it would
+    // propose a type parameter, but not where the brackets are a macro's.
+    let brackets = generics.params.is_empty().then(|| quote_spanned!(span=> <>));
     quote_spanned! {span=>
-        #visibility #safety #fn_token #name #generics (#receiver #scope #(#parameters),*)
+        #visibility #safety #fn_token #name #brackets #generics (#receiver #scope #(#parameters),*)
         -> #task
         #where_clause
     }

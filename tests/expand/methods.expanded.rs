@@ -65,7 +65,9 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 &FUNCTION
             },
             (::trine::cross::argument(self), ::trine::cross::argument(other)),
-            |(this, other): (Self, T)| Self::__trine_convert::<U>(this, other),
+            |(this, other): (Self, T)| async move {
+                Self::__trine_convert::<U>(this, other).await
+            },
         )
     }
     #[doc(hidden)]
