@@ -55,6 +55,8 @@
 //!
 //! ```
 //! # #[cfg(feature = "process")] {
+//! // #[concurrent(process)]
+//! // fn words(text: &str) -> usize { text.split_whitespace().count() }
 //! fn words(text: &str) -> ::trine::Task<usize> {
 //!     ::trine::process::spawn(
 //!         {
@@ -107,10 +109,12 @@
 //!             {
 //!                 return output;
 //!             }
-//!             ({
-//!                 let port = url.parse()?;
-//!                 Ok(port)
-//!             })
+//!             {
+//!                 ({
+//!                     let port = url.parse()?;
+//!                     Ok(port)
+//!                 })
+//!             }
 //!         },
 //!     )
 //! }
@@ -187,6 +191,8 @@
 //! and bounds type parameters by it:
 //!
 //! ```
+//! // #[concurrent(threads, scoped)]
+//! // fn count(text: &str) -> usize { text.len() }
 //! fn count<'scope>(
 //!     scope: &'scope ::trine::Scope<'scope, '_>,
 //!     text: &'scope str,

@@ -77,7 +77,7 @@ fn expand_file(source: &Path) -> String {
 }
 
 /// Puts the expansion in the place of each concurrent function, wherever items can stand.
-struct Expander;
+pub(crate) struct Expander;
 
 impl VisitMut for Expander {
     fn visit_file_mut(&mut self, file: &mut File) {

@@ -6,6 +6,7 @@ mod compiles;
 mod coverage;
 mod golden;
 mod mutation;
+mod pages;
 mod shown;
 
 #[path = "../../../macros/src"]
