@@ -52,16 +52,22 @@ pub(crate) fn around(
     let end = end(function);
     let output = function.output_or_unit();
     let close = Token![>](end);
+    // The result is where the user wrote it: a trait may expect another one.
+    let result = match &written.output {
+        ReturnType::Default => span,
+        ReturnType::Type(_, output) => visible(syn::spanned::Spanned::span(output)),
+    };
+    let result_runtime = args.runtime(result);
     let (scope, task) = match &function.scope {
         Some(lifetime) => {
             scope::bind(&mut generics, function, lifetime, end);
             let scope = scope::name(span);
             (
                 quote_spanned!(span=> #scope: &#lifetime #runtime::Scope<#lifetime, '_>,),
-                quote_spanned!(span=> #runtime::ScopedTask<#lifetime, #output #close),
+                quote_spanned!(result=> #result_runtime::ScopedTask<#lifetime, #output #close),
             )
         }
-        None => (TokenStream::new(), quote_spanned!(span=> #runtime::Task<#output #close)),
+        None => (TokenStream::new(), quote_spanned!(result=> #result_runtime::Task<#output #close)),
     };
     let task = unknown.unwrap_or(task);
     let where_clause = &generics.where_clause;
