@@ -11,8 +11,8 @@ use super::attributes;
 use super::function::Function;
 use super::scope;
 use super::span::{hidden, visible};
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
 
 /// Everything before the braces: the user's signature with its result wrapped in `Task` and, with
@@ -82,12 +82,21 @@ pub(crate) fn around(
     }
 }
 
-/// The end of the signature, at one of the user's tokens.
+/// The end of the signature, at one of the user's tokens: where the compiler proposes a `where`.
 fn end(function: &Function) -> Span {
     let signature = &function.signature;
     match &signature.output {
         ReturnType::Default => signature.paren_token.span.close(),
-        ReturnType::Type(arrow, _) => arrow.spans[1],
+        ReturnType::Type(arrow, output) => last(output.to_token_stream()).unwrap_or(arrow.spans[1]),
+    }
+}
+
+/// Where the last of the tokens ends.
+fn last(tokens: TokenStream) -> Option<Span> {
+    match tokens.into_iter().last()? {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => last(group.stream()),
+        TokenTree::Group(group) => Some(group.span_close()),
+        token => Some(token.span()),
     }
 }
 
