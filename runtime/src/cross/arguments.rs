@@ -27,11 +27,18 @@ pub struct Checked<T>(T);
 /// assert_eq!(task.join()?, 8);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn argument<T: Send>(value: T) -> Checked<T> {
+///
+/// The bound is `T: Send`. It is written of a tuple, as the arguments travel, since the compiler
+/// would propose to dereference a `T` by itself: `fn f(*value: Rc<u8>)`.
+pub fn argument<T>(value: T) -> Checked<T>
+where
+    (T,): Send,
+{
     Checked(value)
 }
 
-// SAFETY: the field is private to this file, which fills it only with a `T` that is `Send`.
+// SAFETY: the field is private to this file, which fills it only with a `T` that is `Send`, as
+// the tuple of it alone is.
 unsafe impl<T> Send for Checked<T> {}
 
 impl<T> Movable<T> for Checked<T> {
@@ -48,7 +55,10 @@ pub struct Repeated<T> {
 }
 
 /// The same for an argument of a function with `retries`, where each try gets a copy.
-pub fn repeatable<T: Send + Repeatable>(value: T) -> Repeated<T> {
+pub fn repeatable<T: Repeatable>(value: T) -> Repeated<T>
+where
+    (T,): Send,
+{
     Repeated { value: Checked(value), copy: T::clone }
 }
 
