@@ -317,7 +317,8 @@ impl Reader<'_> {
         let value = values::expression(input, row, equals.span)?;
         let mut method = ident.clone();
         let tokens = match row.kind {
-            Kind::Label => values::label(&value)?,
+            Kind::Label => values::text(&value, row, "label")?,
+            Kind::Name => values::text(&value, row, "name")?,
             Kind::CountOrSize => {
                 let is_size = quantity::has_unit(&value);
                 let suffix = if is_size { "beyond" } else { "after" };

@@ -33,8 +33,10 @@ pub(crate) enum Kind {
     Times,
     /// `= 8`; `.name(COUNT)`.
     Count,
-    /// `= "gpu"`; `.name(TEXT)`.
+    /// `= "gpu"`, a label of machines; `.name(TEXT)`.
     Label,
+    /// `= "images"`, the name of something else; `.name(TEXT)`.
+    Name,
     /// `= 1000` or `= 256MiB`; `.name_after(COUNT)` or `.name_beyond(BYTES)`.
     CountOrSize,
     /// `= path`; a function that goes to the engine with the call.
@@ -53,6 +55,7 @@ pub(crate) enum Modes {
 }
 
 const A_PROCESS: Modes = Modes::Workers("only a process of its own has that");
+const A_POOL_BY_NAME: Modes = Modes::Workers("the other modes have one pool each");
 const ANOTHER_MACHINE: Modes = Modes::Workers("the other modes never leave this machine");
 
 /// In the order in which messages list them.
@@ -82,6 +85,8 @@ static OPTIONS: &[Row] = &[
     Row { name: "renew", kind: Kind::CountOrSize, example: "renew = 1000", modes: A_PROCESS,
           needs: None, also_called: &["recycle", "max_tasks_per_child", "maxtasksperchild",
                                       "max_tasks", "max_calls"] },
+    Row { name: "pool", kind: Kind::Name, example: "pool = \"images\"", modes: A_POOL_BY_NAME,
+          needs: None, also_called: &["queue_name", "group", "executor"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
     Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,

@@ -44,15 +44,17 @@ pub(crate) fn function(input: ParseStream<'_>, row: &Row) -> Result<TokenStream>
     }
 }
 
-/// A label of machines, in quotes or a constant.
-pub(crate) fn label(value: &Expr) -> Result<TokenStream> {
+/// A label of machines or a name, in quotes or a constant.
+pub(crate) fn text(value: &Expr, row: &Row, what: &str) -> Result<TokenStream> {
+    let example = row.example;
     if let Expr::Lit(literal) = value {
         let Lit::Str(text) = &literal.lit else {
-            return Err(Error::new(literal.span(), "expected a label in quotes: `on = \"gpu\"`"));
+            let message = format!("expected a {what} in quotes: `{example}`");
+            return Err(Error::new(literal.span(), message));
         };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if text.value().is_empty() || !text.value().chars().all(is_plain) {
-            let message = "a label has letters, digits, `-` and `_`, as in `on = \"gpu\"`";
+            let message = format!("a {what} has letters, digits, `-` and `_`, as in `{example}`");
             return Err(Error::new(text.span(), message));
         }
     }
@@ -62,7 +64,7 @@ pub(crate) fn label(value: &Expr) -> Result<TokenStream> {
 /// The expression after the `=` of any other option.
 pub(crate) fn expression(input: ParseStream<'_>, row: &Row, equals: Span) -> Result<Expr> {
     let (name, example) = (row.name, row.example);
-    if row.kind != Kind::Label
+    if !matches!(row.kind, Kind::Label | Kind::Name)
         && let Ok(text) = input.fork().parse::<LitStr>()
     {
         let value = text.value();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, thread};
 
 use crate::carry;
+use crate::options::is_plain;
 
 /// Sets the pools before their first use.
 ///
@@ -28,6 +29,7 @@ pub struct Config {
     thread_stack: Option<usize>,
     thread_name: Option<String>,
     processes: Option<usize>,
+    pools: Vec<(String, usize)>,
     carry: Option<carry::Hook>,
     #[cfg(feature = "cluster")]
     cluster: cluster::Chosen,
@@ -53,6 +55,8 @@ struct Settled {
     #[cfg_attr(not(feature = "threads"), expect(dead_code, reason = "for the pool alone"))]
     thread: Thread,
     processes: usize,
+    #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "for worker processes alone"))]
+    pools: Vec<(String, usize)>,
 }
 
 /// What is said of the threads of the pool.
@@ -120,6 +124,32 @@ impl Config {
         self
     }
 
+    /// How many worker processes the pool of this name has, beside those that
+    /// [`processes`](Self::processes) says.
+    ///
+    /// Functions with `pool = "…"` run in its workers and no others, and nothing else runs there: a
+    /// crowd of slow calls in one pool does not delay those of another. A call that names a pool
+    /// which has no size ends with [`Worker`](crate::ErrorKind::Worker). The workers
+    /// start with the first calls. Functions in it with `memory` have as many of their own for each
+    /// limit.
+    ///
+    /// ```
+    /// use trine::{Config, concurrent};
+    ///
+    /// #[concurrent(process, pool = "images")]
+    /// fn thumbnail(width: u32) -> u32 {
+    ///     width / 8
+    /// }
+    ///
+    /// Config::new().processes(4).pool("images", 2).apply()?;
+    /// assert_eq!(thumbnail(800).join()?, 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pool(mut self, name: impl Into<String>, processes: usize) -> Self {
+        self.pools.push((name.into(), processes));
+        self
+    }
+
     /// Carries what is current where a call is made to where its body runs: `capture` runs at the
     /// call, and `restore` before the body, in `async` before each poll. What `restore` returns is
     /// dropped when the body returns.
@@ -182,8 +212,9 @@ impl Config {
     ///
     /// # Errors
     /// If trine has already started a task, if settings were applied before, or if one is invalid:
-    /// a number is zero, `max_threads` is less than `threads` or more than 8192, a name has a zero
-    /// byte.
+    /// a number is zero, `max_threads` is less than `threads` or more than 8192, a thread's name
+    /// has a zero byte, a pool's name is empty, given twice, or has anything but letters, digits,
+    /// `-` and `_`.
     pub fn apply(self) -> Result<(), ConfigError> {
         if let Some(message) = self.mistake() {
             return Err(ConfigError { message });
@@ -222,6 +253,20 @@ impl Config {
         } else if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
             Some("the name of a thread has no zero bytes")
         } else {
+            self.mistake_with_pools()
+        }
+    }
+
+    fn mistake_with_pools(&self) -> Option<&'static str> {
+        let mut names: Vec<&str> = self.pools.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        if self.pools.iter().any(|(_, processes)| *processes == 0) {
+            Some("a pool of trine needs at least one worker")
+        } else if names.iter().any(|name| name.is_empty() || !is_plain(name)) {
+            Some("the name of a pool has letters, digits, `-` and `_`")
+        } else if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            Some("a pool has two sizes: keep one")
+        } else {
             None
         }
     }
@@ -244,6 +289,24 @@ pub(crate) fn processes() -> usize {
         0 => settled().processes,
         processes => processes,
     }
+}
+
+/// How many worker processes the pool of this name has.
+///
+/// # Errors
+/// When nobody has said so.
+#[cfg(feature = "process")]
+pub(crate) fn pool(name: &str) -> Result<usize, String> {
+    let pools = &settled().pools;
+    if let Some((_, processes)) = pools.iter().find(|(known, _)| known == name) {
+        return Ok(*processes);
+    }
+    let known: Vec<String> = pools.iter().map(|(known, _)| format!("`{known}`")).collect();
+    let others = match known.is_empty() {
+        true => String::new(),
+        false => format!("; there is {}", known.join(", ")),
+    };
+    Err(format!("there is no pool `{name}`: set its size by `Config::pool`{others}"))
 }
 
 /// Not 0 in a process that serves others. It then has that many worker processes, whatever the
@@ -271,6 +334,7 @@ fn settle(config: &Config) -> Settled {
             .processes
             .or_else(|| from_environment("TRINE_PROCESSES"))
             .unwrap_or_else(cores),
+        pools: config.pools.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::limit::Limiter;
-use crate::options::Options;
+use crate::options::{Options, is_plain};
 use crate::stats::Account;
 
 /// The name and the options of a concurrent function.
@@ -143,6 +143,20 @@ impl Function {
         self
     }
 
+    /// `pool = "…"`: calls run in the workers of this pool, whose size
+    /// [`Config::pool`](crate::Config::pool) sets.
+    ///
+    /// # Panics
+    /// When it is empty, or has anything but letters, digits, `-` and `_`.
+    #[must_use]
+    #[track_caller]
+    pub const fn pool(mut self, name: &'static str) -> Self {
+        assert!(!name.is_empty(), "`pool` needs a name");
+        assert!(is_plain(name), "the name of a pool has letters, digits, `-` and `_`");
+        self.options.pool = Some(name);
+        self
+    }
+
     /// `local`: calls stay on this machine, even if a cluster is configured.
     #[must_use]
     pub const fn local(mut self) -> Self {
@@ -165,15 +179,8 @@ impl Function {
     #[must_use]
     #[track_caller]
     pub const fn on(mut self, label: &'static str) -> Self {
-        let bytes = label.as_bytes();
-        assert!(!bytes.is_empty(), "`on` needs a label");
-        let mut index = 0;
-        while index < bytes.len() {
-            let byte = bytes[index];
-            let is_plain = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-            assert!(is_plain, "a label has letters, digits, `-` and `_`");
-            index += 1;
-        }
+        assert!(!label.is_empty(), "`on` needs a label");
+        assert!(is_plain(label), "a label has letters, digits, `-` and `_`");
         self.options.on = Some(label);
         self
     }

@@ -125,6 +125,7 @@ pub use threads::join;
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
 /// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |
 /// | `fresh` | process | a new process for each call |
+/// | `pool = "images"` | process | runs in the workers of this pool, see [`Config::pool`] |
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
 /// | `crate = path` | all | the path of this crate, if it was renamed |

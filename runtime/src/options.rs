@@ -25,6 +25,9 @@ pub(crate) struct Options {
     pub(crate) renew_after: Option<u32>,
     /// How many bytes its worker process may have between calls before it is replaced.
     pub(crate) renew_beyond: Option<u64>,
+    /// The pool whose workers run it. Only the caller uses it: machines have one pool.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) pool: Option<&'static str>,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
@@ -43,7 +46,22 @@ impl Options {
         fresh: false,
         renew_after: None,
         renew_beyond: None,
+        pool: None,
         local: false,
         on: None,
     };
+}
+
+/// Whether a label or a name is made of letters, digits, `-` and `_`.
+pub(crate) const fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
+        if !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }

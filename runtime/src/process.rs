@@ -99,7 +99,9 @@
 //! As many as cores, started as calls find the others busy; [`Config`](crate::Config) or
 //! `TRINE_PROCESSES` sets another number. More workers than cores help only if bodies wait.
 //! Functions with `memory` have separate workers for each limit, and `fresh` functions a new one
-//! for each call. An idle worker costs its memory but no time.
+//! for each call. Those with `pool` have the workers of that pool, so that a crowd of slow calls
+//! does not delay others; [`Config::pool`](crate::Config::pool) sets its size. In a worker each
+//! pool has one. An idle worker costs its memory but no time.
 
 #![cfg_attr(
     not(target_os = "linux"),

@@ -64,7 +64,10 @@ where
     match locate(function.name(), message, code) {
         #[cfg(feature = "cluster")]
         Ok(job) if crate::cluster::takes(function) => crate::cluster::start(function, job),
-        Ok(job) => Task::new(ProcessCall::<T>::start(function, job, pool::pool_of(function))),
+        Ok(job) => match pool::pool_of(function) {
+            Ok(pool) => Task::new(ProcessCall::<T>::start(function, job, pool)),
+            Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
+        },
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }

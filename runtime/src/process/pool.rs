@@ -3,8 +3,10 @@
 
 use std::sync::OnceLock;
 
+use crate::config;
 use crate::function::Function;
 use crate::options::Options;
+use crate::process::platform;
 use crate::sync::Lock;
 
 mod aside;
@@ -23,7 +25,7 @@ pub(crate) use self::books::Pool;
 /// The pool of plain functions.
 fn plain() -> &'static Pool {
     static PLAIN: OnceLock<Pool> = OnceLock::new();
-    PLAIN.get_or_init(|| Pool::new(None, false))
+    PLAIN.get_or_init(|| Pool::new(None, false, None, usual_size()))
 }
 
 /// Starts the workers for plain functions.
@@ -32,18 +34,35 @@ pub(crate) fn warm_up() {
 }
 
 /// The pool for a function.
-pub(crate) fn pool_of(function: &Function) -> &'static Pool {
-    let &Options { memory, fresh, .. } = function.options();
-    if memory.is_none() && !fresh {
-        return plain();
+///
+/// # Errors
+/// When it names one that there is not.
+pub(crate) fn pool_of(function: &Function) -> Result<&'static Pool, String> {
+    let &Options { memory, fresh, pool: name, .. } = function.options();
+    if memory.is_none() && !fresh && name.is_none() {
+        return Ok(plain());
     }
     static OTHERS: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
     let mut others = OTHERS.lock();
-    if let Some(pool) = others.iter().find(|pool| pool.memory == memory && pool.fresh == fresh) {
-        return pool;
+    let is_it = |pool: &&&Pool| (pool.memory, pool.fresh, pool.name) == (memory, fresh, name);
+    if let Some(pool) = others.iter().find(is_it) {
+        return Ok(pool);
     }
-    // Their number is bounded by the limits in the program's source.
-    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh)));
+    let size = name.map_or_else(|| Ok(usual_size()), size_of)?;
+    // Their number is bounded by the limits and names in the program's source.
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, name, size)));
     others.push(pool);
-    pool
+    Ok(pool)
+}
+
+/// How many workers a pool without a name has.
+fn usual_size() -> usize {
+    // The workers beside this one use the other cores, unless a setting says otherwise.
+    let nested = platform::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
+    if nested { 1 } else { config::processes() }
+}
+
+/// How many workers the pool of this name has. In a worker nobody has set anything.
+fn size_of(name: &str) -> Result<usize, String> {
+    if platform::depth() > 0 { Ok(1) } else { config::pool(name) }
 }

@@ -9,6 +9,7 @@ mod decoders;
 mod joiners;
 mod lent;
 mod library;
+mod pools;
 mod queue;
 mod renewal;
 mod values;

@@ -1,4 +1,4 @@
-//! `memory`, `fresh` and `local` belong to `process`.
+//! `memory`, `fresh`, `pool` and `local` belong to `process`.
 
 use trine::concurrent;
 
@@ -10,5 +10,14 @@ async fn fresh() {}
 
 #[concurrent(threads, local)]
 fn local() {}
+
+#[concurrent(threads, pool = "images")]
+fn pool() {}
+
+#[concurrent(process, pool = "all images")]
+fn spaced() {}
+
+#[concurrent(process, pool = 3)]
+fn number() {}
 
 fn main() {}

@@ -13,7 +13,6 @@ use super::dispatcher;
 use super::link::Link;
 use super::outbox::{Outbox, Sent};
 use super::request::Request;
-use crate::config;
 use crate::function::Function;
 use crate::observe;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
@@ -25,6 +24,8 @@ pub(crate) struct Pool {
     pub(super) memory: Option<u64>,
     /// Each worker gets one call.
     pub(super) fresh: bool,
+    /// The name that its functions give it, if they do.
+    pub(super) name: Option<&'static str>,
     pub(super) workers_max: usize,
     state: Lock<State>,
 }
@@ -131,12 +132,14 @@ impl State {
 }
 
 impl Pool {
-    pub(super) fn new(memory: Option<u64>, fresh: bool) -> Self {
+    pub(super) fn new(
+        memory: Option<u64>,
+        fresh: bool,
+        name: Option<&'static str>,
+        workers_max: usize,
+    ) -> Self {
         platform::watch_forks();
-        // The workers beside this one use the other cores, unless a setting says otherwise.
-        let nested = platform::depth() > 0 && std::env::var_os("TRINE_PROCESSES").is_none();
-        let workers_max = if nested { 1 } else { config::processes() };
-        Self { memory, fresh, workers_max, state: Lock::default() }
+        Self { memory, fresh, name, workers_max, state: Lock::default() }
     }
 
     fn lock(&self) -> Guard<'_, State> {
