@@ -15,15 +15,16 @@ use crate::process::channel::{
     WorkerEnd, record,
 };
 use crate::process::code::Invoke;
-use crate::process::job::{Panic, status};
+use crate::process::job::status;
 use crate::process::platform::{self, Handle, Packet, Socket, View};
 use crate::process::segment::{self, SEGMENTS, Segment};
 use crate::process::spin::{self, Patience};
 use crate::process::value::files::{self, File};
+use crate::process::value::lent;
 use crate::process::value::message::Bytes;
 use crate::process::value::output::{Finished, INLINE_MAX, Output};
 use crate::process::value::shared;
-use crate::process::value::wire::{self, Reader};
+use crate::process::value::wire::Reader;
 use crate::process::worker::crowding::Crowding;
 
 #[cfg(coverage)]
@@ -210,6 +211,9 @@ impl Worker {
                 report::catch(|| unsafe { invoke(body, reader, output) })
             })
         });
+        if lent::are_kept() {
+            leave("trine worker ends: a body keeps a borrowed argument beyond its call");
+        }
         match ended {
             Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::handles_max() => {
                 output.clear();
@@ -224,7 +228,7 @@ impl Worker {
             }
             Err(panic) => {
                 output.clear();
-                encode_panic(&panic, output);
+                report::encode(&panic, output);
                 (status::PANICKED, Vec::new())
             }
         }
@@ -382,14 +386,6 @@ impl Worker {
                 self.lent -= 1;
             }
         }
-    }
-}
-
-fn encode_panic(panic: &Panic, output: &mut Output) {
-    // A panic without a message is better than none.
-    if wire::encode(panic, output).is_err() {
-        output.clear();
-        let _ = wire::encode(&Panic::default(), output);
     }
 }
 

@@ -1,7 +1,10 @@
 //! Borrowed arguments in the worker: text and numbers that are many are read where they lie.
 
+use std::sync::Mutex;
+
 use serde::{Deserialize, Serialize};
-use trine::{Error, concurrent};
+use trine::cross::process::Owned;
+use trine::{Error, Function, concurrent};
 
 /// Where a worker found an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,4 +140,17 @@ fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
 fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
     assert_eq!(by_child(&vec![0.5; 100_000], &[0.5, 0.5]).join()?, 0);
     Ok(())
+}
+
+/// What a body keeps of its borrowed arguments would be changed or gone after its call.
+#[test]
+fn a_borrowed_argument_cannot_be_kept() {
+    static KEPT: Mutex<Vec<Owned<[u64]>>> = Mutex::new(Vec::new());
+    static FUNCTION: Function = Function::new("keep");
+    let numbers = vec![7; 100_000];
+    let keep = |(numbers,): (Owned<[u64]>,)| KEPT.lock().unwrap().push(numbers);
+    let error = trine::process::spawn(&FUNCTION, (&numbers[..],), keep).join().unwrap_err();
+    assert!(error.is_crash(), "{error}");
+    // A copy may be kept.
+    trine::process::spawn(&FUNCTION, (&numbers[..10],), keep).join().unwrap();
 }

@@ -1,10 +1,12 @@
 //! Borrowed slices and strings in the worker: views of the shared memory that they arrived in, or
 //! copies if they did not.
 //!
-//! A view is valid until its call ends. Nothing can keep it for longer: a body only gets a
-//! reference, and cannot take one of these types as an argument, since they are not `Serialize`.
+//! A view is valid until its call ends. A body that the attribute has written gets a reference to
+//! it, but one that is called by hand can keep it: so views are counted, and a worker in which one
+//! is left at the end of a call ends before anything is done to the memory.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Deserializer};
 
@@ -22,6 +24,9 @@ enum Memory<T, O> {
     View(View<T>),
 }
 
+/// How many views there are in this process.
+static VIEWS: AtomicUsize = AtomicUsize::new(0);
+
 /// Values in shared memory, which is there until the call has ended.
 #[derive(Debug)]
 pub(crate) struct View<T> {
@@ -38,6 +43,7 @@ impl<T> View<T> {
     /// # Safety
     /// `length` aligned values must be at `start`, and nobody may write them until this is dropped.
     pub(crate) unsafe fn new(start: *const T, length: usize) -> Self {
+        VIEWS.fetch_add(1, Ordering::Relaxed);
         Self { start, length }
     }
 
@@ -45,6 +51,17 @@ impl<T> View<T> {
         // SAFETY: as `new` was promised.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
+}
+
+impl<T> Drop for View<T> {
+    fn drop(&mut self) {
+        VIEWS.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// Whether any view is left.
+pub(crate) fn are_kept() -> bool {
+    VIEWS.load(Ordering::Acquire) > 0
 }
 
 impl<T> LentSlice<T> {

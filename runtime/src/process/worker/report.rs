@@ -129,3 +129,11 @@ fn print_no_backtraces() {
         env::set_var(PRINTED, "0");
     }
 }
+
+pub(super) fn encode(panic: &Panic, output: &mut Output) {
+    // A panic without a message is better than none.
+    if wire::encode(panic, output).is_err() {
+        output.clear();
+        let _ = wire::encode(&Panic::default(), output);
+    }
+}
