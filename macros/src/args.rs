@@ -328,6 +328,11 @@ impl Reader<'_> {
                     false => quantity::count(&value, row, u32::MAX.into())?,
                 }
             }
+            Kind::Level => {
+                let level = values::level(&value, row)?;
+                method = Ident::new(&format!("{name}_{level}"), ident.span());
+                TokenStream::new()
+            }
             Kind::Size => quantity::size(&value, row)?,
             Kind::Count => quantity::count(&value, row, u64::MAX)?,
             Kind::Times => quantity::count(&value, row, u32::MAX.into())?,

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Name,
     /// `= 1000` or `= 256MiB`; `.name_after(COUNT)` or `.name_beyond(BYTES)`.
     CountOrSize,
+    /// `= high` or `= low`; `.name_high()` or `.name_low()`.
+    Level,
     /// `= path`; a function that goes to the engine with the call.
     Path,
     /// `= path`; where the runtime crate is.
@@ -56,6 +58,7 @@ pub(crate) enum Modes {
 
 const A_PROCESS: Modes = Modes::Workers("only a process of its own has that");
 const A_POOL_BY_NAME: Modes = Modes::Workers("the other modes have one pool each");
+const ONE_QUEUE: Modes = Modes::Workers("in the other modes calls do not wait in one queue");
 const ANOTHER_MACHINE: Modes = Modes::Workers("the other modes never leave this machine");
 
 /// In the order in which messages list them.
@@ -87,6 +90,8 @@ static OPTIONS: &[Row] = &[
                                       "max_tasks", "max_calls"] },
     Row { name: "pool", kind: Kind::Name, example: "pool = \"images\"", modes: A_POOL_BY_NAME,
           needs: None, also_called: &["queue_name", "group", "executor"] },
+    Row { name: "priority", kind: Kind::Level, example: "priority = high", modes: ONE_QUEUE,
+          needs: None, also_called: &["prio", "nice", "urgent", "urgency", "importance"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
     Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,

@@ -1,4 +1,5 @@
 //! What stands after the `=` of an option, where it is more than a quantity.
+use super::error::similar;
 use super::options::{Kind, Row};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -59,6 +60,24 @@ pub(crate) fn text(value: &Expr, row: &Row, what: &str) -> Result<TokenStream> {
         }
     }
     Ok(value.to_token_stream())
+}
+
+/// `high` or `low`.
+pub(crate) fn level(value: &Expr, row: &Row) -> Result<&'static str> {
+    const LEVELS: &[&str] = &["high", "low"];
+    let name = row.name;
+    let written = value.to_token_stream().to_string();
+    if let Some(level) = LEVELS.iter().find(|level| **level == written) {
+        return Ok(level);
+    }
+    let message = match similar(&written, LEVELS) {
+        Some(level) => format!("unknown {name} `{written}`: did you mean `{name} = {level}`?"),
+        None if written == "normal" => {
+            format!("calls without `{name}` are between `high` and `low`: leave it out")
+        }
+        None => format!("expected `{name} = high` or `{name} = low`"),
+    };
+    Err(Error::new_spanned(value, message))
 }
 
 /// The expression after the `=` of any other option.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::limit::Limiter;
-use crate::options::{Options, is_plain};
+use crate::options::{Options, Priority, is_plain};
 use crate::stats::Account;
 
 /// The name and the options of a concurrent function.
@@ -154,6 +154,20 @@ impl Function {
         assert!(!name.is_empty(), "`pool` needs a name");
         assert!(is_plain(name), "the name of a pool has letters, digits, `-` and `_`");
         self.options.pool = Some(name);
+        self
+    }
+
+    /// `priority = high`: calls get a worker process before others that wait.
+    #[must_use]
+    pub const fn priority_high(mut self) -> Self {
+        self.options.priority = Priority::High;
+        self
+    }
+
+    /// `priority = low`: calls get a worker process only when no others wait.
+    #[must_use]
+    pub const fn priority_low(mut self) -> Self {
+        self.options.priority = Priority::Low;
         self
     }
 

@@ -126,6 +126,7 @@ pub use threads::join;
 /// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |
 /// | `fresh` | process | a new process for each call |
 /// | `pool = "images"` | process | runs in the workers of this pool, see [`Config::pool`] |
+/// | `priority = high`, `= low` | process | gets a worker before others that wait, or after them |
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
 /// | `crate = path` | all | the path of this crate, if it was renamed |

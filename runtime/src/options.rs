@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// Which calls get a worker first, of those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Priority {
+    High,
+    Usual,
+    Low,
+}
+
 /// The options of a function. They travel with a call wherever it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
@@ -28,6 +37,8 @@ pub(crate) struct Options {
     /// The pool whose workers run it. Only the caller uses it: machines have one pool.
     #[cfg_attr(feature = "process", serde(skip))]
     pub(crate) pool: Option<&'static str>,
+    /// Where calls wait for a worker process.
+    pub(crate) priority: Priority,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
@@ -47,6 +58,7 @@ impl Options {
         renew_after: None,
         renew_beyond: None,
         pool: None,
+        priority: Priority::Usual,
         local: false,
         on: None,
     };

@@ -102,6 +102,10 @@
 //! for each call. Those with `pool` have the workers of that pool, so that a crowd of slow calls
 //! does not delay others; [`Config::pool`](crate::Config::pool) sets its size. In a worker each
 //! pool has one. An idle worker costs its memory but no time.
+//!
+//! Where calls wait, those with `priority = high` get the next worker, and those with
+//! `priority = low` only one that no other call wants: as long as others come, they wait. A call
+//! that has gone to a worker already is not overtaken.
 
 #![cfg_attr(
     not(target_os = "linux"),

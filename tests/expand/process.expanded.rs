@@ -100,3 +100,17 @@ impl Grid {
         self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
     }
 }
+fn shrink(width: u32) -> ::trine::Task<u32> {
+    ::trine::process::spawn(
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("shrink")
+                .limit(2)
+                .queue(100)
+                .pool("images")
+                .priority_low();
+            &FUNCTION
+        },
+        (width,),
+        |(width,): (u32,)| -> u32 { width / 8 },
+    )
+}

@@ -34,3 +34,8 @@ impl Grid {
         self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
     }
 }
+
+#[concurrent(process, limit = 2, queue = 100, pool = "images", priority = low)]
+fn shrink(width: u32) -> u32 {
+    width / 8
+}

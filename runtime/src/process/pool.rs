@@ -17,6 +17,7 @@ mod harvest;
 mod keeper;
 mod link;
 mod outbox;
+mod queue;
 mod renewal;
 mod request;
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use trine::concurrent;
 use trine_tests::programs::alone;
@@ -16,6 +17,60 @@ fn held(port: u16) -> u16 {
 #[concurrent(process)]
 fn value() -> u32 {
     7
+}
+
+/// How many ran before in this worker.
+fn turn() -> u32 {
+    static RAN: AtomicU32 = AtomicU32::new(0);
+    RAN.fetch_add(1, Relaxed)
+}
+
+#[concurrent(process)]
+fn usual() -> u32 {
+    turn()
+}
+
+#[concurrent(process, priority = high)]
+fn urgent() -> u32 {
+    turn()
+}
+
+#[concurrent(process, priority = high, retries = 1)]
+fn urgent_too() -> u32 {
+    turn()
+}
+
+#[concurrent(process, priority = low)]
+fn idle() -> u32 {
+    turn()
+}
+
+#[test]
+fn a_call_with_priority_gets_the_worker_first() {
+    alone(a_call_with_priority_gets_the_worker_first, &[("TRINE_PROCESSES", "1")], || {
+        for round in 0..20 {
+            let gate = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let long = held(gate.local_addr().unwrap().port());
+            let inside = gate.accept().unwrap().0;
+            // In the order in which they are called; each with the place at which it is to run.
+            let tasks = [
+                (idle(), 6),
+                (usual(), 3),
+                (urgent(), 0),
+                (usual(), 4),
+                (idle(), 7),
+                (urgent_too(), 1),
+                (usual(), 5),
+                (urgent_too(), 2),
+            ];
+            drop(inside);
+            for (task, place) in tasks {
+                // Awaited, since a join would lend a hand.
+                assert_eq!(trine::block_on(task).unwrap(), round * 8 + place);
+            }
+            long.join().unwrap();
+        }
+    });
 }
 
 #[test]

@@ -6,14 +6,13 @@
 //! number, and then kept. An idle worker gets half of the unstarted requests of the busiest one, so
 //! a long call does not delay others for long.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::dispatcher;
 use super::link::Link;
 use super::outbox::{Outbox, Sent};
+use super::queue::{Queue, Waiting};
 use super::request::Request;
-use crate::function::Function;
 use crate::observe;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
 use crate::process::platform::{self, Identity};
@@ -32,7 +31,7 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) queue: VecDeque<Waiting>,
+    pub(super) queue: Queue,
     /// How many calls have gone to workers before the first one of the queue.
     pub(super) overtaken: usize,
     pub(super) outboxes: Vec<Outbox>,
@@ -42,21 +41,6 @@ pub(super) struct State {
     pub(super) identity: Option<Identity>,
     /// The last one could not be started: the existing ones must do, until one ends.
     pub(super) no_more: bool,
-}
-
-pub(super) enum Waiting {
-    Call(Arc<dyn AnyCall>),
-    /// It was already with a worker, or nearly.
-    Request(Box<Request>),
-}
-
-impl Waiting {
-    pub(super) fn function(&self) -> &'static Function {
-        match self {
-            Self::Call(call) => call.function(),
-            Self::Request(request) => request.call.function(),
-        }
-    }
 }
 
 /// Work to do without the lock.
@@ -122,7 +106,7 @@ impl State {
     /// Without a worker now or later, nothing that waits would ever run.
     fn fail_all(&mut self, chores: &mut Chores, why: &str) {
         if self.outboxes.is_empty() && self.starting == 0 {
-            while let Some(waiting) = self.queue.pop_front() {
+            while let Some(waiting) = self.queue.remove(0) {
                 if let Some(request) = Pool::claim(waiting, chores) {
                     chores.add(Chore::Fail(Box::new(request), why.to_owned()));
                 }

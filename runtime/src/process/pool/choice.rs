@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::books::{Chore, Chores, Pool, State, Waiting};
+use super::books::{Chore, Chores, Pool, State};
 use super::outbox::{NotSent, Outbox};
+use super::queue::Waiting;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::job::WorkerKey;
@@ -57,7 +58,7 @@ impl Pool {
     /// first call has to wait for an idle worker, others go to those that are at their functions
     /// already, but not for long: a worker that gets nothing more becomes idle.
     fn next(&self, state: &State, chores: &mut Chores) -> Option<(usize, usize)> {
-        let first = state.queue.front()?.function();
+        let first = state.queue.get(0)?.function();
         if let Some(index) = self.choose(state, first, chores) {
             return Some((0, index));
         }
@@ -68,7 +69,7 @@ impl Pool {
             return None;
         }
         (1..state.queue.len().min(AHEAD_MAX)).find_map(|position| {
-            let function = state.queue[position].function();
+            let function = state.queue.get(position)?.function();
             let index = state.outboxes.iter().position(|outbox| {
                 is_open(outbox) && outbox.is_serving(function) && !wants_idle(function)
             });
