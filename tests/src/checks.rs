@@ -1,7 +1,8 @@
-//! Test programs without a harness: their tables of checks, and themselves again in other parts.
+//! Test programs without a harness: a table of checks, and parts in which the program runs itself.
 //!
-//! A program that has to be killed, limited or started oddly cannot be the test harness. So it runs
-//! itself again, in a part, and looks at what that says; nextest and a person may name one check.
+//! A program that has to be killed, limited or started in unusual ways cannot be the test harness.
+//! So it runs itself again in some part, and checks the output. nextest, or a person, may name one
+//! check.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -44,7 +45,7 @@ pub fn in_turn(checks: &[Named]) {
     checks.iter().for_each(run);
 }
 
-/// Runs checks beside each other, for those that do nothing but wait for programs.
+/// Runs checks in parallel, for those that only wait for programs.
 pub fn at_once(checks: &[Named]) {
     thread::scope(|scope| checks.iter().for_each(|check| drop(scope.spawn(|| run(check)))));
 }
@@ -72,7 +73,7 @@ pub fn output_of(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits for what is to come to pass without anybody telling.
+/// Polls until a condition holds that nobody signals.
 pub fn wait_until(mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
@@ -88,7 +89,7 @@ pub fn is_alive(id: i32) -> bool {
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
 
-/// Runs something that may hang, on a thread of its own, and fails if it does.
+/// Runs something that may hang on a separate thread, and fails if it does.
 pub fn ends_in_time(name: &str, run: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let running = scope.spawn(run);

@@ -1,10 +1,10 @@
-//! A place where a body says that it has started, and waits until it may end.
+//! A gate: a body reports there that it has started, and waits until it may end.
 //!
-//! A connection, since that works from another process too; nothing sleeps or measures time.
+//! It is a connection, which works from another process too; nothing sleeps or measures time.
 
 use std::net::{TcpListener, TcpStream};
 
-/// Accepts each body that comes, and lets it go on when the stream is dropped.
+/// Accepts each body that comes, and lets it continue when the stream is dropped.
 #[derive(Debug)]
 pub struct Gate(TcpListener);
 

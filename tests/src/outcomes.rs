@@ -1,4 +1,5 @@
-//! Every way in which a process task can end, each told from the others, and the next call works.
+//! Every way in which a process task can end: each is distinguished from the others, and the next
+//! call works.
 //!
 //! In a library, since the same has to hold as a test and as an ordinary program: Cargo builds
 //! tests with unwinding whatever the profile says, but a program with `panic = "abort"` and LTO.
@@ -194,7 +195,7 @@ fn long_panic_that_aborts() {
     assert!(cfg!(panic = "abort") || message == format!("{long} went off"));
 }
 
-/// Tells of an error in one line, and its backtrace.
+/// Describes an error in one line, with its backtrace.
 fn say(error: &Error) {
     assert!(error.is_panic(), "{error}");
     let backtrace = error.backtrace().unwrap_or("none");

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 /// Set in a program that [`alone`] started.
 const ALONE: &str = "TRINE_TEST_ALONE";
 
-/// Runs the body of a test in a process of its own, with these variables, and returns what it said
-/// and how it ended; `None` in that process, where the body has run.
+/// Runs the body of a test in a separate process with these variables, and returns its output and
+/// how it ended; `None` in that process, where the body has run.
 ///
 /// `test` is the test that calls this.
 pub fn output_alone<F: Fn()>(_test: F, variables: &[(&str, &str)], body: fn()) -> Option<Output> {
@@ -30,8 +30,8 @@ pub fn alone<F: Fn()>(test: F, variables: &[(&str, &str)], body: fn()) {
     }
 }
 
-/// Runs all tests of this program again, once with each value of a variable that sets something;
-/// nothing where it is set already.
+/// Runs all tests of this program again, once with each value of a variable; does nothing if it is
+/// already set.
 pub fn again_with(variable: &str, values: &[&str]) {
     if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {
         return;

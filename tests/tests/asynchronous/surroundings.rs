@@ -14,7 +14,7 @@ use trine_tests::modes::MODES;
 
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What a thread may be in the middle of.
+/// The states that a thread may be in.
 struct Surrounding {
     name: &'static str,
     run: fn(Check),
@@ -164,7 +164,7 @@ fn refuse_to_be_refused() {
     });
 }
 
-/// Runs a check on a thread of its own in every surrounding; a hang becomes a failure.
+/// Runs a check on a separate thread in every surrounding; a hang becomes a failure.
 fn everywhere<F>(check: fn(&'static Surrounding) -> F)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A joiner of many tasks is there when one fails, and does not wait for a queue either.
+//! A joiner of many tasks reacts promptly when one fails, and does not wait for a queue either.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

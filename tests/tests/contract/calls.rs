@@ -1,4 +1,4 @@
-//! One contract over all modes: mode × outcome × what becomes of the handle × who calls.
+//! One contract for all modes: mode × outcome × what happens to the handle × who calls.
 //!
 //! A body that has to be caught in the middle connects to a [`Gate`] of the test, which accepts (so
 //! it has started) and hangs up (so it may end): nothing here sleeps or measures time.
@@ -236,7 +236,7 @@ fn a_full_queue_refuses_the_next_call_until_one_has_left_it() {
             }
             assert_eq!(result(task, mode, caller).await.unwrap(), 7);
         }
-        // And now there is room again.
+        // Now there is room again.
         let task = call();
         drop(hold(&gate, mode, caller).await);
         assert_eq!(result(task, mode, caller).await.unwrap(), 7);

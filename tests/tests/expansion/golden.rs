@@ -1,5 +1,5 @@
-//! What the functions of `tests/expand/` and `examples/` become, written next to each of them as
-//! `NAME.expanded.rs`, so that a change of the expansion is seen by everyone who reviews it.
+//! The expansions of the functions in `tests/expand/` and `examples/`, stored next to each as
+//! `NAME.expanded.rs`, so that every reviewer sees a change of the expansion.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn every_expansion_is_as_written_down() {
     assert!(wrong.is_empty(), "not what the macro makes now: {wrong:#?}\n{RENEW}");
 }
 
-/// A golden file whose source is gone says nothing.
+/// A golden file without its source is stale.
 #[test]
 fn every_golden_file_has_a_source() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

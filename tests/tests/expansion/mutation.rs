@@ -1,6 +1,6 @@
-//! Mutated attributes and functions. Whatever an editor hands over while somebody types, the macro
-//! answers without a panic, with tokens that are items; and either it complains or there is
-//! nothing to complain of. The signature stays in sight as long as it can be read.
+//! Mutated attributes and functions. Whatever an editor passes while somebody is typing, the macro
+//! answers with items and without a panic, and it reports an error exactly if there is one. The
+//! signature is kept as long as it can be parsed.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 

@@ -1,5 +1,5 @@
-//! A worker that does all it can to harm the program or the calls of others. Whatever that is, the
-//! program lives on, every call ends, and each other call has the right answer.
+//! A worker that does everything it can to harm the program or other calls. Whatever it does, the
+//! program survives, every call ends, and each other call gets the right answer.
 
 mod raw;
 
@@ -264,7 +264,7 @@ fn write_to_what_is_theirs(_large: Vec<u64>) -> usize {
     raw::write_to_what_is_theirs()
 }
 
-/// What a worker reads it cannot write, in no way that there is.
+/// A worker can in no way write the memory that it reads.
 #[test]
 fn a_worker_cannot_write_what_its_parent_writes() {
     let task = write_to_what_is_theirs(vec![1; 20_000]);
@@ -307,7 +307,7 @@ fn note_and_lie(notes: String, index: u32) -> u32 {
     index
 }
 
-/// What has begun with a worker that is stopped for what it did is not begun again.
+/// A call that a worker has started is not started again when the worker is killed for an offence.
 #[test]
 fn no_call_runs_twice_after_an_offence() {
     for round in 0..20 {

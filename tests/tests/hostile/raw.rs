@@ -1,4 +1,4 @@
-//! What a worker can lay hands on: its mappings, its descriptors, its socket. All `unsafe` of the
+//! What a worker can get hold of: its mappings, its descriptors, its socket. All `unsafe` of the
 //! suite is here. The numbers are the layout of the engine's `channel.rs`.
 
 use std::fs;
@@ -175,7 +175,7 @@ pub(crate) fn dev_null() -> i32 {
     unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) }
 }
 
-/// Tries all ways to change what the parent alone may write; returns how many it found.
+/// Tries every way to change what only the parent may write; returns how many succeeded.
 pub(crate) fn write_to_what_is_theirs() -> usize {
     let theirs = |map: &Map| !map.is_writable;
     let by_mapping = maps().into_iter().filter(theirs).filter(|map| {

@@ -1,5 +1,5 @@
-//! Mistakes that a person makes: each is one error at the token that is the matter, in words that
-//! say what to do, and nothing else is red, neither the body nor the callers.
+//! Mistakes that people make: each is one error at the faulty token that says what to do, and
+//! causes no other errors, neither in the body nor at the callers.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,9 +11,9 @@ mod matrix;
 /// The programs of `cases.txt`, and below each the errors it has. Read the diff after renewing them
 /// with `TRINE_UPDATE=1 cargo test -p trine-tests --test mistakes`.
 ///
-/// The compiler goes from phase to phase and looks no further than the first with an error, so what
-/// the borrow checker says is of programs of a group; and a mistake of syntax takes what is around
-/// it along, so that such a program stands alone.
+/// The compiler stops after the first phase with an error, so errors of the borrow checker need a
+/// group of their own; and a syntax error affects what is around it, so such a program stands
+/// alone.
 #[test]
 fn each_mistake_is_one_error_in_plain_words() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/cases.txt");

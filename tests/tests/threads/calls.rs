@@ -1,4 +1,4 @@
-//! Torture of the threads engine: waits inside waits, panics, blocking, threads that come and go.
+//! Stress tests of the threads engine: nested waits, panics, blocking, threads that come and go.
 
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Circles of arrows: the sets of files of which each leads to each.
+//! Cycles of arrows: sets of files that all lead to each other.
 
 use std::collections::BTreeSet;
 

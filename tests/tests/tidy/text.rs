@@ -1,5 +1,4 @@
-//! Rules of the text: what is too long, what says nothing of itself, what names files that are not
-//! there.
+//! Rules about text: lengths, file headers, and references to files that do not exist.
 
 use std::fmt::Write;
 
