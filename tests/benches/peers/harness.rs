@@ -10,7 +10,7 @@ use crate::memory;
 
 /// With `--quick`, a row runs this often at least, and no longer than this, whatever it asks for.
 const QUICK_ROUNDS: usize = 3;
-const QUICK_TIME: Duration = Duration::from_secs(1);
+const QUICK_TIME: Duration = Duration::from_millis(500);
 
 /// One workload, and who does it.
 pub(crate) struct Row {
