@@ -12,7 +12,7 @@
 //! ```
 use super::args::Args;
 use super::span::visible;
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Type;
 
@@ -23,7 +23,15 @@ pub(crate) fn function(args: &Args, item: TokenStream) -> Option<TokenStream> {
     let start = tokens.iter().position(|token| is_word(token, "fn"))?;
     let name = tokens.get(start + 1)?.clone();
     let is_parameters = |token: &TokenTree| is_group(token, Delimiter::Parenthesis);
-    let parameters = outside_of_angles(&tokens, start, is_parameters)?;
+    let parameters = match outside_of_angles(&tokens, start, is_parameters) {
+        Some(place) => place,
+        // `fn name { … }`.
+        None if tokens.len() == start + 2 => {
+            tokens.push(Group::new(Delimiter::Parenthesis, TokenStream::new()).into());
+            start + 2
+        }
+        None => return None,
+    };
     let end = outside_of_angles(&tokens, parameters, |token| is_word(token, "where"));
     let (signature, clause) = tokens.split_at(end.unwrap_or(tokens.len()));
     let (signature, output) = signature.split_at(parameters + 1);
