@@ -188,7 +188,8 @@
 //! adds which outcomes are tried again, a [`Retry`](crate::Retry): of the path in `retry_if`, or of
 //! `|output: &T| ::trine::Returned(output).is_err()` ([`Returned`](crate::Returned)). `scoped` adds
 //! the scope as the first argument, calls `spawn_scoped`, replaces elided lifetimes by the scope's,
-//! and bounds type parameters by it:
+//! and bounds type parameters by it. (Those of an `impl` too: through `Self`, and in an associated
+//! function that does not name `Self`, in types with a name in capitals such as `T`.)
 //!
 //! ```
 //! // #[concurrent(threads, scoped)]
