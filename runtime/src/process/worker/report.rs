@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::{backtrace, env, panic};
 
 use crate::error::message_of;
+use crate::panic::drop_quietly;
 use crate::process::channel::{Cause, WorkerEnd};
 use crate::process::job::Panic;
 use crate::process::platform;
@@ -91,7 +92,10 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     IN_BODY.set(false);
     result.map_err(|payload| {
         let noted = LAST.take().unwrap_or_default();
-        Panic { message: message_of(&*payload), ..noted }
+        let panic = Panic { message: message_of(&*payload), ..noted };
+        // Its destructor may panic too, outside of any body.
+        drop_quietly(payload);
+        panic
     })
 }
 
