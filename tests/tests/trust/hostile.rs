@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use trine::{Task, concurrent};
+use trine::{Task, concurrent, gather};
 use trine_tests::checks::{ends_in_time, wait_until};
+
+mod elsewhere;
 
 /// What user code does where it is called.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -17,24 +19,43 @@ enum Deed {
     PanicsTwice,
     Waits,
     Joins,
+    Awaits,
+    Reenters,
     Recurses,
 }
 
-const DEEDS: &[Deed] =
-    &[Deed::Nothing, Deed::Panics, Deed::PanicsTwice, Deed::Waits, Deed::Joins, Deed::Recurses];
+const DEEDS: &[Deed] = &[
+    Deed::Nothing,
+    Deed::Panics,
+    Deed::PanicsTwice,
+    Deed::Waits,
+    Deed::Joins,
+    Deed::Awaits,
+    Deed::Reenters,
+    Deed::Recurses,
+];
 
 /// Where it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Place {
     Body,
     Clone,
+    Serialize,
+    Deserialize,
     DropOfArguments,
     DropOfValue,
     RetryIf,
 }
 
-const PLACES: &[Place] =
-    &[Place::Body, Place::Clone, Place::DropOfArguments, Place::DropOfValue, Place::RetryIf];
+const PLACES: &[Place] = &[
+    Place::Body,
+    Place::Clone,
+    Place::Serialize,
+    Place::Deserialize,
+    Place::DropOfArguments,
+    Place::DropOfValue,
+    Place::RetryIf,
+];
 
 /// A panic's payload that panics in its turn.
 struct Payload;
@@ -50,6 +71,10 @@ fn deep(depth: u32) -> u32 {
 }
 
 impl Deed {
+    fn panics(self) -> bool {
+        matches!(self, Self::Panics | Self::PanicsTwice)
+    }
+
     fn done(self) {
         match self {
             Self::Nothing => {}
@@ -57,6 +82,15 @@ impl Deed {
             Self::PanicsTwice => std::panic::panic_any(Payload),
             Self::Waits => std::thread::sleep(Duration::from_millis(20)),
             Self::Joins => assert_eq!(quick(1).join().unwrap(), 1),
+            Self::Awaits => assert_eq!(trine::block_on(quick(1)).unwrap(), 1),
+            Self::Reenters => {
+                drop(quick(1));
+                quick(1).detach();
+                let both = gather([quick(1), quick(2)]).timeout(Duration::from_secs(60));
+                assert_eq!(both.map(|both| both.len()).join().unwrap(), 2);
+                assert_eq!(trine::sequential(|| quick(1).join().unwrap()), 1);
+                assert_eq!(trine::join(|| 1, || 2), (1, 2));
+            }
             Self::Recurses => assert_eq!(deep(1000), 1000),
         }
     }
@@ -88,12 +122,19 @@ impl Hostile {
 
 impl From<Plan> for Hostile {
     fn from((at, deed, is): Plan) -> Self {
+        if at == Place::Deserialize {
+            deed.done();
+        }
         Self::new(at, deed, is)
     }
 }
 
 impl From<Hostile> for Plan {
     fn from(hostile: Hostile) -> Self {
+        let (at, deed, _) = hostile.0;
+        if at == Place::Serialize {
+            deed.done();
+        }
         hostile.0
     }
 }
@@ -129,7 +170,7 @@ fn retry_if(outcome: Result<&Hostile, &trine::Error>) -> bool {
 struct Mode {
     name: &'static str,
     call: fn(Hostile) -> Task<Hostile>,
-    retried: fn(Hostile) -> Task<Result<Hostile, u32>>,
+    retried: fn(Hostile) -> Task<Result<Hostile, Hostile>>,
     chosen: fn(Hostile) -> Task<Hostile>,
     quick: fn(u32) -> Task<u32>,
     never: fn() -> Task<()>,
@@ -156,12 +197,13 @@ macro_rules! mode {
             }
 
             #[concurrent($mode, retries = 2, backoff = 1ms)]
-            $($async)? fn retried(arguments: Hostile) -> Result<Hostile, u32> {
+            $($async)? fn retried(arguments: Hostile) -> Result<Hostile, Hostile> {
                 let (at, deed, _) = arguments.0;
                 if at == Place::Body {
                     deed.done();
                 }
-                Err(1)
+                drop(arguments);
+                Err(Hostile::new(at, deed, Place::DropOfValue))
             }
 
             #[concurrent($mode, retries = 2, retry_if = super::retry_if)]
@@ -229,28 +271,64 @@ fn bystanders_are_well(name: &str) {
     });
 }
 
-#[test]
-fn every_place_of_user_code_times_what_it_may_do() {
+fn in_this_mode(run: &(dyn Fn() + Sync)) {
+    run();
+}
+
+fn in_sequence(run: &(dyn Fn() + Sync)) {
+    trine::sequential(run);
+}
+
+type Run = fn(&(dyn Fn() + Sync));
+
+/// How the calls of a row run.
+const RUNS: &[(&str, Run)] = &[("", in_this_mode), (" in sequence", in_sequence)];
+
+/// Every mode and deed, each way to run. The bystanders of a mode are asked after its last row.
+fn everywhere(places: &[&str], act: impl Fn(&Mode, usize, Deed) + Sync) {
     let _one_at_a_time = ONE_AT_A_TIME.lock();
     for mode in MODES {
-        for &at in PLACES {
-            for &deed in DEEDS {
-                let name = format!("{}, {at:?} {deed:?}", mode.name);
-                ends_in_time(&name, || {
-                    for end in ENDS {
-                        contained(|| {
-                            end((mode.call)(Hostile::new(at, deed, Place::DropOfArguments)));
-                        });
-                        let arguments = Hostile::new(at, deed, Place::DropOfArguments);
-                        contained(|| drop((mode.retried)(arguments).join()));
-                        contained(|| {
-                            end((mode.chosen)(Hostile::new(at, deed, Place::DropOfArguments)));
-                        });
-                    }
-                });
+        for (index, place) in places.iter().enumerate() {
+            for (deed, (run_name, run)) in
+                DEEDS.iter().flat_map(|deed| RUNS.iter().map(move |run| (deed, run)))
+            {
+                let name = format!("{}{run_name}, {place} {deed:?}", mode.name);
+                ends_in_time(&name, || run(&|| act(mode, index, *deed)));
             }
         }
         bystanders_are_well(mode.name);
     }
     wait_until(|| ALIVE.load(SeqCst) == 0);
+}
+
+#[test]
+fn every_place_of_user_code_times_what_it_may_do() {
+    let names: Vec<_> = PLACES.iter().map(|place| format!("{place:?}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    everywhere(&names, |mode, index, deed| {
+        let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);
+        for end in ENDS {
+            contained(|| end((mode.call)(hostile())));
+            contained(|| drop((mode.retried)(hostile()).join()));
+            contained(|| drop((mode.chosen)(hostile()).join()));
+        }
+    });
+}
+
+/// The blame is exact, also where the panic's payload panics in its turn.
+#[test]
+fn a_panic_of_a_call_is_told_as_one() {
+    const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];
+    let names: Vec<_> = IN_CALLS.iter().map(|place| format!("the blame of {place:?}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    everywhere(&names, |mode, index, deed| {
+        let at = IN_CALLS[index];
+        let is_reached = mode.name == "process" || at == Place::Body;
+        let result = (mode.call)(Hostile::new(at, deed, Place::DropOfArguments)).join();
+        match &result {
+            Ok(_) => assert!(!(deed.panics() && is_reached)),
+            Err(error) => assert!(error.is_panic() && deed.panics() && is_reached, "{error}"),
+        }
+        contained(|| drop(result));
+    });
 }
