@@ -3,6 +3,8 @@
 use crate::carry::{self, Carried};
 use crate::error::Error;
 use crate::function::Function;
+#[cfg(feature = "tracing")]
+use crate::panic::{drop_quietly, quietly};
 use crate::stats::Counted;
 use crate::sync::Lock;
 use crate::timeline::Drawn;
@@ -130,7 +132,8 @@ struct Traced {
 impl Traced {
     fn call(function: &'static str, mode: &'static str) -> Self {
         use tracing::field::Empty;
-        let span = tracing::info_span!("task", function, mode, queued = Empty, outcome = Empty);
+        let new = || tracing::info_span!("task", function, mode, queued = Empty, outcome = Empty);
+        let span = quietly(new).unwrap_or_else(tracing::Span::none);
         Self { span, called: std::time::Instant::now() }
     }
 
@@ -139,19 +142,33 @@ impl Traced {
     }
 
     fn started(&self) {
-        self.span.record("queued", tracing::field::debug(self.called.elapsed()));
+        quietly(|| _ = self.span.record("queued", tracing::field::debug(self.called.elapsed())));
     }
 
     fn ended<T>(&self, result: &Result<T, Error>) {
-        match result {
-            Ok(_) => self.span.record("outcome", "value"),
-            Err(error) => self.span.record("outcome", tracing::field::display(error)),
-        };
+        quietly(|| match result {
+            Ok(_) => _ = self.span.record("outcome", "value"),
+            Err(error) => _ = self.span.record("outcome", tracing::field::display(error)),
+        });
     }
 
     /// Runs a piece of the body inside of the span.
     fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
-        self.span.in_scope(body)
+        struct Inside<'a>(Option<tracing::span::Entered<'a>>);
+        impl Drop for Inside<'_> {
+            fn drop(&mut self) {
+                drop_quietly(self.0.take());
+            }
+        }
+        let _inside = Inside(quietly(|| self.span.enter()));
+        body()
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Drop for Traced {
+    fn drop(&mut self) {
+        drop_quietly(std::mem::replace(&mut self.span, tracing::Span::none()));
     }
 }
 
