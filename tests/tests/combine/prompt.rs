@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use trine::{Error, Task, concurrent, gather};
+use trine::{Error, Task, concurrent, gather, race};
 use trine_tests::gate::Gate;
 use trine_tests::modes::MODES;
 
@@ -85,4 +85,41 @@ fn a_join_does_not_wait_for_a_queue() {
         gather([sets(None), sets(Some(flag)), sets(None)]).join().unwrap();
         gather(busy).join().unwrap();
     });
+}
+
+#[concurrent(threads)]
+fn on_pool(run: Box<dyn FnOnce() + Send>) {
+    run();
+}
+
+type Fails = fn([Task<u32>; 3]) -> bool;
+
+/// Where a thread of the pool runs none of the parts, and is in time.
+const ON_POOL: &[(&str, Fails)] = &[
+    ("race", |parts| race(parts).join().is_err()),
+    ("race of outcomes", |parts| race(parts.map(Task::outcome)).join().unwrap().is_err()),
+    ("gather, awaited", |parts| trine::block_on(gather(parts)).is_err()),
+    ("gather with a deadline", |parts| gather(parts).timeout(LONG).join().is_err()),
+    ("gather, joined for a time", |parts| gather(parts).join_timeout(LONG).unwrap().is_err()),
+];
+
+#[test]
+fn a_thread_of_the_pool_is_in_time_where_it_has_to_be_free() {
+    crate::configure();
+    for mode in MODES {
+        for (way, fails) in ON_POOL {
+            for failing in [0, 1, 2] {
+                within(&format!("{}, {way}, part {failing}", mode.name), move || {
+                    let gate = Gate::new();
+                    let parts = [0, 1, 2].map(|index| {
+                        if index == failing { (mode.panics)(1) } else { (mode.gated)(gate.port()) }
+                    });
+                    let check = move || assert!(fails(parts), "{way}");
+                    // With a deadline no joiner runs it.
+                    on_pool(Box::new(check)).timeout(LONG).join().unwrap();
+                    drop(gate);
+                });
+            }
+        }
+    }
 }
