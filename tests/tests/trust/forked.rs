@@ -1,12 +1,13 @@
 //! A child that a program with a pool forks, without exec: it has none of the threads, so what
 //! needs one is an error there, and what queues is not run a second time.
 
+use std::path::Path;
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use trine::{ErrorKind, concurrent, gather};
+use trine::{Error, ErrorKind, Task, concurrent, gather};
 use trine_tests::checks::wait_until;
 
 use super::{CALLS, HELD, WAYS, hold, watch};
@@ -70,7 +71,28 @@ pub(crate) fn calls_of_its_parent() {
     }));
     drop(feed);
     running.unwrap().join().unwrap();
+    // Nor does the child touch the memory that is shared with a worker.
+    type Wait = fn(Task<()>) -> Result<(), Error>;
+    for wait in [Task::join as Wait, futures::executor::block_on] {
+        let folder = std::env::temp_dir().join(format!("trine-forked-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let mut running = Some(stay(&folder));
+        wait_until(|| folder.join("runs").exists());
+        assert!(in_child(|| {
+            let error = wait(running.take().unwrap()).unwrap_err();
+            assert!(is_told(error.kind()), "{error}");
+        }));
+        std::fs::remove_dir_all(&folder).unwrap();
+        running.unwrap().join().unwrap();
+    }
     println!("all ended");
+}
+
+/// Runs until the folder is gone.
+#[concurrent(process)]
+fn stay(folder: &Path) {
+    std::fs::write(folder.join("runs"), "").unwrap();
+    wait_until(|| !folder.exists());
 }
 
 #[concurrent(threads)]

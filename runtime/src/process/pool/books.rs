@@ -257,6 +257,10 @@ impl Pool {
 
     /// The worker that a call was sent to, and whether that is its only call.
     pub(super) fn link_of(&self, address: Address) -> Option<(Arc<Link>, bool)> {
+        if platform::is_forked_child() {
+            // The worker is its parent's, and their shared memory is not mapped here.
+            return None;
+        }
         let mut state = self.lock();
         let outbox = state.outbox(address.worker())?;
         Some((Arc::clone(&outbox.link), outbox.unanswered.len() == 1))
