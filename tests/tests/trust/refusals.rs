@@ -118,7 +118,19 @@ fn with_limit() -> u32 {
     7
 }
 
+#[concurrent(async)]
+async fn asynchronous() -> u32 {
+    7
+}
+
+#[concurrent(async, timeout = 50s, retries = 1)]
+async fn asynchronous_with_options() -> u32 {
+    7
+}
+
 const CALLS: &[(&str, Call)] = &[
+    ("async", asynchronous),
+    ("async with options", asynchronous_with_options),
     ("plain", plain),
     ("timeout", with_timeout),
     ("retries", with_retries),
@@ -198,6 +210,9 @@ fn play() {
             Err(error) => {
                 let line = error.to_string();
                 let is_told = match error.kind() {
+                    ErrorKind::Worker { .. } if name.starts_with("async") => {
+                        line.contains("no tokio runtime for it")
+                    }
                     ErrorKind::Worker { .. } => line.contains("the system makes no thread"),
                     ErrorKind::TimedOut { after } => after.as_millis() == 5,
                     // Of a deadline that nobody could keep.
