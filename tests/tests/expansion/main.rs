@@ -31,6 +31,7 @@ mod pipeline {
     mod span;
     mod types;
     mod values;
+    mod yields;
 }
 
 use pipeline::expand::concurrent;
