@@ -1,28 +1,71 @@
 //! A worker that writes nonsense where its parent reads. In a process of its own, since it may be
 //! any call of its worker that pays.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
 use trine::{Error, ErrorKind, concurrent};
 use trine_tests::process::double;
 use trine_tests::programs::alone;
 
-/// Writes over everything that the engine shares with its parent and that a worker may write, for
-/// long enough to be seen.
-#[concurrent(process)]
-fn scribble(mut seed: u64) {
+/// Everything that the engine shares with its parent and that a worker may write, word by word.
+fn shared_words() -> Vec<*mut u64> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let is_shared = |map: &&str| map.contains("memfd:trine") && map.contains(" rw-s ");
-    for map in std::iter::repeat_n(&maps, 20).flat_map(|maps| maps.lines().filter(is_shared)) {
+    let words = maps.lines().filter(is_shared).flat_map(|map| {
         let (range, _) = map.split_once(' ').unwrap();
         let (start, end) = range.split_once('-').unwrap();
         let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
-        for address in (start..end).step_by(8) {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            // SAFETY: mapped and writable, as the system says; that others read it is the point.
-            unsafe { std::ptr::with_exposed_provenance_mut::<u64>(address).write_volatile(seed) };
-        }
+        (start..end).step_by(8).map(std::ptr::with_exposed_provenance_mut)
+    });
+    words.collect()
+}
+
+/// Writes over all of it, for long enough to be seen.
+#[concurrent(process)]
+fn scribble(mut seed: u64) {
+    let words = shared_words();
+    for word in std::iter::repeat_n(&words, 20).flatten() {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        // SAFETY: mapped and writable, as the system says; that others read it is the point.
+        unsafe { word.write_volatile(seed) };
     }
+}
+
+/// Notes that it runs, makes the engine's words those of a worker that never did anything, and
+/// crashes.
+#[concurrent(process)]
+fn wipe(runs: PathBuf) {
+    note(&runs);
+    for word in shared_words() {
+        // SAFETY: as above.
+        unsafe { word.write_volatile(0) };
+    }
+    std::process::abort();
+}
+
+fn note(runs: &Path) {
+    File::options().append(true).open(runs).unwrap().write_all(b".").unwrap();
+}
+
+#[test]
+fn a_call_that_wiped_its_worker_is_not_run_again() {
+    alone(a_call_that_wiped_its_worker_is_not_run_again, &[], || {
+        let runs = std::env::temp_dir().join(format!("trine-wiped-{}", std::process::id()));
+        File::create(&runs).unwrap();
+        // The first call of its worker, and one that comes after another.
+        for before in [None, Some(1)] {
+            let answer = before.map(|number| double(number).join().unwrap());
+            assert!(wipe(runs.clone()).join().is_err(), "{answer:?}");
+        }
+        let count = std::fs::read(&runs).unwrap().len();
+        std::fs::remove_file(&runs).unwrap();
+        assert_eq!(count, 2);
+        assert_eq!(double(4).join().unwrap(), 8);
+    });
 }
 
 #[test]

@@ -266,10 +266,14 @@ impl Outbox {
         self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }
 
-    /// How many of the unanswered calls have begun, according to the worker. A crash leaves one;
-    /// more where the worker was stopped for what it did, and its replies are not believed.
+    /// How many of the unanswered calls may have begun, according to the worker. A crash leaves
+    /// one; more where the worker was stopped for what it did, and its replies are not believed.
+    /// All of them if a body wrote over the words that say so: none may run twice.
     pub(crate) fn begun(&self) -> usize {
-        let begun = (self.link.channel.running() / 2 + 1).saturating_sub(self.first);
+        let channel = &self.link.channel;
+        let latest = channel.running() / 2;
+        let is_believable = channel.is_ready() && (self.first - 1..=self.last()).contains(&latest);
+        let begun = if is_believable { latest + 1 - self.first } else { u64::MAX };
         usize::try_from(begun).unwrap_or(usize::MAX).min(self.unanswered.len())
     }
 
