@@ -42,7 +42,7 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let span = body.result_span();
     let pattern = &body.pattern;
     let types = body.types();
-    let output = function.declared().filter(|_| !args.mode.awaits);
+    let output = function.output.as_ref().filter(|_| !args.mode.awaits);
     match output {
         Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
         None => quote_spanned!(span=> |#pattern #types| #inside),
@@ -88,7 +88,7 @@ impl<'a> Body<'a> {
         }
         let parameters = self.function.parameters.iter().map(|parameter| self.inner(parameter));
         let values = self.values();
-        let output = self.function.declared().map(|output| quote!(-> #output));
+        let output = self.function.output.as_ref().map(|output| quote!(-> #output));
         quote_spanned!(self.span=> { (|#(#parameters),*| #output #braces)(#(#values),*) })
     }
 

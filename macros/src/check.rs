@@ -5,7 +5,6 @@ use super::attributes;
 use super::error::Errors;
 use super::function::Function;
 use super::types::{Borrow, borrows, has_impl, opaque_span, ungrouped};
-use super::yields;
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
 use syn::{GenericParam, ReceiverKind, Safety, Signature, Type};
@@ -26,8 +25,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     }
     attributes::check(function, errors);
     options(args, signature, errors);
-    qualifiers(args, function, errors);
-    yields::check(args, function.yields.as_ref(), signature, errors);
+    qualifiers(args, signature, errors);
     if !args.has_mode {
         // It decides what may be borrowed and returned.
         return;
@@ -87,8 +85,7 @@ fn generic_name(parameter: &GenericParam) -> Option<String> {
     }
 }
 
-fn qualifiers(args: &Args, function: &Function, errors: &mut Errors) {
-    let signature = &function.signature;
+fn qualifiers(args: &Args, signature: &Signature, errors: &mut Errors) {
     if let Some(constness) = &signature.constness {
         errors.push(
             constness.span,
@@ -115,8 +112,7 @@ fn qualifiers(args: &Args, function: &Function, errors: &mut Errors) {
             "variadic arguments cannot be moved into a task: take a `Vec` or a slice",
         );
     }
-    let is_future = signature.asyncness.is_some() || function.yields.is_some();
-    if args.has_mode && args.mode.awaits && !is_future {
+    if args.has_mode && args.mode.awaits && signature.asyncness.is_none() {
         errors.push(
             signature.fn_token.span,
             "the mode `async` runs an `async fn`: write `async fn`, or choose `threads` for a \
@@ -206,8 +202,7 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
         errors.push(
             opaque,
             "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>` for \
-             `impl Trait`; a function that yields returns `impl Iterator<Item = T>` or \
-             `impl Stream<Item = T>`",
+             `impl Trait`",
         );
         return;
     }

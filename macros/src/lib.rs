@@ -30,7 +30,6 @@ mod sibling;
 mod span;
 mod types;
 mod values;
-mod yields;
 
 use mode::Mode;
 use proc_macro::TokenStream;

@@ -19,6 +19,8 @@ mod memory;
 mod process;
 mod python;
 mod role;
+#[cfg(feature = "service")]
+mod service;
 mod spawning;
 mod table;
 
@@ -27,6 +29,44 @@ use role::Role;
 
 /// Rows that take long whatever the number of rounds: they compile, or wait for minutes.
 const LONG: &[&str] = &["compile", "idle", "trickle"];
+
+/// A row's number, its name, and what makes it.
+type Named = (&'static str, &'static str, fn() -> Row);
+
+const ROWS: &[Named] = &[
+    ("1", "fork-join", fork_join::fib),
+    ("1", "unbalanced", fork_join::unbalanced),
+    ("2", "spawn-gather", spawning::many),
+    ("3", "spawn-join", spawning::in_turn),
+    ("4", "sleepers", blocking::sleepers),
+    ("5", "mixed", blocking::mixed),
+    ("6", "hog", blocking::hog),
+    ("7", "process-join", process::in_turn),
+    ("8", "process-gather", process::many),
+    ("9", "process-large", process::large),
+    ("9", "process-borrowed", process::borrowed),
+    ("9", "process-shared", process::shared),
+    ("10", "process-cold", process::cold),
+    ("11", "async-gather", asynchronous::many),
+    ("12", "compile", compile::annotations),
+    ("13", "idle", idle::after_work),
+    ("13", "trickle", idle::one_per_millisecond),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-gather", cluster::many),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-join", cluster::in_turn),
+    ("15", "await-process", awaiting::process_alone),
+    ("15", "await-threads", awaiting::threads_alone),
+    ("16", "await-process-beside-nice", awaiting::process_beside_nice),
+    ("16", "await-process-beside-equal", awaiting::process_beside_equal),
+    ("16", "await-threads-beside-nice", awaiting::threads_beside_nice),
+    ("16", "await-threads-beside-equal", awaiting::threads_beside_equal),
+    #[cfg(feature = "service")]
+    ("17", "service-16", service::few),
+    #[cfg(feature = "service")]
+    ("17", "service-200", service::many),
+    ("18", "window", awaiting::window),
+];
 
 fn main() {
     match Role::own() {
@@ -49,39 +89,8 @@ fn main() {
     let (flags, wanted): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let is_quick = flags.iter().any(|flag| flag == "--quick");
-    type Named = (&'static str, &'static str, fn() -> Row);
-    let rows: &[Named] = &[
-        ("1", "fork-join", fork_join::fib),
-        ("1", "unbalanced", fork_join::unbalanced),
-        ("2", "spawn-gather", spawning::many),
-        ("3", "spawn-join", spawning::in_turn),
-        ("4", "sleepers", blocking::sleepers),
-        ("5", "mixed", blocking::mixed),
-        ("6", "hog", blocking::hog),
-        ("7", "process-join", process::in_turn),
-        ("8", "process-gather", process::many),
-        ("9", "process-large", process::large),
-        ("9", "process-borrowed", process::borrowed),
-        ("9", "process-shared", process::shared),
-        ("10", "process-cold", process::cold),
-        ("11", "async-gather", asynchronous::many),
-        ("12", "compile", compile::annotations),
-        ("13", "idle", idle::after_work),
-        ("13", "trickle", idle::one_per_millisecond),
-        #[cfg(feature = "cluster")]
-        ("14", "cluster-gather", cluster::many),
-        #[cfg(feature = "cluster")]
-        ("14", "cluster-join", cluster::in_turn),
-        ("15", "await-process", awaiting::process_alone),
-        ("15", "await-threads", awaiting::threads_alone),
-        ("16", "await-process-beside-nice", awaiting::process_beside_nice),
-        ("16", "await-process-beside-equal", awaiting::process_beside_equal),
-        ("16", "await-threads-beside-nice", awaiting::threads_beside_nice),
-        ("16", "await-threads-beside-equal", awaiting::threads_beside_equal),
-        ("18", "window", awaiting::window),
-    ];
     let mut table = table::Table::default();
-    for &(number, name, row) in rows {
+    for &(number, name, row) in ROWS {
         let is_wanted = |wanted: &String| wanted == number || name.contains(wanted.as_str());
         #[cfg(feature = "cluster")]
         if number == "14" && !cluster::is_here() {

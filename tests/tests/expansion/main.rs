@@ -31,7 +31,6 @@ mod pipeline {
     mod span;
     mod types;
     mod values;
-    mod yields;
 }
 
 use pipeline::expand::concurrent;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use serde_json::Value;
 use trine_tests::rustc::{check, scratch};
 
 /// An error of the compiler: the token that it underlines, and what it says.
@@ -16,6 +17,8 @@ pub(crate) struct Error {
     pub(crate) message: String,
     /// All of it, as a person sees it.
     pub(crate) rendered: String,
+    /// The program, changed as the compiler proposes, for each proposal that it is sure of.
+    pub(crate) followed: Vec<String>,
 }
 
 /// What the compiler says of each program, by its name.
@@ -35,25 +38,50 @@ pub(crate) fn errors(
     }
     let messages = compile(crate_name, &source);
     for message in messages.lines() {
-        let message: serde_json::Value = serde_json::from_str(message).expect("rustc writes JSON");
-        let text = message["message"].as_str().unwrap_or_default();
-        if message["level"] != "error" || text.starts_with("aborting due to") {
+        let error: Value = serde_json::from_str(message).expect("rustc writes JSON");
+        let text = error["message"].as_str().unwrap_or_default();
+        if error["level"] != "error" || text.starts_with("aborting due to") {
             continue;
         }
-        let spans = message["spans"].as_array().expect("a list of spans");
+        let spans = error["spans"].as_array().expect("a list of spans");
         let primary = spans.iter().find(|span| span["is_primary"] == true);
         let primary = primary.unwrap_or_else(|| panic!("an error without a place: {message}"));
         let line = primary["line_start"].as_u64().and_then(|line| usize::try_from(line).ok());
         let place = places.iter().find(|(lines, _)| lines.contains(&(line.unwrap_or(0) - 1)));
         let (_, name) = place.unwrap_or_else(|| panic!("an error outside: {message}"));
-        let rendered = message["rendered"].as_str().unwrap_or_default().to_owned();
+        let rendered = error["rendered"].as_str().unwrap_or_default().to_owned();
+        let number = places.iter().position(|place| place.1 == *name);
         // Which number the program has is nobody's business.
-        let module = format!("{}::", module(places.iter().position(|place| place.1 == *name)));
-        let message = text.replace(&module, "");
-        let error = Error { token: token(primary), message, rendered };
+        let message = text.replace(&format!("{}::", module(number)), "");
+        let followed = followed(&error, &source, &module(number));
+        let error = Error { token: token(primary), message, rendered, followed };
         found.get_mut(*name).expect("it is in there").push(error);
     }
     found
+}
+
+/// What becomes of the program in this module, by each proposal that can be applied as it is.
+fn followed(error: &Value, source: &str, module: &str) -> Vec<String> {
+    let head = format!("mod {module} {{ use trine::concurrent;\n");
+    let start = source.find(&head).expect("it is in there") + head.len();
+    let program = source[start..].split("\n}\nmod program_").next().unwrap_or_default();
+    let program = program.trim_end_matches("\n}\n");
+    let children = error["children"].as_array().expect("a list of messages");
+    let spans = children.iter().map(|child| child["spans"].as_array().expect("a list of spans"));
+    let is_sure = |span: &Value| span["suggestion_applicability"] == "MachineApplicable";
+    let sure = spans.filter(|spans| !spans.is_empty() && spans.iter().all(is_sure));
+    let applied = sure.map(|spans| {
+        let mut spans: Vec<&Value> = spans.iter().collect();
+        spans.sort_by_key(|span| std::cmp::Reverse(span["byte_start"].as_u64()));
+        let mut changed = program.to_owned();
+        for span in spans {
+            let place = |name: &str| usize::try_from(span[name].as_u64().unwrap()).unwrap() - start;
+            let with = span["suggested_replacement"].as_str().unwrap();
+            changed.replace_range(place("byte_start")..place("byte_end"), with);
+        }
+        changed
+    });
+    applied.filter(|changed| changed != program).collect()
 }
 
 /// What the module of a program is called.
@@ -62,7 +90,7 @@ fn module(number: Option<usize>) -> String {
 }
 
 /// The text that is underlined, its first line.
-fn token(span: &serde_json::Value) -> String {
+fn token(span: &Value) -> String {
     let text = &span["text"][0];
     let column = |name: &str| usize::try_from(text[name].as_u64().unwrap_or(1)).unwrap() - 1;
     let line = text["text"].as_str().unwrap_or_default().chars();

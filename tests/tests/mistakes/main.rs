@@ -37,6 +37,43 @@ fn each_mistake_is_one_error_in_plain_words() {
     compare(&path, &now);
 }
 
+/// The proposals that an editor applies at a click, followed once: what comes out is no mistake of
+/// syntax, and it is no longer the same mistake.
+#[test]
+fn what_the_compiler_proposes_can_be_written() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/cases.txt");
+    let programs = programs(&fs::read_to_string(path).unwrap());
+    let (borrows, others): (Vec<_>, Vec<_>) = programs
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("(alone)") && !PROPOSES_ITEMS.contains(&&**name))
+        .partition(|(name, _)| name.ends_with("(borrows)"));
+    let mut errors = compile::errors("proposals", &others);
+    errors.extend(compile::errors("proposals_of_borrows", &borrows));
+    let mut followed = Vec::new();
+    let mut before = Vec::new();
+    for (name, error) in errors
+        .into_iter()
+        .flat_map(|(name, errors)| errors.into_iter().map(move |error| (name.clone(), error)))
+    {
+        for changed in &error.followed {
+            followed.push((format!("{name} {}", followed.len()), changed.clone()));
+            before.push((error.token.clone(), error.message.clone()));
+        }
+    }
+    assert!(followed.len() > 5, "there are proposals");
+    let after = compile::errors("followed", &followed);
+    for ((name, changed), (token, message)) in followed.iter().zip(before) {
+        let wrong = after[name].iter().find(|error| {
+            let same = (&error.token, &error.message) == (&token, &message);
+            same || error.message.starts_with("expected ")
+        });
+        assert!(wrong.is_none(), "{message}\n{changed}{wrong:?}");
+    }
+}
+
+/// An inner attribute is one of the file in which the program is not alone.
+const PROPOSES_ITEMS: &[&str] = &["unused_task (borrows)"];
+
 /// The programs of `ui/`, and all that the compiler says of them.
 #[test]
 fn what_the_compiler_says_is_as_written_down() {

@@ -98,7 +98,7 @@ impl Pool {
         function: &'static Function,
         chores: &mut Chores,
     ) -> Option<usize> {
-        let wants_idle = self.fresh || self.yields || wants_idle(function);
+        let wants_idle = self.fresh || wants_idle(function);
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
             if !outbox.takes_calls() || self.fresh && outbox.is_used() {
@@ -121,16 +121,15 @@ impl Pool {
     pub(super) fn wants_more(&self, state: &State) -> bool {
         let alive = state.outboxes.iter().filter(|outbox| outbox.is_here_to_stay()).count();
         let there = alive + state.starting;
-        let is_alone = self.fresh || self.yields;
-        (there < self.workers_max || self.yields)
+        there < self.workers_max
             && (there == 0 || !state.no_more)
-            && (!is_alone || state.starting < state.queue.len())
+            && (!self.fresh || state.starting < state.queue.len())
     }
 
     /// Gives an idle worker half of the unstarted requests of the busiest one; asks for a worker if
     /// none is idle and there may be more.
     pub(super) fn share(&self, state: &mut State, chores: &mut Chores) {
-        if self.fresh || self.yields {
+        if self.fresh {
             return;
         }
         let alive = || state.outboxes.iter().filter(|outbox| outbox.takes_calls());
