@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use trine::concurrent;
+use trine::{Error, concurrent};
 use trine_tests::programs::alone;
 
 #[concurrent(process)]
@@ -99,4 +99,28 @@ fn keep_two_workers_busy() {
             task.join().unwrap();
         }
     }
+}
+
+#[concurrent(process, memory = 7GiB)]
+fn id_of_worker() -> i32 {
+    std::process::id().try_into().unwrap()
+}
+
+#[concurrent(process, memory = 7GiB)]
+fn bytes_of(values: Vec<u64>) -> usize {
+    size_of_val(&values[..])
+}
+
+/// Long arguments go along as handles: a worker that is gone before it has them has not begun.
+#[test]
+fn a_worker_that_dies_while_it_does_nothing_costs_no_call() -> Result<(), Error> {
+    for _ in 0..100 {
+        let worker = id_of_worker().join()?;
+        // SAFETY: sends a signal to a process of ours, which nobody has waited for.
+        unsafe { libc::kill(worker, libc::SIGKILL) };
+        let is_alive = |stat: String| !stat.contains(") Z ") && !stat.contains(") X ");
+        while std::fs::read_to_string(format!("/proc/{worker}/stat")).is_ok_and(is_alive) {}
+        assert_eq!(bytes_of(vec![1; 100_000]).join()?, 800_000);
+    }
+    Ok(())
 }

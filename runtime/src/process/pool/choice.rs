@@ -45,7 +45,7 @@ impl Pool {
                         chores.add(Chore::StartClock(call, outbox.last()));
                     }
                 }
-                Err(NotSent::Full(request)) => {
+                Err(NotSent::Full(request) | NotSent::Gone(request)) => {
                     state.queue.insert(position, Waiting::Request(request));
                     return;
                 }

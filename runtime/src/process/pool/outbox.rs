@@ -37,6 +37,8 @@ pub(crate) struct Sent {
 pub(crate) enum NotSent {
     /// There is no room until something is answered.
     Full(Box<Request>),
+    /// The worker is gone, which the dispatcher will find out.
+    Gone(Box<Request>),
     Failed(Box<Request>, String),
 }
 
@@ -125,7 +127,8 @@ impl Outbox {
                 }
                 request => NotSent::Full(request),
             }),
-            Err(why) => Err(NotSent::Failed(self.take_last(), why)),
+            Err(Unsent::Gone) => Err(NotSent::Gone(self.take_last())),
+            Err(Unsent::Failed(why)) => Err(NotSent::Failed(self.take_last(), why)),
         }
     }
 
@@ -153,7 +156,7 @@ impl Outbox {
     }
 
     /// Writes the last request, unpublished; where it starts, or `None` while there is no room.
-    fn write_last(&mut self, head: &mut RequestHead) -> Result<Option<u32>, String> {
+    fn write_last(&mut self, head: &mut RequestHead) -> Result<Option<u32>, Unsent> {
         let are_others = self.unanswered.len() > 1;
         let Some(Sent { request: Some(request), .. }) = self.unanswered.back_mut() else {
             return Ok(None);
@@ -164,7 +167,7 @@ impl Outbox {
         if !is_inline {
             head.flags = LARGE;
             (place, memory) = place_in_memory(&self.link, &mut message.bytes)
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| Unsent::Failed(error.to_string()))?;
         }
         let bytes = match message.bytes.private() {
             Some(bytes) if is_inline => bytes,
@@ -173,7 +176,8 @@ impl Outbox {
         let handles = message.files.iter().map(|file| &**file).chain(&memory);
         let handles: Vec<&Handle> = handles.collect();
         head.length = bytes.len() as u32;
-        head.handles = u16::try_from(handles.len()).map_err(|_| "it has too many shared slices")?;
+        let too_many = |_| Unsent::Failed("it has too many shared slices".to_owned());
+        head.handles = u16::try_from(handles.len()).map_err(too_many)?;
         let Some(start) = self.link.channel.write_request(self.tail, self.taken, head, bytes)
         else {
             return Ok(None);
@@ -267,8 +271,14 @@ impl Outbox {
     }
 }
 
+/// Why a request was not written, apart from room.
+enum Unsent {
+    Gone,
+    Failed(String),
+}
+
 /// Sends handles before the request is published; returns false if that is not possible now.
-fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bool, String> {
+fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bool, Unsent> {
     let is_one_packet = handles.len() <= PACKET_HANDLES;
     if !is_one_packet && are_others {
         // If only some got through, they would be taken for another call's. If no call is pending,
@@ -280,7 +290,11 @@ fn send_handles(link: &Link, handles: &[&Handle], are_others: bool) -> Result<bo
         Err(_) if is_one_packet && are_others => Ok(false),
         Err(error) => {
             link.kill();
-            Err(format!("its shared slices cannot be sent: {error}"))
+            use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+            Err(match error.kind() {
+                BrokenPipe | ConnectionReset | NotConnected => Unsent::Gone,
+                _ => Unsent::Failed(format!("its shared slices cannot be sent: {error}")),
+            })
         }
     }
 }
