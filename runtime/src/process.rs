@@ -182,7 +182,8 @@ where
 ///
 /// ```
 /// static FUNCTION: trine::Function = trine::Function::new("parse").retries(2);
-/// let body = |(text,): (String,)| text.parse::<u32>().map_err(|error| error.to_string());
+/// use trine::cross::process::Owned;
+/// let body = |(text,): (Owned<str>,)| text.parse::<u32>().map_err(|error| error.to_string());
 /// let again = trine::Retry::failed(|output| trine::Returned(output).is_err());
 /// let task = trine::process::spawn_retrying(&FUNCTION, ("7",), body, again);
 /// assert_eq!(task.join()?, Ok(7));
@@ -208,7 +209,7 @@ where
 /// static FUNCTION: trine::Function = trine::Function::new("length");
 /// let text = String::from("borrowed");
 /// let length = trine::scope(|s| {
-///     let body = |(text,): (String,)| text.len();
+///     let body = |(text,): (trine::cross::process::Owned<str>,)| text.len();
 ///     trine::process::spawn_scoped(s, &FUNCTION, (&*text,), body).join()
 /// })?;
 /// assert_eq!(length, 8);
