@@ -161,7 +161,7 @@ fn start_elsewhere(
 }
 
 fn refused<T: Send + 'static>(function: &'static Function, refusal: &io::Error) -> Task<T> {
-    let message = format!("no tokio runtime for it: {refusal}");
+    let message = format!("no tokio runtime to run it on: {refusal}");
     sequential::done(
         function.name(),
         Err(Error::new(function.name(), ErrorKind::Worker { message })),

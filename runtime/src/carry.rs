@@ -105,4 +105,4 @@ pub(crate) fn within<R>(carried: Option<&Carried>, body: impl FnOnce() -> R) -> 
     result.unwrap_or_else(|| unreachable!("a hook runs the body once"))
 }
 
-const NO_VALUE: &str = "what the call was to carry could not be captured";
+const NO_VALUE: &str = "the hook of `Config::carry` panicked when it captured";

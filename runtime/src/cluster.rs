@@ -51,7 +51,7 @@ fn settings() -> Option<&'static Result<Settings, String>> {
 }
 
 fn no_broker() -> String {
-    format!("{CLUSTER} names the broker: set it to nats://HOST:4222")
+    format!("{CLUSTER} is not set: set it to the broker's address, nats://HOST:4222")
 }
 
 /// Whether a call of this function goes to the cluster.
@@ -66,7 +66,7 @@ where
     let caller = match settings() {
         Some(Ok(settings)) => Caller::get(settings),
         Some(Err(why)) => Err(why.clone()),
-        None => Err("no cluster is set".into()),
+        None => Err("no cluster is configured".into()),
     };
     match caller {
         Ok(caller) => remote::start(caller, function, job),
@@ -81,7 +81,7 @@ pub(crate) fn serve_as_asked() -> ! {
     let number = processes.to_str().and_then(|number| number.trim().parse().ok());
     let served = match number {
         Some(number) => serve(number).map_err(|error| error.to_string()),
-        None => Err(format!("{SERVE} must be a number of workers, and is {processes:?}")),
+        None => Err(format!("{SERVE} must be a number of workers, but is {processes:?}")),
     };
     match served {
         Ok(()) => process::exit(0),

@@ -233,7 +233,7 @@ impl Config {
             Ok(())
         } else {
             Err(ConfigError {
-                message: "trine is in use already: apply its `Config` once, before the first task",
+                message: "trine is already in use: apply one `Config`, before the first task",
             })
         }
     }
@@ -243,15 +243,15 @@ impl Config {
     fn mistake(&self) -> Option<&'static str> {
         let max = self.max_threads.unwrap_or(MAX_THREADS);
         if [self.threads, self.processes, self.max_threads].contains(&Some(0)) {
-            Some("a pool of trine needs at least one worker")
+            Some("a pool needs at least one worker")
         } else if self.thread_stack == Some(0) {
-            Some("the stack of a thread cannot be empty")
+            Some("`thread_stack` must be more than zero")
         } else if max > MAX_THREADS {
-            Some("the pool of trine has at most 8192 threads")
+            Some("`max_threads` must be at most 8192")
         } else if self.threads.is_some_and(|threads| threads > max) {
             Some("`max_threads` must be at least `threads`")
         } else if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
-            Some("the name of a thread has no zero bytes")
+            Some("`thread_name` must not contain a zero byte")
         } else {
             self.mistake_with_pools()
         }
@@ -261,11 +261,11 @@ impl Config {
         let mut names: Vec<&str> = self.pools.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         if self.pools.iter().any(|(_, processes)| *processes == 0) {
-            Some("a pool of trine needs at least one worker")
+            Some("a pool needs at least one worker")
         } else if names.iter().any(|name| name.is_empty() || !is_plain(name)) {
-            Some("the name of a pool has letters, digits, `-` and `_`")
+            Some("the name of a pool must consist of letters, digits, `-` and `_`")
         } else if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            Some("a pool has two sizes: keep one")
+            Some("a pool was given two sizes: keep one")
         } else {
             None
         }
@@ -304,9 +304,9 @@ pub(crate) fn pool(name: &str) -> Result<usize, String> {
     let known: Vec<String> = pools.iter().map(|(known, _)| format!("`{known}`")).collect();
     let others = match known.is_empty() {
         true => String::new(),
-        false => format!("; there is {}", known.join(", ")),
+        false => format!("; known pools: {}", known.join(", ")),
     };
-    Err(format!("there is no pool `{name}`: set its size by `Config::pool`{others}"))
+    Err(format!("unknown pool `{name}`: set its size with `Config::pool`{others}"))
 }
 
 /// Not 0 in a process that serves others. It then has that many worker processes, whatever the
@@ -346,6 +346,6 @@ fn from_environment(name: &str) -> Option<usize> {
     let value = std::env::var_os(name)?;
     match value.to_str().and_then(|value| value.trim().parse().ok()) {
         Some(number) if number > 0 => Some(number),
-        _ => panic!("{name} must be a whole number of at least 1, and is {value:?}"),
+        _ => panic!("{name} must be a whole number of at least 1, but is {value:?}"),
     }
 }

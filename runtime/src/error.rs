@@ -261,7 +261,7 @@ impl fmt::Display for Summary<'_> {
             ErrorKind::Busy => f.write_str("was refused: its queue is full"),
             ErrorKind::MemoryLimit => f.write_str("went over its memory limit"),
             ErrorKind::Codec { message } => {
-                write!(f, "has a value that could not cross between processes: {message}")
+                write!(f, "could not pass a value between processes: {message}")
             }
             ErrorKind::Worker { message } => write!(f, "could not start: {message}"),
             ErrorKind::WorkerLost => f.write_str("was lost with the machine that ran it"),

@@ -22,7 +22,7 @@ pub(crate) fn is_child() -> bool {
 /// another process.
 pub(crate) fn refusal(function: &'static str) -> Option<Error> {
     is_child().then(|| {
-        let message = "this process was forked from one whose threads and workers it does not have";
+        let message = "this process was forked and has none of its parent's threads and workers";
         Error::new(function, ErrorKind::Worker { message: message.to_owned() })
     })
 }

@@ -152,7 +152,7 @@ impl Function {
     #[track_caller]
     pub const fn pool(mut self, name: &'static str) -> Self {
         assert!(!name.is_empty(), "`pool` needs a name");
-        assert!(is_plain(name), "the name of a pool has letters, digits, `-` and `_`");
+        assert!(is_plain(name), "the name of a pool must consist of letters, digits, `-` and `_`");
         self.options.pool = Some(name);
         self
     }
@@ -194,7 +194,7 @@ impl Function {
     #[track_caller]
     pub const fn on(mut self, label: &'static str) -> Self {
         assert!(!label.is_empty(), "`on` needs a label");
-        assert!(is_plain(label), "a label has letters, digits, `-` and `_`");
+        assert!(is_plain(label), "a label must consist of letters, digits, `-` and `_`");
         self.options.on = Some(label);
         self
     }

@@ -90,7 +90,7 @@ mod present {
                     .build()
             };
             let runtime = catch_unwind(build).map_err(|_| {
-                io::Error::other("the system gave too few threads for a tokio runtime")
+                io::Error::other("the system would not start enough threads for a tokio runtime")
             })??;
             let _ = RUNTIME.set(runtime);
         }

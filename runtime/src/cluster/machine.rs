@@ -57,7 +57,7 @@ pub(crate) async fn run(settings: Settings, workers: usize) -> io::Result<()> {
             broker = &mut connecting => break broker.map_err(io::Error::other)?,
             () = sleep(TELL_AFTER) => {
                 let why = last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
-                eprintln!("trine waits for the broker at {address}: {why}");
+                eprintln!("trine is waiting for the broker at {address}: {why}");
             }
             () = signals.next() => return Ok(()),
         }
@@ -67,7 +67,7 @@ pub(crate) async fn run(settings: Settings, workers: usize) -> io::Result<()> {
     let name = machine.broker.build.name();
     eprintln!("trine serves build {name} with {workers} workers at {address}");
     machine.serve(&mut inbox, &mut signals).await;
-    eprintln!("trine ends when what runs has ended");
+    eprintln!("trine ends once its running calls have ended");
     machine.end(inbox, &mut signals).await;
     Ok(())
 }
@@ -244,7 +244,7 @@ impl Machine {
     fn submit(&mut self, key: Key, task: &Body) {
         self.calls.insert(key, Call { hosted: None, stops: false, since: Instant::now() });
         let Some(mut task) = task.open::<Task>() else {
-            let message = "its message is broken".to_owned();
+            let message = "the call's message cannot be decoded".to_owned();
             return self.answered(key, Ending::Failed(Fault::Codec { message }));
         };
         match std::mem::take(&mut task.value) {

@@ -55,7 +55,7 @@ impl Reply {
             }),
             status::CODEC => Some(codec_error(name, &self.bytes.reader().text())),
             status::UNKNOWN => Some(codec_error(name, "the worker does not know the function")),
-            _ => Some(codec_error(name, "the worker's answer is of no known kind")),
+            _ => Some(codec_error(name, "the worker's answer has an unknown status")),
         }
     }
 }

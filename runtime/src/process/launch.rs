@@ -75,12 +75,12 @@ where
 /// Locates the code in the executable, which a worker runs too.
 fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
     if platform::is_forked_child() {
-        let why = "this process was forked from one whose workers it cannot use";
+        let why = "this process was forked and cannot use its parent's workers";
         return Err(worker_error(function, why));
     }
     let distance = |address: usize| {
         platform::distance(address).ok_or_else(|| {
-            let why = "its code lies in a library, not in the executable that a worker runs";
+            let why = "its code is in a library, not in the executable that a worker runs";
             worker_error(function, why)
         })
     };

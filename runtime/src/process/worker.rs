@@ -212,7 +212,7 @@ impl Worker {
             })
         });
         if lent::are_kept() {
-            leave("trine worker ends: a body keeps a borrowed argument beyond its call");
+            leave("trine worker ends: a body kept a borrowed argument beyond its call");
         }
         match ended {
             Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::handles_max() => {

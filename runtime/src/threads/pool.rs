@@ -147,7 +147,7 @@ impl Pool {
     /// Whether somebody will run queued work, or why not.
     pub(super) fn serves(&'static self) -> Result<(), String> {
         if !self.is_here() {
-            return Err("this process was forked from one whose threads it does not have".into());
+            return Err("this process was forked and has none of its parent's threads".into());
         }
         while self.shortage.is_total() {
             if !self.summon(false) {

@@ -83,8 +83,8 @@ impl Shortage {
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.last.lock().cause {
-            Cause::System(why) => write!(f, "the system makes no thread for it: {why}"),
-            Cause::MaxThreads => f.write_str("the pool has as many threads as it may have"),
+            Cause::System(why) => write!(f, "the system will not start another thread: {why}"),
+            Cause::MaxThreads => f.write_str("the pool already has `max_threads` threads"),
         }
     }
 }

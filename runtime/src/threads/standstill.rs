@@ -83,7 +83,7 @@ fn is_anybody_computing(probe: &mut Probe) -> bool {
 
 /// Ends queued calls whose results somebody wants.
 fn refuse(pool: &'static Pool) {
-    let why = format!("all threads of the pool wait, and {}", pool.shortage);
+    let why = format!("all threads of the pool are waiting, and {}", pool.shortage);
     seat::take_all(|item| {
         if item.is_queued() && !item.refuse(&why) {
             strays::push(item);

@@ -28,12 +28,12 @@ fn no_key() {
         String::from_utf8(output.stderr).unwrap()
     };
     let said = refused(None);
-    assert!(said.contains("trine cannot serve: TRINE_CLUSTER is set and TRINE_CLUSTER_KEY is not"));
-    assert!(refused(Some("short")).contains("32 bytes or more, and has 5"));
+    assert!(said.contains("trine cannot serve: TRINE_CLUSTER is set but TRINE_CLUSTER_KEY is not"));
+    assert!(refused(Some("short")).contains("at least 32 bytes, but has 5"));
     let mut machine = world.part("machine");
     let output = machine.env("TRINE_SERVE", "none").stderr(Stdio::piped()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("TRINE_SERVE must be a number of workers, and is \"none\""), "{said}");
+    assert!(said.contains("TRINE_SERVE must be a number of workers, but is \"none\""), "{said}");
 }
 
 fn other_key() {
@@ -44,7 +44,7 @@ fn other_key() {
     let mut caller = world.part("one");
     let output = caller.env("TRINE_CLUSTER_WAIT", "2").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("no machine that runs this build of the program, with this key"));
+    assert!(said.contains("no machine with this build of the program and this key"));
 }
 
 fn other_build() {
@@ -61,7 +61,7 @@ fn other_build() {
     own.get_envs().for_each(|(name, value)| _ = command.env(name, value.unwrap()));
     let _machine = world.machine_of(command, 1);
     let said = world.caller("at-once").rest();
-    assert!(said.contains("no machine that runs this build"), "{said}");
+    assert!(said.contains("no machine with this build"), "{said}");
 }
 
 /// Hears all that is said on the broker, and says it again.

@@ -30,7 +30,7 @@ fn library() -> PathBuf {
     library
 }
 
-const WHY: &str = "its code lies in a library, not in the executable that a worker runs";
+const WHY: &str = "its code is in a library, not in the executable that a worker runs";
 
 #[test]
 fn a_function_of_a_loaded_library_is_refused() -> Result<(), Error> {

@@ -85,7 +85,7 @@ fn a_pool_that_is_not_there_is_named() {
         Config::new().pool("images", 1).apply().unwrap();
         let error = misspelled().join().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
-        let told = "there is no pool `imagse`: set its size by `Config::pool`; there is `images`";
+        let told = "unknown pool `imagse`: set its size with `Config::pool`; known pools: `images`";
         assert!(error.to_string().contains(told), "{error}");
         assert_eq!(gather([another_image()]).join().unwrap().len(), 1);
     });

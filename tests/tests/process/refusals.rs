@@ -217,7 +217,7 @@ fn never_ready() {
     command.env("PARK", "1").env("TRINE_PROCESSES", "1");
     let said = output_of(command);
     let count = |words: &str| said.lines().filter(|line| line.contains(words)).count();
-    assert_eq!(count("could not start: the worker did not start within 10s"), 2, "{said}");
+    assert_eq!(count("could not start: its worker was not ready within 10s"), 2, "{said}");
     assert!((1..=2).contains(&count("parked")), "{said}");
 }
 
@@ -252,5 +252,5 @@ fn forks() {
 
 fn forked_child_is_refused() {
     let said = output_of(part("forks"));
-    assert!(said.contains("could not start: this process was forked from one"), "{said}");
+    assert!(said.contains("could not start: this process was forked and"), "{said}");
 }

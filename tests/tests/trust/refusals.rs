@@ -211,9 +211,11 @@ fn play() {
                 let line = error.to_string();
                 let is_told = match error.kind() {
                     ErrorKind::Worker { .. } if name.starts_with("async") => {
-                        line.contains("no tokio runtime for it")
+                        line.contains("no tokio runtime to run it on")
                     }
-                    ErrorKind::Worker { .. } => line.contains("the system makes no thread"),
+                    ErrorKind::Worker { .. } => {
+                        line.contains("the system will not start another thread")
+                    }
                     ErrorKind::TimedOut { after } => after.as_millis() == 5,
                     // Of a deadline that nobody could keep.
                     ErrorKind::Panicked { message, .. } => message.contains("keeps deadlines"),

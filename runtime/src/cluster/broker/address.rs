@@ -18,7 +18,7 @@ impl Addresses {
             let (bare, found) = apart(address);
             login = login.or(found);
             let server = bare.parse::<ServerAddr>().map_err(|error| {
-                format!("has the address {bare:?}, which is none of a broker: {error}")
+                format!("contains {bare:?}, which is not a broker's address: {error}")
             })?;
             servers.push(server);
             shown.push(bare);
@@ -33,7 +33,7 @@ impl Addresses {
     pub(crate) fn login(&self) -> Result<Option<(String, Option<String>)>, String> {
         let Some((user, password)) = &self.login else { return Ok(None) };
         let plain = |text: &str| {
-            decoded(text).ok_or("the login in the address of the broker has a broken %-sequence")
+            decoded(text).ok_or("the login in the broker's address has an invalid %-sequence")
         };
         Ok(Some((plain(user)?, password.as_deref().map(plain).transpose()?)))
     }

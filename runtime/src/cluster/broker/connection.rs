@@ -105,10 +105,10 @@ fn hear(event: &Event, last_error: &LastError, connection: &watch::Sender<Option
 fn reason(error: &ConnectError) -> String {
     let mut reason = match error.kind() {
         ConnectErrorKind::AuthorizationViolation => {
-            "it refuses the login (authorization violation)".to_owned()
+            "it refused the login (authorization violation)".to_owned()
         }
         ConnectErrorKind::Authentication => "the credentials cannot be used".to_owned(),
-        ConnectErrorKind::Dns => "its name is not known".to_owned(),
+        ConnectErrorKind::Dns => "its host name is unknown".to_owned(),
         ConnectErrorKind::Tls => "TLS failed".to_owned(),
         ConnectErrorKind::TimedOut => "it does not answer (timed out)".to_owned(),
         ConnectErrorKind::Io => "the connection failed".to_owned(),

@@ -16,7 +16,7 @@ impl Key {
     pub(crate) fn new(secret: &[u8]) -> Result<Self, String> {
         if secret.len() < SECRET_MIN {
             let length = secret.len();
-            return Err(format!("needs a secret of {SECRET_MIN} bytes or more, and has {length}"));
+            return Err(format!("needs a secret of at least {SECRET_MIN} bytes, but has {length}"));
         }
         Ok(Self(blake3::derive_key(CONTEXT, secret)))
     }

@@ -44,7 +44,7 @@ impl Places {
                 Ok(Some(message)) => return Ok(hold(message, lease / 4)),
                 Ok(None) => since = Instant::now(),
                 Err(why) if since.elapsed() >= wait => {
-                    return Err(format!("its `limit` is kept by the broker, and {why}"));
+                    return Err(format!("its `limit` needs the broker's store, but {why}"));
                 }
                 Err(_) => sleep(PAUSE).await,
             }

@@ -74,7 +74,7 @@ impl Settings {
         let wait = chosen.wait.map_or_else(|| seconds(WAIT, WAIT_DEFAULT), Ok)?;
         let lease = seconds(LEASE, LEASE_DEFAULT)?;
         if lease < LEASE_MIN {
-            return Err(format!("{LEASE} must be {LEASE_MIN:?} or more, and is {lease:?}"));
+            return Err(format!("{LEASE} must be at least {LEASE_MIN:?}, but is {lease:?}"));
         }
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4);
         let terms = Terms {
@@ -136,8 +136,8 @@ fn secret(chosen: &Chosen) -> Result<(Vec<u8>, &'static str), String> {
     match env::var(KEY) {
         Ok(key) => Ok((key.into_bytes(), KEY)),
         Err(_) => Err(format!(
-            "{CLUSTER} is set and {KEY} is not: set it to the secret of the machines, or \
-             {KEY_FILE} to a file with it"
+            "{CLUSTER} is set but {KEY} is not: set it to the machines' secret, or {KEY_FILE} to \
+             a file that contains it"
         )),
     }
 }
@@ -163,7 +163,7 @@ fn seconds(variable: &str, or: Duration) -> Result<Duration, String> {
     let Some(text) = env::var_os(variable) else { return Ok(or) };
     text.to_str()
         .and_then(|text| Duration::try_from_secs_f64(text.trim().parse().ok()?).ok())
-        .ok_or_else(|| format!("{variable} must be a number of seconds, and is {text:?}"))
+        .ok_or_else(|| format!("{variable} must be a number of seconds, but is {text:?}"))
 }
 
 /// A number of at least 1, if the variable is set.
@@ -171,7 +171,7 @@ fn number<N: FromStr + PartialOrd + From<u8>>(variable: &str) -> Result<Option<N
     let Some(text) = env::var_os(variable) else { return Ok(None) };
     let number: Option<N> = text.to_str().and_then(|text| text.trim().parse().ok());
     let number = number.filter(|number| *number >= N::from(1));
-    let odd = || format!("{variable} must be a number of at least 1, and is {text:?}");
+    let odd = || format!("{variable} must be a whole number of at least 1, but is {text:?}");
     number.ok_or_else(odd).map(Some)
 }
 

@@ -56,7 +56,7 @@ impl Broker {
                 Ok(_) => {}
                 Err(error) => {
                     if self.jetstream.get_stream(name).await.is_ok() {
-                        return Err(format!("the stream {name} cannot be removed: {error}"));
+                        return Err(format!("cannot remove the stream {name}: {error}"));
                     }
                 }
             }
@@ -74,7 +74,7 @@ impl Broker {
             let is_too_large = matches!(error.kind(), CreateStreamErrorKind::JetStream(error)
                 if error.error_code() == ErrorCode::STORAGE_RESOURCES_EXCEEDED);
             if !is_too_large || self.settings.store.is_some() || wanted.max_bytes < STORE_MIN {
-                return Err(format!("the stream {} cannot be made: {error}", wanted.name));
+                return Err(format!("cannot create the stream {}: {error}", wanted.name));
             }
             wanted.max_bytes /= 2;
         }
@@ -93,7 +93,9 @@ impl Broker {
         };
         match difference(&wanted, &there.cached_info().config) {
             None => Ok(there),
-            Some(difference) => Err(format!("the broker has another stream {name}: {difference}")),
+            Some(difference) => {
+                Err(format!("the broker has a different stream {name}: {difference}"))
+            }
         }
     }
 }
@@ -108,7 +110,7 @@ fn failed(name: &str, error: &GetStreamError) -> String {
     if ["no responders", "not enabled", "does not exist"].iter().any(|no| text.contains(no)) {
         return "the broker has no JetStream, or this account has none".to_owned();
     }
-    format!("the stream {name} cannot be had: {text}")
+    format!("cannot open the stream {name}: {text}")
 }
 
 fn is_missing(error: &GetStreamError) -> bool {
@@ -120,7 +122,7 @@ fn is_missing(error: &GetStreamError) -> bool {
 /// choice.
 fn difference(wanted: &Config, there: &Config) -> Option<String> {
     let differs = |what: &str, wanted: String, there: String| {
-        (wanted != there).then(|| format!("its {what} is {there}, and must be {wanted}"))
+        (wanted != there).then(|| format!("its {what} is {there}, but must be {wanted}"))
     };
     let discard = |config: &Config| {
         let each = if config.discard_new_per_subject { " of each subject" } else { "" };
@@ -130,7 +132,7 @@ fn difference(wanted: &Config, there: &Config) -> Option<String> {
         .or_else(|| differs("discard policy", discard(wanted), discard(there)))
         .or_else(|| {
             let most = |config: &Config| config.max_messages_per_subject.max(0).to_string();
-            differs("number of messages for a subject", most(wanted), most(there))
+            differs("number of messages per subject", most(wanted), most(there))
         })
         .or_else(|| {
             let replicas = |config: &Config| config.num_replicas.to_string();

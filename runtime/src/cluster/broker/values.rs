@@ -63,9 +63,10 @@ impl Broker {
             attempt += 1;
         };
         if *blake3::hash(&bytes).as_bytes() != stored.hash {
-            return Err("what the broker has stored is not what was sent".to_owned());
+            return Err("the value stored at the broker is not the one that was sent".to_owned());
         }
-        envelope::decode(&bytes).ok_or_else(|| "a stored value is broken".to_owned())
+        envelope::decode(&bytes)
+            .ok_or_else(|| "the value stored at the broker cannot be decoded".to_owned())
     }
 
     /// Removes a stored value that is no longer needed. If that fails, it expires.
@@ -100,7 +101,7 @@ impl Broker {
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             if all.len() + chunk.len() > length {
-                return Err("what the broker has stored is longer than what was sent".to_owned());
+                return Err("the value stored at the broker is longer than the one sent".to_owned());
             }
             all.extend_from_slice(&chunk);
         }
@@ -114,5 +115,5 @@ async fn chunk(stream: &Stream, subject: String) -> Result<Bytes, String> {
 }
 
 fn failed(error: impl Display) -> String {
-    format!("the broker's store: {error}")
+    format!("the broker's store failed: {error}")
 }

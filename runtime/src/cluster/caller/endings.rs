@@ -25,7 +25,8 @@ impl EventLoop {
     }
 
     fn ended(&mut self, number: u64, body: &Body) {
-        let broken = || Fault::Codec { message: "its machine's answer is broken".to_owned() };
+        let broken =
+            || Fault::Codec { message: "the machine's answer cannot be decoded".to_owned() };
         match body.open() {
             None => self.end(number, |call| call.fail(broken())),
             Some(Ending::Failed(fault)) => self.end(number, |call| call.fail(fault)),
@@ -81,10 +82,12 @@ impl EventLoop {
             Why::NoMachine => {
                 let label =
                     self.open.get(&number).and_then(|open| open.call.function().options().on);
-                let label = label.map_or(String::new(), |on| format!(" and the label `{on}`"));
+                let with = label.map_or(" and this key".to_owned(), |on| {
+                    format!(", this key and the label `{on}`")
+                });
                 format!(
-                    "no machine that runs this build of the program, with this key{label}, is at \
-                     {address}, after {wait:?}"
+                    "no machine with this build of the program{with} was found at {address} within \
+                     {wait:?}"
                 )
             }
             Why::NoBroker => {

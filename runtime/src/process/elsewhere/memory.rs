@@ -146,7 +146,7 @@ impl View {
         if length <= self.length {
             return Ok(());
         }
-        Err(io::Error::other("memory that is shorter than it is said to be"))
+        Err(io::Error::other("the memory is shorter than announced"))
     }
 
     pub(crate) fn discard(&self) {}

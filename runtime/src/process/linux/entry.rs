@@ -52,7 +52,7 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     // that reads the environment right now.
     unsafe { env::remove_var(VARIABLE) };
     let Some(ticket) = ticket else {
-        lineage::refuse(format!("{VARIABLE} is not what a parent sets"));
+        lineage::refuse(format!("{VARIABLE} has an invalid value"));
         return;
     };
     // From here on this is a worker or nothing: if its parent is gone, for example, it must not
@@ -84,7 +84,7 @@ fn serve() -> ! {
 
 #[cfg(not(feature = "cluster"))]
 fn serve() -> ! {
-    worker::leave(&format!("{SERVE} is set, but this program was built without `cluster` of trine"))
+    worker::leave(&format!("{SERVE} is set, but trine was built without its feature `cluster`"))
 }
 
 fn could_not_start(error: &io::Error) -> ! {
@@ -104,8 +104,8 @@ fn ignore_broken_pipes() {
 /// Whether this process may start workers. Calling this keeps the constructor in the program.
 pub(crate) fn may_start_workers() -> Result<(), String> {
     if identity::is_elevated() {
-        let why = "this program has rights that its caller has not (setuid or the like), which a \
-                   worker would have too";
+        let why = "this program has rights that its caller lacks (through setuid, say), and a \
+                   worker would have them too";
         return Err(why.into());
     }
     lineage::may_have_workers()?;
@@ -113,10 +113,13 @@ pub(crate) fn may_start_workers() -> Result<(), String> {
     // of a static.
     let entry = unsafe { (&raw const CONSTRUCTOR).read_volatile() } as *const () as usize;
     if !RAN.load(Ordering::Relaxed) {
-        return Err("its constructor did not run before `main`, so a worker's would not".into());
+        return Err(
+            "trine's constructor did not run before `main`, and would not in a worker either"
+                .into(),
+        );
     }
     if !image::is_code(entry) {
-        return Err("trine is in a library here, not in the executable that a worker runs".into());
+        return Err("trine is in a library, not in the executable that a worker runs".into());
     }
     Ok(())
 }

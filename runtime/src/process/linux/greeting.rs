@@ -53,7 +53,7 @@ impl Ticket {
         let stdin = io::stdin();
         let peer = rustix::net::sockopt::socket_peercred(&stdin)?;
         if peer.pid.as_raw_nonzero().get().cast_unsigned() != self.parent {
-            return Err(io::Error::other("its socket is not from its parent"));
+            return Err(io::Error::other("its socket does not come from its parent"));
         }
         let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?;
         empty_stdin()?;
@@ -117,7 +117,7 @@ impl Greeting {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let Ok([requests, replies, lifeline]) = <[OwnedFd; 3]>::try_from(files) else {
-            return Err(io::Error::other("the parent's greeting brings no memory"));
+            return Err(io::Error::other("the parent's greeting lacks the shared memory"));
         };
         match Self::from_bytes(&bytes[..length]).filter(|greeting| greeting.token == token) {
             Some(greeting) => Ok((greeting, [requests.into(), replies.into()], lifeline)),

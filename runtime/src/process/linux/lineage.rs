@@ -32,7 +32,7 @@ pub(super) fn may_have_workers() -> Result<(), String> {
     }
     let depth = depth();
     if depth >= DEPTH_MAX {
-        return Err(format!("it is in a worker {depth} deep; process tasks nest no deeper"));
+        return Err(format!("it is nested {depth} workers deep, and process tasks nest no deeper"));
     }
     Ok(())
 }

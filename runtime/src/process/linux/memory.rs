@@ -31,7 +31,7 @@ impl Handle {
 
     fn length(&self) -> io::Result<usize> {
         usize::try_from(rustix::fs::fstat(&self.0)?.st_size)
-            .map_err(|_| io::Error::other("a memory file of impossible size"))
+            .map_err(|_| io::Error::other("the memory has an impossible size"))
     }
 
     /// The bytes that are allocated, as opposed to the file's length.
@@ -44,7 +44,7 @@ impl Handle {
         if rustix::fs::fcntl_get_seals(&self.0)?.contains(seals) {
             return Ok(());
         }
-        Err(io::Error::other("memory that its sender could change in a way that it must not"))
+        Err(io::Error::other("the sender of the memory could still change it"))
     }
 
     /// Returns the pages to the system, after which the bytes are zero. Returns whether that is
@@ -247,7 +247,7 @@ impl View {
         // Check the seals first: after that the size cannot change.
         handle.check(FROZEN)?;
         if handle.length()? < length || handle.occupied() < length as u64 {
-            return Err(io::Error::other("memory that is shorter than it is said to be"));
+            return Err(io::Error::other("the memory is shorter than announced"));
         }
         let mapping = Mapping::new(&handle, length, READ)?;
         Ok(Self { handle: Arc::new(handle), mapping })
@@ -270,7 +270,7 @@ impl View {
     pub(crate) fn reach(&mut self, length: usize) -> io::Result<()> {
         let made = self.handle.length()?;
         if length > made || length as u64 > self.handle.occupied() {
-            return Err(io::Error::other("memory that is shorter than it is said to be"));
+            return Err(io::Error::other("the memory is shorter than announced"));
         }
         if length > self.length() { self.mapping.grow(made) } else { Ok(()) }
     }

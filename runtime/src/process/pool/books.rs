@@ -306,7 +306,7 @@ impl Pool {
             if request.suspect() {
                 state.put_back(vec![request]);
             } else {
-                let why = "workers take it and do not run it".to_owned();
+                let why = "its workers took it but did not run it".to_owned();
                 chores.add(Chore::Fail(Box::new(request), why));
             }
             self.hand_out(state, chores);

@@ -171,7 +171,7 @@ impl Dispatcher {
         let next = register.starting.iter().map(|(_, until)| until.duration_since(now)).min();
         drop(register);
         for link in late {
-            link.condemn(format!("the worker did not start within {START_MAX:?}"));
+            link.condemn(format!("its worker was not ready within {START_MAX:?}"));
         }
         if wanted.is_empty() {
             return next;

@@ -181,7 +181,7 @@ impl Pool {
         if was_asked {
             result
         } else {
-            result.and(Err(Corrupt("it answers what it was not asked")))
+            result.and(Err(Corrupt("it answered a call that it was not sent")))
         }
     }
 
@@ -220,10 +220,11 @@ fn find(
     large: Large,
     handles: &mut Vec<Handle>,
 ) -> Result<Loan, Corrupt> {
-    let length = usize::try_from(large.length).map_err(|_| Corrupt("an impossible length"))?;
+    let length =
+        usize::try_from(large.length).map_err(|_| Corrupt("a reply has an impossible length"))?;
     let sent = if large.sent == 0 { None } else { handles.pop() };
     let opened = sent.map(View::open).transpose();
-    let opened = opened.map_err(|_| Corrupt("a handle of what is no memory"))?;
+    let opened = opened.map_err(|_| Corrupt("a handle that is not memory"))?;
     let number = large.segment as usize;
     let Some(known) = inbox.segments.get_mut(number) else {
         let mut view = opened.ok_or(Corrupt("a handle is missing"))?;
@@ -233,9 +234,9 @@ fn find(
     if let Some(view) = opened {
         *known = Some(Arc::new(view));
     }
-    let view = known.as_mut().ok_or(Corrupt("a segment that was never sent"))?;
+    let view = known.as_mut().ok_or(Corrupt("a reply in a segment that was never sent"))?;
     // A segment whose last reply is still being read must not be written again.
-    let alone = Arc::get_mut(view).ok_or(Corrupt("a segment that was not given back"))?;
+    let alone = Arc::get_mut(view).ok_or(Corrupt("a reply in a segment that is in use"))?;
     alone.reach(length).map_err(|_| Corrupt("a large reply is cut short"))?;
     Ok(Loan::new(Arc::clone(view), length, Some((Arc::clone(&link.channel), number))))
 }
@@ -246,11 +247,11 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, 
         match link.socket.try_receive() {
             Ok(packet) if !inbox.is_flooded => {
                 if !inbox.note(link, packet) {
-                    return Err(Corrupt("a reply's handles did not come"));
+                    return Err(Corrupt("a reply's handles are missing"));
                 }
             }
-            Ok(_) => return Err(Corrupt("it sends handles without end")),
-            Err(_) => return Err(Corrupt("a reply's handles did not come")),
+            Ok(_) => return Err(Corrupt("it sent too many handles")),
+            Err(_) => return Err(Corrupt("a reply's handles are missing")),
         }
     }
     Ok(inbox.handles.drain(..count).collect())

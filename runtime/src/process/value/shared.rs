@@ -113,7 +113,9 @@ impl<T: Pod> From<Vec<T>> for Shared<[T]> {
     fn from(values: Vec<T>) -> Self {
         match Self::new(&values) {
             Ok(shared) => shared,
-            Err(error) => panic!("no shared memory for {} values: {error}", values.len()),
+            Err(error) => {
+                panic!("cannot allocate shared memory for {} values: {error}", values.len())
+            }
         }
     }
 }
@@ -133,7 +135,7 @@ impl<T: Pod + PartialEq> PartialEq for Shared<[T]> {
 impl<T: Pod> Serialize for Shared<[T]> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let file = files::attach(Arc::clone(self.inner.view.handle())).ok_or_else(|| {
-            ser::Error::custom("a `Shared` slice crosses only in a call of a process task")
+            ser::Error::custom("a `Shared` slice can be encoded only for a process task")
         })?;
         (file, self.inner.length as u64).serialize(serializer)
     }
@@ -143,7 +145,7 @@ impl<'de, T: Pod> Deserialize<'de> for Shared<[T]> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (file, length) = <(u32, u64)>::deserialize(deserializer)?;
         let file = files::take(file).ok_or_else(|| {
-            de::Error::custom("a `Shared` slice crosses only in a call of a process task")
+            de::Error::custom("a `Shared` slice can be decoded only from a process task")
         })?;
         let length = usize::try_from(length).map_err(de::Error::custom)?;
         Self::open(file, length).map_err(de::Error::custom)

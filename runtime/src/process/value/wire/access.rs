@@ -15,7 +15,7 @@ pub(super) enum Kind {
 
 #[cold]
 fn left_over(left: usize, of: usize) -> WireError {
-    WireError::new(format!("{left} of {of} values were not asked for"))
+    WireError::new(format!("{left} of {of} values were not read"))
 }
 
 /// Values or pairs in a row.
@@ -124,7 +124,7 @@ impl InOrder<'_, '_> {
     pub(super) fn finish(self) -> Result<(), WireError> {
         match self.fields {
             [] => Ok(()),
-            [field, ..] => Err(WireError::new("it was not asked for").in_field(field)),
+            [field, ..] => Err(WireError::new("it was not read").in_field(field)),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Decoder<'_> {
             _ if tag >= tag::TUPLE && usize::from(tag - tag::TUPLE) < tag::SHORT_TUPLE => {
                 self.items(Kind::Values, usize::from(tag - tag::TUPLE), visitor)
             }
-            _ => Err(WireError::new("no value begins like this")),
+            _ => Err(WireError::new("no value begins with this byte")),
         }
     }
 
@@ -145,7 +145,7 @@ impl Decoder<'_> {
         };
         if sent != length as u64 {
             return Err(WireError::new(format!(
-                "{sent} unnamed fields were written where {length} are read"
+                "{sent} unnamed fields were written, but {length} are read"
             )));
         }
         self.any(visitor)
@@ -163,7 +163,7 @@ impl Decoder<'_> {
                 visitor.visit_enum(self.reader.string(length)?.into_deserializer())
             }
             tag::MAP if self.count()? == 1 => visitor.visit_enum(One { decoder: self }),
-            tag::MAP => Err(WireError::new("a map of one pair would be a variant")),
+            tag::MAP => Err(WireError::new("only a map with one pair can be a variant")),
             _ => self.any(visitor),
         }
     }

@@ -81,7 +81,7 @@ impl Decoder<'_> {
     pub(super) fn count(&mut self) -> Result<usize, WireError> {
         let count = self.length()?;
         if count > self.reader.left() {
-            return Err(WireError::new("more elements than bytes"));
+            return Err(WireError::new("there are more elements than bytes"));
         }
         Ok(count)
     }

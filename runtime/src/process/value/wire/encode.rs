@@ -25,7 +25,7 @@ where
         names.recycle();
     }
     if has_failed {
-        let error = WireError::new("its `Serialize` passed over the error of a part");
+        let error = WireError::new("its `Serialize` ignored the error of one of its parts");
         return Err(error.of(type_name::<T>()));
     }
     output.check()
@@ -119,7 +119,7 @@ impl<'a, 'b> Fixed<'a, 'b> {
 
 #[cold]
 fn miscounted() -> WireError {
-    WireError::new("its `Serialize` does not give as many values as it said")
+    WireError::new("its `Serialize` did not write as many values as it announced")
 }
 
 macro_rules! numbers {
