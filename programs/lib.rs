@@ -1,4 +1,4 @@
-//! What every program needs: arguments, an exit code, a progress bar, and reasons to show.
+//! What every program needs: arguments, an exit code, a progress bar, and reasons for failures.
 
 pub mod load;
 
@@ -14,7 +14,7 @@ use reqwest::Url;
 /// Why a program ends early.
 pub type Failure = Box<dyn Error>;
 
-/// The arguments cannot be; the program exits with 2.
+/// The arguments make no sense; the program exits with 2.
 #[derive(Debug)]
 pub struct BadUsage(pub String);
 
@@ -27,7 +27,7 @@ impl fmt::Display for BadUsage {
 impl Error for BadUsage {}
 
 impl BadUsage {
-    /// For the end of a `match` on arguments.
+    /// The last arm of a `match` on arguments.
     pub fn because(message: impl Into<String>) -> Failure {
         Box::new(Self(message.into()))
     }
@@ -45,9 +45,9 @@ where
     })
 }
 
-/// Why a request failed: what a chain of errors ends with, "connection refused", say.
+/// Why a request failed: the last error of the chain, such as "connection refused".
 ///
-/// A link that this build cannot follow comes with the remedy.
+/// For a link that this build cannot follow, it says what to do about that.
 pub fn why_not(url: &Url, error: &dyn Error) -> String {
     if url.scheme() == "https" && !cfg!(feature = "https") {
         return "https needs a build with `--features https`".to_owned();
@@ -59,9 +59,9 @@ pub fn why_not(url: &Url, error: &dyn Error) -> String {
     error.to_string()
 }
 
-/// Runs a program: `--help` prints the usage, an error becomes one line and an exit code.
+/// Runs a program: `--help` prints the usage, and an error becomes one line and an exit code.
 ///
-/// The code is 2 when the arguments are to blame, else 1.
+/// The code is 2 if the arguments are to blame, and otherwise 1.
 pub fn run(usage: &str, program: impl FnOnce(lexopt::Parser) -> Result<(), Failure>) -> ExitCode {
     let name = usage.split([' ', ':']).next().unwrap_or_default();
     if std::env::args_os().skip(1).any(|argument| argument == "--help" || argument == "-h") {
@@ -79,10 +79,11 @@ pub fn run(usage: &str, program: impl FnOnce(lexopt::Parser) -> Result<(), Failu
     ExitCode::FAILURE
 }
 
-/// A progress bar on standard error; shows nothing when that is not a terminal.
+/// A progress bar on standard error, hidden if that is not a terminal.
 ///
 /// # Panics
-/// Never: the template is a good one.
+///
+/// Never: the template is well-formed.
 #[must_use]
 pub fn progress(length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {elapsed}");

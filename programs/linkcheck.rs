@@ -1,7 +1,7 @@
 //! The status of every link of a page or a sitemap, async.
 //!
-//! The attribute is the policy: at most 16 requests at once, two seconds for each, two more tries
-//! for what fails, after a growing pause. The body is one request.
+//! The attribute is the policy: at most 16 requests at once, two seconds for each, and two more
+//! tries for what fails, after a growing pause. The body is a single request.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ Exits with 1 if a link is broken. https needs a build with `--features https`.";
 #[concurrent(async, limit = 16, timeout = 2s, retries = 2, backoff = 100ms)]
 async fn check(client: Client, link: Url) -> Result<StatusCode, reqwest::Error> {
     let response = client.get(link).send().await?;
-    // What is the server's fault may be gone at the next try; a 404 will not.
+    // A server's own failure may be over at the next try; a 404 will not be.
     match response.status() {
         status if status.is_server_error() => response.error_for_status().map(|_| status),
         status => Ok(status),
@@ -58,7 +58,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         .join()?
         .map_err(|error| format!("cannot read {page}: {}", why_not(&page, &error)))?;
     let links = links_of(&page, &text);
-    // `limit` holds for the function; `buffered` keeps as many tasks waiting as running.
+    // `limit` belongs to the function; `buffered` keeps as many tasks waiting as may run.
     let tasks = links.iter().map(|link| check(client.clone(), link.clone()));
     let mut broken = 0;
     for (link, result) in links.iter().zip(progress(links.len()).wrap_iter(tasks.buffered(32))) {
@@ -78,7 +78,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     if broken > 0 { Err(format!("{broken} broken links in {page}").into()) } else { Ok(()) }
 }
 
-/// The targets of all `href` and `src` of a page, or all `<loc>` of a sitemap; each once.
+/// The targets of every `href` and `src` in a page, or every `<loc>` in a sitemap, once each.
 fn links_of(page: &Url, text: &str) -> BTreeSet<Url> {
     [("href=\"", '"'), ("src=\"", '"'), ("href='", '\''), ("src='", '\''), ("<loc>", '<')]
         .into_iter()

@@ -1,4 +1,4 @@
-//! Clients for a service: each keeps a connection open and sends one request after the other.
+//! Clients for a service: each keeps one connection open and sends one request after another.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,20 +10,21 @@ use tokio::net::TcpStream;
 
 use crate::Failure;
 
-/// How much, and how bad.
+/// How much load, and how bad.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// In all.
+    /// In total.
     pub requests: usize,
-    /// At once.
+    /// At the same time.
     pub connections: usize,
-    /// Every so many requests is one that crashes its worker; 0 for none.
+    /// One request in this many crashes its worker; 0 for none.
     pub crash_every: usize,
 }
 
-/// Sends all requests and prints how many answers of each status came, and after how long.
+/// Sends all requests, and prints how many answers of each status came and how long they took.
 ///
 /// # Errors
+///
 /// When a request gets no answer.
 pub async fn run(address: SocketAddr, load: Load) -> Result<(), Failure> {
     let start = Instant::now();
@@ -51,7 +52,8 @@ pub async fn run(address: SocketAddr, load: Load) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every request of which the number leaves this client's number: status, and time.
+/// Sends every request whose number, modulo the number of clients, is this client's; returns each
+/// status and time.
 async fn send(address: SocketAddr, load: Load, client: usize) -> io::Result<Vec<(u16, Duration)>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -72,7 +74,7 @@ async fn send(address: SocketAddr, load: Load, client: usize) -> io::Result<Vec<
     Ok(answers)
 }
 
-/// Reads one answer; its status.
+/// Reads one answer, and returns its status.
 async fn answer(stream: &mut BufReader<TcpStream>) -> io::Result<u16> {
     let cut_short = || io::Error::other("the service sent no answer");
     let (mut status, mut length) = (None, 0);

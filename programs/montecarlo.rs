@@ -1,6 +1,6 @@
 //! π by throwing darts: one body, three modes, the same answer in each.
 //!
-//! Every task has a seed of its own, so the answer depends on neither the mode nor the order in
+//! Every task has a seed of its own, so the answer depends neither on the mode nor on the order in
 //! which tasks run.
 
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ Usage: montecarlo [--mode threads|process|async] [--tasks N] [--darts N] [--seed
 /// Throws darts at the unit square and counts those in the quarter circle.
 fn throw(seed: u64, darts: u64) -> u64 {
     let mut state = seed;
-    // SplitMix64: good numbers from any seed, also from those that differ by one.
+    // SplitMix64: good numbers from any seed, even if seeds differ only by one.
     let mut coordinate = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = state;

@@ -1,7 +1,7 @@
-//! Download async, parse in processes, index on threads: every step where it belongs.
+//! Download async, parse in processes, index on threads: each step where it belongs.
 //!
-//! `then` chains the three, and nobody blocks between them. `buffered` bounds how many pages are
-//! anywhere on their way.
+//! `then` chains the three steps, and nothing blocks between them. `buffered` bounds how many pages
+//! are in the pipeline at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ Usage: pipeline [--find WORD] URL...
 
 Exits with 1 if a page is missing. https needs a build with `--features https`.";
 
-/// The pages that have a word.
+/// The pages that contain a word.
 type Index = BTreeMap<String, BTreeSet<String>>;
 
 #[derive(Serialize, Deserialize)]
@@ -39,7 +39,7 @@ async fn download(client: Client, url: Url) -> Result<Page, String> {
     Ok(Page { url: url.into(), text })
 }
 
-/// Reads what strangers wrote: a process, which may crash, and may not hang.
+/// Reads what strangers wrote: in a process, which may crash but cannot hang forever.
 #[concurrent(process, timeout = 5s, memory = 1GiB)]
 fn parse(page: Result<Page, String>) -> Result<(String, BTreeSet<String>), String> {
     let Page { url, text } = page?;
@@ -53,7 +53,7 @@ fn parse(page: Result<Page, String>) -> Result<(String, BTreeSet<String>), Strin
     Ok((url, words.split_whitespace().map(str::to_owned).collect()))
 }
 
-/// Works on memory that all share: threads.
+/// Works on shared memory: on threads.
 #[concurrent(threads)]
 fn index(
     page: Result<(String, BTreeSet<String>), String>,

@@ -1,9 +1,9 @@
-//! A web service whose handler awaits a parser that nobody trusts, in worker processes.
+//! A web service whose handler awaits, in worker processes, a parser that nobody trusts.
 //!
-//! What the parser does to itself is an answer of the service: a crash and a hang have a status of
-//! their own, and other clients notice nothing. A client that leaves cancels its call, since axum
-//! drops the handler, and that drops the task. Too many at once are sent away. `--load` plays the
-//! clients too.
+//! Whatever the parser does to itself becomes an answer of the service: a crash and a hang have a
+//! status of their own, and other clients notice nothing. A client that leaves cancels its call,
+//! because axum drops the handler, which drops the task. If too many requests come at once, some
+//! are refused. `--load` plays the clients too.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ Usage: service [--port N] [--places N]
   curl -d '!crash' localhost:8080/count         # 422, the worker died
   curl -d '!hang' localhost:8080/count          # 504, after a second";
 
-/// The parser: good for words, and with two holes.
+/// The parser: it counts words well, and has two bugs.
 #[concurrent(process, timeout = 1s, memory = 256MiB)]
 fn words(text: &str) -> usize {
     match text {
@@ -47,7 +47,7 @@ fn words(text: &str) -> usize {
     }
 }
 
-/// What no client waits for.
+/// Work that no client waits for.
 #[concurrent(threads)]
 fn note(length: usize, error: String) {
     eprintln!("{length} bytes: {error}");
@@ -115,7 +115,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             return load::run(address, load).await;
         }
         println!("listening on {address}; Ctrl-C ends it");
-        // Takes no more connections, and ends when the last handler has.
+        // Accepts no more connections, and returns when the last handler has ended.
         let ctrl_c = async { _ = tokio::signal::ctrl_c().await };
         server.with_graceful_shutdown(ctrl_c).await?;
         Ok(())

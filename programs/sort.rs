@@ -22,10 +22,10 @@ Usage: sort [--out SORTED] FILE
   --out SORTED  where the sorted lines of the file go (default: nowhere)
   --numbers N   sort so many random numbers instead, up to 200000000 (default: 2000000)";
 
-/// From here on the standard library's sort is faster than cutting further.
+/// Below this size the standard library's sort is faster than splitting further.
 const SMALL: usize = 4096;
 
-/// Numbers at a time; there are four copies of them, of 8 bytes each.
+/// The most numbers to sort; there are four copies of them, at 8 bytes a number.
 const MOST: usize = 200_000_000;
 
 fn with_join<T: Ord + Send>(items: &mut [T]) {
@@ -57,7 +57,8 @@ fn with_rayon<T: Ord + Send>(items: &mut [T]) {
     rayon::join(|| with_rayon(low), || with_rayon(high));
 }
 
-/// Cuts at the median of three: what is left of it is smaller, what is right is not.
+/// Splits at the median of three: what ends up to its left is smaller, what ends up to its right is
+/// not.
 fn partition<T: Ord>(items: &mut [T]) -> (&mut [T], &mut [T]) {
     let (middle, last) = (items.len() / 2, items.len() - 1);
     for (low, high) in [(0, middle), (0, last), (middle, last)] {
@@ -68,7 +69,7 @@ fn partition<T: Ord>(items: &mut [T]) -> (&mut [T], &mut [T]) {
     items.swap(0, middle);
     let Some((pivot, rest)) = items.split_first_mut() else { return (&mut [], &mut []) };
     let smaller = to_front(rest, |item| item < pivot);
-    // Few are smaller: perhaps many are equal, which need no more sorting.
+    // If few are smaller, perhaps many are equal, and those need no more sorting.
     let few = smaller < rest.len() / 8;
     let equal = if few { to_front(&mut rest[smaller..], |item| item == pivot) } else { 0 };
     items.swap(0, smaller);
@@ -76,7 +77,8 @@ fn partition<T: Ord>(items: &mut [T]) -> (&mut [T], &mut [T]) {
     (left, &mut right[1 + equal..])
 }
 
-/// Swaps what belongs to the front there; without a branch that the processor could guess wrong.
+/// Moves all items that belong to the front there, without a branch that the processor could
+/// mispredict.
 fn to_front<T>(items: &mut [T], belongs: impl Fn(&T) -> bool) -> usize {
     let mut count = 0;
     for index in 0..items.len() {
@@ -127,7 +129,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sorts the same items in every way, checks that they agree, and prints the times.
+/// Sorts the same items in every way, checks that the results agree, and prints the times.
 fn compare<T: Ord + Send + Copy>(items: &[T]) -> Vec<T> {
     let (expected, alone) = timed(items, |items| items.sort_unstable());
     println!("{} items", items.len());
@@ -147,7 +149,7 @@ fn compare<T: Ord + Send + Copy>(items: &[T]) -> Vec<T> {
     expected
 }
 
-/// The best of three: the first may have to start threads.
+/// The best of three, since the first run may have to start threads.
 fn timed<T: Copy>(items: &[T], sort: impl Fn(&mut [T])) -> (Vec<T>, Duration) {
     let run = || {
         let mut items = items.to_vec();

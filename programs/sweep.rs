@@ -1,8 +1,8 @@
-//! A sweep over the settings of a learner: many trainings at once, the best is kept, and as soon as
+//! A sweep over a learner's settings: many trainings at once. The best one is kept, and as soon as
 //! one is good enough the others are cancelled.
 //!
-//! `buffer_unordered` gives results as they come, so the first good one ends the loop. Dropping
-//! the iterator cancels what is in flight; a training looks at `trine::cancelled` once per epoch.
+//! `buffer_unordered` gives results as they come, so the first good one ends the loop. Dropping the
+//! iterator cancels those in flight; a training checks `trine::cancelled` once per epoch.
 
 use std::fs;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ struct Table {
     held_back: Vec<Row>,
 }
 
-/// The columns, a 1 for the constant term, and what is to be predicted.
+/// The columns, with a 1 for the constant term, and the value to predict.
 type Row = (Vec<f64>, f64);
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ struct Settings {
     decay: f64,
 }
 
-/// Trains by gradient descent; the error, or nothing if it was cancelled.
+/// Trains by gradient descent; returns the error, or nothing if it was cancelled.
 #[concurrent(threads)]
 fn train(table: Arc<Table>, settings: Settings) -> Option<f64> {
     let width = table.training[0].0.len();
@@ -91,7 +91,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut best: Option<(Settings, f64)> = None;
     for result in bar.wrap_iter(tasks.buffer_unordered(8)) {
         tried += 1;
-        // A training that ran away has an error of NaN, which is less than nothing.
+        // A training that diverged has an error of NaN, which is less than nothing.
         let (settings, Some(error)) = result? else { continue };
         if error < best.map_or(f64::INFINITY, |(_, error)| error) {
             best = Some((settings, error));
@@ -155,7 +155,7 @@ fn read_table(text: &str) -> Result<Table, String> {
     Ok(Table { training, held_back })
 }
 
-/// Gives all columns but the last a mean of 0 and a spread of 1.
+/// Scales all columns but the last to a mean of 0 and a spread of 1.
 fn standardize(rows: &mut [Vec<f64>]) {
     let count = rows.len() as f64;
     for column in 0..rows[0].len() - 1 {

@@ -1,7 +1,7 @@
 //! Thumbnails and a contact sheet of a folder of pictures, on threads.
 //!
-//! Decoding is the processor's work, reading and writing the disk's: the pool needs no hint which
-//! is which. A broken picture, even one that makes the decoder panic, is a row of the report.
+//! Decoding needs the processor, reading and writing the disk; the pool needs no hint which is
+//! which. A broken picture, even one that makes the decoder panic, becomes a row of the report.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let results = progress(pictures.len()).wrap_iter(tasks.buffered(32));
     let mut thumbnails = Vec::new();
     for (picture, result) in pictures.iter().zip(results) {
-        // The outer error is the task's (the decoder panicked), the inner its answer.
+        // The outer error is the task's (the decoder panicked), the inner one the function's own.
         match result {
             Ok(Ok(thumbnail)) => thumbnails.push(thumbnail),
             Ok(Err(error)) => println!("{}: {error}", picture.display()),
@@ -92,7 +92,7 @@ fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(pictures)
 }
 
-/// All thumbnails on one sheet, about as wide as high.
+/// All thumbnails on one sheet, about as wide as it is high.
 fn contact_sheet(thumbnails: &[RgbImage], size: u32) -> RgbImage {
     let columns = (thumbnails.len() as f64).sqrt().ceil() as u32;
     let rows = (thumbnails.len() as u32).div_ceil(columns);

@@ -20,9 +20,9 @@ const WIDTH: f64 = 960.0;
 const NAMES: f64 = 170.0;
 const LANE: f64 = 24.0;
 const TOP: f64 = 36.0;
-/// How wide a letter is.
+/// The width of a letter.
 const LETTER: f64 = 7.3;
-/// What is closer to its neighbour than this many pixels melts into it.
+/// Spans of one color that are less than this many pixels apart are drawn as one.
 const NEAR: f64 = 0.5;
 const COLORS: [&str; 6] = ["#58a6ff", "#3fb950", "#d29922", "#bc8cff", "#39c5cf", "#db61a2"];
 const FAILED: &str = "#f85149";
@@ -35,7 +35,7 @@ struct Slice {
     outcome: String,
 }
 
-/// What is drawn in one row, under its name.
+/// What is drawn in one row, with its name.
 struct Lane {
     name: String,
     slices: Vec<Slice>,
@@ -65,13 +65,13 @@ fn main() -> ExitCode {
     })
 }
 
-/// The events of a run, whose list is not closed.
+/// The events of a run; the file's list is never closed.
 fn events(text: &str) -> Result<Vec<serde_json::Value>, Failure> {
     let whole = format!("{}]", text.trim_end().trim_end_matches(','));
     serde_json::from_str(&whole).map_err(|error| format!("this is not a timeline: {error}").into())
 }
 
-/// Threads first, then workers, then what has no lane of its own in as few rows as it takes.
+/// Threads first, then workers, then what has no lane of its own, in as few rows as possible.
 fn lanes(events: &[serde_json::Value]) -> Vec<Lane> {
     let mut names: BTreeMap<(u64, u64), String> = BTreeMap::new();
     let mut by_place: BTreeMap<(u64, u64), Vec<Slice>> = BTreeMap::new();
@@ -114,8 +114,8 @@ fn lanes(events: &[serde_json::Value]) -> Vec<Lane> {
     own.chain(between.into_iter().flat_map(|(kind, slices)| rows(&kind, slices))).collect()
 }
 
-/// Spans that lie beside each other, in rows in which they do not. What is over the most rows
-/// that a picture bears lies on top of the last.
+/// Distributes overlapping spans over rows so that none overlap; once there are as many rows as a
+/// picture has room for, the rest go into the last one.
 fn rows(kind: &str, mut slices: Vec<Slice>) -> Vec<Lane> {
     const ROWS_MAX: usize = 8;
     slices.sort_by(|one, other| one.from.total_cmp(&other.from));
@@ -164,7 +164,7 @@ fn draw(lanes: &[Lane]) -> String {
     for (row, lane) in lanes.iter().enumerate() {
         let y = TOP + LANE * row as f64;
         text(&mut svg, 16.0, y + 16.0, "#c9d1d9", &lane.name);
-        // What was drawn last: its color, and where it ends.
+        // The color of the last span drawn, and where it ends.
         let mut drawn = ("", f64::MIN);
         for slice in &lane.slices {
             let (left, right, color) = (x(slice.from), x(slice.to), color(slice));
@@ -194,7 +194,7 @@ fn draw(lanes: &[Lane]) -> String {
     svg + "</svg>\n"
 }
 
-/// Round times, six or so of them.
+/// Round times, about six of them.
 fn ruler(svg: &mut String, length: f64, height: f64, x: impl Fn(f64) -> f64) {
     let power = 10_f64.powf((length / 6.0).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -208,7 +208,7 @@ fn ruler(svg: &mut String, length: f64, height: f64, x: impl Fn(f64) -> f64) {
             "<path d=\"M{left:.1} 26V{bottom}\" stroke=\"#30363d\" stroke-width=\"1\"/>"
         );
         let label = format!("{} ms", round(time));
-        // Not over the edge.
+        // Keeps it inside the picture.
         let start = (left - 8.0).min(WIDTH - 8.0 - LETTER * label.len() as f64);
         text(svg, start, 18.0, "#8b949e", &label);
         time += step;

@@ -1,8 +1,8 @@
 //! Many files that nobody trusts, through a parser that nobody trusts either, in processes.
 //!
-//! The parser below is a template language with the three classic holes: it recurses as deep as
-//! the input says, it substitutes as long as the input says, and it grows as large as the input
-//! says. A thread could survive none of them. Here each is a row of the report.
+//! The parser is a template language with the three classic holes: the input decides how deep it
+//! recurses, how long it substitutes, and how large it grows. A thread would survive none of them.
+//! Here each becomes a row of the report.
 
 use std::collections::HashMap;
 use std::fs;
@@ -24,12 +24,12 @@ group, and the text of `main` is the document. The report says of each file what
 ok, refused, unread, crashed, hung or too big. What the parser itself says when it dies is on
 standard error. Exits with 1 if a file cannot be read.";
 
-/// Why a file has no count.
+/// Why a file has no word count.
 #[derive(Serialize, Deserialize)]
 enum Failed {
     /// There is no such file, or it cannot be read.
     Unread(String),
-    /// It is not a good template.
+    /// It is not a valid template.
     Refused(String),
 }
 
@@ -60,12 +60,12 @@ fn words(text: &str) -> Result<usize, String> {
     Ok(document.split_whitespace().count())
 }
 
-/// Reads up to the end of the group; the depth is that of the groups in it.
+/// Reads up to the end of the group, and returns how deeply the groups in it are nested.
 fn group(text: &mut std::str::Chars<'_>) -> Option<usize> {
     let mut deepest = 0;
     while let Some(c) = text.next() {
         match c {
-            // And the third hole: a call for every bracket.
+            // And the third hole: a recursive call for every bracket.
             '[' => deepest = deepest.max(group(text)? + 1),
             ']' => return Some(deepest),
             _ => {}

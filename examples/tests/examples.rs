@@ -1,9 +1,9 @@
-//! Every example, run as a reader would, with its output checked.
+//! Runs every example as a reader would, and checks its output.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// The program that cargo built of an example; `cargo test -p trine-examples` builds them all.
+/// The program that cargo built from an example; `cargo test -p trine-examples` builds them all.
 fn example(name: &str) -> Command {
     let mut path: PathBuf = std::env::current_exe().expect("this test has a path");
     path.pop();

@@ -1,4 +1,4 @@
-//! The ring of replies: whatever a worker writes, no reply leads out of it.
+//! The ring of replies: whatever a worker writes, no reply reaches outside it.
 #![no_main]
 
 use std::cell::OnceCell;
@@ -13,7 +13,8 @@ thread_local! {
 fuzz_target!(|input: (u32, u32, &[u8])| {
     let (start, length, bytes) = input;
     let start = start & !7;
-    // Mostly about as much as was written, so that there are replies; now and then anything.
+    // Usually about as long as what was written, so that there are replies; now and then any
+    // length.
     let length = if length % 8 == 0 { length } else { (bytes.len() as u32) & !7 };
     RINGS.with(|rings| {
         let rings = rings.get_or_init(Rings::new);

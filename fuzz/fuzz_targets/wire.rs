@@ -1,4 +1,4 @@
-//! The decoder of values: no bytes harm it, and what it gives goes round.
+//! The decoder of values: no bytes harm it, and what it decodes survives a round trip.
 #![no_main]
 
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! Running a program, a folder for its files, and a small site on loopback.
+//! Helpers: running a program, a folder for its files, and a small site on loopback.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What a program printed, and its exit code.
+/// A program's output and exit code.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -29,7 +29,7 @@ pub(crate) fn run_with(variables: &[(&str, &Path)], program: &str, arguments: &[
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
-    // A worker at its memory limit would spend its time on a backtrace.
+    // Without this, a worker at its memory limit would spend its time on a backtrace.
     command.env("RUST_BACKTRACE", "0");
     let output = command.output().expect("the program starts");
     Ran {
@@ -39,7 +39,7 @@ pub(crate) fn run_with(variables: &[(&str, &Path)], program: &str, arguments: &[
     }
 }
 
-/// `--help` answers on standard output; nonsense is told on standard error, with exit code 2.
+/// `--help` prints to standard output; nonsense is reported on standard error, with exit code 2.
 pub(crate) fn check_manners(program: &str) {
     let help = run(program, &["--help"]);
     assert_eq!(help.code, 0);
@@ -49,7 +49,7 @@ pub(crate) fn check_manners(program: &str) {
     assert!(nonsense.err.contains("--nonsense"), "{nonsense:?}");
 }
 
-/// An empty folder of this test's own.
+/// An empty folder for this test alone.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -57,14 +57,14 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// What a page answers.
+/// How a page responds.
 #[derive(Clone)]
 pub(crate) enum Answer {
     Page(&'static str),
     Status(u16),
-    /// So many failures first, then a page.
+    /// This many failures first, then a page.
     After(usize, &'static str),
-    /// Accepts the request and says nothing.
+    /// Accepts the request and never answers.
     Never,
 }
 

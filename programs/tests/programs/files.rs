@@ -1,4 +1,4 @@
-//! The programs that read files or nothing, each on small data.
+//! The programs that read files or nothing at all, each on small data.
 
 use std::fs;
 
@@ -58,7 +58,7 @@ fn thumbnails_says_what_is_wrong() {
 #[test]
 fn untrusted_survives_every_file() {
     let folder = folder("untrusted");
-    // A megabyte, as often as to get past the limit in one step: no race with the deadline.
+    // A megabyte, repeated so often that one step goes over the limit: no race with the deadline.
     let (boom, often) = ("boom ".repeat(200_000), "$a ".repeat(2_000));
     let deep = "[".repeat(4_000_000);
     let files = [
@@ -157,7 +157,7 @@ fn sweep_finds_the_best_settings() {
     assert!(all.out.contains("decay 0: error 0.0000\n"), "{all:?}");
     assert!(all.out.contains("\n54 of 54 settings tried"), "{all:?}");
 
-    // Nearly all settings reach that, so the first few do.
+    // Nearly all settings reach that, so only a few are tried.
     let first = run(SWEEP, &["--target", "50", &file]);
     assert_eq!(first.code, 0, "{first:?}");
     assert!(!first.out.contains("54 of 54"), "{first:?}");
@@ -175,7 +175,7 @@ fn sweep_says_which_line_is_wrong() {
 #[test]
 fn sort_sorts_the_lines_of_a_file() {
     let folder = folder("sort");
-    // Many equal lines, and enough of them for every way to cut and share.
+    // Many equal lines, and enough of them to split and share in every way.
     let lines: Vec<String> =
         (0..60_000_u64).map(|n| format!("line {}", n * 7919 % 20_011)).collect();
     let (file, out) = (folder.join("lines"), folder.join("sorted"));

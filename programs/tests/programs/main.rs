@@ -1,4 +1,4 @@
-//! Every program, run on small data, with its output checked.
+//! Runs every program on small data, and checks its output.
 
 mod common;
 mod files;

@@ -30,7 +30,7 @@ fn a_page_that_cannot_be_read_is_told_with_its_cause() {
     }
 }
 
-/// A server that nobody runs any more.
+/// The address of a server that has gone.
 fn refusing_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
     format!("http://{}/", listener.local_addr().expect("it is bound"))

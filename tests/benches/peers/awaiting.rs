@@ -1,5 +1,5 @@
-//! Rows 15, 16 and 18: calls that are awaited, on a quiet machine and beside others' loops, and
-//! many of them in a window.
+//! Rows 15, 16 and 18: awaited calls, in turn on a quiet machine, in turn beside other programs
+//! that keep the cores busy, and many in flight at once.
 
 use std::future::Future;
 use std::process::{Child, Command, Stdio};
@@ -24,7 +24,7 @@ fn increment_here(number: u64) -> u64 {
     number + 1
 }
 
-/// `cat`, at the ends of two pipes that tokio's reactor watches.
+/// `cat`, at the far ends of two pipes that tokio's reactor watches.
 struct Cat {
     child: Child,
     ends: Option<(Sender, Receiver)>,
@@ -53,7 +53,7 @@ const IN_TURN: u64 = 1_000;
 const PIPE: &str = "tokio pipe to `cat`";
 const BLOCKING: &str = "tokio spawn_blocking";
 
-/// Has one worker of the runtime await in turn what is called there.
+/// Has one worker of the runtime await calls one after another.
 fn await_in_turn<T, E>(runtime: &Runtime, call: impl Fn(u64) -> T + Send + 'static)
 where
     T: Future<Output = Result<u64, E>> + Send,
@@ -67,7 +67,7 @@ where
     runtime.block_on(all).unwrap();
 }
 
-/// `beside` is kept for as long as the row runs, as in all below.
+/// `beside` is kept alive while the row runs, here and in all rows below.
 fn process(number: &'static str, workload: &'static str, beside: Option<Hog>) -> Row {
     let ours = Rc::new(tokio_runtime_with_io());
     let theirs = Rc::clone(&ours);
@@ -117,7 +117,7 @@ pub(crate) fn threads_alone() -> Row {
         .goal(Goal::Time(BLOCKING, 0.7))
 }
 
-// Beside others the goals are those above, times 1.3.
+// Beside other programs the goals are those above, times 1.3.
 
 pub(crate) fn process_beside_nice() -> Row {
     process("16", "`process`, beside two `nice -n 10` loops", Some(Hog::nice()))

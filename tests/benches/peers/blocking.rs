@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::harness::{Goal, Row};
 use crate::python;
 
-/// A runtime whose blocking pool is left as tokio makes it.
+/// A runtime with tokio's default blocking pool.
 pub(crate) fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().build().expect("tokio starts")
 }
 
-/// The same with its reactor.
+/// The same, with its reactor on.
 pub(crate) fn tokio_runtime_with_io() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_io().build().expect("tokio starts")
 }
@@ -63,7 +63,7 @@ const COMPUTE: Duration = Duration::from_millis(5);
 const WAIT: Duration = Duration::from_millis(20);
 const EACH: usize = 64;
 
-/// Computes for that long, counted in the thread's own time on a core.
+/// Computes for that long, measured as the thread's own CPU time.
 fn burn(time: Duration) {
     let now = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let start = now();
@@ -77,7 +77,7 @@ fn burn(time: Duration) {
     }
 }
 
-/// Which of the tasks wait: shuffled, the same for all.
+/// Which of the tasks wait: shuffled, in the same order for all contestants.
 fn shuffled() -> Vec<bool> {
     let mut waits: Vec<bool> = (0..2 * EACH).map(|index| index % 2 == 0).collect();
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
@@ -98,7 +98,7 @@ fn wait() {
     thread::sleep(WAIT);
 }
 
-/// No schedule takes less.
+/// No schedule can be faster.
 fn bound() -> Duration {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (COMPUTE * EACH as u32 / cores as u32).max(WAIT)
@@ -135,7 +135,7 @@ pub(crate) fn mixed() -> Row {
         .goal(Goal::Time("the bound", 1.15))
 }
 
-/// Two processes' worth of load from outside, for as long as it lives.
+/// Load from outside: two processes that compute until this is dropped.
 pub(crate) struct Hog(Vec<Child>);
 
 impl Hog {
@@ -143,7 +143,7 @@ impl Hog {
         Self::of("sh", &[])
     }
 
-    /// One that leaves the cores to whoever else wants them, or nearly.
+    /// The same, but they leave the cores to almost anything else that wants them.
     pub(crate) fn nice() -> Self {
         Self::of("nice", &["-n", "10", "sh"])
     }
@@ -164,7 +164,7 @@ impl Drop for Hog {
     }
 }
 
-/// The column of threads is what this row is about.
+/// The column to look at in this row is the number of threads.
 pub(crate) fn hog() -> Row {
     let hog = Hog::start();
     Row::new("6", "64 × 5 ms CPU under an outside hog, makespan (see threads)")

@@ -1,8 +1,9 @@
-//! Row 14: calls over a broker, beside the same as bare messages with replies.
+//! Row 14: calls over a broker, beside bare messages with replies.
 //!
-//! Both have a program that calls, a machine, and the broker, each a process. Bare is what one
-//! writes by hand: a work queue, a consumer that prefetches, a reply to the caller's inbox, an
-//! ack. It has no answer for a machine that dies, keeps no reply, and knows no key.
+//! Both have a calling program, a machine and the broker, each a process of its own. The bare
+//! version is what one would write by hand: a work queue, a consumer that prefetches, a reply to
+//! the caller's inbox, an ack. It does not notice when a machine dies, keeps no replies, and has no
+//! keys.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -27,14 +28,14 @@ fn increment(number: u64) -> u64 {
     number + 1
 }
 
-/// The broker and a machine of each kind, until it is dropped.
+/// The broker and a machine of each kind; dropping it ends them.
 struct Cluster {
     children: Vec<Child>,
     folder: PathBuf,
     address: String,
 }
 
-/// The server, where there is one.
+/// The path of the server, if there is one.
 fn server() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found = env::split_paths(&path).map(|folder| folder.join("nats-server"));
@@ -42,7 +43,7 @@ fn server() -> Option<PathBuf> {
     named.or_else(|| found.find(|file| file.is_file()))
 }
 
-/// Whether these rows can be run; says so if they cannot.
+/// Whether these rows can run; prints why if not.
 pub(crate) fn is_here() -> bool {
     let is_here = server().is_some();
     if !is_here {
@@ -119,7 +120,7 @@ fn row(workload: &'static str, operations: u64, [ours, bare]: [Role; 2]) -> Row 
         .goal(Goal::Time("bare JetStream", 1.3))
 }
 
-/// What a child does in one of these roles.
+/// What a child with one of these roles does.
 pub(crate) fn play(role: Role) {
     match role {
         Role::ClusterMany => role::tell(trine_calls(|| {
@@ -138,7 +139,7 @@ pub(crate) fn play(role: Role) {
 }
 
 fn trine_calls(run: impl FnOnce()) -> Duration {
-    // The connection is there then.
+    // This makes the connection.
     increment(0).join().expect("no call fails");
     let start = Instant::now();
     run();

@@ -29,7 +29,7 @@ fn annotated() -> String {
     })
 }
 
-/// What a person would write who knows the runtime and has no attribute.
+/// What somebody who knows the runtime would write without the attribute.
 fn handwritten() -> String {
     (0..FUNCTIONS).fold(String::new(), |mut source, number| {
         let _ = writeln!(
@@ -45,7 +45,7 @@ fn handwritten() -> String {
     })
 }
 
-/// A workspace of two crates, beside this build's own.
+/// A workspace of two crates, kept in this build's target folder.
 fn lay_out() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile");
@@ -66,14 +66,14 @@ fn lay_out() -> PathBuf {
     place
 }
 
-/// Builds one of the crates, as after a change.
+/// Builds one of the crates as if it had changed.
 fn build(place: &Path, name: &str) -> Duration {
     let source = place.join(name).join("src/lib.rs");
     let text = fs::read_to_string(&source).expect("it was written");
     fs::write(&source, text).expect("it can be written");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--offline", "-p", name]).current_dir(place);
-    // Unchanged functions must not be taken from the last time.
+    // Otherwise rustc would reuse the functions that have not changed.
     cargo.env("CARGO_INCREMENTAL", "0");
     let start = Instant::now();
     assert!(cargo.status().expect("cargo starts").success(), "`{name}` does not compile");

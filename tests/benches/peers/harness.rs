@@ -1,4 +1,4 @@
-//! Runs the contestants of a row in turn and keeps what it cost each, and how steady that was.
+//! Runs the contestants of a row in turn, and records what each cost and how much that varied.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -8,11 +8,12 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::memory;
 
-/// With `--quick`, a row runs this often at least, and no longer than this, whatever it asks for.
+/// With `--quick`, a row runs at least this many rounds, and starts no more once this much time has
+/// passed.
 const QUICK_ROUNDS: usize = 3;
 const QUICK_TIME: Duration = Duration::from_millis(500);
 
-/// One workload, and who does it.
+/// One workload, and who runs it.
 pub(crate) struct Row {
     number: &'static str,
     workload: &'static str,
@@ -26,28 +27,28 @@ pub(crate) struct Row {
 
 struct Contestant {
     name: &'static str,
-    /// How many operations its run is.
+    /// How many operations one of its runs does.
     operations: u64,
     run: Box<dyn FnMut() -> Option<Duration>>,
 }
 
-/// What trine, the first contestant, is to reach.
+/// What trine, the first contestant, has to reach.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
-    /// At most that share of this peer's wall time.
+    /// At most this share of the wall time of this peer.
     Time(&'static str, f64),
-    /// At most that many seconds of wall time per operation.
+    /// At most this many seconds of wall time per operation.
     Absolute(f64),
-    /// At most that share of the wall time of the contestant that takes least.
+    /// At most this share of the wall time of the fastest peer.
     Best(f64),
 }
 
-/// What a contestant needed, per operation: medians.
+/// What a contestant cost per operation, as medians.
 #[derive(Clone)]
 pub(crate) struct Cost {
     pub(crate) name: &'static str,
     pub(crate) wall: f64,
-    /// The wall time of each round, in their order.
+    /// The wall time of each round, in order.
     pub(crate) rounds: Vec<f64>,
     pub(crate) cpu: f64,
     pub(crate) switches: f64,
@@ -82,7 +83,7 @@ impl Row {
         self
     }
 
-    /// Without a round before the first: for contestants that are a new process each time.
+    /// Leaves out the warm-up round, for contestants that are a new process each time.
     pub(crate) fn cold(mut self) -> Self {
         self.warms_up = false;
         self
@@ -102,13 +103,13 @@ impl Row {
         self
     }
 
-    /// The last one added is so slow that its run is fewer operations.
+    /// The last contestant is so slow that its runs do only this many operations.
     pub(crate) fn of_only(mut self, operations: u64) -> Self {
         self.contestants.last_mut().expect("there is one").operations = operations;
         self
     }
 
-    /// Adds one that measures itself: a child process, say, that prints the time it needed.
+    /// Adds a contestant that measures itself, such as a child process that prints its own time.
     pub(crate) fn self_timed(
         mut self,
         name: &'static str,
@@ -119,7 +120,7 @@ impl Row {
         self
     }
 
-    /// Notes a peer that is not on this machine.
+    /// Notes a peer that is not installed here.
     pub(crate) fn missing(mut self, name: &'static str) -> Self {
         self.missing.push(name);
         self
@@ -130,7 +131,7 @@ impl Row {
         self
     }
 
-    /// Runs all contestants in turn, a round to warm up first, and takes the medians.
+    /// Runs all contestants in turn, with one round to warm up, and takes the medians.
     pub(crate) fn run(mut self, is_quick: bool) -> Outcome {
         eprintln!("{:>3} {} …", self.number, self.workload);
         let start = Instant::now();
@@ -147,8 +148,8 @@ impl Row {
             }
             for (contestant, samples) in self.contestants.iter_mut().zip(&mut samples) {
                 samples.push(measure(&mut contestant.run, contestant.operations));
-                // Others' threads look on for a moment after their work; that is their cost, not
-                // the next one's.
+                // A contestant's threads may stay awake for a moment after their work. That must
+                // not count for the next one.
                 thread::sleep(Duration::from_millis(2));
             }
         }
@@ -161,7 +162,7 @@ impl Row {
     }
 }
 
-/// Wall, CPU, switches and allocations of one run, per operation.
+/// The wall time, CPU time, switches and allocations of one run, per operation.
 fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 4] {
     let switches = involuntary_switches();
     let cpu = cpu_time();
@@ -170,7 +171,7 @@ fn measure(run: &mut dyn FnMut() -> Option<Duration>, operations: u64) -> [f64; 
         run().unwrap_or_else(|| start.elapsed())
     });
     let cpu = cpu_time() - cpu;
-    // Threads that have ended meanwhile took their count with them.
+    // Threads that ended during the run took their counts with them.
     let switches = involuntary_switches().saturating_sub(switches);
     [wall.as_secs_f64(), cpu.as_secs_f64(), switches as f64, allocations as f64]
         .map(|cost| cost / operations as f64)
@@ -183,12 +184,12 @@ fn cost(name: &'static str, samples: &[[f64; 4]], threads: usize) -> Cost {
     Cost { name, wall, rounds, cpu, switches, allocations, threads }
 }
 
-/// The value in the middle.
+/// The median.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     quartiles(values)[1]
 }
 
-/// The values that a quarter, a half and three quarters are not above.
+/// The quartiles.
 pub(crate) fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -208,7 +209,7 @@ fn status(pid: &str, key: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
 }
 
-/// How often threads of this process, those that live, were taken off a core.
+/// How often the live threads of this process were preempted.
 fn involuntary_switches() -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     tasks
@@ -219,7 +220,7 @@ fn involuntary_switches() -> u64 {
         .sum()
 }
 
-/// The most threads that this process had while `run` ran, beyond those before.
+/// How many threads `run` added to this process at its peak.
 fn peak_threads(run: impl FnOnce()) -> usize {
     let (peak, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let count = || status("self", "Threads") as usize;
@@ -234,6 +235,6 @@ fn peak_threads(run: impl FnOnce()) -> usize {
         run();
         done.store(true, Ordering::Relaxed);
     });
-    // One of them looked on.
+    // One of them was the thread that counted.
     peak.into_inner().saturating_sub(before + 1)
 }

@@ -1,5 +1,5 @@
-//! Row 13: what a pool costs that has nothing, or little, to do. Each contestant alone in a process
-//! of its own, which tells the CPU time that it took: the column of wall time is that.
+//! Row 13: what a pool costs that has little or nothing to do. Each contestant runs alone in a
+//! process of its own and reports its CPU time, which this row shows as wall time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const TIME: Duration = Duration::from_secs(10);
 #[trine::concurrent(threads)]
 fn empty() {}
 
-/// Tasks for a second, then nothing.
+/// A thousand tasks, then nothing.
 fn idle(mut task: impl FnMut()) {
     (0..1000).for_each(|_| task());
     thread::sleep(Duration::from_millis(200));

@@ -1,10 +1,10 @@
-//! trine beside its peers: `cargo bench -p trine-tests` prints the table of the README,
-//! `cargo bench -p trine-tests -- NAME` the rows whose name or number that is. `--quick` takes a
-//! few rounds of each, and leaves out those that take long as such; `--features jemalloc` or
-//! `mimalloc` gives all contestants that allocator.
+//! trine beside its peers: `cargo bench -p trine-tests` prints the table of the README, `cargo
+//! bench -p trine-tests -- NAME` the rows with that name or number. `--quick` runs a few rounds of
+//! each row and leaves out the rows that take long anyway; `--features jemalloc` or `mimalloc`
+//! gives all contestants that allocator.
 //!
 //! All contestants of a row run in one process, in turn, for several rounds; what counts is the
-//! ratio of the medians. A row that falls short of its goal is marked, and shown all the same.
+//! ratio of the medians. A row that misses its goal is marked, and shown like the others.
 
 mod asynchronous;
 mod awaiting;
@@ -27,10 +27,10 @@ mod table;
 use harness::Row;
 use role::Role;
 
-/// Rows that take long whatever the number of rounds: they compile, or wait for minutes.
+/// Rows that take long however few their rounds: they compile, or wait for minutes.
 const LONG: &[&str] = &["compile", "idle", "trickle"];
 
-/// A row's number, its name, and what makes it.
+/// A row's number, its name, and the function that makes it.
 type Named = (&'static str, &'static str, fn() -> Row);
 
 const ROWS: &[Named] = &[

@@ -1,5 +1,5 @@
-//! The allocator of all contestants alike, which counts, and which a feature of `trine-tests` may
-//! choose: `jemalloc` or `mimalloc`.
+//! The allocator of all contestants, which counts allocations. A feature of `trine-tests` chooses
+//! which one does the work: `jemalloc` or `mimalloc` instead of the system's.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +25,7 @@ struct Counting;
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static COUNTING: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: every call is passed on to another allocator as it is.
+// SAFETY: every call is passed unchanged to another allocator.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -45,7 +45,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many allocations all threads make while `run` runs.
+/// How many allocations all threads together make while `run` runs.
 pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (T, u64) {
     ALLOCATIONS.store(0, Ordering::Relaxed);
     COUNTING.store(true, Ordering::Relaxed);

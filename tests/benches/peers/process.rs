@@ -25,7 +25,7 @@ fn procspawn_pool() -> Rc<procspawn::Pool> {
     Rc::new(procspawn::Pool::new(processes).expect("procspawn starts"))
 }
 
-/// A child at the ends of two pipes: what the system itself takes for a round trip.
+/// A child at the far ends of two pipes: what the system alone needs for a round trip.
 struct Pipe {
     child: Child,
     input: ChildStdin,
@@ -86,7 +86,7 @@ pub(crate) fn in_turn() -> Row {
 }
 
 const MANY: u64 = 100_000;
-/// As many as procspawn takes in a second or so.
+/// About as many as procspawn handles in a second.
 const FEW: u64 = 5_000;
 
 pub(crate) fn many() -> Row {
@@ -118,7 +118,7 @@ fn numbers() -> Rc<Vec<f64>> {
     Rc::new((0..NUMBERS).map(|number| number as f64).collect())
 }
 
-/// A few of them: the sum of all takes longer than what these rows are about.
+/// Only a few of them: adding all up would take longer than the transfer that these rows measure.
 fn sample(numbers: &[f64]) -> f64 {
     numbers.iter().step_by(4096).sum()
 }
@@ -133,7 +133,7 @@ fn sample_borrowed(numbers: &[f64]) -> f64 {
     sample(numbers)
 }
 
-/// What a contestant gives away is made before its time begins.
+/// Contestants that give their numbers away make them before their time starts.
 pub(crate) fn large() -> Row {
     let (pool, numbers) = (procspawn_pool(), numbers());
     let expected = sample(&numbers);
@@ -175,8 +175,8 @@ fn sample_shared(numbers: trine::process::Shared<[f64]>) -> f64 {
     sample(&numbers)
 }
 
-/// As many values, which the workers map. They are put there once, as such values are.
-/// A slice is shared to be used more than once.
+/// A shared slice is meant to be used more than once. It is filled before the time starts, and
+/// workers map it.
 const SHARED: u64 = 10;
 
 pub(crate) fn shared() -> Row {
@@ -206,7 +206,7 @@ pub(crate) fn shared() -> Row {
     python::add(row, "large", SHARED)
 }
 
-/// A child's first call, counted from before the engine has done anything.
+/// A child's first call, timed from before the engine has done anything.
 pub(crate) fn tell_first_call() {
     let start = Instant::now();
     assert_eq!(increment(1).join().expect("no task fails"), 2);

@@ -1,7 +1,7 @@
-//! Python's pools, in a child that measures them itself and tells the time per run.
+//! Python's pools, in a child that measures them itself and prints the time per run.
 //!
-//! loky and pebble do not come with Python. `tests/benches/peers/install.sh` puts them into an
-//! environment of their own in `target/`, which is taken from then on.
+//! loky and pebble do not come with Python. `tests/benches/peers/install.sh` installs them into a
+//! virtual environment in `target/`, which is used if it exists.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::harness::Row;
 use crate::role;
 
-/// The pools, and the module each needs.
+/// The pools, and the module that each needs.
 const POOLS: [(&str, &str); 5] = [
     ("multiprocessing.Pool", "multiprocessing"),
     ("ProcessPoolExecutor", "concurrent.futures"),
@@ -23,7 +23,7 @@ fn script() -> &'static str {
     include_str!("peers.py")
 }
 
-/// The environment that `install.sh` has made, or the system's Python.
+/// Python from the environment that `install.sh` made, or else the system's.
 fn python() -> Command {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let installed = tests.with_file_name("target/python/bin/python3");
@@ -37,7 +37,7 @@ fn has(module: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Adds Python's process pools to a row, those that this machine has.
+/// Adds those of Python's process pools that are installed to a row.
 pub(crate) fn add(row: Row, workload: &'static str, operations: u64) -> Row {
     POOLS[..4]
         .iter()
@@ -60,7 +60,7 @@ fn add_one(
     if !has(module) {
         return row.missing(pool);
     }
-    // The script tells the time per operation: as many as it needs for a steady figure.
+    // The script prints the time per operation; it runs as many as a steady figure needs.
     row.self_timed(pool, move || run(pool, workload) * operations.try_into().unwrap_or(1))
 }
 

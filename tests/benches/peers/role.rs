@@ -1,5 +1,5 @@
-//! What this executable does when it runs as its own child: work that has to be measured alone, or
-//! from its first instruction.
+//! What this executable does when it runs as its own child: work that has to be measured in a
+//! process of its own, or from the first instruction.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -56,26 +56,26 @@ impl Role {
         command
     }
 
-    /// Runs a child in this role; the time that it tells.
+    /// Runs a child in this role, and returns the time that it prints.
     pub(crate) fn perform(self) -> Duration {
         let output = self.command().stderr(Stdio::inherit()).output().expect("the child starts");
         seconds(&output.stdout)
     }
 }
 
-/// A child's last line: a number of seconds.
+/// The number of seconds in the last line of a child's output.
 pub(crate) fn seconds(output: &[u8]) -> Duration {
     let text = String::from_utf8_lossy(output);
     let number = text.lines().last().and_then(|line| line.trim().parse().ok());
     Duration::from_secs_f64(number.unwrap_or_else(|| panic!("a child told no time: {text:?}")))
 }
 
-/// Tells the parent a time.
+/// Prints a time for the parent.
 pub(crate) fn tell(time: Duration) {
     println!("{}", time.as_secs_f64());
 }
 
-/// Sends eight bytes back for every eight that come.
+/// Returns every eight bytes that it reads.
 pub(crate) fn echo() {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut bytes = [0; 8];

@@ -1,5 +1,5 @@
-//! Row 17: a service whose handler awaits a `process` call, and the same with the body inline. What
-//! is measured is the latency that 99 of 100 requests stay under.
+//! Row 17: a service whose handler awaits a `process` call, beside one that runs the body inline.
+//! It measures the latency of requests at the 99th percentile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,12 +15,12 @@ use tokio::runtime::Runtime;
 use crate::blocking::tokio_runtime_with_io;
 use crate::harness::{Goal, Row};
 
-/// Some 100 µs of computing.
+/// About 100 µs of computing.
 fn score(number: u64) -> u64 {
     (0..100_000).fold(number, |sum, step| std::hint::black_box(sum.rotate_left(5) ^ step))
 }
 
-/// The same, and one worker in a hundred crashes at it.
+/// The same, except that one call in a hundred crashes its worker.
 #[trine::concurrent(process, retries = 9)]
 fn score_or_crash(number: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
@@ -48,7 +48,7 @@ fn start(runtime: &Runtime, router: Router) -> SocketAddr {
     })
 }
 
-/// One request after the other on one connection; how long each took.
+/// Sends one request after another on one connection, and returns how long each took.
 async fn ask(address: SocketAddr, numbers: std::ops::Range<u64>) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.expect("the service listens");
     stream.set_nodelay(true).expect("a socket has the option");
@@ -68,7 +68,7 @@ async fn ask(address: SocketAddr, numbers: std::ops::Range<u64>) -> Vec<Duration
             }
         };
         times.push(began.elapsed());
-        // To compute them all would be a load of its own.
+        // Checking every answer would be a load of its own.
         if number % 64 == 0 {
             assert_eq!(body, format!("{:020}", score(number)).as_bytes());
         }
@@ -78,7 +78,7 @@ async fn ask(address: SocketAddr, numbers: std::ops::Range<u64>) -> Vec<Duration
 
 const REQUESTS: u64 = 4_000;
 
-/// What the slowest but one in a hundred takes.
+/// The 99th percentile.
 fn latency(runtime: &Runtime, address: SocketAddr, connections: u64) -> Duration {
     let each = REQUESTS / connections;
     let mut times = runtime.block_on(async {

@@ -11,7 +11,7 @@ fn empty(number: usize) -> usize {
 }
 
 const MANY: usize = 100_000;
-/// As many as the slower peers can take.
+/// As many as the slower peers can handle.
 const FEW: usize = 2_000;
 
 pub(crate) fn many() -> Row {

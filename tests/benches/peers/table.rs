@@ -1,9 +1,9 @@
-//! Prints what came out as Markdown: medians, how far the rounds were apart, and whether a goal was
-//! reached, where that can be said.
+//! Prints the results as Markdown: medians, how much the rounds varied, and whether each goal was
+//! reached, if that can be told.
 //!
-//! A ratio is taken round by round, since neighbours in time had the same machine. The goal is
-//! reached, or missed, if it is so in three rounds of four; else the machine was noisier than the
-//! margin, and there is no verdict.
+//! Ratios are taken round by round, because contestants that run one after another found the
+//! machine in the same state. A goal counts as reached or missed if three rounds out of four say
+//! so; otherwise the noise was larger than the margin, and there is no verdict.
 
 use crate::harness::{Cost, Goal, Outcome, quartiles};
 use crate::memory;
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    /// The goals that this contestant's line shows: trine's own, or those against this peer.
+    /// The goals shown in this contestant's row: trine's own, or those against this peer.
     fn goals(&mut self, outcome: &Outcome, cost: &Cost, is_ours: bool) -> String {
         let ours = &outcome.costs[0].rounds;
         let against = |others: &[f64]| -> Vec<f64> {
@@ -97,7 +97,7 @@ impl Table {
     }
 }
 
-/// How far from the median half of the rounds were at most, in percent.
+/// How far the middle half of the rounds lies from the median at most, in percent.
 fn spread(cost: &Cost) -> String {
     let [low, middle, high] = quartiles(cost.rounds.iter().copied());
     format!("{:.0} %", (high - middle).max(middle - low) / middle * 100.0)
