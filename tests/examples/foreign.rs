@@ -1,4 +1,4 @@
-//! A library that makes process calls, for programs that load it: it has no executable to run.
+//! A library with process calls, for programs that load it: a worker has no executable to run.
 
 use std::ffi::c_char;
 
@@ -9,7 +9,7 @@ fn double(number: u32) -> u32 {
     number * 2
 }
 
-/// Calls, and writes the error's text with a zero at its end; returns the result, or -1.
+/// Calls, writes the error's text with a zero at its end, and returns the result, or -1.
 ///
 /// # Safety
 /// `text` must have room for `length` bytes.
@@ -21,7 +21,7 @@ pub unsafe extern "C" fn trine_call(text: *mut c_char, length: usize) -> i64 {
             let mut bytes = error.to_string().into_bytes();
             bytes.truncate(length.saturating_sub(1));
             bytes.push(0);
-            // SAFETY: the caller has room for `length` bytes, which is not less than these.
+            // SAFETY: the caller has room for `length` bytes, and there are no more than that.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), text.cast(), bytes.len()) };
             -1
         }

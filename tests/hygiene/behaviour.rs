@@ -1,5 +1,5 @@
-//! What a call of a concurrent function does is what a plain call does, in every edition: the
-//! arguments are dropped after the body and in the same order, whether it mentions them or not.
+//! A call of a concurrent function does what a plain call does, in every edition: the arguments are
+//! dropped after the body and in the same order, whether the body mentions them or not.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -89,7 +89,7 @@ macro_rules! same_drops {
     };
 }
 
-/// A value, made where the log is known.
+/// A value made where the log is known.
 macro_rules! noisy {
     ($name:literal) => {
         |new: &dyn Fn(&'static str) -> Noisy| new($name)
@@ -142,8 +142,8 @@ same_drops!(returned: fn(
     Ok(1)
 });
 
-// The guard in the last expression is a temporary: before 2024 it lives as long as the block's
-// value is being made, and in every edition less long than the arguments.
+// The guard in the last expression is a temporary: before edition 2024 it lives until the value of
+// the block has been made; in every edition it is dropped before the arguments.
 same_drops!(tail_temporary: fn(a => Noisy = noisy!("a"), b => Noisy = noisy!("b")) -> usize {
     let local = a.again("local");
     let _ = &local;
@@ -198,7 +198,7 @@ impl Maker {
     }
 }
 
-/// The declared type is known to every `return`.
+/// Every `return` knows the declared type.
 #[test]
 fn an_early_return_is_coerced() {
     let call = |task: Task<Shape>| task.join().expect("no failure")(5);
@@ -220,7 +220,7 @@ fn the_body_may_use_what_cannot_cross() {
     assert_eq!(not_send_inside(1).join().expect("no failure"), 2);
 }
 
-/// The functions of the library are not only compiled.
+/// The functions of the library are run, not only compiled.
 #[test]
 fn every_kind_of_function_runs() {
     assert_eq!(functions::plain("abc".to_owned(), 1).join().expect("no failure"), 4);
@@ -248,7 +248,7 @@ fn every_kind_of_function_runs() {
     assert_eq!(server.into_answer(None).join().expect("no failure"), 4);
 }
 
-/// What is lent is encoded at the call and owned there.
+/// What is lent is encoded at the call, and owned in the worker.
 #[test]
 fn a_worker_process_owns_what_it_is_lent() {
     let owned = "ab".to_owned();
@@ -261,7 +261,7 @@ fn a_worker_process_owns_what_it_is_lent() {
     assert_eq!(length.expect("no failure"), 8);
 }
 
-/// A recursive call reaches the concurrent function: that is what the name means.
+/// A recursive call calls the concurrent function, since that is what the name means.
 #[test]
 fn a_recursive_call_starts_a_task() {
     #[concurrent(threads, crate = concurrency)]
@@ -275,7 +275,7 @@ fn a_recursive_call_starts_a_task() {
     assert_eq!(depth(5).join().expect("no failure"), 5);
 }
 
-/// In each mode a function that never returns gives a task, and what ends it is said.
+/// In each mode a function that never returns gives a task, which says how it ended.
 #[test]
 fn a_function_that_never_returns_gives_a_task() {
     #[concurrent(process, crate = concurrency)]

@@ -1,5 +1,5 @@
-//! Concurrent functions of every kind where nothing is forgiven: all lints that a crate may turn
-//! on are on, the prelude is off, and `trine` has another name. One source, three editions.
+//! Concurrent functions of every kind under the strictest conditions: all lints that a crate can
+//! turn on are on, the prelude is off, and `trine` has another name. One source, three editions.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, future_incompatible, rust_2018_idioms, nonstandard_style)]
 #![deny(keyword_idents, let_underscore, refining_impl_trait)]
@@ -50,7 +50,7 @@ mod trine {
     pub struct Function;
 }
 
-/// A static of the user's by the name of the expansion's.
+/// A static with the name that the expansion uses.
 pub static FUNCTION: u32 = 7;
 
 /// The plain shape.
@@ -64,13 +64,13 @@ pub fn plain(text: String, mut count: usize) -> usize {
 #[concurrent(threads, crate = ::concurrency)]
 pub fn nothing() {}
 
-/// The body means the user's `FUNCTION`.
+/// The body means the user's `FUNCTION`, not the expansion's.
 #[concurrent(threads, crate = ::concurrency)]
 pub fn own_static(scope: u32, arguments: u32, argument0: u32, this: u32, output: u32) -> u32 {
     scope + arguments + argument0 + this + output + FUNCTION
 }
 
-/// Underscored names, patterns and attributes of parameters.
+/// Parameters with underscored names, patterns and attributes.
 #[concurrent(threads, crate = ::concurrency, limit = 1_000, timeout = 10min)]
 pub fn patterns(
     (left, _): (u32, String),
@@ -100,7 +100,7 @@ pub async fn patterns_async(
     ::std::future::ready(count).await
 }
 
-/// A result that `return` and `?` have to know.
+/// A result whose type `return` and `?` have to know.
 #[concurrent(async, crate = ::concurrency, retries = 2, backoff = 1ms)]
 pub async fn early(text: String) -> Result<Box<dyn ::std::fmt::Debug + Send>, String> {
     if text.is_empty() {
@@ -117,7 +117,7 @@ pub async fn tick(count: u32) {
     let _count = ::std::future::ready(count).await;
 }
 
-/// Generic, with bounds in all places.
+/// Generic, with bounds wherever they can stand.
 #[concurrent(threads, crate = ::concurrency)]
 pub fn generic<T, const N: usize>(values: [T; N], more: impl Into<T> + Send + 'static) -> Vec<T>
 where
@@ -128,7 +128,7 @@ where
     all
 }
 
-/// Borrowed for the scope, named and not.
+/// Borrowed for the scope, with named and unnamed lifetimes.
 #[concurrent(threads, scoped, crate = ::concurrency)]
 pub fn longest<'a>(texts: &'a [String], fallback: &'a str, least: &usize) -> &'a str {
     for text in texts {
@@ -159,7 +159,7 @@ pub async fn driven(value: u32) -> u32 {
     ::std::future::ready(value).await
 }
 
-/// More parameters than a tuple has.
+/// More parameters than tuples have traits for.
 #[concurrent(threads, crate = ::concurrency)]
 #[expect(clippy::too_many_arguments, reason = "that is the case")]
 pub fn many(
@@ -236,7 +236,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         self.answer = answer;
     }
 
-    /// A lint that is of the signature, and one that is of the body.
+    /// One lint about the signature, and one about the body.
     #[concurrent(threads, crate = ::concurrency)]
     #[expect(clippy::too_many_arguments, clippy::let_and_return, reason = "to see them")]
     pub fn last(self, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, other: T) -> T {
@@ -244,7 +244,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
         same
     }
 
-    /// Private, and not used: that is one warning, and expected.
+    /// Private and unused: exactly one warning, which is expected.
     #[concurrent(threads, crate = ::concurrency)]
     #[expect(dead_code, reason = "private and not called")]
     fn unused(self) {
@@ -260,7 +260,7 @@ pub fn r#match(r#type: u32) -> u32 {
     same
 }
 
-/// Makes functions, with names of the caller's and of its own.
+/// Makes functions, with names from the caller and of its own.
 macro_rules! functions {
     ($(
         $(#[$attribute:meta])*
@@ -276,7 +276,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// `value` of the macro and `value` of the caller are two.
+    /// The macro's `value` and the caller's are different variables.
     pub made(value: u32) -> u32 { value * 2 }
 }
 

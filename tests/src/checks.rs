@@ -1,18 +1,18 @@
 //! Test programs without a harness: a table of checks, and parts in which the program runs itself.
 //!
-//! A program that has to be killed, limited or started in unusual ways cannot be the test harness.
-//! So it runs itself again in some part, and checks the output. nextest, or a person, may name one
-//! check.
+//! The test harness cannot be a program that is killed, limited or started in unusual ways. So such
+//! a program runs itself again in one of its parts, and checks the output. nextest, or a person,
+//! may name a single check.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A name and what it stands for.
+/// A name, and the function to run.
 pub type Named = (&'static str, fn());
 
-/// Plays the part that the first argument names, or else runs the checks that it names, or all.
+/// Plays the part that the first argument names; otherwise runs the checks that it names, or all.
 pub fn main(parts: &[Named], checks: &[Named], run: fn(&[Named])) {
     let mut arguments = std::env::args().skip(1).peekable();
     let part = arguments.peek().and_then(|name| parts.iter().find(|(part, _)| part == name));
@@ -23,7 +23,7 @@ pub fn main(parts: &[Named], checks: &[Named], run: fn(&[Named])) {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let file_name = |name: &str| name.replace(' ', "_");
     if has("--list") {
-        // As nextest asks for.
+        // The format that nextest expects.
         if !has("--ignored") {
             checks.iter().for_each(|(name, _)| println!("{}: test", file_name(name)));
         }
@@ -45,19 +45,19 @@ pub fn in_turn(checks: &[Named]) {
     checks.iter().for_each(run);
 }
 
-/// Runs checks in parallel, for those that only wait for programs.
+/// Runs checks in parallel, if all they do is wait for programs.
 pub fn at_once(checks: &[Named]) {
     thread::scope(|scope| checks.iter().for_each(|check| drop(scope.spawn(|| run(check)))));
 }
 
 fn run((name, check): &Named) {
     check();
-    // In one piece, since others may run beside.
+    // In one write, because others print at the same time.
     let line = format!("test {} ... ok\n", name.replace(' ', "_"));
     std::io::stdout().write_all(line.as_bytes()).unwrap();
 }
 
-/// This program in one of its parts.
+/// This program, in one of its parts.
 #[must_use]
 pub fn part(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -65,7 +65,7 @@ pub fn part(name: &str) -> Command {
     command
 }
 
-/// What a program says that ends well.
+/// What a program prints, which must succeed.
 #[must_use]
 pub fn output_of(mut command: Command) -> String {
     let output = command.output().unwrap();
@@ -73,7 +73,7 @@ pub fn output_of(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Polls until a condition holds that nobody signals.
+/// Polls for a condition that nothing signals.
 pub fn wait_until(mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
@@ -82,7 +82,7 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Whether there is such a process that is not dead and waiting to be noticed.
+/// Whether the process exists and is not a zombie.
 #[must_use]
 pub fn is_alive(id: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
@@ -96,7 +96,7 @@ pub fn ends_in_time(name: &str, run: impl FnOnce() + Send) {
         let start = Instant::now();
         while !running.is_finished() {
             if start.elapsed() > Duration::from_secs(30) {
-                // The thread cannot be ended, and the scope would wait for it.
+                // The thread cannot be ended, and a scope would wait for it.
                 eprintln!("{name} hangs");
                 std::process::abort();
             }

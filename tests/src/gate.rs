@@ -1,10 +1,10 @@
 //! A gate: a body reports there that it has started, and waits until it may end.
 //!
-//! It is a connection, which works from another process too; nothing sleeps or measures time.
+//! It is a connection, so it also works from another process; nothing sleeps or measures time.
 
 use std::net::{TcpListener, TcpStream};
 
-/// Accepts each body that comes, and lets it continue when the stream is dropped.
+/// Accepts each body that comes. Dropping the stream lets it continue.
 #[derive(Debug)]
 pub struct Gate(TcpListener);
 
@@ -16,7 +16,7 @@ impl Gate {
         Self(TcpListener::bind(("127.0.0.1", 0)).unwrap())
     }
 
-    /// Where bodies connect to.
+    /// The address that bodies connect to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
@@ -28,7 +28,7 @@ impl Gate {
         trine::blocking(|| self.0.accept()).unwrap().0
     }
 
-    /// A body that has come already.
+    /// A body that has already come, if there is one.
     #[must_use]
     pub fn entered_already(&self) -> Option<TcpStream> {
         self.0.set_nonblocking(true).unwrap();

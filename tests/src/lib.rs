@@ -1,4 +1,4 @@
-//! What the tests and benches of trine share.
+//! What the tests and benches share.
 
 pub mod checks;
 pub mod gate;

@@ -5,31 +5,31 @@ use trine::Task;
 /// The functions of one mode.
 #[derive(Debug)]
 pub struct Mode {
-    /// As it stands in the attribute.
+    /// Its name in the attribute.
     pub name: &'static str,
-    /// One more.
+    /// Returns its argument plus one.
     pub value: fn(u32) -> Task<u32>,
     /// Returns `Err`.
     pub fails: fn(u32) -> Task<Result<u32, String>>,
-    /// With a message that has the number.
+    /// Panics with a message that contains the number.
     pub panics: fn(u32) -> Task<u32>,
-    /// Aborts, where that does not end the test too.
+    /// Aborts, in a mode where that does not end the test as well.
     pub crashes: Option<fn(u32) -> Task<u32>>,
-    /// Comes to the gate, and returns 7 when let go.
+    /// Comes to the gate, and returns 7 when it may go on.
     pub gated: fn(u16) -> Task<u32>,
-    /// The same, one at a time.
+    /// The same, with a limit of one.
     pub limited: fn(u16) -> Task<u32>,
-    /// The same, and at most two wait.
+    /// The same, with a queue of two.
     pub queued: fn(u16) -> Task<u32>,
-    /// Comes to the gate, and returns 8 when it sees that it is cancelled.
+    /// Comes to the gate, and returns 8 once it sees that it is cancelled.
     pub polite: fn(u16) -> Task<u32>,
     /// The same, with a deadline of 50 ms.
     pub hangs: fn(u16) -> Task<u32>,
-    /// Does what the gate says: panic, error or value; three attempts.
+    /// Does what the gate says: panic, return an error, or return a value; three attempts.
     pub retried: fn(u16) -> Task<Result<u32, String>>,
 }
 
-/// Every mode that is built.
+/// Every mode that was built.
 pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 macro_rules! blocking_mode {

@@ -1,8 +1,9 @@
-//! Every way in which a process task can end: each is distinguished from the others, and the next
-//! call works.
+//! Every way in which a process task can end: each can be told from the others, and the next call
+//! works.
 //!
-//! In a library, since the same has to hold as a test and as an ordinary program: Cargo builds
-//! tests with unwinding whatever the profile says, but a program with `panic = "abort"` and LTO.
+//! This is in a library because the same must hold in a test and in an ordinary program: Cargo
+//! builds tests with unwinding whatever the profile says, and programs with LTO and `panic =
+//! "abort"`.
 
 use std::io::Write;
 use std::process::Command;
@@ -13,7 +14,7 @@ use trine::{Error, ErrorKind, concurrent, gather};
 use crate::checks::{self, Named, output_of, part, wait_until};
 use crate::process::double;
 
-/// Runs the table, or what the arguments name.
+/// Runs the whole table, or what the arguments name.
 pub fn main() {
     checks::main(PARTS, CHECKS, checks::in_turn);
 }
@@ -126,7 +127,7 @@ fn boom(why: &str) {
     go_off(why);
 }
 
-/// By this name a backtrace knows it: a body is a closure, which may be merged with its callers.
+/// A backtrace shows this name: a body is a closure, which may be merged with its callers.
 #[inline(never)]
 fn go_off(why: &str) {
     assert!(std::hint::black_box(false), "{why} went off");
@@ -137,7 +138,7 @@ fn boom_with_a_number() {
     std::panic::panic_any(7_u8)
 }
 
-/// The message and the place of a panic in this file.
+/// The message and the location of a panic in this file.
 fn message_of(error: &Error) -> &str {
     let ErrorKind::Panicked { message, location } = error.kind() else { panic!("{error}") };
     assert!(location.as_deref().is_some_and(|l| l.contains("src/outcomes.rs:")), "{location:?}");
@@ -167,7 +168,7 @@ fn panic_that_aborts() {
     assert!(error.is_panic(), "{error}");
 }
 
-/// Panics where nothing unwinds, so that the process aborts in every build.
+/// Panics where nothing can unwind, so that the process aborts in every build.
 extern "C" fn cannot_unwind() {
     assert!(std::hint::black_box(false), "no way out");
 }
@@ -190,7 +191,7 @@ fn long_panic_that_aborts() {
     let long = "long ".repeat(50_000);
     let message = boom(&long).join().unwrap_err();
     let message = message_of(&message);
-    // Where it aborts there is room for the beginning only.
+    // If it aborts, there is room for the beginning only.
     assert!(message.starts_with("long long ") && message.len() > 1000, "{}", message.len());
     assert!(cfg!(panic = "abort") || message == format!("{long} went off"));
 }
@@ -208,7 +209,8 @@ fn asking_for_backtraces(name: &str) -> Command {
     command
 }
 
-/// The backtrace is there, down to a function of that name, or not if nobody asks.
+/// Checks that there is a backtrace down to the function of that name if one is asked for, and none
+/// otherwise.
 fn brings_backtrace(name: &str, function: &str) {
     let said = output_of(asking_for_backtraces(name));
     let (_, backtrace) = said.split_once('\n').unwrap();
@@ -229,7 +231,7 @@ fn allocate_limited(bytes: usize) -> usize {
     std::hint::black_box(vec![1_u8; bytes]).len()
 }
 
-/// Again and again in one worker: what a backtrace takes is not taken from the bodies.
+/// Many times in one worker: what a backtrace uses must not be missing for the bodies.
 fn panics_limited() {
     for _ in 0..3 {
         say(&boom_limited("it").join().unwrap_err());
@@ -256,7 +258,7 @@ fn memory_limit() {
 
 #[concurrent(process, memory = 256MiB)]
 fn allocate_without_stderr(bytes: usize) -> usize {
-    // SAFETY: this process's own; writing there fails from now on, with an error of its own.
+    // SAFETY: it belongs to this process; from now on writing there fails with an error of its own.
     unsafe { libc::close(2) };
     std::hint::black_box(vec![1_u8; bytes]).len()
 }
@@ -266,7 +268,7 @@ fn memory_limit_without_stderr() {
     assert!(error.is_memory_limit(), "{error}");
 }
 
-/// Nobody symbolizes anything in a worker that has no memory left.
+/// A worker without memory does not symbolize anything.
 fn memory_limit_with_backtraces() {
     let mut command = asking_for_backtraces("overruns");
     let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
@@ -276,7 +278,7 @@ fn memory_limit_with_backtraces() {
     assert!(!warned.contains("stack backtrace:"), "{warned}");
 }
 
-/// Panics, and on the way to the abort an allocation fails too, as one for a long message may.
+/// Panics, and during the abort an allocation fails as well, as one for a long message may.
 #[concurrent(process, memory = 256MiB)]
 fn panics_without_memory() {
     let previous = std::panic::take_hook();
@@ -324,7 +326,7 @@ fn forks_and_returns_twice() -> u32 {
     if child == 0 { 1 } else { 2 }
 }
 
-/// The worker leaves, and its child, which has all its files, stays.
+/// The worker leaves, but its child, which has all its files, stays.
 #[concurrent(process)]
 fn forks_and_is_gone(path: &str) {
     // SAFETY: a worker has one thread.
@@ -352,7 +354,7 @@ fn forks_and_leaves() {
 #[concurrent(process)]
 fn closes_all_files() {
     for file in 0..1000 {
-        // SAFETY: that they belong to others is what is tried here.
+        // SAFETY: none, since some of them belong to others. That is what this test tries.
         unsafe { libc::close(file) };
     }
     loop {

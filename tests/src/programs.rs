@@ -1,4 +1,4 @@
-//! Tests that run their own program again: alone, with other variables, in another pool.
+//! Tests that run their own program again: alone, with other variables, or in another pool.
 
 use std::any::type_name;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 const ALONE: &str = "TRINE_TEST_ALONE";
 
 /// Runs the body of a test in a separate process with these variables, and returns its output and
-/// how it ended; `None` in that process, where the body has run.
+/// how it ended; in that process, runs the body and returns `None`.
 ///
 /// `test` is the test that calls this.
 pub fn output_alone<F: Fn()>(_test: F, variables: &[(&str, &str)], body: fn()) -> Option<Output> {
@@ -30,7 +30,7 @@ pub fn alone<F: Fn()>(test: F, variables: &[(&str, &str)], body: fn()) {
     }
 }
 
-/// Runs all tests of this program again, once with each value of a variable; does nothing if it is
+/// Runs all tests of this program again, once for each value of a variable; does nothing if it is
 /// already set.
 pub fn again_with(variable: &str, values: &[&str]) {
     if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {

@@ -1,4 +1,4 @@
-//! rustc, on the libraries that the tests were built with.
+//! Runs rustc with the libraries that the tests were built with.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// Checks a program that may name trine and serde, in the folder of the tests.
+/// Checks a program that may name trine and serde, in the tests' own folder.
 ///
 /// # Panics
-/// When there is no rustc.
+///
+/// If there is no rustc.
 #[must_use]
 pub fn check(file: &Path, arguments: &[&str]) -> Output {
     let output = metadata_of(file);
@@ -28,7 +29,8 @@ fn metadata_of(file: &Path) -> PathBuf {
 /// Runs rustc on such a program.
 ///
 /// # Panics
-/// When there is no rustc.
+///
+/// If there is no rustc.
 #[must_use]
 pub fn rustc(file: &Path, arguments: &[&str]) -> Output {
     with_libraries(file, arguments, libraries())
@@ -37,7 +39,8 @@ pub fn rustc(file: &Path, arguments: &[&str]) -> Output {
 /// A folder for what tests write.
 ///
 /// # Panics
-/// When it cannot be made.
+///
+/// If it cannot be created.
 #[must_use]
 pub fn scratch() -> PathBuf {
     let folder = built_in().join("../../tmp");
@@ -60,7 +63,7 @@ fn with_libraries(file: &Path, arguments: &[&str], (trine, serde): &(PathBuf, Pa
         .args([OsString::from("--extern"), with("serde=", serde)])
         .arg(file)
         .args(arguments)
-        // For the questions that are answered to nightly builds alone.
+        // Some questions are answered by nightly builds only.
         .env(
             "RUSTC_BOOTSTRAP",
             if arguments.iter().any(|a| a.starts_with("-Z")) { "1" } else { "0" },
@@ -73,8 +76,8 @@ fn with_libraries(file: &Path, arguments: &[&str], (trine, serde): &(PathBuf, Pa
 fn libraries() -> &'static (PathBuf, PathBuf) {
     static LIBRARIES: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     LIBRARIES.get_or_init(|| {
-        // There may be several, built for others; those that fit are known by trying.
-        // Tests may run beside each other, as processes.
+        // There may be several, built with other settings; trying tells which of them fit. Tests
+        // may run in parallel, as processes.
         let probe = scratch().join(format!("probe_{}.rs", std::process::id()));
         fs::write(&probe, PROBE).unwrap();
         let output = metadata_of(&probe);
@@ -89,18 +92,18 @@ fn libraries() -> &'static (PathBuf, PathBuf) {
     })
 }
 
-/// A program for which trine has to have all modes, and serde to be the one that it was built with.
+/// A program that needs trine with all modes, and the serde that trine was built with.
 const PROBE: &str = "use trine::{asynchronous as _, threads as _};
     fn main() { cross::<Unit>() }
     fn cross<T: trine::cross::process::Output>() {}
     #[derive(serde::Serialize, serde::Deserialize)] struct Unit;";
 
-/// Where cargo puts what this test was built with.
+/// Where cargo puts this test's dependencies.
 fn built_in() -> PathBuf {
     env::current_exe().unwrap().parent().unwrap().to_owned()
 }
 
-/// The builds of a library, the last one first.
+/// The builds of a library, the latest first.
 fn built(name: &str) -> impl Iterator<Item = PathBuf> {
     let prefix = format!("lib{name}-");
     let entries = fs::read_dir(built_in()).unwrap().map(|entry| entry.unwrap().path());

@@ -1,4 +1,4 @@
-//! How many allocations a task is. In a binary of its own, since it counts all of them.
+//! How many allocations a task makes. In a binary of its own, since it counts all of them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,7 +11,7 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: it is `System`, which counts for the thread that calls.
+// SAFETY: this is `System`, with a count for the calling thread.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
@@ -38,7 +38,7 @@ async fn add_async(a: u64, b: u64) -> u64 {
     a + b
 }
 
-/// The fewest allocations of this thread for one round: queues grow now and then.
+/// The fewest allocations of this thread in one round, because queues grow now and then.
 fn fewest(mut round: impl FnMut()) -> usize {
     let count = || ALLOCATIONS.with(Cell::get);
     (0..100)

@@ -1,4 +1,4 @@
-//! `trine::drain`. A binary of its own: it waits for the calls of the whole program.
+//! `trine::drain`. In a binary of its own, because it waits for the calls of the whole program.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn it_waits_for_what_runs_and_what_is_queued() {
         }
         assert!(drain(Duration::from_secs(60)), "{mode:?}");
 
-        // What is cancelled has ended, whether it had started or not.
+        // What is cancelled has ended, whether or not it had started.
         let (running, queued) = ((mode.limited)(gate.port()), (mode.limited)(gate.port()));
         let entered = gate.entered();
         drop((queued, running));

@@ -1,5 +1,5 @@
-//! A subscriber of `tracing` that panics wherever it is told of a task: run with
-//! `--features tracing`. A program of its own, since there is one subscriber for all.
+//! A subscriber of `tracing` that panics wherever it hears of a task: run with `--features
+//! tracing`. In a program of its own, because there is one subscriber for all tests.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tracing::{Event, Metadata, Subscriber};
 use trine::{Task, concurrent, gather};
 use trine_tests::checks::ends_in_time;
 
-/// Which of what it is told makes it panic.
+/// Which callback panics.
 static PANICS_AT: AtomicUsize = AtomicUsize::new(0);
 
 const PLACES: &[&str] = &["nothing", "new", "record", "enter", "exit", "close"];
@@ -98,8 +98,8 @@ fn serves() -> u32 {
 
 type Function = fn(u32) -> Task<u32>;
 
-/// The name of a mode; a call that ends well, one that waits for a place, one that panics, one that
-/// ends by its deadline.
+/// The name of a mode, and its calls: one that succeeds, one that waits for a place, one that
+/// panics, and one that ends by its deadline.
 const MODES: &[(&str, [Function; 4])] = &[
     ("threads", [threads::quick, threads::limited, threads::panics, threads::never]),
     ("process", [process::quick, process::limited, process::panics, process::never]),

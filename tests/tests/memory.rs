@@ -1,5 +1,5 @@
-//! What has ended keeps no memory, and what was given up keeps no place. In a binary of its own,
-//! since it counts every byte.
+//! A call that has ended keeps no memory, and one that was given up keeps no place. In a binary of
+//! its own, because it counts every byte.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,7 +13,7 @@ struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: it is `System`, and counts beside.
+// SAFETY: this is `System`, with a count beside it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size(), Relaxed);
@@ -59,7 +59,7 @@ fn device(until: Option<mpsc::Receiver<()>>, data: Large) -> usize {
     data.len()
 }
 
-/// How much more is in use after that many rounds; what is settled late is waited for.
+/// Checks that this many rounds add less than `at_most` bytes; waits for what settles late.
 fn grows(name: &str, at_most: usize, rounds: usize, mut round: impl FnMut()) {
     (0..rounds).for_each(|_| round());
     let before = LIVE.load(Relaxed);

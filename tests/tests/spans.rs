@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use trine::concurrent;
 
-/// What was told of a span: its parent's name, and its fields, one a line.
+/// What was reported about a span: its parent's name, and its fields, one per line.
 #[derive(Clone, Default)]
 struct Told {
     name: &'static str,
@@ -23,7 +23,7 @@ struct Told {
 struct Notes(Arc<Mutex<HashMap<u64, Told>>>);
 
 impl Notes {
-    /// The task's span, of the function of this name.
+    /// The span of the task of the function with this name.
     fn task(&self, function: &str) -> Told {
         let line = format!("function={function:?}\n");
         let notes = self.0.lock().unwrap();
@@ -81,7 +81,7 @@ fn a_task_is_a_span_below_its_caller_s() {
         .unwrap();
     {
         let _caller = info_span!("caller").entered();
-        // The span of the task is current inside, wherever that is.
+        // The task's span is current inside the body, wherever that runs.
         assert_eq!(on_thread().timeout(std::time::Duration::MAX).join().unwrap(), Some("task"));
         assert_eq!(on_tokio().join().unwrap(), Some("task"));
         in_worker().join().unwrap();

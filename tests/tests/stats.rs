@@ -1,4 +1,4 @@
-//! What `trine::stats` counts. A binary of its own: nobody else's calls are among them.
+//! What `trine::stats` counts. In a binary of its own, so that no other calls are counted.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use trine::{FunctionStats, stats};
 use trine_tests::gate::Gate;
 use trine_tests::modes::{MODES, Mode};
 
-/// What was counted of a function that was called at least once.
+/// The counts of a function that was called at least once.
 fn of(mode: &Mode, name: &str) -> FunctionStats {
     let is_it = |function: &FunctionStats| (function.name, function.mode) == (name, mode.name);
     stats().functions.into_iter().find(is_it).expect("it was called")

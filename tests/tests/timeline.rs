@@ -1,5 +1,5 @@
-//! The picture of a run, read back. A program of its own with `TRINE_TIMELINE` set, since a
-//! program has one.
+//! The timeline of a run, read back. In a program of its own with `TRINE_TIMELINE` set, because a
+//! program writes only one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -12,7 +12,7 @@ use trine_tests::modes::MODES;
 
 const VARIABLE: &str = "TRINE_TIMELINE";
 
-/// What is drawn: run again by the test, with the variable set.
+/// Makes the calls that are drawn; the test runs it again with the variable set.
 #[test]
 #[ignore = "the other test runs it"]
 fn drawn() {
@@ -29,7 +29,7 @@ fn drawn() {
             assert!(crashes(1).join().is_err());
         }
     }
-    // Waits for the death of the worker that crashed, which the dispatcher tells of.
+    // Waits for the death of the worker that crashed, which the dispatcher reports.
     while trine::stats().workers.deaths == 0 {
         std::thread::yield_now();
     }
@@ -52,7 +52,7 @@ fn run() -> Vec<Value> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let text = fs::read_to_string(&path).unwrap();
     fs::remove_dir_all(&folder).unwrap();
-    // The format allows that the bracket is never closed.
+    // The format allows the list to be left open.
     let whole = format!("{}]", text.trim_end().trim_end_matches(','));
     serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error} in {whole}"))
 }
@@ -64,7 +64,7 @@ fn each_call_is_in_its_lane() {
         events.iter().filter(|event| event["ph"] == phase && event["name"] == name).collect()
     };
     for mode in MODES {
-        // Where a body ran: a slice in a lane, or on tokio a span from its begin to its end.
+        // Where a body ran: a slice in a lane, or for tokio a span from its beginning to its end.
         let phases = if mode.name == "async" { "b" } else { "X" };
         let of_mode = |name| {
             let all = of(phases, name).into_iter();
@@ -80,7 +80,7 @@ fn each_call_is_in_its_lane() {
     let queued = events.iter().filter(|event| event["cat"] == "queued" && event["ph"] == "b");
     assert_eq!(queued.count(), 4 * MODES.len() + 1);
 
-    // Every worker has its own process in the picture, and a name.
+    // Every worker is a process of its own in the picture, and has a name.
     let workers: BTreeSet<_> = events
         .iter()
         .filter(|event| event["cat"] == "process" && event["ph"] == "X")

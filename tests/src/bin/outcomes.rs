@@ -1,4 +1,4 @@
-//! The outcomes as an ordinary program, for the profiles that Cargo does not build tests with.
+//! The outcomes as an ordinary program, for profiles with which Cargo builds no tests.
 
 fn main() {
     trine_tests::outcomes::main();

@@ -1,4 +1,5 @@
-//! A runtime whose clock is paused, as in tests of programs: what passes on it and what does not.
+//! A runtime whose clock is paused, as programs have it in their tests: which times pass on it and
+//! which do not.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -41,7 +42,7 @@ fn receives(from: mpsc::Receiver<u32>) -> u32 {
     from.recv().unwrap()
 }
 
-/// Lets bodies go on from outside, once the runtime has had the time to jump.
+/// Lets bodies go on from outside, once the runtime has had time to jump ahead.
 #[tokio::test(start_paused = true)]
 async fn the_clock_stands_still_for_calls_that_run_elsewhere() {
     for mode in MODES.iter().filter(|mode| mode.name != "async") {
@@ -53,7 +54,7 @@ async fn the_clock_stands_still_for_calls_that_run_elsewhere() {
             std::thread::sleep(Duration::from_millis(20));
             drop(body);
         });
-        // Cancels the call when it comes first.
+        // If the hour passes first, this drops the task, which cancels the call.
         let value = timeout(HOUR, task).await.expect(mode.name).unwrap();
         assert_eq!(value, 7);
         assert!(began.elapsed() < HOUR, "{}", mode.name);

@@ -15,7 +15,7 @@ async fn waits(started: mpsc::Sender<()>, _kept: mpsc::Sender<()>) {
 fn a_task_of_a_runtime_that_ended_before_it_started_is_cancelled() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let (started, starts) = mpsc::channel();
-    // Never polled: nobody drives the runtime.
+    // Never polled: nothing drives the runtime.
     let task = {
         let _context = runtime.enter();
         waits(started.clone(), started)
@@ -56,7 +56,7 @@ async fn one_at_a_time() {
     std::future::pending::<()>().await;
 }
 
-/// However many wait for a place, which each hands to the next as it ends.
+/// Many calls that wait for a place; each hands it to the next as it ends.
 #[test]
 fn calls_under_a_limit_end_with_their_runtime() {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -64,7 +64,7 @@ fn calls_under_a_limit_end_with_their_runtime() {
         let _context = runtime.enter();
         (0..20_000).map(|_| one_at_a_time()).collect()
     };
-    // On a stack that would not hold them one inside of the other.
+    // On a stack that would overflow if they nested.
     let small = std::thread::Builder::new().stack_size(128 << 10);
     small.spawn(move || drop(runtime)).unwrap().join().unwrap();
     for task in tasks {
@@ -74,7 +74,7 @@ fn calls_under_a_limit_end_with_their_runtime() {
 
 type Waits = fn(Task<()>) -> Result<(), Error>;
 
-/// Whoever waits in whatever way when the runtime ends has an answer.
+/// Whoever waits, in whatever way, gets an answer when the runtime ends.
 #[test]
 fn waits_end_with_the_runtime() {
     let ways: [Waits; 6] = [

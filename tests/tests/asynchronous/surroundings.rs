@@ -14,7 +14,7 @@ use trine_tests::modes::MODES;
 
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The states that a thread may be in.
+/// The situations in which a thread may be.
 struct Surrounding {
     name: &'static str,
     run: fn(Check),
@@ -114,7 +114,7 @@ const SURROUNDINGS: &[Surrounding] = &[
     }),
 ];
 
-/// Only against a hang.
+/// Only to end a hang.
 const LONG: Duration = Duration::from_secs(300);
 
 fn current_thread() -> Runtime {
@@ -125,7 +125,8 @@ fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// Runs something with the handle of a current-thread runtime entered, which another thread drives.
+/// Runs something with the handle of a current-thread runtime entered; another thread drives the
+/// runtime.
 fn beside_a_driver(run: impl FnOnce()) {
     let runtime = current_thread();
     let handle = runtime.handle().clone();
@@ -149,8 +150,8 @@ async fn driven_on_pool(check: Check) {
     check.await;
 }
 
-/// What tokio says when it is asked for what it refuses. A panic that is caught is printed all the
-/// same, and ends a program that is built to abort.
+/// What tokio says if it is asked for something that it refuses. A caught panic is still printed,
+/// and ends a program that is built to abort.
 fn refuse_to_be_refused() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -188,7 +189,7 @@ where
 type Value = fn(u32) -> Task<u32>;
 type Way = fn(Value) -> u32;
 
-/// Each gives what `value(1)` does.
+/// Each returns the result of `value(1)`.
 const BLOCKING: &[(&str, Way)] = &[
     ("join", |value| value(1).join().unwrap()),
     ("join_timeout", |value| value(1).join_timeout(LONG).unwrap().unwrap()),
@@ -202,7 +203,7 @@ const BLOCKING: &[(&str, Way)] = &[
         values.map(Result::unwrap).max().unwrap()
     }),
     ("trine::block_on", |value| match tokio::runtime::Handle::try_current() {
-        // It would block the very thread that polls it.
+        // That would block the very thread that polls it.
         _ if is_current_thread() => value(1).join().unwrap(),
         _ => trine::block_on(value(1)).unwrap(),
     }),
@@ -254,7 +255,7 @@ fn blocking_client() -> u32 {
     current_thread().block_on(async { 7 })
 }
 
-/// What is ambient, and which of its tasks this is.
+/// Whether a runtime is ambient, and whether this is one of its tasks.
 #[concurrent(threads)]
 fn context() -> (bool, bool) {
     (tokio::runtime::Handle::try_current().is_ok(), tokio::task::try_id().is_some())
@@ -265,7 +266,7 @@ fn a_body_on_a_thread_is_in_no_runtime_whoever_joins_it() {
     everywhere(|surrounding| async move {
         for _ in 0..50 {
             assert_eq!(blocking_client().join().unwrap(), 7);
-            // An async body brings trine's runtime along, also for what it joins.
+            // An async body brings trine's own runtime along, also for what it joins.
             if !surrounding.name.contains("block_on") && !surrounding.name.contains("async body") {
                 assert_eq!(context().join().unwrap(), (false, false));
             }

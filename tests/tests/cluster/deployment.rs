@@ -1,5 +1,5 @@
-//! Brokers that ask who is there, hide what is said, or cannot keep anything; and what a call says
-//! where something of that was set up wrong: the reason, in bounded time, and no secret.
+//! Brokers that demand a login, encrypt the connection, or store nothing; and what a call says if
+//! something is set up wrong: the reason, in bounded time, and no secret.
 
 use std::fs;
 use std::path::Path;
@@ -77,7 +77,7 @@ fn openssl(folder: &Path, arguments: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A root of trust, and a certificate of the broker's that it signed.
+/// A certificate authority, and a certificate for the broker that it signed.
 fn certificates(folder: &Path) {
     let curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     openssl(
@@ -130,7 +130,7 @@ fn key_file() {
     let world = World::new();
     let _machine = world.machine(1);
     let file = world.folder.join("key");
-    // As `openssl rand -hex 32 >key` leaves it: with a line's end.
+    // With a newline at the end, as `openssl rand -hex 32 >key` writes it.
     fs::write(&file, format!("{KEY}\n")).unwrap();
     let name = file.to_str().unwrap();
     let variables = [("TRINE_CLUSTER_KEY_FILE", name), ("TRINE_CLUSTER_KEY", "not that one")];

@@ -1,9 +1,9 @@
-//! What goes wrong for longer than a lease, in the middle of 10,000 calls, counted: every call has
+//! Faults that last longer than a lease, in the middle of 10,000 calls, counted: every call gets
 //! one answer, none runs twice, none that was reported as never begun runs at all, and none begins
-//! when all have their answers.
+//! once all have their answers.
 //!
-//! A lease is two seconds here, and a fault lasts six. With `TRINE_FAULTS=all` each is tried for 2,
-//! 30 and 90 seconds with the lease that machines have where nobody says.
+//! A lease is two seconds here, and a fault lasts six. With `TRINE_FAULTS=all` each fault is tried
+//! for 2, 30 and 90 seconds, with the default lease.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("many large values leave nothing behind", many_large),
 ];
 
-/// With `TRINE_FAULTS=all` alone.
+/// Only with `TRINE_FAULTS=all`.
 pub(crate) const MORE: &[super::Check] = &[
     ("a caller is not heard", || caller_stuck(true, false)),
     ("a caller hears nothing", || caller_stuck(false, true)),
@@ -34,7 +34,7 @@ pub(crate) const MORE: &[super::Check] = &[
     ("the broker is away for longer than a lease", broker_away),
 ];
 
-/// Whether all is tried, however long it takes.
+/// Whether everything is tried, however long it takes.
 pub(crate) fn all() -> bool {
     std::env::var("TRINE_FAULTS").is_ok_and(|which| which == "all")
 }
@@ -57,7 +57,7 @@ fn machine_over(world: &World, relay: &Relay) -> Process {
     world.machine_of(command, 2)
 }
 
-/// A fault, while a caller is in the middle of it; then the count.
+/// Causes a fault while a caller is in the middle of its calls, and then counts.
 fn counted<W: Borrow<World>>(
     mut place: W,
     caller: Process,
@@ -70,7 +70,7 @@ fn counted<W: Borrow<World>>(
     assert_eq!(caller.rest(), "over\n");
     let ends = ["answered", "lost", "nobody"].map(|end| world.notes(end));
     let ran_by_then = world.notes("ran");
-    // What would begin now would do so by this time.
+    // Anything that is still going to begin does so in this time.
     sleep(Duration::from_secs(if all() { 15 } else { 4 }));
     let mut ran = world.notes("ran");
     assert_eq!(ran.len(), ran_by_then.len(), "some ran when all had their answers");
@@ -100,7 +100,7 @@ fn caller_stuck(out: bool, back: bool) {
             sleep(Duration::from_secs(seconds));
             relay.stick(false, false);
         });
-        // The machines were there, and said what became of each call.
+        // The machines existed, and said what became of each call.
         assert_eq!(counts[2], 0);
     }
 }
@@ -200,7 +200,7 @@ fn leader_lost() {
         command
     };
     let _machines = [world.machine_of(part("machine"), 2), world.machine_of(part("machine"), 2)];
-    // With a stream for the values, and one for the limit.
+    // One stream for the values, and one for the limit.
     assert_eq!(Process(part("long").spawn().unwrap()).rest(), "3000000\n");
     assert_eq!(Process(part("limited").spawn().unwrap()).rest(), "1\n");
     let caller = Process(part("counted").spawn().unwrap());

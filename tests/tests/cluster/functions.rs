@@ -1,4 +1,4 @@
-//! What is called: each shows where and how often it ran.
+//! The functions that are called. Each leaves a note of where and how often it ran.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -19,7 +19,7 @@ pub(crate) fn worker_of_its_own() -> u32 {
     process::id()
 }
 
-/// The machine that runs it: the parent of the worker.
+/// The machine that runs it, as the parent of the worker.
 #[concurrent(process)]
 pub(crate) fn machine() -> u32 {
     std::os::unix::process::parent_id()
@@ -30,7 +30,7 @@ pub(crate) fn machine_of_a_local_call() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// A call from within a call.
+/// A call within a call.
 #[concurrent(process)]
 pub(crate) fn nested() -> (u32, u32) {
     (process::id(), machine().join().unwrap())
@@ -69,14 +69,14 @@ pub(crate) fn doubled(numbers: Shared<[u64]>) -> Shared<[u64]> {
     numbers.iter().map(|number| number * 2).collect()
 }
 
-/// Notes that it ran.
+/// Leaves a note that it ran.
 #[concurrent(process)]
 pub(crate) fn noted(folder: &Path, number: u64) -> u64 {
     note(folder, "ran", number);
     number
 }
 
-/// Notes that it began, and waits to be let go.
+/// Leaves a note that it began, and waits until it may go on.
 #[concurrent(process)]
 pub(crate) fn held(folder: &Path, number: u64) -> u64 {
     note(folder, "began", process::id().into());
@@ -85,7 +85,7 @@ pub(crate) fn held(folder: &Path, number: u64) -> u64 {
     number
 }
 
-/// Waits to be let go, the first time that it runs.
+/// Waits until it may go on, the first time that it runs.
 #[concurrent(process, retries = 2)]
 pub(crate) fn held_once(folder: &Path, number: u64) -> u64 {
     note(folder, "began", process::id().into());
@@ -95,14 +95,14 @@ pub(crate) fn held_once(folder: &Path, number: u64) -> u64 {
     number
 }
 
-/// The same, one at a time, while another one waits.
+/// Waits until it may go on, with a limit of one and a queue of one.
 #[concurrent(process, limit = 1, queue = 1)]
 pub(crate) fn held_in_turn(folder: &Path, number: u64) -> u64 {
     wait_for(&folder.join("go"));
     number
 }
 
-/// How many of its kind run while it does.
+/// How many calls of this function run at the same time as it.
 #[concurrent(process, limit = 2)]
 pub(crate) fn crowd(folder: &Path, number: u64) -> usize {
     let own = folder.join(format!("crowd-{}-{number}", process::id()));
@@ -115,7 +115,7 @@ pub(crate) fn crowd(folder: &Path, number: u64) -> usize {
     count
 }
 
-/// Adds a number to a file of notes; in one piece, whoever else does.
+/// Appends a number to a file of notes, in one write, so that it does not matter who else does.
 pub(crate) fn note(folder: &Path, name: &str, number: u64) {
     let mut file = OpenOptions::new().append(true).create(true).open(folder.join(name)).unwrap();
     file.write_all(&number.to_ne_bytes()).unwrap();

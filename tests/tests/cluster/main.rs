@@ -1,7 +1,7 @@
-//! `process` calls on other machines, with a real broker and machines that are processes here.
+//! `process` calls on other machines, with a real broker and with processes as the machines.
 //!
-//! No test harness: this program plays the callers and the machines too, so that each can be
-//! killed. What it needs is a `nats-server`; where there is none, each test says so.
+//! No test harness: this program also plays the callers and the machines, so that each can be
+//! killed. It needs a `nats-server`; without one, each test says so.
 
 mod deployment;
 mod faults;
@@ -28,7 +28,7 @@ fn main() {
     let more = if faults::all() { faults::MORE } else { &[] };
     let checks = GROUPS.iter().flat_map(|group| group.iter()).chain(more);
     if arguments.iter().any(|argument| argument == "--list") {
-        // As nextest asks for.
+        // The format that nextest expects.
         if !arguments.iter().any(|argument| argument == "--ignored") {
             checks.for_each(|(name, _)| println!("{}: test", name.replace(' ', "_")));
         }

@@ -1,4 +1,4 @@
-//! What this program does as a caller: a part for each of the tests that need one.
+//! The parts in which this program is a caller, one for each test that needs it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::functions::{
     machine_of_a_local_call, nested, note, noted, reversed, too_long, too_much, worker_of_its_own,
 };
 
-/// How many calls are under way while something is killed.
+/// How many calls are in flight when something is killed.
 pub(crate) const MANY: u64 = 10_000;
 
 /// Plays a part, if there is one of that name.
@@ -88,7 +88,7 @@ fn large() {
         let back: Vec<u8> = bytes.iter().rev().copied().collect();
         assert!(reversed(bytes).join().unwrap() == back, "{length}");
     }
-    // Each fits a message, and no two of them do.
+    // Each fits in a message, but no two of them do.
     let some = gather((0..20).map(|number| reversed(vec![number; 40_000]))).join().unwrap();
     assert!((0..20).zip(some).all(|(number, bytes)| bytes == vec![number; 40_000]));
     let numbers: Shared<[u64]> = (0..100_000).collect();
@@ -101,7 +101,7 @@ fn places() {
     let here = std::process::id();
     let local = machine_of_a_local_call().join().unwrap();
     tell(format!("{} {} {}", machine().join().unwrap(), u32::from(local == here), {
-        // What a body calls runs in a worker of its own worker.
+        // The calls of a body run in a worker of the worker that runs it.
         u32::from(worker == beside)
     }));
 }
@@ -113,7 +113,7 @@ fn one() {
     }
 }
 
-/// The machine that runs a call which asks for a label, or why there is none.
+/// The machine that runs a call with a label, or why there is none.
 fn labelled() {
     static FUNCTION: trine::Function = trine::Function::new("labelled").on("gpu");
     let body = |(): ()| std::os::unix::process::parent_id();
@@ -123,7 +123,7 @@ fn labelled() {
     }
 }
 
-/// What a function asks for holds on the machine too.
+/// A function's options hold on the machine too.
 fn options() {
     let workers = gather((0..4).map(|_| worker_of_its_own())).join().unwrap();
     let different: std::collections::BTreeSet<_> = workers.iter().collect();
@@ -158,14 +158,14 @@ fn drain() {
     tell(trine::cluster::drain(&std::env::var("NAME").unwrap()).unwrap());
 }
 
-/// Two calls, with a word in between.
+/// Two calls, and a word from the test between them.
 fn two() {
     tell(double(1).join().unwrap());
     std::io::stdin().read_line(&mut String::new()).unwrap();
     tell(double(2).join().unwrap());
 }
 
-/// The same settings, from code.
+/// The same settings, made in code.
 fn config() -> trine::Config {
     let address = std::env::var("ADDRESS").unwrap();
     trine::Config::new().cluster(address).cluster_key(super::world::KEY)
@@ -188,7 +188,7 @@ fn at_once() {
     one();
 }
 
-/// Many calls, of which every one ends; tells when they are in the middle of it.
+/// Many calls, all of which end; says when it is in the middle of them.
 fn many() {
     let folder = folder();
     let tasks: Vec<_> = (0..MANY).map(|number| noted(&folder, number)).collect();
@@ -209,7 +209,7 @@ fn many() {
     tell(format!("{answered} {lost}"));
 }
 
-/// Many calls; notes how each ended.
+/// Many calls; leaves notes of how each ended.
 fn counted() {
     let folder = folder();
     let tasks: Vec<_> = (0..MANY).map(|number| noted(&folder, number)).collect();
@@ -251,7 +251,8 @@ fn hold_once() {
     tell(held_once(&folder(), 8).join().unwrap());
 }
 
-/// One that runs and, with one worker, one that does not yet: neither is wanted any more.
+/// One call that runs and, because there is one worker, one that does not run yet: neither is
+/// wanted any more.
 fn cancelled() {
     let folder = folder();
     let running = held(&folder, 1);
@@ -263,7 +264,7 @@ fn cancelled() {
     running.cancel();
     assert!(running.join().unwrap_err().is_cancelled());
     assert!(queued.join().unwrap_err().is_cancelled());
-    // With the one worker there is, this runs when the others do not.
+    // On the only worker there is, this runs instead of those two.
     tell(noted(&folder, 3).join().unwrap());
 }
 
@@ -289,7 +290,7 @@ fn queue() {
     tell("well");
 }
 
-/// Some that run and some that wait for a place, while their machine is told to end.
+/// Some that run and some that wait for a place, when their machine is told to end.
 fn drained() {
     let folder = folder();
     let tasks: Vec<_> = (0..6).map(|number| held(&folder, number)).collect();

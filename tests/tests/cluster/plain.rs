@@ -1,4 +1,4 @@
-//! Calls that go out and come back, and what they say when they cannot.
+//! Calls that come back with a value, and what they say when they cannot.
 
 use super::functions::notes;
 use super::world::{Process, World, wait_until};
@@ -30,7 +30,7 @@ fn large_values() {
     let world = World::with("max_payload: 65536");
     let _machine = world.machine(2);
     assert_eq!(world.caller("large").rest(), "well\n");
-    // What lay there is not needed any more, and is gone.
+    // What was stored is no longer needed, and is gone.
     let left = async || {
         let client = async_nats::connect(world.address()).await.unwrap();
         let context = async_nats::jetstream::new(client);
@@ -54,7 +54,7 @@ fn labels() {
     let output = caller.env("TRINE_CLUSTER_WAIT", "0.5").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("this key and the label `gpu` was found at"), "{said}");
-    // One that waits gets the machine that comes.
+    // A waiting call gets the machine that comes.
     let waits = world.caller("labelled");
     let mut command = world.part("machine");
     command.env("TRINE_LABELS", "zone-a,gpu");
@@ -72,7 +72,7 @@ fn nobody_is_there() {
     patient.env("TRINE_CLUSTER_WAIT", "0.5");
     let said = String::from_utf8(patient.output().unwrap().stdout).unwrap();
     assert!(said.starts_with(expected) && said.contains("within 500ms"), "{said}");
-    // Nothing of it is left to be run by a machine that comes later.
+    // Nothing is left for a machine that comes later to run.
     let _machine = world.machine(1);
     assert_eq!(world.caller("one").rest(), "8\n");
 }
@@ -115,7 +115,7 @@ fn limit() {
     let _machines = [world.machine(3), world.machine(3)];
     let callers = [world.caller("crowd"), world.caller("crowd")];
     let most = callers.map(|caller| caller.rest().trim().parse::<usize>().unwrap());
-    // Two at once, and never three, though six could.
+    // Two at a time, and never three, though there is room for six.
     assert_eq!(most.iter().max(), Some(&2), "{most:?}");
 }
 

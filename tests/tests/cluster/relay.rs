@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) struct Relay {
     pub(crate) port: u16,
     open: Arc<Mutex<Vec<TcpStream>>>,
-    /// Whether nothing goes out, and nothing comes in.
+    /// Whether nothing goes out, and whether nothing comes in.
     stuck: [Arc<AtomicBool>; 2],
 }
 
@@ -42,14 +42,15 @@ impl Relay {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Cuts all connections, with whatever is on its way.
+    /// Cuts all connections, along with everything on its way.
     pub(crate) fn cut(&self) -> usize {
         let cut = std::mem::take(&mut *self.open.lock().unwrap());
         cut.iter().for_each(|end| _ = end.shutdown(Shutdown::Both));
         cut.len() / 2
     }
 
-    /// Has nothing go out, or come in, or either, though the connections stay; or has it move on.
+    /// Stops what goes out, what comes in, or both, while the connections stay open; or lets
+    /// everything move again.
     pub(crate) fn stick(&self, out: bool, back: bool) {
         self.stuck[0].store(out, Ordering::SeqCst);
         self.stuck[1].store(back, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Who may call: only who has the key and the same build, and each call once.
+//! Who may call: only a program with the key and the same build, and each call only once.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -49,7 +49,7 @@ fn other_key() {
 
 fn other_build() {
     let world = World::new();
-    // The same program, and yet another file.
+    // The same program in a different file.
     let other = world.folder.join("other");
     let mut bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
     bytes.push(0);
@@ -64,7 +64,7 @@ fn other_build() {
     assert!(said.contains("no machine with this build"), "{said}");
 }
 
-/// Hears all that is said on the broker, and says it again.
+/// Records everything that is said on the broker, and says it again.
 struct Spy {
     runtime: tokio::runtime::Runtime,
     client: async_nats::Client,
@@ -107,7 +107,7 @@ impl Spy {
     }
 }
 
-/// A call, while somebody listens, and what was said.
+/// A call that somebody listens to, and what was said.
 fn overheard(world: &World) -> (Spy, Vec<(String, Vec<u8>)>) {
     let mut spy = Spy::new(world);
     world.go();
@@ -127,12 +127,12 @@ fn tampered() {
             payload[index] ^= 1;
             spy.say(subject, payload);
         }
-        // And as it was, but for somebody else.
+        // And unchanged, on every other subject.
         for (other, _) in said.iter().filter(|(other, _)| other != subject) {
             spy.say(other, payload.clone());
         }
     }
-    // The machine takes what comes in order, so it has seen all of that when it answers this.
+    // The machine handles messages in order, so once it answers this it has seen all of them.
     assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
 }
@@ -145,7 +145,7 @@ fn replayed() {
     (0..5).for_each(|_| again());
     assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
-    // Nor on a machine that was not there when it ran.
+    // Nor does it run on a machine that was not there when it first ran.
     drop(first);
     let _late = world.machine(1);
     again();

@@ -1,5 +1,5 @@
-//! Machines, brokers and connections that go in the middle of 10,000 calls: every call has one
-//! answer or one error, and none runs twice.
+//! Machines, brokers and connections that go away in the middle of 10,000 calls: every call gets
+//! one answer or one error, and none runs twice.
 
 use super::parts::MANY;
 use super::relay::Relay;
@@ -16,14 +16,14 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine that is told to end hands back what it has not begun", drained),
 ];
 
-/// How many were answered, and how many lost; all others were neither.
+/// How many were answered, and how many were lost; there was no other ending.
 fn ended(caller: Process) -> (u64, u64) {
     let rest = caller.rest();
     let (answered, lost) = rest.trim().split_once(' ').unwrap();
     (answered.parse().unwrap(), lost.parse().unwrap())
 }
 
-/// None ran twice, and none that was answered did not run.
+/// None ran twice, and all that were answered ran.
 fn ran_once(world: &World, answered: u64) {
     let mut ran = world.notes("ran");
     let runs = ran.len();
@@ -90,7 +90,7 @@ fn broker_lost_all() {
     assert_eq!(caller.line(), "called");
     wait_until(|| world.notes("began").len() == 1);
     world.lose_and_restart();
-    // Nothing of it was there to be lost.
+    // There was nothing of it to lose.
     world.go();
     assert_eq!(caller.rest(), "7\n");
     assert_eq!(world.notes("began").len(), 1);
@@ -129,7 +129,7 @@ fn drained() {
     wait_until(|| world.notes("began").len() == 2);
     ends.signal(libc::SIGTERM);
     let _takes_over = world.machine(1);
-    // The new one takes what the other has not begun, while what runs there still runs.
+    // The new one takes what the old one has not begun, while calls still run there.
     wait_until(|| world.notes("began").len() == 3);
     world.go();
     assert_eq!(caller.rest(), "all\n");

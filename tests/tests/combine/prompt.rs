@@ -1,4 +1,5 @@
-//! A joiner of many tasks reacts promptly when one fails, and does not wait for a queue either.
+//! A joiner of many tasks reacts promptly when one of them fails, and does not wait for a queue
+//! either.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,7 +11,7 @@ use trine::{Error, Task, concurrent, gather, race};
 use trine_tests::gate::Gate;
 use trine_tests::modes::MODES;
 
-/// Only against a hang.
+/// Only to end a hang.
 const LONG: Duration = Duration::from_secs(60);
 
 fn within(what: &str, run: impl FnOnce() + Send + 'static) {
@@ -53,7 +54,7 @@ fn a_failure_is_told_while_others_run() {
                     let part = |index| {
                         if index == failing { (mode.panics)(1) } else { (mode.gated)(gate.port()) }
                     };
-                    // The others end only when the join has.
+                    // The others end only after the join has.
                     assert!(join(gather(vec![part(0), part(1), part(2)])).unwrap_err().is_panic());
                     drop(gate);
                 });
@@ -94,7 +95,7 @@ fn on_pool(run: Box<dyn FnOnce() + Send>) {
 
 type Fails = fn([Task<u32>; 3]) -> bool;
 
-/// Where a thread of the pool runs none of the parts, and is in time.
+/// Ways in which a thread of the pool runs none of the parts, and so learns of a failure in time.
 const ON_POOL: &[(&str, Fails)] = &[
     ("race", |parts| race(parts).join().is_err()),
     ("race of outcomes", |parts| race(parts.map(Task::outcome)).join().unwrap().is_err()),
@@ -115,7 +116,7 @@ fn a_thread_of_the_pool_is_in_time_where_it_has_to_be_free() {
                         if index == failing { (mode.panics)(1) } else { (mode.gated)(gate.port()) }
                     });
                     let check = move || assert!(fails(parts), "{way}");
-                    // With a deadline no joiner runs it.
+                    // Because of the deadline, no joiner runs it.
                     on_pool(Box::new(check)).timeout(LONG).join().unwrap();
                     drop(gate);
                 });

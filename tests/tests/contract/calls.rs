@@ -1,7 +1,7 @@
 //! One contract for all modes: mode × outcome × what happens to the handle × who calls.
 //!
-//! A body that has to be caught in the middle connects to a [`Gate`] of the test, which accepts (so
-//! it has started) and hangs up (so it may end): nothing here sleeps or measures time.
+//! A body that has to be caught halfway connects to a [`Gate`] of the test, which accepts (so the
+//! body has started) and hangs up (so it may end): nothing here sleeps or measures time.
 
 use std::future::Future;
 use std::io::Read;
@@ -48,7 +48,7 @@ fn on_pool(check: Check) {
 fn run(caller: Caller, check: Check) {
     match caller {
         Caller::Thread => futures::executor::block_on(check),
-        // With a deadline nobody else claims it: it runs on a thread of the pool.
+        // Because of the deadline nobody else claims it: it runs on a thread of the pool.
         Caller::PoolWorker => {
             on_pool(check).timeout(Duration::from_secs(600)).join().unwrap();
         }
@@ -73,8 +73,8 @@ pub(super) fn everywhere<F>(check: fn(&'static Mode, Caller) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    // Each test may hold a worker while it waits for another call, and they run at once.
-    // Whichever test comes first sets this; for the others it is set.
+    // Each test may hold a worker while it waits for another call, and the tests run at the same
+    // time. The first test to call this sets it; for the others it is already set.
     let _ = trine::Config::new().threads(16).processes(32).apply();
     for mode in MODES {
         for caller in CALLERS {
@@ -86,12 +86,12 @@ where
     }
 }
 
-/// Where a join can only hang: its thread is the one that the task needs.
+/// Whether a join would hang, because its thread is the one that the task needs.
 pub(super) fn must_not_block(mode: &Mode, caller: Caller) -> bool {
     mode.name == "async" && caller == Caller::TokioCurrent
 }
 
-/// Joins, or awaits where joining must be refused.
+/// Joins, or awaits where joining is refused.
 pub(super) async fn result<T: Send + 'static>(
     task: trine::Task<T>,
     mode: &Mode,
@@ -193,7 +193,7 @@ fn join_timeout_hands_the_task_back() {
 #[test]
 fn a_task_cancelled_while_it_waits_for_a_place_never_starts() {
     everywhere(|mode, caller| async move {
-        // Under a limit of one, the first call keeps the second from starting.
+        // The limit is one, so the first call keeps the second from starting.
         let (first_gate, second_gate) = (Gate::new(), Gate::new());
         let first = (mode.limited)(first_gate.port());
         let second = (mode.limited)(second_gate.port());
@@ -220,7 +220,7 @@ fn a_full_queue_refuses_the_next_call_until_one_has_left_it() {
         let error = refused.await.unwrap_err();
         assert!(error.is_busy() && *error.kind() == ErrorKind::Busy);
         assert_eq!(error.to_string(), "task `queued` was refused: its queue is full");
-        // Many times, since those that were given up stay in the line for a while.
+        // Many times, because calls that were given up stay in the line for a while.
         let mut given_up = Some(given_up);
         for _ in 0..100 {
             drop(given_up.take());
@@ -289,7 +289,7 @@ fn a_detached_task_runs_on() {
     everywhere(|mode, caller| async move {
         let gate = Gate::new();
         (mode.gated)(gate.port()).detach();
-        // It came here without its handle, and it is still there.
+        // It has come here although its handle is gone, and it is still there.
         let body = hold(&gate, mode, caller).await;
         body.set_nonblocking(true).unwrap();
         let error = (&body).read(&mut [0]).unwrap_err();

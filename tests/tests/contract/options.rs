@@ -1,4 +1,4 @@
-//! What the options and the settings do at run time, beyond the contract of all modes.
+//! What options and settings do at run time, beyond the contract of all modes.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, mpsc};
@@ -35,7 +35,7 @@ fn meet(barrier: &'static Barrier) {
 #[test]
 fn a_limit_lets_as_many_run_as_it_says() {
     static BARRIER: Barrier = Barrier::new(3);
-    // Three that can end only together: a limit that let fewer in would hang here.
+    // These three can only end together: a limit that let fewer in would hang here.
     gather((0..3).map(|_| meet(&BARRIER))).join().unwrap();
 }
 
@@ -97,7 +97,7 @@ fn a_cancel_between_two_attempts_is_the_end() {
     attempted.recv().unwrap();
     task.cancel();
     assert!(task.join().unwrap_err().is_cancelled());
-    // The arguments are gone with it, and the wait of an hour.
+    // With it, the arguments are gone, and so is the wait of an hour.
     assert!(attempted.recv().is_err());
 }
 
@@ -133,7 +133,7 @@ fn buffered_starts_no_more_than_its_window() {
             let (gate, gated) = mpsc::channel();
             gates.push(gate);
             if gates.len() == 3 {
-                // The window is full: one that started more would wait for nothing here.
+                // The window is full. If one more were started, it would wait here forever.
                 gates[0].send(()).unwrap();
             }
             wait(gated)
@@ -211,7 +211,7 @@ fn spins(started: mpsc::Sender<()>, let_go: &'static AtomicBool) {
 fn lets_go(let_go: &'static AtomicBool) {
     let (started, starts) = mpsc::channel();
     let task = spins(started, let_go);
-    // This lends the one permit to `spins`, which gives it back only after the next line.
+    // This lends the only permit to `spins`, which gives it back only after the next line.
     trine::blocking(|| starts.recv()).unwrap();
     let_go.store(true, SeqCst);
     task.join().unwrap();
@@ -225,7 +225,7 @@ fn who_comes_back_from_a_wait_does_not_wait_for_ever_for_a_permit() {
 
 fn comes_back() {
     static LET_GO: AtomicBool = AtomicBool::new(false);
-    // A deadline keeps it off this thread, which has no permit to lend.
+    // The deadline keeps it off this thread, which has no permit to lend.
     lets_go(&LET_GO).timeout(std::time::Duration::from_secs(600)).join().unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Calls that borrow: what a scope waits for, and that nothing gets around it.
+//! Calls that borrow: what a scope waits for, and that there is no way around it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -54,7 +54,7 @@ fn a_worker_process_gets_a_copy_of_what_is_borrowed() {
     assert_eq!(count.unwrap(), 2);
 }
 
-/// Marks that it was dropped while what it borrows was still there.
+/// Counts itself as alive until it is dropped, which needs what it borrows.
 struct Witness<'a> {
     alive: &'a AtomicUsize,
 }
@@ -144,7 +144,7 @@ fn the_scope_waits_for_a_body_that_has_timed_out() {
         let task = overdue(s, started, &released);
         start.recv().unwrap();
         assert!(task.join().unwrap_err().is_timeout());
-        // The body is still in there: it holds the lock.
+        // The body is still running: it holds the lock.
         assert!(released.try_lock().is_err());
         drop(release);
     });

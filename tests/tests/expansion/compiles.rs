@@ -1,5 +1,5 @@
-//! The sources in `expand/` and what they expand to are both programs: the golden files show what
-//! is compiled, not something like it.
+//! The sources in `expand/` and their expansions are both compiled: the golden files show what the
+//! compiler sees, not something similar.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "shown, not called")]
 #![allow(unused_braces, unused_imports, unused_parens, reason = "as the expansion leaves them")]
 #![allow(clippy::all, reason = "clippy looks at the sources; expansions are not written by hand")]

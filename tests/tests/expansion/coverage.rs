@@ -4,7 +4,7 @@ use std::fs;
 
 use trine_tests::rustc::{rustc, scratch};
 
-/// Each of these lines is one that a run may miss.
+/// Each of these lines may be missed by a run.
 const BODY: &str = "{
     if number > 3 {
         number += 1;
@@ -53,7 +53,7 @@ fn every_line_of_a_body_is_counted() {
             .flat_map(|dump| dump.lines().map(str::to_owned).collect::<Vec<_>>())
             .filter(|line| line.contains("coverage Code"))
             .collect();
-        // From the condition to the last expression, a line each; the braces that end are none.
+        // The lines from the condition to the last expression; closing braces do not count.
         for line in [3, 4, 5, 7, 8] {
             let place = format!("main.rs:{line}:");
             assert!(counted.contains(&place), "{kind}: line {line} is not counted: {counted}");

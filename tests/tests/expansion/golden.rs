@@ -1,5 +1,5 @@
-//! The expansions of the functions in `tests/expand/` and `examples/`, stored next to each as
-//! `NAME.expanded.rs`, so that every reviewer sees a change of the expansion.
+//! The expansions of the functions in `tests/expand/` and `examples/`, each stored next to its
+//! source as `NAME.expanded.rs`, so that every reviewer sees when the expansion changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn every_expansion_is_as_written_down() {
     assert!(wrong.is_empty(), "not what the macro makes now: {wrong:#?}\n{RENEW}");
 }
 
-/// A golden file without its source is stale.
+/// A golden file without a source is stale.
 #[test]
 fn every_golden_file_has_a_source() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -45,7 +45,7 @@ fn every_golden_file_has_a_source() {
     }
 }
 
-/// The files with concurrent functions in them.
+/// The files that contain concurrent functions.
 pub(crate) fn sources(workspace: &Path) -> Vec<PathBuf> {
     let mut files = rust_files(&workspace.join("tests/expand"));
     files.extend(rust_files(&workspace.join("examples")));
@@ -76,7 +76,7 @@ fn expand_file(source: &Path) -> String {
     prettyplease::unparse(&file)
 }
 
-/// Puts the expansion in the place of each concurrent function, wherever items can stand.
+/// Replaces each concurrent function by its expansion, wherever items can stand.
 pub(crate) struct Expander;
 
 impl VisitMut for Expander {
@@ -140,7 +140,7 @@ fn expand_items(items: &mut Vec<Item>) {
         .flat_map(|item| match item {
             Item::Fn(function) if find(&function.attrs).is_some() => {
                 let mut items = parsed::<File>(expansion(function.attrs.clone(), &function)).items;
-                // A parameter's `cfg` leaves the attribute on each variant of the function.
+                // A `cfg` on a parameter leaves the attribute on each variant of the function.
                 expand_items(&mut items);
                 items
             }
@@ -155,7 +155,7 @@ fn find(attributes: &[Attribute]) -> Option<usize> {
     })
 }
 
-/// What `cargo expand` does not show: the line of documentation that only rustdoc sees.
+/// `cargo expand` does not show the line of documentation that only rustdoc sees.
 fn without_docs_for_rustdoc(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut kept = Vec::new();
@@ -177,7 +177,7 @@ fn without_docs_for_rustdoc(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// The expansion of `function`, whose attributes these are.
+/// The expansion of `function` with these attributes.
 fn expansion(attributes: Vec<Attribute>, function: &(impl ToTokens + Clone)) -> TokenStream {
     let position = find(&attributes).expect("it is concurrent");
     let arguments = match &attributes[position].meta {

@@ -50,7 +50,7 @@ fn a_mode_that_is_off_is_one_error_that_names_its_feature() {
         let output = concurrent(mode.parse().unwrap(), item, |_| false).to_string();
         assert_eq!(output.matches("compile_error").count(), 1, "{output}");
         assert!(output.contains(&format!("feature `{mode}`")), "{output}");
-        // The function stands all the same, so that its callers do not turn red.
+        // The function is there all the same, so that its callers show no errors.
         assert!(output.contains("fn work"), "{output}");
     }
 }
@@ -63,6 +63,6 @@ fn rustdoc_is_told_how_calls_run() {
     let line = "Each call runs as a task: `process`, `timeout = 1.5s`, `limit = crate::MOST`, \
                 `fresh`.";
     assert!(output.contains(line), "{output}");
-    // To rustdoc alone: to lints a function without a word of its own is undocumented.
+    // Only for rustdoc: lints must still see a function without documentation.
     assert!(output.contains("cfg_attr (doc , doc ="), "{output}");
 }

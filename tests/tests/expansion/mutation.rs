@@ -1,10 +1,10 @@
 //! Mutated attributes and functions. Whatever an editor passes while somebody is typing, the macro
-//! answers with items and without a panic, and it reports an error exactly if there is one. The
-//! signature is kept as long as it can be parsed.
+//! returns items, does not panic, and reports an error exactly if there is one. The signature is
+//! kept as long as it can be parsed.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// What is mutated: attribute and item.
+/// What is mutated: an attribute and an item.
 const SEEDS: [(&str, &str); 14] = [
     (
         "threads",
@@ -38,12 +38,12 @@ const SEEDS: [(&str, &str); 14] = [
     ),
 ];
 
-/// What is put in: tokens that mean something somewhere.
+/// What is inserted: tokens that mean something somewhere.
 const INSERTED: &str = "threads process async scoped timeout limit retries crate = , ; : :: -> # ! \
     & &mut 'a '_ _ self Self mut ref fn const unsafe extern impl dyn where for < > ( ) { } [ ] \
     5s 0 512MiB -1 \"text\" 'c' x: |x| .. ... @ ? $ #[cfg(x)] #![y] r#type static mod struct";
 
-/// Few enough for the normal test run; the seed is fixed, so that a failure is met again.
+/// Few enough for the normal test run. The seed is fixed, so a failure can be reproduced.
 const ROUNDS: u32 = 2_000;
 
 #[test]
@@ -69,7 +69,7 @@ fn mutated_input_never_panics_and_always_gives_items() {
     }
 }
 
-/// Every prefix of every seed: code being typed from left to right.
+/// Every prefix of every seed, like code that is being typed.
 #[test]
 fn half_typed_input_gives_items() {
     for (arguments, item) in SEEDS {
@@ -86,19 +86,19 @@ fn half_typed_input_gives_items() {
     }
 }
 
-/// What holds for any input at all.
+/// What holds for any input.
 fn hold(arguments: &TokenStream, item: &TokenStream, place: &str) {
     let place = format!("{place}: #[concurrent({arguments})] {item}");
     let expanded = std::panic::catch_unwind(|| crate::expand(arguments.clone(), item.clone()));
     assert!(expanded.is_ok(), "the macro panicked, {place}");
-    // The body goes through as it is, broken or not; what is around it is looked at without it.
+    // The body passes through unchanged, broken or not; so look at what is around it.
     let item = &without_body(item);
     let expanded = crate::expand(arguments.clone(), item.clone());
     let text = expanded.to_string();
     let complains = text.contains("compile_error");
     let items = parses_as_items(&expanded);
-    // What is an item becomes items, or there is a complaint. What is none, the compiler has
-    // complained of, and its broken tokens stay for that.
+    // An item becomes items, or an error is reported. What is no item has been reported by the
+    // compiler, and its broken tokens are kept for that.
     let was_item = parses_as_items(item);
     assert!(items || complains || !was_item, "no items and no complaint, {place}\n{text}");
     if complains && was_item {
@@ -117,7 +117,7 @@ fn parses_as_items(tokens: &TokenStream) -> bool {
     if syn::parse2::<syn::File>(block.clone()).is_ok() {
         return true;
     }
-    // A method is an item of an `impl` block only.
+    // A method can only be an item of an `impl` block.
     block = quote::quote!(impl Type { #block });
     syn::parse2::<syn::ItemImpl>(block.clone()).is_ok()
         || syn::parse2::<syn::ItemTrait>(quote::quote!(trait Trait { #tokens })).is_ok()
@@ -144,8 +144,8 @@ fn tokens(text: &str) -> TokenStream {
     text.parse().expect("a seed is made of tokens")
 }
 
-/// The same with one change at some depth: a token removed, doubled, replaced, moved, or put in; a
-/// group opened, emptied, or wrapped in the invisible delimiters of `macro_rules!`.
+/// The same tokens with one change at some depth: a token removed, doubled, replaced, moved or
+/// inserted; a group opened, emptied, or wrapped in the invisible delimiters of `macro_rules!`.
 fn mutated(stream: TokenStream, inserted: &[TokenTree], random: &mut Random) -> TokenStream {
     let mut tokens: Vec<TokenTree> = stream.into_iter().collect();
     if tokens.is_empty() {
@@ -183,7 +183,7 @@ fn mutated(stream: TokenStream, inserted: &[TokenTree], random: &mut Random) -> 
     tokens.into_iter().collect()
 }
 
-/// xorshift: enough to wander about, and the same on every machine.
+/// xorshift: random enough for this, and the same on every machine.
 struct Random(u64);
 
 impl Random {

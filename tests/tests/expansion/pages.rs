@@ -1,5 +1,5 @@
-//! The expansions that the documentation shows: what the macro writes of the function before them,
-//! or of the one in the comment above.
+//! The expansions in the documentation are what the macro makes of the function before them, or of
+//! the one in the comment above.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn the_documentation_shows_what_the_macro_writes() {
     assert!(compared >= 6, "there are expansions to compare");
 }
 
-/// The examples of a page, without the lines that readers do not see.
+/// The examples of a page, without the lines that rustdoc hides.
 fn examples(page: &str) -> Vec<String> {
     let lines = page.lines().map(|line| {
         let line = line.strip_prefix("//!").unwrap_or(line);
@@ -56,7 +56,7 @@ fn examples(page: &str) -> Vec<String> {
     examples
 }
 
-/// The function in the comment that an example begins with.
+/// The function in the comment at the start of an example.
 fn commented(example: &str) -> Option<String> {
     let lines = example.lines().map_while(|line| line.strip_prefix("// "));
     let source = lines.collect::<Vec<_>>().join("\n");
@@ -67,7 +67,7 @@ fn block(text: &str) -> Block {
     syn::parse_str(&format!("{{{text}\n}}")).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The items with an expansion in them.
+/// The items that contain an expansion.
 fn functions(block: &Block) -> String {
     let items = block.stmts.iter().filter_map(|statement| match statement {
         Stmt::Item(item) => Some(item),

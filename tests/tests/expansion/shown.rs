@@ -1,8 +1,8 @@
-//! What `cargo expand` shows: the same as the golden files.
+//! What `cargo expand` shows is the same as the golden files.
 //!
-//! It unfolds the macros of the body too, so the golden file is unfolded beside the source. Here
-//! the compiler is asked, as `cargo expand` does; with `TRINE_EXPANDED`, a folder of what the tool
-//! itself wrote for each example, that is compared.
+//! It also expands the macros in the body, so the golden file is expanded beside the source. The
+//! test asks the compiler as `cargo expand` does; if `TRINE_EXPANDED` names a folder, it compares
+//! what the tool itself wrote there for each example.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn unfolded(source: &Path) -> String {
     text
 }
 
-/// The items with an expansion in them.
+/// The items that contain an expansion.
 fn laid_out(text: &str) -> String {
     let mut file = syn::parse_file(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     file.attrs.clear();

@@ -1,5 +1,5 @@
 //! A worker that does everything it can to harm the program or other calls. Whatever it does, the
-//! program survives, every call ends, and each other call gets the right answer.
+//! program survives, every call ends, and all other calls get the right answers.
 
 mod raw;
 
@@ -17,7 +17,7 @@ use trine_tests::programs::again_with;
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
-/// The whole table in other pools.
+/// The whole table, in other pools.
 #[test]
 fn with_one_worker_and_with_two() {
     again_with("TRINE_PROCESSES", &["1", "2"]);
@@ -51,28 +51,28 @@ fn fresh(number: u32) -> u32 {
 /// What a worker does in the middle of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Attack {
-    /// Writes a word of its own half, and goes on.
+    /// Writes one word of its own half, and goes on.
     Word(usize, u32),
     /// The same, and aborts.
     WordAndAbort(usize, u32),
-    /// Writes all of it over, and dies.
+    /// Overwrites its whole half, and dies.
     Everything(u64),
-    /// Answers its call by hand, and does nothing any more.
+    /// Answers its call by hand, and then does nothing.
     AnswerAndSleep,
-    /// Answers its call by hand, in that way and so often, and ends.
+    /// Answers its call by hand with this status, this many times, and ends.
     Status(u32, u32),
-    /// Answers another call than its own.
+    /// Answers a call other than its own.
     Number(i64),
     Length(u32),
     Handles(u16),
-    /// Sends a memory of that size as its result, in that segment.
+    /// Sends a memory of this size as its result, for this segment.
     Sparse(u64, u32),
-    /// What it sends is not memory, or memory that could shrink.
+    /// Sends something that is not memory, or memory that could shrink.
     NoMemory,
     CouldShrink,
     /// Names a segment that it never sent.
     Unsent(u32),
-    /// Moves the end of the replies so far.
+    /// Moves the end of its replies by this much.
     Tail(u32),
     Packets(usize),
     Flood(usize),
@@ -202,7 +202,8 @@ fn ended<T>(what: &str, task: Task<T>) -> Result<T, Error> {
     task.join_timeout(TOO_LONG).unwrap_or_else(|_| panic!("{what}: it hangs"))
 }
 
-/// Calls of others, queued behind: plain, large both ways, with a time limit, in fresh processes.
+/// Other calls queued behind it: plain ones, large ones in both directions, ones with a time limit,
+/// and one in a fresh process.
 struct Others {
     doubles: Vec<Task<u32>>,
     totals: Vec<Task<u64>>,
@@ -264,7 +265,7 @@ fn write_to_what_is_theirs(_large: Vec<u64>) -> usize {
     raw::write_to_what_is_theirs()
 }
 
-/// A worker can in no way write the memory that it reads.
+/// A worker has no way to write the memory that it should only read.
 #[test]
 fn a_worker_cannot_write_what_its_parent_writes() {
     let task = write_to_what_is_theirs(vec![1; 20_000]);
@@ -280,8 +281,8 @@ fn find_in_what_is_shared(port: u16, complement: u64) -> usize {
     raw::count((!complement).to_ne_bytes())
 }
 
-/// Calls of one function never lie with a worker that runs another: whatever that one does, it can
-/// neither read what they are called with nor answer for them.
+/// A worker never holds calls of a function other than the one that it runs: whatever that one
+/// does, it can neither read the arguments of other functions' calls nor answer for them.
 #[test]
 fn a_worker_holds_calls_of_one_function_at_a_time() {
     const SECRET: u64 = 0x0017_c0de_57a7_1c0f;
@@ -296,7 +297,8 @@ fn a_worker_holds_calls_of_one_function_at_a_time() {
     }
 }
 
-/// Notes that it runs; the first answers a call that nobody has made, and goes on like the others.
+/// Leaves a note that it runs. The first one answers a call that nobody made, and then goes on like
+/// the others.
 #[concurrent(process)]
 fn note_and_lie(notes: String, index: u32) -> u32 {
     let mut file = fs::OpenOptions::new().append(true).open(notes).unwrap();
@@ -316,7 +318,7 @@ fn no_call_runs_twice_after_an_offence() {
         let path = notes.to_str().unwrap();
         let tasks: Vec<_> = (0..50).map(|index| note_and_lie(path.to_owned(), index)).collect();
         for (index, task) in (0..).zip(tasks) {
-            // A call that has an answer has the right one.
+            // If a call has an answer, it is the right one.
             let answer = ended("a lie", task);
             assert!(answer.as_ref().map_or(true, |answer| *answer == index), "{answer:?}");
         }
@@ -335,7 +337,7 @@ fn leave_a_spy(_large: Vec<u64>, complement: u64, stop: String, spied: String) -
     raw::leave_a_spy(complement, &stop, &spied)
 }
 
-/// What was left behind by a call sees nothing of others' arguments, if it lives on at all.
+/// A process that a call left behind sees nothing of other calls' arguments, if it survives at all.
 #[test]
 fn a_child_that_a_call_leaves_sees_no_others() {
     const SECRET: u64 = 0x00c2_e75e_c2e7_5ec2;

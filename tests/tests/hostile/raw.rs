@@ -1,5 +1,5 @@
-//! What a worker can get hold of: its mappings, its descriptors, its socket. All `unsafe` of the
-//! suite is here. The numbers are the layout of the engine's `channel.rs`.
+//! What a worker can get hold of: its mappings, its descriptors, its socket. All `unsafe` code of
+//! this suite is here. The numbers are the layout in the engine's `channel.rs`.
 
 use std::fs;
 use std::sync::atomic::{Ordering, fence};
@@ -8,7 +8,7 @@ const WORDS: usize = 64 << 10;
 const RING: usize = 256 << 10;
 const HALF: usize = WORDS + RING;
 
-/// A word of the worker's half, by its place there.
+/// A word of the worker's half, by its offset.
 #[derive(Clone, Copy)]
 pub(crate) struct Word(pub(crate) usize);
 
@@ -21,7 +21,7 @@ pub(crate) const READY: Word = Word(384);
 pub(crate) const REPORT_LENGTH: Word = Word(512);
 pub(crate) const OVER_LIMIT: Word = Word(516);
 
-/// A shared mapping: where it starts, how long it is, and whether it may be written.
+/// A shared mapping: its start, its length, and whether it may be written.
 pub(crate) struct Map {
     pub(crate) start: usize,
     pub(crate) length: usize,
@@ -54,16 +54,16 @@ pub(crate) fn read(word: Word) -> u32 {
 }
 
 pub(crate) fn write(word: Word, value: u32) {
-    // SAFETY: as above, and it may be written; that others read it is the point.
+    // SAFETY: as above, and it may be written; that the parent reads it is the point of the test.
     unsafe { ((own_half() + word.0) as *mut u32).write_volatile(value) }
 }
 
-/// The number of the call that runs.
+/// The number of the call that is running.
 pub(crate) fn number() -> u64 {
     u64::from(read(RUNNING)) / 2
 }
 
-/// The head of a reply, and where a large one lies.
+/// The head of a reply, and the location of a large one.
 #[derive(Clone, Copy)]
 pub(crate) struct Reply {
     pub(crate) length: u32,
@@ -71,24 +71,24 @@ pub(crate) struct Reply {
     pub(crate) handles: u16,
     pub(crate) number: u64,
     pub(crate) status: u32,
-    /// How long, in which segment, whether it came along.
+    /// Its length, its segment, and whether the memory came along.
     pub(crate) large: (u64, u32, u32),
 }
 
 impl Reply {
-    /// An empty result of the call that runs.
+    /// An empty result for the call that is running.
     pub(crate) fn new() -> Self {
         let number = number();
         Self { length: 0, flags: 0, handles: 0, number, status: 0, large: (0, 0, 0) }
     }
 
-    /// One that says that its bytes lie in a memory that comes along.
+    /// One that says that its bytes are in a memory that comes along.
     pub(crate) fn large(length: u64, segment: u32) -> Self {
         let large = (length, segment, 1);
         Self { length: 16, flags: 1, handles: 1, large, ..Self::new() }
     }
 
-    /// Writes it into the ring, and says that it is there.
+    /// Writes it into the ring, and announces it.
     pub(crate) fn publish(self) {
         let tail = read(TAIL);
         let at = own_half() + WORDS + (tail as usize & (RING - 1));
@@ -107,12 +107,12 @@ impl Reply {
     }
 }
 
-/// Moves the end of the replies, and wakes whoever may wait for that.
+/// Moves the end of the replies, and wakes whoever waits for that.
 pub(crate) fn tell(tail: u32) {
     fence(Ordering::SeqCst);
     write(TAIL, tail);
     let word = own_half() as *mut u32;
-    // SAFETY: the word is there; nobody is hurt by waking up.
+    // SAFETY: the word exists, and a wake-up harms nobody.
     unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX, 0, 0, 0) };
     send(b"!", &[]);
 }
@@ -128,16 +128,16 @@ fn socket() -> i32 {
 }
 
 pub(crate) fn close_socket() {
-    // SAFETY: nobody but the engine uses it, and what comes of that is the point.
+    // SAFETY: only the engine uses it, and what that leads to is the point of the test.
     unsafe { libc::close(socket()) };
 }
 
-/// Sends a packet with copies of these files; false if it did not go out.
+/// Sends a packet with copies of these files; returns false if that failed.
 pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
     let mut vector =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; 32];
-    // SAFETY: a record of zeros is one without parts, which are filled in.
+    // SAFETY: a zeroed record has no parts; they are filled in below.
     unsafe {
         let mut message: libc::msghdr = std::mem::zeroed();
         message.msg_iov = &raw mut vector;
@@ -157,7 +157,7 @@ pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
     }
 }
 
-/// A memory file of that size, with nothing in it.
+/// An empty memory file of this size.
 pub(crate) fn sparse(size: u64, is_sealed: bool) -> i32 {
     // SAFETY: system calls on a file of our own.
     unsafe {
@@ -175,15 +175,15 @@ pub(crate) fn dev_null() -> i32 {
     unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) }
 }
 
-/// Tries every way to change what only the parent may write; returns how many succeeded.
+/// Tries every way to change what only the parent may write, and returns how many succeeded.
 pub(crate) fn write_to_what_is_theirs() -> usize {
     let theirs = |map: &Map| !map.is_writable;
     let by_mapping = maps().into_iter().filter(theirs).filter(|map| {
         let both = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: if it goes through, this process may write what it could read.
+        // SAFETY: if this succeeds, this process may write what it could only read.
         let changed = unsafe { libc::mprotect(map.start as _, map.length, both) } == 0;
         if changed {
-            // SAFETY: it may be written now; what that does to others is the point.
+            // SAFETY: it may be written now; what that does to the parent is the point of the test.
             unsafe { ((map.start + WORDS) as *mut u32).write_volatile(u32::MAX >> 1) };
         }
         changed
@@ -219,11 +219,11 @@ fn inode(map: &Map) -> u64 {
     line.and_then(|line| line.split_whitespace().nth(4)?.parse().ok()).unwrap_or(0)
 }
 
-/// Leaves a child in a session of its own, which looks for the complement of a number in all that
-/// is shared until the file at `stop` is there, and writes at `spied` how often it saw it.
+/// Leaves a child in a session of its own. It looks for the complement of a number in all shared
+/// memory until the file `stop` exists, and then writes to `spied` how often it saw the number.
 pub(crate) fn leave_a_spy(complement: u64, stop: &str, spied: &str) -> i32 {
     let maps = maps();
-    // SAFETY: the child does nothing but read what is mapped and write a file.
+    // SAFETY: the child only reads what is mapped, and writes a file.
     unsafe {
         let child = libc::fork();
         if child != 0 {
@@ -243,10 +243,10 @@ pub(crate) fn leave_a_spy(complement: u64, stop: &str, spied: &str) -> i32 {
     }
 }
 
-/// How often these bytes are in what this process shares with its parent.
+/// How often these bytes occur in what this process shares with its parent.
 pub(crate) fn count(bytes: [u8; 8]) -> usize {
     let word = |at: usize| {
-        // SAFETY: it is mapped; others may write there meanwhile, so each word is read once.
+        // SAFETY: it is mapped; others may write there at the same time, so each word is read once.
         unsafe { (at as *const u64).read_volatile() }
     };
     let copy = |map: Map| {
@@ -258,25 +258,25 @@ pub(crate) fn count(bytes: [u8; 8]) -> usize {
 }
 
 pub(crate) fn is_alive(process: i32) -> bool {
-    // SAFETY: asks, and sends nothing.
+    // SAFETY: this only asks, and sends no signal.
     unsafe { libc::kill(process, 0) == 0 }
 }
 
-/// Writes over all of this process's half.
+/// Overwrites this process's whole half.
 pub(crate) fn write_everything(value: u64) {
     let half = own_half();
     for at in (half..half + HALF).step_by(8) {
-        // SAFETY: mapped and writable; that others read it is the point.
+        // SAFETY: mapped and writable; that the parent reads it is the point of the test.
         unsafe { (at as *mut u64).write_volatile(value) };
     }
 }
 
 pub(crate) fn stop() {
-    // SAFETY: stops this process, until somebody kills it.
+    // SAFETY: stops this process until somebody kills it.
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
-/// Until somebody kills this process.
+/// Sleeps until somebody kills this process.
 pub(crate) fn sleep() -> ! {
     loop {
         std::thread::park();

@@ -1,5 +1,5 @@
 //! Many small programs, compiled at once: each is a module of one crate, and the errors are sorted
-//! by where they are. One run of rustc, on the crates that this test was built with.
+//! by their position. One run of rustc, with the crates that this test was built with.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,18 +10,18 @@ use std::process::Output;
 use serde_json::Value;
 use trine_tests::rustc::{check, scratch};
 
-/// An error of the compiler: the token that it underlines, and what it says.
+/// An error of the compiler: the token that it underlines, and its message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Error {
     pub(crate) token: String,
     pub(crate) message: String,
-    /// All of it, as a person sees it.
+    /// The whole report, as a person sees it.
     pub(crate) rendered: String,
-    /// The program, changed as the compiler proposes, for each proposal that it is sure of.
+    /// The program after each change that the compiler proposes with certainty.
     pub(crate) followed: Vec<String>,
 }
 
-/// What the compiler says of each program, by its name.
+/// What the compiler says about each program, by the program's name.
 pub(crate) fn errors(
     crate_name: &str,
     programs: &[(String, String)],
@@ -51,7 +51,7 @@ pub(crate) fn errors(
         let (_, name) = place.unwrap_or_else(|| panic!("an error outside: {message}"));
         let rendered = error["rendered"].as_str().unwrap_or_default().to_owned();
         let number = places.iter().position(|place| place.1 == *name);
-        // Which number the program has is nobody's business.
+        // The number of the program must not appear.
         let message = text.replace(&format!("{}::", module(number)), "");
         let followed = followed(&error, &source, &module(number));
         let error = Error { token: token(primary), message, rendered, followed };
@@ -60,7 +60,7 @@ pub(crate) fn errors(
     found
 }
 
-/// What becomes of the program in this module, by each proposal that can be applied as it is.
+/// What becomes of the program in this module with each proposal that can be applied mechanically.
 fn followed(error: &Value, source: &str, module: &str) -> Vec<String> {
     let head = format!("mod {module} {{ use trine::concurrent;\n");
     let start = source.find(&head).expect("it is in there") + head.len();
@@ -84,12 +84,12 @@ fn followed(error: &Value, source: &str, module: &str) -> Vec<String> {
     applied.filter(|changed| changed != program).collect()
 }
 
-/// What the module of a program is called.
+/// The module of a program.
 fn module(number: Option<usize>) -> String {
     format!("program_{}", number.unwrap_or_default())
 }
 
-/// The text that is underlined, its first line.
+/// The first line of the underlined text.
 fn token(span: &Value) -> String {
     let text = &span["text"][0];
     let column = |name: &str| usize::try_from(text[name].as_u64().unwrap_or(1)).unwrap() - 1;
@@ -104,7 +104,7 @@ fn compile(name: &str, source: &str) -> String {
     said(&check(&file, &["--error-format=json"]))
 }
 
-/// All that the compiler says of a file, without what is of this machine.
+/// Everything that the compiler says about a file, without paths of this machine.
 pub(crate) fn told(source: &Path) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = source.strip_prefix(tests).expect("it is one of the tests");
@@ -121,8 +121,7 @@ pub(crate) fn told(source: &Path) -> String {
     lines + "\n"
 }
 
-/// The line, without numbers where it is about a file that is not the one compiled: a change there
-/// would change them.
+/// The line; without numbers if it is about another file, where every edit would change them.
 fn elsewhere(line: &str) -> String {
     let Some((start, place)) = line.split_once("--> ").or_else(|| line.split_once("::: ")) else {
         return line.to_owned();

@@ -1,4 +1,4 @@
-//! Mistakes that people make: each is one error at the faulty token that says what to do, and
+//! Mistakes that people make: each is a single error at the faulty token that says what to do, and
 //! causes no other errors, neither in the body nor at the callers.
 
 use std::fmt::Write;
@@ -8,11 +8,11 @@ use std::path::Path;
 mod compile;
 mod matrix;
 
-/// The programs of `cases.txt`, and below each the errors it has. Read the diff after renewing them
+/// The programs of `cases.txt`, with their errors below each. Read the diff after renewing them
 /// with `TRINE_UPDATE=1 cargo test -p trine-tests --test mistakes`.
 ///
-/// The compiler stops after the first phase with an error, so errors of the borrow checker need a
-/// group of their own; and a syntax error affects what is around it, so such a program stands
+/// The compiler stops after the first phase with an error, so errors of the borrow checker have a
+/// group of their own. A syntax error affects what is around it, so such a program is compiled
 /// alone.
 #[test]
 fn each_mistake_is_one_error_in_plain_words() {
@@ -37,8 +37,8 @@ fn each_mistake_is_one_error_in_plain_words() {
     compare(&path, &now);
 }
 
-/// The proposals that an editor applies at a click, followed once: what comes out is no mistake of
-/// syntax, and it is no longer the same mistake.
+/// Applies once each proposal that an editor applies with a click: the result has no syntax error,
+/// and not the same mistake again.
 #[test]
 fn what_the_compiler_proposes_can_be_written() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/cases.txt");
@@ -71,10 +71,10 @@ fn what_the_compiler_proposes_can_be_written() {
     }
 }
 
-/// An inner attribute is one of the file in which the program is not alone.
+/// An inner attribute would belong to the whole file, so the program is compiled alone.
 const PROPOSES_ITEMS: &[&str] = &["unused_task (borrows)"];
 
-/// The programs of `ui/`, and all that the compiler says of them.
+/// The programs of `ui/`, and everything that the compiler says about them.
 #[test]
 fn what_the_compiler_says_is_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");

@@ -1,8 +1,8 @@
-//! Each rejection, on each kind of function, around a body that uses all there is: one error.
+//! Each rejection, on each kind of function, around a body that uses everything: a single error.
 
 use super::compile;
 
-/// What is wrong: the attribute, what stands below it, the qualifiers, a parameter and the result.
+/// What is wrong: the attribute, what is below it, the qualifiers, a parameter or the result.
 struct Rejection {
     attribute: &'static str,
     below: &'static str,
@@ -16,7 +16,7 @@ const fn attribute(attribute: &'static str) -> Rejection {
     Rejection { attribute, below: "", qualifiers: "", parameter: "extra: u8", result }
 }
 
-/// In attributes `MODE` is one in which the kind of function is right.
+/// `MODE` in an attribute stands for the mode that suits the kind of function.
 const REJECTIONS: &[Rejection] = &[
     attribute(""),
     attribute("thread"),
@@ -61,7 +61,7 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
 ];
 
-/// The kinds of functions, the mode in which each is right, and a call of it.
+/// The kinds of functions, the mode that suits each, and a call of it.
 const KINDS: &[(&str, &str, &str)] = &[
     ("", "threads", "Type::work"),
     ("self,", "threads", "Type { count: 1 }.work"),

@@ -1,6 +1,6 @@
 //! serde's attributes, each in a type that crosses as an argument and as a result, to a worker and
-//! in `sequential`. What arrives is what JSON would have made of it, or an error that names the
-//! type: never another value.
+//! in `sequential`. What arrives is what JSON would have made of it, or there is an error that
+//! names the type; never a different value.
 
 #![allow(dead_code, reason = "what is printed is read")]
 
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, concurrent};
 
-/// A row: a type, and values of it.
+/// A row: a type, and values of that type.
 trait Row: Debug + Serialize + DeserializeOwned + Send + 'static {
     fn values() -> Vec<Self>;
 }
@@ -27,7 +27,7 @@ fn give<R: Row>(index: usize) -> R {
     R::values().swap_remove(index)
 }
 
-/// What arrived, each way; or why nothing did.
+/// What arrived, each way, or why nothing did.
 fn crossed<R: Row>(index: usize) -> [Result<String, String>; 2] {
     let argument = take(give_here::<R>(index)).join();
     let result = give::<R>(index).join().map(|value| format!("{value:?}"));
@@ -51,7 +51,7 @@ fn json<R: Row>(value: &R) -> Result<String, String> {
     Ok(format!("{value:?}"))
 }
 
-/// Checks one row; `says` is in the error of each value that does not arrive.
+/// Checks one row; the error of each value that does not arrive contains `says`.
 fn check<R: Row>(says: &str) {
     for (index, value) in R::values().into_iter().enumerate() {
         let expected = json(&value);
@@ -68,8 +68,8 @@ fn check<R: Row>(says: &str) {
     }
 }
 
-/// `TEST TYPE: VALUES;` is a test that each value arrives as JSON gives it, or else, with
-/// `or ERROR`, that the error has these words.
+/// `TEST TYPE: VALUES;` is a test that each value arrives as JSON gives it; with `or ERROR`, that
+/// the error contains these words instead.
 macro_rules! rows {
     ($($test:ident $row:ty: [$($value:expr),* $(,)?] $(or $says:literal)?;)*) => { $(
         impl Row for $row {

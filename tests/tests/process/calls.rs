@@ -1,5 +1,5 @@
-//! Process tasks: values cross, many at once; nesting, retries, fresh workers. How calls end is in
-//! `trine_tests::outcomes`.
+//! Process tasks: values that cross, many calls at once, nesting, retries, fresh workers. How calls
+//! end is in `trine_tests::outcomes`.
 
 use std::collections::HashSet;
 

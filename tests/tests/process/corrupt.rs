@@ -1,5 +1,5 @@
-//! A worker that writes nonsense where its parent reads. In a process of its own, since it may be
-//! any call of its worker that pays.
+//! A worker that writes nonsense where its parent reads. In a process of its own, because any call
+//! of that worker may pay for it.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,7 +9,7 @@ use trine::{Error, ErrorKind, concurrent};
 use trine_tests::process::double;
 use trine_tests::programs::alone;
 
-/// Everything that the engine shares with its parent and that a worker may write, word by word.
+/// Everything that a worker shares with its parent and may write, word by word.
 fn shared_words() -> Vec<*mut u64> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let is_shared = |map: &&str| map.contains("memfd:trine") && map.contains(" rw-s ");
@@ -22,7 +22,7 @@ fn shared_words() -> Vec<*mut u64> {
     words.collect()
 }
 
-/// Writes over all of it, for long enough to be seen.
+/// Overwrites all of it, for long enough to be noticed.
 #[concurrent(process)]
 fn scribble(mut seed: u64) {
     let words = shared_words();
@@ -30,13 +30,13 @@ fn scribble(mut seed: u64) {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        // SAFETY: mapped and writable, as the system says; that others read it is the point.
+        // SAFETY: mapped and writable, as the system says; that the parent reads it is the point.
         unsafe { word.write_volatile(seed) };
     }
 }
 
-/// Notes that it runs, makes the engine's words those of a worker that never did anything, and
-/// crashes.
+/// Leaves a note that it runs, resets the engine's words to those of a worker that never did
+/// anything, and crashes.
 #[concurrent(process)]
 fn wipe(runs: PathBuf) {
     note(&runs);
@@ -56,7 +56,7 @@ fn a_call_that_wiped_its_worker_is_not_run_again() {
     alone(a_call_that_wiped_its_worker_is_not_run_again, &[], || {
         let runs = std::env::temp_dir().join(format!("trine-wiped-{}", std::process::id()));
         File::create(&runs).unwrap();
-        // The first call of its worker, and one that comes after another.
+        // Once as the first call of its worker, and once after another call.
         for before in [None, Some(1)] {
             let answer = before.map(|number| double(number).join().unwrap());
             assert!(wipe(runs.clone()).join().is_err(), "{answer:?}");
@@ -79,7 +79,7 @@ fn scribbles() -> Result<(), Error> {
         let before: Vec<_> = (0..50).map(double).collect();
         let corrupt = scribble(seed);
         let after: Vec<_> = (0..50).map(double).collect();
-        // Whose fault it was nobody can tell from what such a worker says. But every call ends.
+        // What such a worker says cannot show whose fault it was. But every call ends.
         let others = before.into_iter().chain(after).map(|task| task.join().map(drop));
         for result in std::iter::once(corrupt.join()).chain(others) {
             if let Err(error) = result {

@@ -1,5 +1,5 @@
 //! `Deserialize` is other people's code: it rejects, panics, blocks, and calls process tasks. The
-//! call whose result that is pays for it, and nobody else.
+//! call whose result it decodes pays for that, and no other.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use trine_tests::programs::alone;
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
-/// Where decoders block: whether they may pass, and how many have come. `None` in workers, where a
-/// decoder does nothing odd.
+/// The gate at which decoders block: whether it is open, and how many have come. `None` in workers,
+/// where decoders do nothing odd.
 static GATE: Mutex<Option<(bool, usize)>> = Mutex::new(None);
 static CHANGED: Condvar = Condvar::new();
 
@@ -72,7 +72,7 @@ fn odd(doing: Doing) -> Odd {
     Odd(doing)
 }
 
-/// Waits for a task, from a thread of its own, in one of the ways that there are.
+/// Waits for a task in one of the possible ways, on a thread of its own.
 type Way = (&'static str, fn(Doing) -> Result<Odd, Error>);
 
 const WAYS: &[Way] = &[
@@ -126,7 +126,7 @@ fn all_ways() {
         let error = way(Doing::Rejects).unwrap_err().to_string();
         assert!(error.contains("rejected by its type"), "{name}: {error}");
         assert!(way(Doing::Panics).unwrap_err().is_panic(), "{name}");
-        // Some that block, and the calls of others, in every way, beside them.
+        // Some that block, and other calls beside them, in every way.
         std::thread::scope(|scope| {
             set_gate(false);
             let blocked: Vec<_> = (0..8).map(|_| scope.spawn(|| way(Doing::Blocks))).collect();

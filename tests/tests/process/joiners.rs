@@ -1,4 +1,5 @@
-//! Threads that join take a worker's replies themselves; what others await must not wait for them.
+//! Threads that join take a worker's replies themselves; tasks that others await must not have to
+//! wait for them.
 
 use std::sync::Barrier;
 use std::thread;
@@ -12,8 +13,8 @@ fn slowly_double(number: u32) -> u32 {
     number * 2
 }
 
-/// One worker: all replies come through the same ring, and nobody else comes by who would take
-/// what is left there.
+/// One worker: all replies come through the same ring, and nobody else comes by to take what is
+/// left there.
 #[test]
 fn an_awaited_call_is_told_when_joins_come_in_between() {
     let test = an_awaited_call_is_told_when_joins_come_in_between;
@@ -23,7 +24,7 @@ fn an_awaited_call_is_told_when_joins_come_in_between() {
     });
 }
 
-/// In each round that many threads join a call, while this one awaits another.
+/// In each round this many threads join a call, while this thread awaits another.
 fn rounds(joiners: usize, count: u32) {
     let round = &Barrier::new(joiners + 1);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Borrowed arguments in the worker: text and numbers that are many are read where they lie.
+//! Borrowed arguments in the worker: long texts and long runs of numbers are read in place.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use trine::{Error, Function, concurrent};
 /// Where a worker found an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Place {
-    /// In memory that came from the parent, and that this process may only read.
+    /// In memory that came from the parent, and that this process can only read.
     is_shared: bool,
     is_aligned: bool,
 }
@@ -43,7 +43,7 @@ macro_rules! numbers {
             $(
                 for (length, at) in [(0, COPIED), (1, COPIED), (100, COPIED), (100_003, SHARED)] {
                     let values: Vec<$number> = (0..length).map(|n| (n % 101) as $number).collect();
-                    // A character before it, so that its place in the message is odd.
+                    // A character before it, so that its position in the message is odd.
                     let (place, letter, back, last) = $number('ß', &values, 9).join()?;
                     let name = stringify!($number);
                     assert_eq!((place, letter, last), (at, 'ß', 9), "{length} of {name}");
@@ -76,7 +76,7 @@ fn many_arguments_are_each_in_their_place() -> Result<(), Error> {
         let names: Vec<String> = (0..length).map(|index| index.to_string()).collect();
         let floats: Vec<f64> = (0..length).map(|index| index as f64).collect();
         let places = many(&text, &bytes, &wide, &names, &floats).join()?;
-        // Only runs of numbers lie in a message as in memory.
+        // Only runs of numbers have the same layout in a message as in memory.
         assert_eq!(places, (SHARED, SHARED, SHARED, COPIED, SHARED), "{length}");
     }
     Ok(())
@@ -114,7 +114,7 @@ fn taken(numbers: Vec<f64>) -> (Place, f64) {
     (place(&numbers), numbers.iter().sum())
 }
 
-/// What is a body's own it may change, so it is never the parent's memory.
+/// A body may change what it owns, so that is never the parent's memory.
 #[test]
 fn owned_numbers_are_copies() -> Result<(), Error> {
     assert_eq!(taken(vec![0.5; 100_000]).join()?, (COPIED, 50_000.0));
@@ -124,7 +124,7 @@ fn owned_numbers_are_copies() -> Result<(), Error> {
 #[concurrent(process)]
 fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
     let sum = |numbers: &[f64]| numbers.iter().sum::<f64>();
-    // SAFETY: the child adds numbers up and leaves.
+    // SAFETY: the child only adds numbers and exits.
     unsafe {
         let child = libc::fork();
         if child == 0 {
@@ -142,7 +142,7 @@ fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
     Ok(())
 }
 
-/// What a body keeps of its borrowed arguments would be changed or gone after its call.
+/// If a body kept a borrowed argument, it would be changed or gone after the call.
 #[test]
 fn a_borrowed_argument_cannot_be_kept() {
     static KEPT: Mutex<Vec<Owned<[u64]>>> = Mutex::new(Vec::new());

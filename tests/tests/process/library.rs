@@ -1,5 +1,5 @@
 //! Process calls from a library that a program loads: there is no executable that a worker could
-//! run, and each call is an error that says so. Nothing is started.
+//! run, so each call is an error that says so. Nothing is started.
 
 use std::ffi::{CStr, CString, c_char};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::process::Command;
 use trine::Error;
 use trine_tests::process::double;
 
-/// The example `foreign`, which `cargo test` makes too; made here if somebody asks for this test
-/// alone.
+/// The example `foreign`, which `cargo test` builds too; built here if only this test was asked
+/// for.
 fn library() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let folder = program.parent().and_then(Path::parent).unwrap();
@@ -34,11 +34,11 @@ const WHY: &str = "its code is in a library, not in the executable that a worker
 
 #[test]
 fn a_function_of_a_loaded_library_is_refused() -> Result<(), Error> {
-    // This program's own go on as ever, before and after.
+    // This program's own calls work as usual, before and after.
     assert_eq!(double(4).join()?, 8);
     let path = CString::new(library().to_str().unwrap()).unwrap();
     let mut text = [0 as c_char; 500];
-    // SAFETY: the library is there, with such a function, and stays loaded.
+    // SAFETY: the library exists, has such a function, and stays loaded.
     let (result, text) = unsafe {
         let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
         assert!(!library.is_null(), "{:?}", CStr::from_ptr(libc::dlerror()));
@@ -52,7 +52,7 @@ fn a_function_of_a_loaded_library_is_refused() -> Result<(), Error> {
     Ok(())
 }
 
-/// A program that knows nothing of trine.
+/// A program that knows nothing about trine.
 #[test]
 fn a_program_of_another_language_is_told_so() {
     let script = "\

@@ -1,6 +1,6 @@
-//! The process engine. What needs to be a program of its own, to be killed or limited, is beside
-//! this one in files without a harness: `outcomes.rs`, `parents.rs`, `refusals.rs`, and the folder
-//! `surroundings/`.
+//! The process engine. Tests that have to be programs of their own, because they are killed or
+//! limited, are beside this one in files without a harness: `outcomes.rs`, `parents.rs`,
+//! `refusals.rs`, and the folder `surroundings/`.
 
 mod attributes;
 mod calls;

@@ -1,4 +1,4 @@
-//! Every way in which a process task can end. No test harness: it plays the parents too.
+//! Every way in which a process task can end. No test harness: this program plays the parents too.
 
 fn main() {
     trine_tests::outcomes::main();

@@ -1,7 +1,7 @@
-//! Parents: how they end, what they leave behind, what their workers have of them.
+//! Parents: how they end, what they leave behind, and what their workers inherit from them.
 //!
-//! No test harness: this program plays the parents too, so each can be killed, and shows on the
-//! way that a program with a `main` of its own needs nothing for its workers.
+//! No test harness: this program also plays the parents, so that each can be killed. It also shows
+//! that a program with a `main` of its own needs nothing special for its workers.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ fn forever() {
     }
 }
 
-/// Leaves a child behind, and tells both.
+/// Starts a child that stays behind, and prints both numbers.
 #[concurrent(process)]
 #[expect(clippy::zombie_processes, reason = "it is to be there when this process is killed")]
 fn forever_with_a_child() {
@@ -55,7 +55,7 @@ fn spawned_by_a_constructor() -> usize {
 
 static CONSTRUCTED: AtomicUsize = AtomicUsize::new(0);
 
-/// A registry's constructor; wherever the linker puts it, a worker must have run it.
+/// A constructor, as registries have it: a worker must have run it, wherever the linker puts it.
 #[used]
 // SAFETY: the loader calls it as such a function.
 #[unsafe(link_section = ".init_array")]
@@ -101,8 +101,8 @@ fn serves_plainly() {
 }
 
 fn waits() {
-    // Shells ignore it for what they run in the background, and children inherit that.
-    // SAFETY: no handler is installed, the default comes back.
+    // Shells make background commands ignore it, and children inherit that. SAFETY: this installs
+    // no handler; it restores the default.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let _other = forever();
     let _ = forever_with_a_child().join();
@@ -119,11 +119,11 @@ fn killed_parent_leaves_nobody(name: &str, signal: i32) {
     let ids = read_line(&mut parent);
     let ids: Vec<i32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
     assert!(ids.len() == 2 && ids.iter().all(|&id| is_alive(id)), "{ids:?}");
-    // To the group, as a terminal does; workers are in groups of their own.
-    // SAFETY: a signal to a group that we made.
+    // To the group, as a terminal sends it; workers are in groups of their own. SAFETY: a signal to
+    // a group that we made.
     unsafe { libc::kill(-(parent.id().cast_signed()), signal) };
     assert_eq!(parent.wait().unwrap().signal(), Some(signal));
-    // The pipe ends when nobody holds it any more: worker and grandchild have it as stdout.
+    // The pipe ends once nobody holds it any more: worker and grandchild have it as stdout.
     parent.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
     for id in ids {
         wait_until(|| !is_alive(id));
@@ -155,7 +155,7 @@ fn deleted_executable() {
     assert_eq!(said, "to the end");
 }
 
-/// Waits to be told, and then has a worker print.
+/// Waits for a line, and then has a worker print.
 fn prints() {
     let _ = std::io::stdin().read_line(&mut String::new());
     prints_without_a_newline().join().unwrap();
@@ -183,14 +183,14 @@ fn replaced_workers_leave_nothing() {
     for number in 0..count {
         let task = forever();
         if number % 2 == 0 {
-            // So that it is sent, and runs as likely as not.
+            // So that the call has been sent, and is probably running.
             assert_eq!(double(1).join().unwrap(), 2);
         }
         task.cancel();
         assert!(task.join().unwrap_err().is_cancelled());
     }
     assert_eq!(double(2).join().unwrap(), 4);
-    // The pool keeps up to as many workers as there are cores.
+    // The pool keeps at most as many workers as there are cores.
     let most = before + 4 * thread::available_parallelism().unwrap().get();
     wait_until(|| files() <= most);
     wait_until(|| zombies() == 0);

@@ -1,4 +1,5 @@
-//! Functions with `pool` run in the workers of that pool, as many as it has, and nothing else does.
+//! Functions with `pool` run in the workers of that pool, which has as many as it was given, and
+//! nothing else runs there.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -48,18 +49,18 @@ fn nested() -> u32 {
 fn a_pool_has_its_own_workers() {
     alone(a_pool_has_its_own_workers, &[], || {
         Config::new().processes(1).pool("images", 2).pool("video", 1).apply().unwrap();
-        // Awaited all along, since a join would lend a hand.
+        // Awaited throughout, because a join would help with the work.
         let wait = |task: Task<u32>| trine::block_on(task).unwrap();
         let gates = [Gate::new(), Gate::new(), Gate::new()];
         let held = plain(gates[0].port());
         let inside = gates[0].entered();
-        // All plain workers are busy, and the others are not.
+        // All plain workers are busy, but the others are not.
         let images = wait(another_image());
         assert_ne!(wait(video()), images);
         let calls = [1, 1].map(|gate| image(gates[gate].port()));
         let busy = [gates[1].entered(), gates[1].entered()];
         let third = image(gates[2].port());
-        // Now it is the other way round, and a third image has no worker.
+        // Now it is the other way round, and there is no worker for a third image.
         drop(inside);
         let own = wait(held);
         for _ in 0..20 {
@@ -73,7 +74,7 @@ fn a_pool_has_its_own_workers() {
         let [first, second] = calls.map(wait);
         let workers: HashSet<u32> = [first, second, wait(third), images].into();
         assert!(workers.len() == 2 && !workers.contains(&own), "{workers:?}, {own}");
-        // In a worker nobody has said how large it is.
+        // In a worker, nobody has set the pool's size.
         let inner = nested().join().unwrap();
         assert!(!workers.contains(&inner) && inner != own);
     });

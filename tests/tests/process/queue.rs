@@ -1,4 +1,4 @@
-//! What waits behind a long call in a worker goes to another one that is free.
+//! Calls that wait behind a long one in a worker go to another worker that is free.
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,7 @@ fn value() -> u32 {
     7
 }
 
-/// How many ran before in this worker.
+/// How many calls ran in this worker before.
 fn turn() -> u32 {
     static RAN: AtomicU32 = AtomicU32::new(0);
     RAN.fetch_add(1, Relaxed)
@@ -52,7 +52,7 @@ fn a_call_with_priority_gets_the_worker_first() {
             let gate = TcpListener::bind(("127.0.0.1", 0)).unwrap();
             let long = held(gate.local_addr().unwrap().port());
             let inside = gate.accept().unwrap().0;
-            // In the order in which they are called; each with the place at which it is to run.
+            // In the order of the calls; each with the position at which it should run.
             let tasks = [
                 (idle(), 6),
                 (usual(), 3),
@@ -65,7 +65,7 @@ fn a_call_with_priority_gets_the_worker_first() {
             ];
             drop(inside);
             for (task, place) in tasks {
-                // Awaited, since a join would lend a hand.
+                // Awaited, because a join would help with the work.
                 assert_eq!(trine::block_on(task).unwrap(), round * 8 + place);
             }
             long.join().unwrap();
@@ -84,14 +84,14 @@ fn keep_two_workers_busy() {
         let gates = [0, 1].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let long = gates.each_ref().map(|gate| held(gate.local_addr().unwrap().port()));
         let [first, second] = gates.each_ref().map(|gate| gate.accept().unwrap().0);
-        // Both workers are busy, so these lie behind the long calls.
+        // Both workers are busy, so these wait behind the long calls.
         let mut waiting: Vec<_> = (0..2).map(|_| value()).collect();
         let cancelled: Vec<_> = (0..6).map(|_| value()).collect();
         drop(cancelled);
-        // One worker comes free, the other never does before all of these have run.
+        // One worker becomes free; the other does not until all of these have run.
         drop(first);
         for value in waiting.drain(..) {
-            // Awaited, since a join would lend a hand.
+            // Awaited, because a join would help with the work.
             assert_eq!(trine::block_on(value).unwrap(), 7);
         }
         drop(second);
@@ -111,12 +111,12 @@ fn bytes_of(values: Vec<u64>) -> usize {
     size_of_val(&values[..])
 }
 
-/// Long arguments go along as handles: a worker that is gone before it has them has not begun.
+/// Long arguments travel as handles: a worker that dies before it has them has not begun the call.
 #[test]
 fn a_worker_that_dies_while_it_does_nothing_costs_no_call() -> Result<(), Error> {
     for _ in 0..100 {
         let worker = id_of_worker().join()?;
-        // SAFETY: sends a signal to a process of ours, which nobody has waited for.
+        // SAFETY: a signal to a child of ours that has not been waited for.
         unsafe { libc::kill(worker, libc::SIGKILL) };
         let is_alive = |stat: String| !stat.contains(") Z ") && !stat.contains(") X ");
         while std::fs::read_to_string(format!("/proc/{worker}/stat")).is_ok_and(is_alive) {}

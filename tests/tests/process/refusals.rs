@@ -1,5 +1,5 @@
-//! What keeps a worker from starting: each is an error that says so, at once or within the time
-//! that a start may take, for every call, and leaves no process behind.
+//! What can keep a worker from starting: each is an error that says so, at once or within the time
+//! allowed for a start, for every call, and leaves no process behind.
 //!
 //! No test harness: this program plays the parents that are refused something.
 
@@ -10,15 +10,15 @@ use trine::ErrorKind;
 use trine_tests::checks::{self, Named, output_of, part};
 use trine_tests::process::double;
 
-/// Runs before the runtime's constructor and spoils what it looks for: then a worker runs `main`.
-/// Or it keeps the worker from ever coming to that constructor.
+/// Runs before the runtime's constructor. It spoils what that looks for, so that the worker runs
+/// `main`, or it keeps the worker from ever reaching the constructor.
 #[used]
 // SAFETY: the loader calls it as such a function.
 #[unsafe(link_section = ".init_array.00001")]
 static SPOILER: extern "C" fn() = {
     extern "C" fn spoil() {
         let worker = c"TRINE_WORKER".as_ptr();
-        // SAFETY: no other thread is there before `main`.
+        // SAFETY: no other thread exists before `main`.
         unsafe {
             if libc::getenv(worker).is_null() {
                 return;
@@ -28,9 +28,11 @@ static SPOILER: extern "C" fn() = {
             }
             if !libc::getenv(c"PARK".as_ptr()).is_null() {
                 assert_eq!(libc::write(1, c"parked\n".as_ptr().cast(), 7), 7);
-                // It has not come to where the runtime ties it to its parent's life.
+                // The worker has not reached the point where the runtime ties it to its parent's
+                // life.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                // Which says nothing of a parent that has gone already: its number comes first.
+                // That does not cover a parent that is already gone. Its number comes first in the
+                // variable.
                 if libc::getppid() != libc::atoi(libc::getenv(worker)) {
                     libc::_exit(1);
                 }
@@ -44,13 +46,13 @@ static SPOILER: extern "C" fn() = {
 };
 
 fn main() {
-    // They do nothing but wait for programs, one of them for long.
+    // All they do is wait for programs, in one case for long.
     checks::main(PARTS, CHECKS, checks::at_once);
 }
 
 const PARTS: &[Named] = &[
     ("calls", calls),
-    // What a worker is started with: here it gets as far as `main`, which calls again.
+    // The argument that a worker is started with. Here it gets as far as `main`, which calls again.
     ("trine-worker", calls),
     ("forks", forks),
     ("few-files", || with_limit(libc::RLIMIT_NOFILE, 4)),
@@ -80,7 +82,7 @@ const CHECKS: &[Named] = &[
     ("a worker that never gets ready", never_ready),
 ];
 
-/// Plays a part in which no worker can start, and finds these words in its error.
+/// Plays a part in which no worker can start, and looks for these words in its errors.
 fn refused(name: &str, words: &[&str]) {
     let said = output_of(part(name));
     if let Some(why) = said.strip_prefix("skipped: ") {
@@ -94,7 +96,7 @@ fn refused(name: &str, words: &[&str]) {
     assert!(said.lines().count() > 2 && said.lines().all(is_told), "{said}");
 }
 
-/// Calls again and again, and many times at once; each call must be answered by a refusal.
+/// Calls again and again, and many times at once; each call must be refused.
 fn say_refusals() {
     let alone = (0..3).map(|number| double(number).join());
     let many: Vec<_> = (0..100).map(double).collect();
@@ -106,9 +108,9 @@ fn say_refusals() {
     assert!(!has_children());
 }
 
-/// Whether a process is there that this one started, dead or alive.
+/// Whether this process has a child, dead or alive.
 fn has_children() -> bool {
-    // SAFETY: any bits are such a record, and nothing is taken from whoever waits for children.
+    // SAFETY: any bits are such a record, and this takes nothing from whoever waits for children.
     let waited = unsafe {
         let mut found = std::mem::zeroed();
         let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -130,10 +132,10 @@ fn address_space() -> libc::rlim_t {
     pages.split(' ').next().unwrap().parse::<libc::rlim_t>().unwrap() * 4096
 }
 
-/// The limit does not bind the superuser, who becomes somebody else.
+/// The limit does not bind the superuser, so become somebody else.
 fn few_processes() {
     const NOBODY: libc::uid_t = 65_534;
-    // SAFETY: of this process alone, which has one thread.
+    // SAFETY: only for this process, which has one thread.
     let is_bound = unsafe { libc::geteuid() != 0 || libc::setresuid(NOBODY, NOBODY, NOBODY) == 0 };
     if !is_bound {
         return skip("nobody to become");
@@ -145,7 +147,7 @@ fn skip(why: &str) {
     println!("skipped: {why} ({})", SystemError::last_os_error());
 }
 
-/// What the kernel calls this architecture.
+/// The kernel's name for this architecture.
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
 #[cfg(target_arch = "aarch64")]
@@ -153,10 +155,10 @@ const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ARCHITECTURE: Option<u32> = None;
 
-/// Has the kernel refuse these system calls with EPERM, as a container might.
+/// Makes the kernel refuse these system calls with EPERM, as in a container.
 fn without(calls: &[libc::c_long]) {
     let Some(architecture) = ARCHITECTURE else { return skip("another architecture") };
-    // Offsets in what the kernel shows to a filter.
+    // Offsets in the record that the kernel shows to a filter.
     const NUMBER: u32 = 0;
     const MADE_FOR: u32 = 4;
     let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
@@ -169,7 +171,7 @@ fn without(calls: &[libc::c_long]) {
         k,
     };
     let allowed = answer(libc::SECCOMP_RET_ALLOW);
-    // What is made for another architecture has other numbers: it is let through.
+    // Calls made for another architecture have other numbers; they are let through.
     let for_this = libc::sock_filter { jt: 1, jf: 0, ..unless(architecture, 0) };
     let mut filter = vec![load(MADE_FOR), for_this, allowed, load(NUMBER)];
     for &call in calls {
@@ -178,7 +180,7 @@ fn without(calls: &[libc::c_long]) {
     }
     filter.push(allowed);
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: a filter of that length, which the kernel copies.
+    // SAFETY: a filter of this length, which the kernel copies.
     let is_set = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
             && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
@@ -186,11 +188,11 @@ fn without(calls: &[libc::c_long]) {
     if is_set { say_refusals() } else { skip("no filters here") }
 }
 
-/// Hides `/proc`, for this process alone.
+/// Hides `/proc` from this process only.
 fn no_proc() {
     let (none, root, tmpfs) = (c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr());
     let null = std::ptr::null();
-    // SAFETY: strings that end, and mounts that nobody but this process sees.
+    // SAFETY: strings that end in a zero, and mounts that only this process sees.
     let is_hidden = unsafe {
         (libc::unshare(libc::CLONE_NEWNS) == 0
             || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) == 0)
@@ -200,7 +202,7 @@ fn no_proc() {
     if is_hidden { say_refusals() } else { skip("no mounts here") }
 }
 
-/// One worker for both calls, and one more for the last, which does not wait for it.
+/// One worker for both calls, and another for the last call, which does not wait for it.
 fn parks() {
     for task in [double(1), double(2)] {
         let error = task.join().unwrap_err();
@@ -229,17 +231,17 @@ fn no_constructor_no_bomb() {
     let mut command = part("calls");
     command.env("SPOIL", "1");
     let said = output_of(command);
-    // The worker was this program again, which ran this part again, was refused, and ended.
+    // The worker was this program again. It played this part again, was refused, and ended.
     assert!(said.contains("was started as a worker, but"), "{said}");
     assert!(said.contains("exited with code 0 as it started"), "{said}");
     assert_eq!(said.lines().count(), 2, "{said}");
 }
 
-/// In a part of its own: a child of a program with many threads may find any lock held.
+/// In a part of its own, because a child of a program with many threads may find any lock held.
 fn forks() {
     assert_eq!(double(2).join().unwrap(), 4);
-    // SAFETY: the child calls what is safe there: this program's other thread holds no lock
-    // that it needs for long.
+    // SAFETY: the child calls only what is safe there: this program's other thread holds no lock
+    // for long that the child needs.
     let child = unsafe { libc::fork() };
     if child == 0 {
         println!("{}", double(2).join().unwrap_err());

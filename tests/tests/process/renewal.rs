@@ -1,4 +1,4 @@
-//! The option `renew`, and warming up: workers come and go beside the calls.
+//! The option `renew`, and warming up: workers come and go while calls run.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -35,7 +35,7 @@ const WAYS: &[Way] = &[
     }),
 ];
 
-/// Calls until that many workers have answered; none of the calls fails.
+/// Calls until this many different workers have answered; none of the calls fails.
 fn until_replaced(call: Call, way: &Way, workers: usize) -> HashMap<u32, usize> {
     let since = Instant::now();
     let mut answered = HashMap::new();
@@ -52,7 +52,7 @@ fn a_worker_is_replaced_and_no_call_fails() {
         alone(a_worker_is_replaced_and_no_call_fails, &[("TRINE_PROCESSES", processes)], || {
             for way in WAYS {
                 let answered = until_replaced(after_ten, way, 6);
-                // Nobody goes before its time; the last of them may have just begun.
+                // No worker goes before its time; the last of them may have only just begun.
                 let early = answered.values().filter(|count| **count < 10).count();
                 assert!(early <= 2, "{}: {answered:?}", way.0);
                 until_replaced(|| beyond(8 << 20), way, 5);

@@ -1,4 +1,4 @@
-//! What crosses to worker processes: large values, borrowed ones, what fails to.
+//! What crosses to worker processes: large values, borrowed values, and values that fail to cross.
 
 use serde::{Deserialize, Serialize};
 use trine::process::Shared;
@@ -22,7 +22,7 @@ fn filled(length: usize) -> Vec<u8> {
 
 #[test]
 fn values_of_every_size_cross_both_ways() -> Result<(), Error> {
-    // Around the edges of what goes through the ring, and of what a segment holds.
+    // Around the limits of what goes through the ring, and of what a segment holds.
     for length in [0, 1, 6, 7, 100, 4094, 4095, 4096, 4097, 40_000, 131_072, 1 << 20, 3 << 20] {
         let numbers: Vec<f64> = (0..length).map(f64::from).collect();
         let back: Vec<f64> = numbers.iter().rev().copied().collect();
@@ -41,7 +41,7 @@ fn many_large_values_in_flight() -> Result<(), Error> {
     Ok(())
 }
 
-/// Several copies of a gibibyte: for machines that have them.
+/// Makes several copies of a gibibyte, so this is for machines that have the memory.
 #[test]
 #[ignore = "needs 6 GiB of memory"]
 fn a_gibibyte_crosses_both_ways() -> Result<(), Error> {
@@ -125,7 +125,7 @@ fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
     Ok(())
 }
 
-/// How much of shared slices is mapped.
+/// How many bytes of shared slices are mapped.
 #[concurrent(process)]
 fn mapped(at_least: usize) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
@@ -139,14 +139,14 @@ fn mapped(at_least: usize) -> usize {
 
 #[test]
 fn a_worker_lets_go_of_the_slices_that_it_had() -> Result<(), Error> {
-    // Larger than whatever else is mapped; more of them than are remembered.
+    // Larger than anything else that is mapped, and more slices than a worker remembers.
     const SIZE: usize = 100 << 20;
     for _ in 0..10 {
         let slice: Shared<[u8]> = Shared::new(&vec![1; SIZE]).unwrap();
         assert_eq!(pages_of(slice.clone()).join()?, SIZE / 4096);
         assert_eq!(pages_of(slice).join()?, SIZE / 4096);
     }
-    // Each worker, when it has had nothing to do for a while.
+    // Each worker lets go of them once it has had nothing to do for a while.
     let workers = std::thread::available_parallelism().unwrap().get();
     let mut tries = 0;
     while gather((0..2 * workers).map(|_| mapped(SIZE))).join()?.iter().any(|&size| size > 0) {
@@ -169,7 +169,7 @@ fn a_shared_slice_crosses_as_nothing_else() {
     assert!(serde_json::from_str::<Shared<[u8]>>("[0,1]").is_err());
 }
 
-/// A list as deep as it is long.
+/// A list that nests as deep as it is long.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Link {
     next: Option<Box<Self>>,
@@ -206,7 +206,7 @@ fn a_value_deeper_than_any_stack_is_an_error_both_ways() -> Result<(), Error> {
         let error = error.unwrap().to_string();
         assert!(error.contains("field `next` of `Link`: it is nested too deeply"), "{error}");
     }
-    // What the worker's stack had room for may be too much for who joins.
+    // What fits on the worker's stack may be too much for the thread that joins.
     for length in [3_000, 10_000, 30_000] {
         let joined = std::thread::spawn(move || chain(length).join().map(drop)).join().unwrap();
         let is_told = |error: Error| error.to_string().contains("nested too deeply");

@@ -28,7 +28,7 @@ fn fib_backwards(n: u32) -> u64 {
         return n.into();
     }
     let (a, b) = (fib_backwards(n - 1), fib_backwards(n - 2));
-    // Against the order of the deque.
+    // Not in the order of the deque.
     let b = b.join().unwrap();
     a.join().unwrap() + b
 }
@@ -38,7 +38,8 @@ fn the_order_of_joins_does_not_matter() {
     assert_eq!(fib_backwards(18).join().unwrap(), 2584);
 }
 
-// Whoever waits under a lock must not run a stranger's task: it may want the same lock.
+// A thread that waits while it holds a lock must not run unrelated tasks: one of them may want the
+// same lock.
 
 #[concurrent(threads)]
 fn leaf(n: u64) -> u64 {
@@ -148,7 +149,7 @@ fn pass(gate: Arc<Gate>) {
 fn ten_thousand_blocked_tasks_end_when_they_can() {
     let gate = Arc::new(Gate::default());
     let tasks: Vec<_> = (0..10_000).map(|_| pass(Arc::clone(&gate))).collect();
-    // Another kind of work is not held up by them.
+    // Other work is not held up by them.
     assert_eq!(leaf(1).join().unwrap(), 2);
     *gate.open.lock().unwrap() = true;
     gate.opened.notify_all();
@@ -175,7 +176,7 @@ fn a_wait_in_blocking_lets_the_others_run() {
     assert_eq!(gather(received).join().unwrap(), (0..50).collect::<Vec<_>>());
 }
 
-// Panics wherever the user's code runs.
+// Panics wherever user code runs.
 
 struct PanicsOnDrop;
 
@@ -206,7 +207,7 @@ fn argument_panics(argument: PanicsOnDrop) {
 fn no_panic_costs_the_pool_a_thread() {
     for _ in 0..50 {
         panics().detach();
-        // Its value is dropped where it ends, or here if it has ended.
+        // Its value is dropped where it ends, or here if it has already ended.
         let _ = panic::catch_unwind(|| panics_later().detach());
         argument_panics(PanicsOnDrop).detach();
         assert!(panics().join().unwrap_err().is_panic());
@@ -218,7 +219,7 @@ fn no_panic_costs_the_pool_a_thread() {
     gather(tasks).join().unwrap();
 }
 
-/// In a child, since the limit holds for the whole process.
+/// In a child process, because the limit holds for the whole process.
 #[cfg(target_os = "linux")]
 #[test]
 fn tasks_end_where_no_thread_can_be_made() {
@@ -233,7 +234,7 @@ fn without_threads() {
     let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
     let kibibytes: u64 = size.split_whitespace().nth(1).unwrap().parse().unwrap();
     let old = getrlimit(Resource::As);
-    // A mebibyte more than there is: too little for a thread's stack.
+    // A mebibyte more than is in use: too little for a thread's stack.
     let tight = Rlimit { current: Some((kibibytes + 1024) * 1024), ..old };
     setrlimit(Resource::As, tight).unwrap();
     assert!(thread::Builder::new().spawn(|| ()).is_err());
@@ -242,7 +243,7 @@ fn without_threads() {
     let (sender, receiver) = mpsc::channel();
     send(sender.clone(), 1).detach();
     setrlimit(Resource::As, old).unwrap();
-    // The first spawn that can makes a worker, for what waits too.
+    // The first call that can start a worker does so, also for what is already waiting.
     send(sender, 2).detach();
     let mut received = [receiver.recv().unwrap(), receiver.recv().unwrap()];
     received.sort_unstable();
@@ -275,7 +276,8 @@ fn a_thread_may_spawn_while_it_ends() {
     });
     for first in [true, false] {
         let (sender, receiver) = mpsc::channel();
-        // Before and after trine's own locals: one of the two destructors finds them gone.
+        // Set before and after trine's own thread-locals: in one of the two cases the destructor
+        // finds those gone.
         thread::spawn(move || {
             if first {
                 leaf(1).join().unwrap();

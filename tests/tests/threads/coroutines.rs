@@ -1,6 +1,7 @@
 //! `trine::join` inside stackful coroutines: frames on one thread that do not nest.
 
-// The way to suspend that needs no handle, which a closure could not take along to another thread.
+// The deprecated way to suspend is the one that needs no handle; a closure could not take a handle
+// along to another thread.
 #![expect(deprecated)]
 
 use std::thread;
@@ -19,7 +20,7 @@ fn fib(n: u32) -> u64 {
 
 type Coroutine = generator::Generator<'static, (), u64>;
 
-/// Joins down to `depth` and is suspended in each first closure.
+/// Joins down to `depth`, and suspends itself in each first closure.
 fn suspended_at(depth: u64, tag: u64) -> u64 {
     let first = || {
         yield_::<(), u64>(tag);
@@ -37,7 +38,7 @@ fn expected(depth: u64, tag: u64) -> u64 {
     (depth + 1) * (21 + tag)
 }
 
-/// What is done to the order in which coroutines are resumed, from round to round.
+/// Changes the order in which coroutines are resumed from round to round.
 type Reorder = fn(&mut Vec<usize>);
 
 #[concurrent(threads)]
@@ -72,7 +73,8 @@ fn coroutines_on_one_thread_end_in_any_order() {
         [|_| (), |left| left.reverse(), |left| left.sort_by_key(|index| index % 2)];
     for _ in 0..20 {
         for order in orders {
-            // Idle workers take what is offered here; those of the second line are busy.
+            // In the first line, idle workers take what is offered here; in the second they are
+            // busy.
             interleave(order);
             trine::gather((0..4).map(|_| interleave_on_the_pool(order))).join().unwrap();
         }

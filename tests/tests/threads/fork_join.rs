@@ -115,8 +115,8 @@ impl Drop for Counted {
     }
 }
 
-/// Joins down to `depth`, with a panic in the chosen arms of the innermost join, and values that
-/// count themselves everywhere.
+/// Joins down to `depth`, with a panic in the chosen arms of the innermost join, and counted values
+/// everywhere.
 fn descend(depth: u32, panics: (bool, bool), alive: &Arc<AtomicUsize>) -> (Counted, Counted) {
     let (first, second) = (Counted::new(alive), Counted::new(alive));
     if depth == 0 {
@@ -172,7 +172,7 @@ fn a_panic_waits_for_who_borrows_the_stack() {
             )
         }));
         assert!(result.is_err());
-        // All or nothing: nobody writes any more.
+        // All or nothing: nobody is still writing.
         assert!(data.iter().all(|&number| number == data[0]));
     }
 }

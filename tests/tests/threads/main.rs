@@ -1,5 +1,5 @@
-//! The threads engine. Every test here passes on a pool of any size;
-//! `in_pools_of_one_and_two` runs them all again in the smallest.
+//! The threads engine. Every test here passes on a pool of any size; `in_pools_of_one_and_two` runs
+//! all of them again in the smallest ones.
 
 mod calls;
 mod coroutines;

@@ -1,8 +1,9 @@
-//! What each file of a crate uses of the others: read from its tokens, so that comments and strings
-//! say nothing, and `super::`, groups and inline modules mean what they mean to the compiler.
+//! What each file of a crate uses of the others. It is read from the file's tokens, so that
+//! comments and strings do not count, and `super::`, groups and inline modules mean what they mean
+//! to the compiler.
 //!
-//! An arrow ends where the name is declared: a module that only passes a name on (`pub use`) is
-//! looked through.
+//! An arrow ends where a name is declared: a module that only re-exports it (`pub use`) is looked
+//! through.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::sources;
 
-/// From each file to those that it uses, all without `.rs`.
+/// From each file to the files that it uses, all without `.rs`.
 pub(crate) type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 type Path = Vec<String>;
@@ -41,7 +42,7 @@ fn split(name: &str) -> Path {
 /// The file that declares what an absolute path names.
 fn declared_in(files: &BTreeMap<String, File>, path: &[String]) -> String {
     let mut path = path.to_vec();
-    // No chain of `pub use` is longer.
+    // No chain of `pub use` is longer than this.
     for _ in 0..8 {
         let is_file = |depth: &usize| files.contains_key(&path[..*depth].join("/"));
         let depth = (1..=path.len()).rev().find(is_file).unwrap_or(0);
@@ -54,16 +55,16 @@ fn declared_in(files: &BTreeMap<String, File>, path: &[String]) -> String {
     panic!("`pub use` in a circle: {path:?}");
 }
 
-/// What one file says, as far as arrows go.
+/// What one file says, as far as arrows are concerned.
 #[derive(Default)]
 struct File {
     home: Path,
     children: BTreeSet<String>,
-    /// Absolute paths of what it names.
+    /// Absolute paths of everything that it names.
     uses: Vec<Path>,
-    /// Names that a `pub use` passes on, and what they stand for.
+    /// Names that a `pub use` re-exports, and what they stand for.
     passed_on: BTreeMap<String, Path>,
-    /// The identifiers outside of `use`, but for names of methods and functions.
+    /// The identifiers outside `use`, except the names of methods and functions.
     words: BTreeSet<String>,
 }
 
@@ -83,7 +84,7 @@ impl File {
         used.map(|(_, path)| path)
     }
 
-    /// Reads the tokens of one group, which stands in the module `here`.
+    /// Reads the tokens of one group, which is in the module `here`.
     fn walk(&mut self, tokens: &[TokenTree], here: &[String]) {
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
@@ -143,7 +144,7 @@ impl File {
     }
 }
 
-/// The word at a place, or nothing if something else is there.
+/// The word at this position, or nothing if there is something else.
 fn word(tokens: &[TokenTree], at: usize) -> String {
     match tokens.get(at) {
         Some(TokenTree::Ident(word)) => word.to_string(),
@@ -159,7 +160,7 @@ fn is_punct(tokens: &[TokenTree], at: usize, character: char) -> bool {
     tokens.get(at).is_some_and(|token| is(token, character))
 }
 
-/// The words joined by `::` from a place on, and where they end.
+/// The words joined by `::` from this position on, and where they end.
 fn path_at(tokens: &[TokenTree], mut at: usize) -> (Path, usize) {
     let mut path = Path::new();
     while let Some(TokenTree::Ident(word)) = tokens.get(at) {
@@ -198,8 +199,8 @@ fn use_tree(tokens: &[TokenTree], before: &[String]) -> Vec<(Path, String)> {
     found
 }
 
-/// Whether there is `unsafe` code, types of unsafe functions included. Attributes that are `unsafe`
-/// are written in parentheses.
+/// Whether there is `unsafe` code, including types of unsafe functions. `unsafe` attributes, such
+/// as `#[unsafe(no_mangle)]`, do not count.
 pub(crate) fn has_unsafe(tokens: TokenStream) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
     (0..tokens.len()).any(|at| match &tokens[at] {

@@ -1,10 +1,10 @@
-//! Cycles of arrows: sets of files that all lead to each other.
+//! Cycles of arrows: sets of files each of which leads to all others.
 
 use std::collections::BTreeSet;
 
 use crate::arrows::Arrows;
 
-/// All circles, each as the names of its files in order.
+/// All circles, each as its files' names in order.
 pub(crate) fn circles(arrows: &Arrows) -> Vec<Vec<&str>> {
     let reached = |from| -> BTreeSet<&str> {
         let mut reached = BTreeSet::new();

@@ -1,8 +1,8 @@
 //! Which file uses which, where `unsafe` is, and that each file is part of a crate.
 //!
-//! `arrows.txt` has the arrows as they are. After a change, renew it with
-//! `TRINE_UPDATE=1 cargo test -p trine-tests --test tidy` and read the diff: a new arrow is a
-//! decision. Arrows that turn back and circles are never renewed; those are rules here.
+//! `arrows.txt` has the current arrows. After a change, renew it with `TRINE_UPDATE=1 cargo test -p
+//! trine-tests --test tidy` and read the diff: a new arrow is a decision. Forbidden arrows and
+//! circles are never renewed; they are rules in this file.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::{assert_none, sources};
 
 const CRATES: [&str; 2] = ["runtime/src", "macros/src"];
 
-/// What must not use what: the arrows of ARCHITECTURE.md that would turn back.
+/// What must not use what: these would reverse the arrows of ARCHITECTURE.md.
 const NEVER: &[(&[&str], &[&str])] = &[
     (&["threads"], &["process", "asynchronous", "cluster"]),
     (&["process"], &["threads", "asynchronous"]),
@@ -26,7 +26,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["cell", "current", "relay"], &["task", "combine", "scope", "retry", "sequential"]),
 ];
 
-/// Files that lead to each other, and why they do.
+/// The files that lead to each other, and why they do.
 const CIRCLES: &[(&str, &str)] = &[
     (
         "cluster cluster/caller cluster/caller/event_loop cluster/caller/outgoing \
@@ -64,7 +64,7 @@ const CIRCLES: &[(&str, &str)] = &[
 
 const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];
 
-/// Where `unsafe` may be: each block with a SAFETY sentence.
+/// The only files with `unsafe`; each block in them has a SAFETY sentence.
 const UNSAFE: &[&str] = &[
     "runtime/src/cell.rs",
     "runtime/src/cross/arguments.rs",
@@ -129,7 +129,7 @@ fn no_arrow_turns_back() {
     assert_none("arrows that ARCHITECTURE.md does not have", &broken);
 }
 
-/// A row for each file: what it uses, by their names without `.rs`.
+/// A row for each file with the files that it uses, all without `.rs`.
 fn table() -> String {
     let mut table = String::new();
     for folder in CRATES {
@@ -193,7 +193,7 @@ fn unsafe_code_stays_in_its_files() {
     assert_none("`unsafe` in files that may not have it, or allowed where there is none", &broken);
 }
 
-/// The engine of processes asks `platform` alone for what an operating system does.
+/// The engine of processes asks only `platform` for what an operating system does.
 #[test]
 fn only_platforms_name_an_operating_system() {
     let mut broken = String::new();

@@ -30,7 +30,7 @@ fn files_functions_and_lines_are_short() {
     assert_none("split what is too long", &broken);
 }
 
-/// Name, line and length of each function, as rustfmt lays them out.
+/// The name, line and length of each function, relying on rustfmt's layout.
 fn functions(text: &str) -> Vec<(String, usize, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn every_file_says_what_it_is() {
     assert_none("files without a header", &broken);
 }
 
-/// What only looks like a file of ours.
+/// Words that only look like files of ours.
 const NOT_OURS: &[&str] = &["NAME.expanded.rs", "docs.rs"];
 
 #[test]
@@ -95,7 +95,7 @@ fn comment(line: &str) -> &str {
     line.split_once("//").or_else(|| line.trim_start().split_once('#')).unwrap_or_default().1
 }
 
-/// The words of a text that end as files of this repository do.
+/// The words of a text that end like files of this repository.
 fn file_names(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
     let words = text.split(move |c| !is_part(c)).map(|word| word.trim_matches('.'));

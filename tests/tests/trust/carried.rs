@@ -1,5 +1,5 @@
-//! What is current at the call is current in the task: in each mode that can, whoever runs the body
-//! and however often; and a hook that does its worst harms no call but its own.
+//! What is current at the call is current in the task: in each mode that supports it, whoever runs
+//! the body and however often. A hook that does its worst harms only its own call.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
@@ -13,7 +13,7 @@ thread_local! {
     static CURRENT: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Captured and not dropped yet, and restored and not set back.
+/// How many values were captured and not dropped yet, or restored and not set back.
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Which part of the hook panics.
@@ -120,7 +120,7 @@ macro_rules! mode {
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Fails two times of three.
+/// Fails two times out of three.
 fn fails_twice(number: u32) -> Result<u32, ()> {
     static TRIES: AtomicU32 = AtomicU32::new(0);
     assert_eq!(CURRENT.get(), number, "in a later try");
@@ -161,7 +161,7 @@ fn interleaved(number: u32) {
     assert_eq!(value, (number + 1000, number + 2000));
 }
 
-/// What panics in the hook, and what becomes of a call.
+/// Which part of the hook panics, and what becomes of a call.
 const WORST: &[(u32, Result<u32, &str>)] = &[
     (NOTHING, Ok(7)),
     (CAPTURE, Err("panicked: in part 1 of the hook")),
@@ -195,7 +195,7 @@ fn a_hook_that_panics_is_the_error_of_its_call_alone() {
                     let in_body = expected.err().unwrap_or("panicked: in the body");
                     assert!(error.to_string().contains(in_body), "{mode}, {part}: {error}");
                     drop(plain());
-                    // What carries nothing is not concerned.
+                    // A call that carries nothing is not affected.
                     assert_eq!(elsewhere().join().unwrap(), 0);
                     PANICS.store(NOTHING, SeqCst);
                     check(plain().join(), Ok(7));

@@ -1,4 +1,4 @@
-//! No deadline is late for what another one's task does when it ends.
+//! No deadline is late because of what another task does when it ends.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use trine::{Task, concurrent};
 use trine_tests::checks::{ends_in_time, wait_until};
 
-/// Arguments that do something as they are dropped.
+/// Arguments that run something when they are dropped.
 struct OnDrop(Option<Box<dyn FnOnce() + Send>>);
 
 impl OnDrop {
@@ -70,7 +70,7 @@ fn what_a_deadline_sets_off_delays_nobody_else() {
             released.wait();
         }
     };
-    // Arguments whose destructors block, each on its own until the end.
+    // Arguments whose destructors all block until the end of the test.
     let blocked: Vec<_> = (0..12).map(|_| queued(waits())).collect();
     // The tasks themselves have ended, whatever their arguments do.
     wait_until(|| blocked.iter().all(Task::is_finished));
@@ -85,7 +85,7 @@ fn what_a_deadline_sets_off_delays_nobody_else() {
     wait_until(|| awaited.iter().all(Task::is_finished));
     others_end_in_time("beside wakers that block");
 
-    // Destructors that wait for deadlines of their own, and that panic with what panics.
+    // Destructors that wait for deadlines of their own, and that panic with a payload that panics.
     let joins = queued(|| drop(never().timeout(Duration::from_millis(5)).join()));
     let panics = queued(|| std::panic::panic_any(OnDrop::new(|| panic!("in the payload"))));
     wait_until(|| joins.is_finished() && panics.is_finished());

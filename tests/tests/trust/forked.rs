@@ -1,5 +1,5 @@
-//! A child that a program with a pool forks, without exec: it has none of the threads, so what
-//! needs one is an error there, and what queues is not run a second time.
+//! A child that a program with a pool forks without exec. It has none of the threads, so a call
+//! that needs one is an error there, and what is queued does not run a second time.
 
 use std::path::Path;
 use std::process::exit;
@@ -12,9 +12,9 @@ use trine_tests::checks::wait_until;
 
 use super::{CALLS, HELD, WAYS, hold, watch};
 
-/// Runs this in a forked child. In the parent, whether the child has ended well.
+/// Runs this in a forked child; in the parent, returns whether the child ended well.
 fn in_child(run: impl FnOnce()) -> bool {
-    // SAFETY: the child does what a forked program may do.
+    // SAFETY: the child does only what a forked program may do.
     match unsafe { libc::fork() } {
         0 => {
             watch();
@@ -53,7 +53,7 @@ pub(crate) fn calls_of_a_child() {
         }
     }
     assert!(in_child(|| assert_eq!(trine::join(|| 1, || 2), (1, 2))));
-    // Nothing of that has hurt the parent.
+    // None of this has hurt the parent.
     assert_eq!(gather((0..8).map(|_| super::plain())).join().unwrap(), [7; 8]);
     println!("all ended");
 }
@@ -103,7 +103,7 @@ fn fork_and_return() -> libc::pid_t {
 
 #[concurrent(threads)]
 fn write(to: libc::c_int) {
-    // SAFETY: an open descriptor, and a byte.
+    // SAFETY: an open descriptor, and one byte.
     assert_eq!(unsafe { libc::write(to, c"x".as_ptr().cast(), 1) }, 1);
 }
 
@@ -114,14 +114,14 @@ pub(crate) fn a_body_that_forks() {
     assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
     let forks = fork_and_return();
     let writes: Vec<_> = (0..1000).map(|_| write(pipe[1])).collect();
-    // Not by this thread.
+    // Awaited, so that this thread does not run it.
     let child = futures::executor::block_on(forks).unwrap();
     assert!(ended_well(child));
     writes.into_iter().for_each(|write| write.join().unwrap());
     // SAFETY: nobody else has it.
     unsafe { libc::close(pipe[1]) };
     let mut bytes = [0; 4096];
-    // SAFETY: as many bytes as there is room for.
+    // SAFETY: no more bytes than there is room for.
     let count = unsafe { libc::read(pipe[0], bytes.as_mut_ptr().cast(), bytes.len()) };
     assert_eq!(count, 1000, "what was queued ran again in the child");
     println!("all ended");
@@ -137,7 +137,7 @@ pub(crate) fn inside_a_join() {
         trine::join(
             || {
                 wait_until(|| TAKEN.load(Ordering::SeqCst));
-                // SAFETY: the child leaves the join, by its panic.
+                // SAFETY: the child leaves the join through its panic.
                 child = unsafe { libc::fork() };
                 GO.store(true, Ordering::SeqCst);
             },

@@ -1,4 +1,4 @@
-//! A panic's place is known whatever the program does with the panic hook.
+//! A panic's location is known, whatever the program does with the panic hook.
 
 use std::panic::{set_hook, take_hook};
 

@@ -1,5 +1,5 @@
-//! User code of every kind, in every mode, does its worst: its own call fails or is slow, a
-//! bystander's call and deadline are not late, and everything is dropped once.
+//! User code of every kind, in every mode, does its worst: its own call fails or is slow, but other
+//! calls and their deadlines are not late, and everything is dropped once.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -57,7 +57,7 @@ const PLACES: &[Place] = &[
     Place::RetryIf,
 ];
 
-/// A panic's payload that panics in its turn.
+/// A panic's payload whose destructor panics too.
 struct Payload;
 
 impl Drop for Payload {
@@ -96,10 +96,10 @@ impl Deed {
     }
 }
 
-/// Made and not dropped yet, in this process.
+/// How many values were made and not yet dropped in this process.
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Does its deed in its place, and counts.
+/// Does its deed in its place, and counts itself.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "Plan", into = "Plan")]
 struct Hostile(Plan);
@@ -158,7 +158,7 @@ impl Drop for Hostile {
     }
 }
 
-/// Whether to try again: always, if it comes to say so.
+/// Always tries again, if it gets as far as saying so.
 fn retry_if(outcome: Result<&Hostile, &trine::Error>) -> bool {
     if let Ok(Hostile((Place::RetryIf, deed, _))) = outcome {
         deed.done();
@@ -191,7 +191,7 @@ macro_rules! mode {
                 if at == Place::Body {
                     deed.done();
                 }
-                // rustc leaks a value that is returned past a destructor that panics.
+                // rustc leaks a value that is returned past a panicking destructor.
                 drop(arguments);
                 Hostile::new(at, deed, Place::DropOfValue)
             }
@@ -252,7 +252,7 @@ const ENDS: &[fn(Task<Hostile>)] = &[
     |task| contained(|| drop(task.timeout(Duration::from_millis(1)).join())),
 ];
 
-/// Runs what drops a hostile value on this thread: that is the test's own doing.
+/// Runs what drops a hostile value on this thread, where the panic is the test's own doing.
 fn contained(run: impl FnOnce()) {
     if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         std::mem::forget(payload);
@@ -284,7 +284,7 @@ type Run = fn(&(dyn Fn() + Sync));
 /// How the calls of a row run.
 const RUNS: &[(&str, Run)] = &[("", in_this_mode), (" in sequence", in_sequence)];
 
-/// Every mode and deed, each way to run. The bystanders of a mode are asked after its last row.
+/// Every mode and deed, in each way to run. Other calls are checked after the last row of a mode.
 fn everywhere(places: &[&str], act: impl Fn(&Mode, usize, Deed) + Sync) {
     let _one_at_a_time = ONE_AT_A_TIME.lock();
     for mode in MODES {
@@ -315,7 +315,7 @@ fn every_place_of_user_code_times_what_it_may_do() {
     });
 }
 
-/// The blame is exact, also where the panic's payload panics in its turn.
+/// The blame is exact, even if the panic's payload panics in turn.
 #[test]
 fn a_panic_of_a_call_is_told_as_one() {
     const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];

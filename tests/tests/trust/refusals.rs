@@ -1,8 +1,8 @@
-//! What the machine may refuse, at the start of a program and in its middle: every call still ends,
-//! with its value or with an error that says why, however it is waited for.
+//! What the machine may refuse, when a program starts or while it runs: every call still ends, with
+//! its value or with an error that says why, in whatever way it is awaited.
 //!
-//! No test harness: each case is a program of its own, which this one plays. A case that hangs is
-//! killed by its alarm.
+//! No test harness: each case is a program of its own, which this program plays. A case that hangs
+//! is killed by its alarm.
 
 use std::fs::File;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use trine_tests::checks::{self, Named, output_of, part, wait_until};
 
 mod forked;
 
-/// Longer than any case takes on a busy machine, in seconds.
+/// In seconds; longer than any case takes on a busy machine.
 const WATCHDOG: u32 = 60;
 
 fn main() {
@@ -34,7 +34,7 @@ const PARTS: &[Named] = &[
     ("barrier", || meet(700)),
     ("deep", || {
         trine::Config::new().thread_stack(1 << 30).thread_name("deep").apply().unwrap();
-        // Not by the joiner.
+        // Awaited, so that the joiner does not run it.
         let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
         println!("on {name}");
     }),
@@ -69,7 +69,7 @@ const CHECKS: &[Named] = &[
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),
 ];
 
-/// How a call is made, and how it is waited for.
+/// How a call is made, and how it is awaited.
 type Call = fn() -> Task<u32>;
 type Wait = fn(&'static str, Call) -> Result<u32, Error>;
 
@@ -142,14 +142,14 @@ const CALLS: &[(&str, Call)] = &[
     }),
 ];
 
-/// Runs all cases of a resource and a moment.
+/// Runs all cases of one resource and one moment.
 fn check(resource: &str, moment: &str) {
     let mut children = Vec::new();
     for (way, _) in WAYS {
         let mut case = part("case");
         case.args([resource, moment, way]).env("TRINE_THREADS", "2");
         children.push((way, case.stderr(Stdio::piped()).spawn().unwrap()));
-        // A few at a time: while all wait a case takes its time.
+        // A few at a time, because cases in which all threads wait take a while.
         if children.len() == 8 {
             children.drain(..).for_each(|(way, child)| {
                 ended(way, &child.wait_with_output().unwrap());
@@ -177,7 +177,7 @@ fn ended(way: &str, output: &Output) {
     assert!(said.ends_with("all ended\n"), "{way}: {said}");
 }
 
-/// One case: the resource, the moment and the way are the arguments.
+/// One case; the resource, the moment and the way to wait are the arguments.
 fn play() {
     watch();
     let arguments: Vec<_> = std::env::args().skip(2).collect();
@@ -217,7 +217,7 @@ fn play() {
                         line.contains("the system will not start another thread")
                     }
                     ErrorKind::TimedOut { after } => after.as_millis() == 5,
-                    // Of a deadline that nobody could keep.
+                    // For a deadline that nobody could keep.
                     ErrorKind::Panicked { message, .. } => message.contains("keeps deadlines"),
                     _ => false,
                 };
@@ -238,7 +238,7 @@ fn hold(until: Receiver<()>) {
     let _ = until.recv();
 }
 
-/// Has every thread that the pool would have by itself wait for something.
+/// Makes every thread that the pool would have by itself wait for something.
 fn occupy() -> Vec<Sender<()>> {
     let mut feeds = Vec::new();
     for count in 1..=2 {
@@ -288,7 +288,7 @@ fn bounded() {
     watch();
     let calls: Vec<_> = (0..200).map(|_| stay_a_while()).collect();
     for call in calls {
-        // Not by the joiner.
+        // Awaited, so that the joiner does not run it.
         futures::executor::block_on(call).unwrap();
     }
     println!("{} at once", MOST.load(Ordering::SeqCst));
@@ -300,7 +300,7 @@ fn watch() {
     unsafe { libc::alarm(WATCHDOG) };
 }
 
-/// No thread more, by the limit of a user that has no other process.
+/// Allows no more threads, through the limit of a user that has no other process.
 fn refuse_threads() -> Result<(), String> {
     const NOBODY_ELSE: libc::uid_t = 1_999_999_999;
     let one = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
@@ -318,7 +318,7 @@ fn refuse_threads() -> Result<(), String> {
     }
 }
 
-/// Too little memory for a thread's stack.
+/// Leaves too little memory for a thread's stack.
 fn refuse_memory() -> Result<(), String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|why| why.to_string())?;
     let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
@@ -331,7 +331,7 @@ fn refuse_memory() -> Result<(), String> {
     Ok(())
 }
 
-/// No descriptor more.
+/// Allows no more descriptors.
 fn refuse_files() -> Result<(), String> {
     let few = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
     // SAFETY: a plain system call.
@@ -342,7 +342,7 @@ fn refuse_files() -> Result<(), String> {
     Ok(())
 }
 
-/// No `/proc`, as in a bare chroot.
+/// Hides `/proc`, as in a bare chroot.
 fn refuse_proc() -> Result<(), String> {
     // SAFETY: a plain system call.
     match unsafe { libc::chroot(c"/proc/self/fdinfo".as_ptr()) } {

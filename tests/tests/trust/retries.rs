@@ -1,4 +1,4 @@
-//! What a function with `retries` needs of user code, and where it runs it.
+//! What a function with `retries` needs from user code, and where it runs it.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use trine::{Error, Task, concurrent};
 use trine_tests::checks::ends_in_time;
 
-/// May be copied so many times.
+/// Can be cloned this many times.
 struct Copies(&'static AtomicU32);
 
 impl Clone for Copies {
@@ -43,7 +43,7 @@ macro_rules! mode {
     };
 }
 
-/// What was asked of `wants`.
+/// What `wants` was asked.
 static ASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn wants(outcome: Result<&Result<u32, u32>, &Error>) -> bool {
@@ -95,8 +95,8 @@ choosy!(choosy_threads, threads,);
 choosy!(choosy_process, process,);
 choosy!(choosy_async, async, async);
 
-/// What a call is told to do; its outcome; how often `wants` is asked, which is never of the last
-/// try; and how often was tried, if it ends with an error.
+/// What a call is told to do; its outcome; how often `wants` is asked, which never includes the
+/// last try; and how many tries the error counts, if it ends with one.
 const CHOICES: &[(u32, &str, usize, u32)] = &[
     (0, "Ok(Ok(0))", 3, 0),
     (7, "Ok(Err(7))", 3, 0),
@@ -190,7 +190,7 @@ fn what_is_refused_is_tried_again_only_if_retry_if_says_so() {
         assert_eq!(error.tries(), tries);
         for task in tasks {
             gate.wait();
-            // With a deadline, so that this thread does not run it.
+            // It has a deadline, so this thread does not run it.
             assert_eq!(task.timeout(Duration::from_secs(60)).join().unwrap(), 1);
         }
     }

@@ -1,4 +1,4 @@
-//! Odd surroundings: a forked child, a system that gives no thread, a runtime that goes.
+//! Unusual surroundings: a forked child, a system that starts no thread, a runtime that goes away.
 
 use std::future::Future;
 use std::pin::pin;
@@ -56,12 +56,12 @@ fn a_forked_child_is_told_so() {
     alone(a_forked_child_is_told_so, &[], || {
         let old = plain(1).timeout(Duration::from_secs(3600));
         assert_eq!(gather([limited(1), asynchronous(2), process(3)]).join().unwrap(), [1, 2, 3]);
-        // SAFETY: the child only calls trine, whose threads it does not have, and ends.
+        // SAFETY: the child only calls trine, whose threads it does not have, and exits.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let calls: [fn(u32) -> Task<u32>; 4] = [plain, limited, asynchronous, process];
             let refused = |error: trine::Error| matches!(error.kind(), ErrorKind::Worker { .. });
-            // What the waiting thread can run itself has a value.
+            // What the waiting thread can run itself gives a value.
             let ended =
                 |result: Result<u32, trine::Error>| result.map_or_else(refused, |value| value == 1);
             let all_end = WAITS.iter().all(|wait| calls.iter().all(|call| ended(wait(call(1)))));
@@ -69,15 +69,15 @@ fn a_forked_child_is_told_so() {
             let retried = retried(1).join().map_or_else(refused, |value| value == Err(1));
             let sequential = trine::sequential(|| plain(1).join()).is_ok_and(|value| value == 1);
             let ended_well = all_end && none_runs && retried && sequential && ended(old.join());
-            // SAFETY: ends the child without the handlers of the parent.
+            // SAFETY: ends the child without the parent's handlers.
             unsafe { libc::_exit(i32::from(!ended_well)) };
         }
         let began = Instant::now();
         let mut status = 0;
-        // SAFETY: waits for the own child.
+        // SAFETY: waits for our own child.
         while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
             if began.elapsed() > Duration::from_secs(20) {
-                // SAFETY: ends the own child.
+                // SAFETY: kills our own child.
                 unsafe { libc::kill(child, libc::SIGKILL) };
             }
             std::thread::yield_now();
@@ -86,11 +86,11 @@ fn a_forked_child_is_told_so() {
     });
 }
 
-/// From here on the system has no thread to give to this program.
+/// From here on the system starts no thread for this program.
 fn refuse_threads() {
-    // SAFETY: changes what this process may do, which nothing else runs in.
+    // SAFETY: changes what this process may do, and nothing else runs in it.
     unsafe {
-        // The limit is not for root.
+        // The limit does not bind root.
         if libc::getuid() == 0 {
             assert_eq!((libc::setgid(65534), libc::setuid(65534)), (0, 0));
         }
@@ -103,7 +103,7 @@ fn refuse_threads() {
 #[test]
 fn without_a_thread_for_the_timer_who_waits_keeps_the_time() {
     alone(without_a_thread_for_the_timer_who_waits_keeps_the_time, &[], || {
-        // The pool has its threads; the timer comes too late.
+        // The pool has its threads, but it is too late for the timer to get one.
         futures::executor::block_on(gather((0..8).map(plain))).unwrap();
         refuse_threads();
         assert!(hangs().join().unwrap_err().is_timeout());

@@ -1,4 +1,4 @@
-//! Threads that serve all tasks outlive whatever the code of one does on them.
+//! Threads that serve all tasks survive whatever the code of one task does on them.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use trine::{concurrent, gather};
 use trine_tests::checks::wait_until;
 
-/// Set in the test's own process alone, so that workers may drop these.
+/// Set only in the test's own process, so that workers can drop these.
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-/// Panics when it is dropped, and what it panics with does too.
+/// Panics when it is dropped, with a payload that does the same.
 #[derive(Serialize, Deserialize)]
 struct Bomb;
 
@@ -37,7 +37,7 @@ fn values_that_panic_when_dropped_end_no_thread() {
         gather([bomb(false), bomb(true), bomb(true)]).detach();
     }
     bomb(true).detach();
-    // Only the thread that serves all workers can see this to its end: nobody joins it.
+    // Nobody joins these, so only the thread that serves all workers can bring them to an end.
     let later: Vec<_> = (0..4).map(|_| bystander()).collect();
     wait_until(|| later.iter().all(trine::Task::is_finished));
 }

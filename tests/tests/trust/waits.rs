@@ -1,5 +1,5 @@
-//! Each blocking wait has a wake-up of its own, wherever it is: nested waits, and waits inside of
-//! polls, never eat each other's.
+//! Each blocking wait has a wake-up of its own, wherever it is: nested waits, and waits inside
+//! polls, never consume each other's.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,10 +21,10 @@ fn waits(milliseconds: &u64) -> u64 {
     *milliseconds
 }
 
-/// Blocks for about so many milliseconds, and returns them.
+/// Blocks for about this many milliseconds, and returns them.
 type Wait = fn(u64) -> u64;
 
-/// The ways to block, each until something comes to pass that takes that long.
+/// The ways to block, each until something happens that takes this long.
 const WAITS: &[(&str, Wait)] = &[
     ("join", |long| nap(long).join().unwrap()),
     ("join_timeout", |long| {
@@ -47,13 +47,14 @@ const WAITS: &[(&str, Wait)] = &[
     }),
 ];
 
-/// A future that is pending, and waits in another way as it is polled for the first time.
+/// A future that is pending, and that also waits in another way when it is polled for the first
+/// time.
 async fn waiting_inside(wait: Wait) -> (u64, u64) {
     let mut outer: Task<u64> = nap(20);
     let mut inner = None;
     poll_fn(|context| {
         let polled = Pin::new(&mut outer).poll(context);
-        // Ends when the outer one has been told already.
+        // By the time this wait ends, the outer task has already been told.
         let inner = *inner.get_or_insert_with(|| wait(60));
         polled.map(|outer| (outer.unwrap(), inner))
     })

@@ -1,4 +1,4 @@
-//! Types that are written as others are, and those that need no attribute.
+//! Types that are encoded as other types, and those that need no attribute.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! Variants that are left out or renamed, and enums that are told from what is in them.
+//! Variants that are left out or renamed, and enums that are recognized by their contents.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

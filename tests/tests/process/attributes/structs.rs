@@ -1,4 +1,4 @@
-//! Fields that are left out, renamed, or there on one side only.
+//! Fields that are left out, renamed, or present on one side only.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Other processes: a worker's children, signals to everybody, who hears of an end.
+//! Other processes: a worker's children, signals to all processes, and who learns of a worker's
+//! end.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -12,7 +13,7 @@ use trine_tests::process::double;
 
 use super::{ends, pass, passes, wants};
 
-/// Starts what leaves its session: a child, and a child's child.
+/// Starts processes that leave its session: a child, and a child's child.
 #[concurrent(process)]
 #[expect(clippy::zombie_processes, reason = "they are to be there when it is killed")]
 pub(super) fn stray(port: u16) {
@@ -33,7 +34,7 @@ pub(super) fn strays() {
     println!("ok");
 }
 
-/// What sleeps, with the same stdout as this process.
+/// Processes that sleep and have the same stdout as this one.
 pub(super) fn sleepers() -> Vec<i32> {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -47,14 +48,14 @@ pub(super) fn sleepers() -> Vec<i32> {
     .collect()
 }
 
-/// How the signal is taken in a child that this worker starts.
+/// How a child that this worker starts treats the signal.
 #[concurrent(process)]
 pub(super) fn masks_of_a_child() -> String {
     let output = Command::new("grep").args(["Sig[IC]", "/proc/self/status"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A supervisor may signal everybody; what that means is for the program to decide.
+/// A supervisor may signal every process; what that means is for the program to decide.
 pub(super) fn terminated() {
     let gate = Gate::new();
     let task = passes(gate.port());
@@ -97,7 +98,7 @@ pub(super) fn process_1() {
     println!("ok");
 }
 
-/// Everybody is this process's child here, sooner or later.
+/// Sooner or later every process is a child of this one here.
 pub(super) fn zombies() -> usize {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
@@ -112,7 +113,7 @@ pub(super) fn aborts_in_a_panic() {
     no_way_out();
 }
 
-/// The kernel reaps children here, and tells nobody how they ended.
+/// The kernel reaps children here, and nobody learns how they ended.
 pub(super) fn no_children() {
     // SAFETY: the signal is ignored.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
@@ -128,13 +129,13 @@ pub(super) fn no_children() {
     println!("ok");
 }
 
-/// In a part of its own: a child of a program with threads may find any lock held.
+/// In a part of its own, because a child of a program with threads may find any lock held.
 pub(super) fn forked() {
     let gate = Gate::new();
     let running = passes(gate.port());
     let stream = gate.entered();
     let waiting: Vec<_> = (0..50).map(double).collect();
-    // SAFETY: the child drops tasks, joins one and leaves.
+    // SAFETY: the child drops tasks, joins one and exits.
     let child = unsafe { libc::fork() };
     if child == 0 {
         drop(running);

@@ -1,4 +1,4 @@
-//! What a worker has of the program: its rights, its limits, its files, its place.
+//! What a worker has from the program: its rights, its limits, its files, its location.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeSet;
@@ -17,17 +17,17 @@ use trine_tests::process::double;
 
 use super::{is_root, output, passes, said, skip, wants};
 
-/// Reserves much at first, as some allocators do.
+/// Reserves much memory at first, as some allocators do.
 struct Reserving;
 
 pub(super) const RESERVED: usize = 1 << 30;
 
-// SAFETY: all is done by the system's allocator.
+// SAFETY: the system's allocator does all the work.
 unsafe impl GlobalAlloc for Reserving {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // SAFETY: a string that ends; a new mapping harms nobody.
+            // SAFETY: a string that ends in a zero; a new mapping harms nobody.
             unsafe {
                 if !libc::getenv(c"RESERVE".as_ptr()).is_null() {
                     let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
@@ -53,7 +53,7 @@ pub(super) const NOBODY: libc::uid_t = 65_534;
 
 #[concurrent(process)]
 pub(super) fn who() -> (u32, u32, u32) {
-    // SAFETY: they only ask.
+    // SAFETY: these only ask.
     unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn sleeps_too_long() {
     }
 }
 
-/// Says what it has of variables that mean something to the engine, and calls.
+/// Says which of the variables that matter to the engine it has, and calls.
 pub(super) fn secure() {
     let has = |name| std::env::var_os(name).is_some();
     println!("{} {}", has("TRINE_WORKER"), has("TRINE_SERVE"));
@@ -98,7 +98,7 @@ pub(super) fn gives_up() {
     let gate = Gate::new();
     let entered = passes(gate.port());
     let _stream = gate.entered();
-    // SAFETY: of this process, whose other threads are the engine's.
+    // SAFETY: for this process, whose other threads are the engine's.
     unsafe {
         assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
         assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
@@ -109,7 +109,7 @@ pub(super) fn gives_up() {
         assert_eq!((user, group), (NOBODY, NOBODY));
         assert!(sleeps_too_long().join().unwrap_err().is_timeout());
     }
-    // What was under way may end, and is then gone.
+    // The call that was running may end; then its worker is gone.
     drop(_stream);
     entered.join().unwrap();
     wait_until(|| !is_alive(warm.cast_signed()));
@@ -157,10 +157,10 @@ pub(super) fn open_files() -> BTreeSet<String> {
     names.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
-/// A socket as a library of C's makes it, or systemd hands it over.
+/// A socket as a C library makes it, or systemd hands it over.
 pub(super) fn listener() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // SAFETY: a flag of a file that is ours.
+    // SAFETY: a flag of a file that we own.
     unsafe { libc::fcntl(listener.as_raw_fd(), libc::F_SETFD, 0) };
     let files = open_files().join().unwrap();
     let name = fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
@@ -175,7 +175,7 @@ pub(super) fn cores() -> i32 {
 }
 
 pub(super) fn allowed() -> i32 {
-    // SAFETY: a set to fill in.
+    // SAFETY: a set for the call to fill in.
     unsafe {
         let mut set = std::mem::zeroed();
         assert_eq!(libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set), 0);
@@ -188,7 +188,7 @@ pub(super) fn pinned() {
     if all < 2 {
         return skip("one core");
     }
-    // SAFETY: a set of one core that is allowed; for this thread.
+    // SAFETY: a set with one core that is allowed; for this thread.
     let was = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(libc::sched_getcpu() as usize, &mut set);
@@ -210,7 +210,7 @@ pub(super) fn moves() {
     let before = std::env::current_dir().unwrap().to_string_lossy().into_owned();
     assert_eq!(place().join().unwrap(), (before.clone(), None));
     std::env::set_current_dir("/").unwrap();
-    // SAFETY: nobody reads the environment right now.
+    // SAFETY: nobody reads the environment at this moment.
     unsafe { std::env::set_var("PLACE", "new") };
     assert_eq!(place().join().unwrap(), (before, None));
     assert_eq!(fresh_place().join().unwrap(), ("/".to_owned(), Some("new".to_owned())));

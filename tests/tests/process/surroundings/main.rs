@@ -1,8 +1,8 @@
-//! Odd surroundings: programs with rights of somebody else, without a SIGCHLD, on a terminal, as
-//! process 1, on one core. What a worker inherits is what the chapter names and no more, and what
-//! it does or is hit by stays there.
+//! Unusual surroundings: programs with somebody else's rights, without SIGCHLD, on a terminal, as
+//! process 1, on one core. A worker inherits what the chapter names and no more, and what it does
+//! or suffers stays in it.
 //!
-//! No test harness: this program plays those that are in such surroundings.
+//! No test harness: this program also plays the programs in such surroundings.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -70,7 +70,7 @@ const CHECKS: &[Named] = &[
     ("an allocator that reserves much", allocator_reserves),
 ];
 
-/// What a part says that ends well, and in time.
+/// What a part prints, which must succeed, and in time.
 fn said(name: &str, expected: &str) {
     let said = output(part(name));
     match said.strip_prefix("skipped: ") {
@@ -109,7 +109,7 @@ fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Comes to a gate and waits until it may go on.
+/// Comes to a gate, and waits until it may go on.
 fn pass(port: u16) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let _ = stream.read(&mut [0]);
@@ -121,7 +121,7 @@ fn passes(port: u16) -> u32 {
     std::process::id()
 }
 
-/// Plays a part as the first process of a namespace of its own.
+/// Plays a part as the first process of a new namespace.
 fn said_in_namespace(name: &str, expected: &str) {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--mount-proc"]).arg(std::env::current_exe().unwrap());

@@ -1,4 +1,4 @@
-//! What a worker says: on a terminal, from C, of its own end.
+//! What a worker prints: on a terminal, from C, about its own end.
 
 use std::ffi::CString;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) fn says(what: &str) {
     println!("{what}");
 }
 
-/// As a program that wants a password.
+/// As a program does that wants a password.
 #[concurrent(process)]
 pub(super) fn asks() -> Result<String, String> {
     let tty = fs::OpenOptions::new().read(true).write(true).open("/dev/tty");
@@ -27,15 +27,15 @@ pub(super) fn asks() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
-/// Plays a part in the foreground of a terminal that stops whoever else writes there.
+/// Plays a part in the foreground of a terminal that stops background processes that write to it.
 pub(super) fn on_terminal(name: &str, typed: &str) -> String {
     let (mut master, mut slave) = (0, 0);
     let null = std::ptr::null_mut();
-    // SAFETY: two places for the files; nothing else is asked for.
+    // SAFETY: room for the two files; nothing else is asked for.
     let opened =
         unsafe { libc::openpty(&raw mut master, &raw mut slave, null, null.cast(), null.cast()) };
     assert_eq!(opened, 0);
-    // SAFETY: they are new, and nobody else's.
+    // SAFETY: they are new, and nobody else has them.
     let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
     let file = slave.as_raw_fd();
     let mut command = part(name);
@@ -67,7 +67,7 @@ pub(super) fn on_terminal(name: &str, typed: &str) -> String {
         thread::sleep(Duration::from_millis(5));
     }
     let mut said = Vec::new();
-    // A terminal that nobody holds any more ends in an error.
+    // Reading from a terminal that nobody holds any more ends in an error.
     let _ = master.read_to_end(&mut said);
     String::from_utf8_lossy(&said).into_owned()
 }
@@ -76,7 +76,7 @@ pub(super) fn on_terminal(name: &str, typed: &str) -> String {
 pub(super) fn prints_by_c() {
     print!("from rust, ");
     let text = CString::new("from c, ").unwrap();
-    // SAFETY: a string that ends, without anything to fill in.
+    // SAFETY: a string that ends in a zero, without any placeholders.
     unsafe { libc::printf(text.as_ptr()) };
 }
 

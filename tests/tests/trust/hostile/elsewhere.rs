@@ -1,4 +1,4 @@
-//! Code of users that is part of no call: iterators, what follows a task, scopes, wakers.
+//! User code that belongs to no call: iterators, what follows a task, scopes, wakers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use super::{Deed, Mode, contained, everywhere};
 
 type Act = fn(&Mode, Deed);
 
-/// Calls, with a deed before the second.
+/// Three calls, with the deed before the second.
 fn calls(mode: &Mode, deed: Deed) -> impl Iterator<Item = Task<u32>> {
     let quick = mode.quick;
     (0..3).map(move |number| {
@@ -23,7 +23,7 @@ fn calls(mode: &Mode, deed: Deed) -> impl Iterator<Item = Task<u32>> {
     })
 }
 
-/// Does its deed when it is dropped, unless the thread unwinds already.
+/// Does its deed when it is dropped, unless the thread is already unwinding.
 struct Last(Deed);
 
 impl Drop for Last {
@@ -48,12 +48,13 @@ impl Wake for WakesAndDrops {
     fn wake(self: Arc<Self>) {}
 }
 
-/// A call that does not end by itself, made where nothing is in sequence: there no deadline counts.
+/// A call that does not end by itself. It is made on a thread that does not run calls in sequence,
+/// where deadlines do not count.
 fn never(mode: &Mode) -> Task<()> {
     std::thread::spawn(mode.never).join().unwrap()
 }
 
-/// Leaves a waker in a task, which then ends, or is dropped.
+/// Leaves a waker in a task, which then ends or is dropped.
 fn leave(waker: &Waker, mut task: Task<impl Send + 'static>, waits: bool) {
     let is_ready = Pin::new(&mut task).poll(&mut Context::from_waker(waker)).is_ready();
     if waits && !is_ready {
