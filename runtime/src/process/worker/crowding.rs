@@ -2,14 +2,15 @@
 //!
 //! Schedulers tend to wake a process on the waker's core. In a pair that calls and answers, neither
 //! ever runs for long, so it takes milliseconds until the load balancer separates them, and until
-//! then each call costs two context switches. A worker that finds itself on its caller's core
-//! repeatedly restricts itself to the other cores, and then immediately lifts the restriction
-//! again.
+//! then each call costs several context switches: the worker displaces the caller that woke it, and
+//! since nobody takes its reply, the dispatcher as well has to come. So a worker that finds itself
+//! on its caller's core restricts itself to the other cores, and then immediately lifts the
+//! restriction again. It does so after a reply, so the move delays no call but the next.
 
 use crate::process::platform;
 
 /// This many waits in a row on the caller's core are no accident.
-const FIRST: u32 = 8;
+const FIRST: u32 = 1;
 /// If it does not help, all cores are busy: then try ever more rarely.
 const LAST: u32 = 8192;
 
@@ -23,19 +24,29 @@ impl Crowding {
         Self { in_a_row: 0, enough: FIRST }
     }
 
-    /// Records that the caller was last on that core.
+    /// Records that the caller was last on that core, and leaves that core if it is time.
     pub(crate) fn note(&mut self, caller: Option<u32>) {
-        let Some(core) = caller.filter(|_| caller == platform::current_core()) else {
-            self.in_a_row = 0;
-            self.enough = FIRST.max(self.enough - 1);
-            return;
-        };
-        self.in_a_row += 1;
-        if self.in_a_row >= self.enough {
-            self.in_a_row = 0;
-            self.enough = (self.enough * 2).min(LAST);
+        let shared = caller.filter(|_| caller == platform::current_core());
+        if self.calls_for_a_move(shared.is_some())
+            && let Some(core) = shared
+        {
             platform::leave_core(core);
         }
+    }
+
+    fn calls_for_a_move(&mut self, is_crowded: bool) -> bool {
+        if !is_crowded {
+            self.in_a_row = 0;
+            self.enough = FIRST.max(self.enough - 1);
+            return false;
+        }
+        self.in_a_row += 1;
+        let moves = self.in_a_row >= self.enough;
+        if moves {
+            self.in_a_row = 0;
+            self.enough = (self.enough * 2).min(LAST);
+        }
+        moves
     }
 }
 
@@ -44,16 +55,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_row_of_waits_counts_and_it_grows() {
+    fn moves_become_rare_until_one_helps() {
         let mut crowding = Crowding::new();
-        let elsewhere = platform::current_core().map(|core| core.wrapping_add(7));
-        for _ in 0..3 * FIRST {
-            crowding.in_a_row = FIRST - 1;
-            crowding.note(elsewhere);
-            assert_eq!(crowding.in_a_row, 0);
+        let waits = |crowding: &mut Crowding| (1..).find(|_| crowding.calls_for_a_move(true));
+        for times in [1, 2, 4] {
+            assert_eq!(waits(&mut crowding), Some(times * FIRST));
         }
-        crowding.enough = 100;
-        crowding.note(elsewhere);
-        assert_eq!(crowding.enough, 99);
+        for _ in 0..8 * FIRST {
+            assert!(!crowding.calls_for_a_move(false));
+        }
+        assert_eq!(waits(&mut crowding), Some(FIRST));
     }
 }
