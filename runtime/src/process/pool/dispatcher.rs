@@ -27,6 +27,9 @@ const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
 /// How often it checks that workers with something to do are doing it.
 const ROUND: Duration = Duration::from_secs(1);
+/// So many rounds in a row without any such worker end the checks. Most calls end before a round
+/// begins; if that ended the checks, every call would have to ask for them again.
+const IDLE_ROUNDS: u32 = 3;
 
 /// The owner of watched workers.
 pub(crate) trait Owner: Sync {
@@ -42,6 +45,15 @@ pub(crate) trait Owner: Sync {
 }
 
 type Watched = (Arc<Link>, &'static dyn Owner);
+
+/// The checks of workers that have something to do.
+#[derive(Default)]
+struct Rounds {
+    /// When the next one is due; `None` if nobody asks for one.
+    next: Option<Instant>,
+    /// How many in a row found no such worker.
+    idle: u32,
+}
 
 struct Dispatcher {
     watcher: Watcher,
@@ -122,7 +134,7 @@ impl Dispatcher {
     fn run(&self) {
         let mut events = Vec::with_capacity(32);
         let mut busy: Vec<Watched> = Vec::new();
-        let mut next_round = None;
+        let mut rounds = Rounds::default();
         let mut begun = 0;
         loop {
             events.clear();
@@ -130,12 +142,12 @@ impl Dispatcher {
             aside::take(relay::drain());
             let aside = aside::look_after(&mut begun);
             if busy.is_empty() {
-                let timeout = [aside, self.see_to_starts(), self.go_round(&mut next_round)];
+                let timeout = [aside, self.see_to_starts(), self.go_round(&mut rounds)];
                 self.watcher.wait(&mut events, timeout.into_iter().flatten().min());
             } else {
                 thread::sleep(NAP);
                 self.see_to_starts();
-                self.go_round(&mut next_round);
+                self.go_round(&mut rounds);
                 self.watcher.wait(&mut events, Some(Duration::ZERO));
             }
             let mut turns: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
@@ -184,9 +196,9 @@ impl Dispatcher {
     }
 
     /// Checks the workers that have something to do, if it is time; returns the next time.
-    fn go_round(&self, next: &mut Option<Instant>) -> Option<Duration> {
+    fn go_round(&self, rounds: &mut Rounds) -> Option<Duration> {
         let now = Instant::now();
-        if let Some(next) = next.filter(|next| *next > now) {
+        if let Some(next) = rounds.next.filter(|next| *next > now) {
             return Some(next.duration_since(now));
         }
         // Anybody who sends something from here on asks again.
@@ -194,13 +206,14 @@ impl Dispatcher {
         std::sync::atomic::fence(Ordering::SeqCst);
         let mut busy: Vec<_> = self.register().watched.values().cloned().collect();
         busy.retain(|(link, _)| link.unanswered.load(Ordering::Relaxed) > 0);
-        if busy.is_empty() {
-            *next = None;
+        rounds.idle = if busy.is_empty() { rounds.idle + 1 } else { 0 };
+        if rounds.idle > IDLE_ROUNDS {
+            rounds.next = None;
             return None;
         }
         self.attends.store(true, Ordering::Relaxed);
         busy.iter().for_each(|(link, owner)| owner.look_after(link));
-        *next = Some(now + ROUND);
+        rounds.next = Some(now + ROUND);
         Some(ROUND)
     }
 
