@@ -78,10 +78,11 @@
 //! original value moves to `RUST_LIB_BACKTRACE` unless that is set already, so errors still have
 //! their backtraces.
 //!
-//! A kill reaches everything that a body has started, even in other sessions, except for daemons
-//! whose parents have already exited. A worker that dies by itself takes its process group along.
-//! Calls that waited behind the one that died run elsewhere; none runs twice. When the program ends
-//! in any way (`kill -9`, Ctrl-C), its workers and their children end at that moment.
+//! A kill reaches everything that a body has started: other sessions and daemons too, since a
+//! worker adopts what its children leave behind. A worker that dies by itself takes its process
+//! group along. Calls that waited behind the one that died run elsewhere; none runs twice. When the
+//! program ends in any way (`kill -9`, Ctrl-C), its workers and their groups end at that moment. A
+//! worker with many dead children, for which nobody has waited, is replaced between two calls.
 //!
 //! # What keeps a worker from starting
 //! A worker needs a memfd, a socket, a pipe, a process, and `/proc` to find the program. If a

@@ -163,7 +163,7 @@ pub(crate) struct ReplyHead {
 
 /// The bytes are in a segment or file, which a [`Large`] in their place describes.
 pub(crate) const LARGE: u16 = 1;
-/// In a reply: the worker is larger than the request allows.
+/// In a reply: the worker has grown too large, see `worker/wear.rs`.
 pub(crate) const GROWN: u16 = 2;
 
 /// The location of a message that is too long for the ring.

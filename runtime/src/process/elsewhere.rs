@@ -12,6 +12,6 @@ pub(crate) use self::nobody::{EXECUTABLE, SERVE};
 pub(crate) use self::nobody::{
     End, Event, Identity, PACKET_HANDLES, Packet, Process, Socket, Watcher, beyond_limit,
     current_core, depth, distance, end_forked_child, flush_c_output, function, handles_max,
-    is_forked_child, leave_core, limit_memory, may_start_workers, size, stack_bounds, wait, wake,
-    watch_forks, watch_stack, watch_worker,
+    has_many_dead_children, is_forked_child, leave_core, limit_memory, may_start_workers, size,
+    stack_bounds, wait, wake, watch_forks, watch_stack, watch_worker,
 };

@@ -41,6 +41,7 @@ pub(crate) use self::output::flush_c_output;
 pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
 pub(crate) use self::stack::stack_bounds;
+pub(crate) use self::tree::has_many_dead_children;
 pub(crate) use self::watcher::{Event, Watcher};
 pub(crate) use self::word::{wait, wake};
 pub(crate) use crate::forks::{is_child as is_forked_child, watch as watch_forks};

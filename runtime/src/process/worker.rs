@@ -11,8 +11,8 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::process::channel::{
-    Corrupt, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, SIZE_UNIT, Told, Word,
-    WorkerEnd, record,
+    Corrupt, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word, WorkerEnd,
+    record,
 };
 use crate::process::code::Invoke;
 use crate::process::job::status;
@@ -26,11 +26,13 @@ use crate::process::value::output::{Finished, INLINE_MAX, Output};
 use crate::process::value::shared;
 use crate::process::value::wire::Reader;
 use crate::process::worker::crowding::Crowding;
+use crate::process::worker::wear::Wear;
 
 #[cfg(coverage)]
 mod coverage;
 mod crowding;
 mod report;
+mod wear;
 
 /// How long shared slices stay mapped while idle.
 const SEEN_FOR: Duration = Duration::from_millis(500);
@@ -53,6 +55,7 @@ pub(crate) struct Worker {
     reader: Arc<segment::Reader>,
     patience: Patience,
     crowding: Crowding,
+    wear: Wear,
 }
 
 struct Outgoing {
@@ -90,6 +93,7 @@ impl Worker {
             reader: Arc::default(),
             patience: Patience::new(),
             crowding: Crowding::new(),
+            wear: Wear::new(),
         }
     }
 
@@ -166,8 +170,7 @@ impl Worker {
             coverage::write();
         }
         self.forget(large);
-        let size = u64::from(request.size_limit) * SIZE_UNIT;
-        let is_grown = size > 0 && platform::size().is_some_and(|now| now > size);
+        let is_grown = self.wear.is_grown(request.size_limit);
         self.reply(at, to, (request.number, is_grown), status, output, &attached)?;
         self.channel.end(request.number);
         Ok(())

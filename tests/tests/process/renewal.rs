@@ -1,6 +1,7 @@
 //! The option `renew`, and warming up: workers come and go while calls run.
 
 use std::collections::HashMap;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,21 @@ fn after_ten() -> u32 {
 fn beyond(leak: usize) -> u32 {
     static LEAKED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     LEAKED.lock().unwrap().push(vec![1; leak]);
+    std::process::id()
+}
+
+/// Leaves a child that is dead, since nobody waits for it.
+#[concurrent(process)]
+#[expect(clippy::zombie_processes, reason = "that is the point")]
+fn leaves_a_child() -> u32 {
+    Command::new("true").spawn().unwrap();
+    std::process::id()
+}
+
+/// Leaves a child of a child, which the worker adopts.
+#[concurrent(process)]
+fn leaves_an_orphan() -> u32 {
+    Command::new("sh").args(["-c", "true &"]).status().unwrap();
     std::process::id()
 }
 
@@ -56,6 +72,8 @@ fn a_worker_is_replaced_and_no_call_fails() {
                 let early = answered.values().filter(|count| **count < 10).count();
                 assert!(early <= 2, "{}: {answered:?}", way.0);
                 until_replaced(|| beyond(8 << 20), way, 5);
+                until_replaced(leaves_a_child, way, 3);
+                until_replaced(leaves_an_orphan, way, 3);
             }
         });
     }

@@ -184,6 +184,10 @@ pub(crate) fn size() -> Option<u64> {
     None
 }
 
+pub(crate) fn has_many_dead_children() -> bool {
+    false
+}
+
 pub(crate) fn handles_max() -> usize {
     PACKET_HANDLES
 }

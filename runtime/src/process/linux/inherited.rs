@@ -2,6 +2,7 @@
 //!
 //! * Its own session, without a terminal: a worker is not in the foreground, and a terminal stops
 //!   background processes that read or write.
+//! * What its children leave behind becomes its own, so that it ends with the worker.
 //! * Files other than stdin, stdout and stderr are closed, or a socket that a library left open
 //!   across `exec` would keep listening in every worker. Inherited files are not close-on-exec;
 //!   files that earlier constructors opened nearly always are.
@@ -14,12 +15,15 @@ use std::os::fd::RawFd;
 
 use rustix::process::Pid;
 
+use super::tree;
+
 /// Does all of this.
 pub(super) fn settle() {
     if rustix::process::setsid().is_err() && rustix::process::getpgrp() != rustix::process::getpid()
     {
         let _ = rustix::process::setpgid(None, None::<Pid>);
     }
+    tree::adopt_orphans();
     close_files();
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().for_each(pass_over);
 }

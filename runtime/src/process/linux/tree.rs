@@ -1,38 +1,91 @@
 //! Everything that a worker has started, even in other sessions: processes that would survive a
 //! kill of the worker's group, still holding its stdout.
+//!
+//! A worker adopts what its children leave behind: a daemon, whose parent has ended, becomes its
+//! child instead of that of process 1. So all that it has started is below it, and is found there.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use rustix::io::{Errno, Result};
 use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpgid, waitpid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid,
+    waitpgid, waitpid,
 };
+
+/// How often to look again for what was started or adopted meanwhile.
+const LOOKS_MAX: u32 = 200;
+/// Between two looks: what was killed needs a moment to be dead.
+const MOMENT: Duration = Duration::from_micros(50);
+/// A process with more dead children than this should end, since only that removes them.
+const DEAD_MAX: usize = 32;
+
+/// Makes this process adopt what its children leave behind.
+pub(super) fn adopt_orphans() {
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
 
 /// Kills a process, its group and its descendants; returns the descendants.
 pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
-    // While it is stopped it cannot start anything.
+    // While it is stopped it starts nothing, and what loses its parent becomes its child.
     let _ = kill_process_group(root, Signal::STOP);
-    let mut descendants = Vec::new();
-    gather(root, &mut descendants);
-    for &process in &descendants {
-        let _ = kill_process(process, Signal::KILL);
+    let mut killed = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        // What is dying may still hand its children over, to where this look has passed already.
+        let is_quiet = killed.iter().all(|&process| is_dead(process));
+        let before = killed.len();
+        let mut found = Vec::new();
+        gather(root, &mut found);
+        for process in found {
+            if !killed.contains(&process) {
+                let _ = kill_process(process, Signal::KILL);
+                killed.push(process);
+            }
+        }
+        if is_quiet && killed.len() == before {
+            break;
+        }
+        thread::sleep(MOMENT);
     }
     let _ = kill_process_group(root, Signal::KILL);
     kill_process(root, Signal::KILL)?;
-    Ok(descendants)
+    Ok(killed)
+}
+
+/// Whether a process has ended, even if nobody has waited for it.
+fn is_dead(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    let stat = stat.unwrap_or_default();
+    // After the name, which may contain anything.
+    stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
+}
+
+/// Whether this process has many children that are dead and that nobody has waited for. Those that
+/// it has adopted cannot be told from those that a body may still wait for.
+pub(crate) fn has_many_dead_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Ok(Some(_))) && {
+        let children = children(rustix::process::getpid());
+        children.into_iter().filter(|&child| is_dead(child)).nth(DEAD_MAX - 1).is_some()
+    }
 }
 
 fn gather(parent: Pid, found: &mut Vec<Pid>) {
+    for child in children(parent) {
+        found.push(child);
+        gather(child, found);
+    }
+}
+
+fn children(parent: Pid) -> Vec<Pid> {
     let Ok(threads) = fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero())) else {
-        return;
+        return Vec::new();
     };
     let lists =
         threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
     let lists: String = lists.collect();
-    for child in lists.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)) {
-        found.push(child);
-        gather(child, found);
-    }
+    lists.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
 }
 
 /// Reaps what a killed worker has left to this process, which happens if this is process 1. Returns

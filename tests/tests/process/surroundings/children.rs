@@ -6,31 +6,48 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use trine::concurrent;
+use trine::{Task, concurrent};
 use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
 
 use super::{ends, pass, passes, wants};
 
-/// Starts processes that leave its session: a child, and a child's child.
-#[concurrent(process)]
+/// Starts processes that leave its session: a child, a child's child, and one whose parent has
+/// ended.
 #[expect(clippy::zombie_processes, reason = "they are to be there when it is killed")]
-pub(super) fn stray(port: u16) {
+fn start_strays(port: u16) {
     for script in ["exec setsid sleep 1000", "setsid sleep 1000; true"] {
         Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap();
     }
+    Command::new("sh").args(["-c", "(setsid sleep 1000 &)"]).stdin(Stdio::null()).status().unwrap();
     pass(port);
 }
 
-pub(super) fn strays() {
+#[concurrent(process)]
+pub(super) fn stray(port: u16) {
+    start_strays(port);
+}
+
+#[concurrent(process, timeout = 2s)]
+fn timed_stray(port: u16) {
+    start_strays(port);
+}
+
+/// A body that has started them all, and what became of its task.
+fn with_strays(call: fn(u16) -> Task<()>, end: impl FnOnce(Task<()>)) {
     let gate = Gate::new();
-    let task = stray(gate.port());
+    let task = call(gate.port());
     let _stream = gate.entered();
-    let sleeping = || sleepers().len();
-    wait_until(|| sleeping() == 2);
-    task.cancel();
-    wait_until(|| sleeping() == 0);
+    wait_until(|| sleepers().len() == 3);
+    end(task);
+    wait_until(|| sleepers().is_empty());
+}
+
+pub(super) fn strays() {
+    with_strays(stray, |task| _ = task.cancel());
+    with_strays(stray, drop);
+    with_strays(timed_stray, |task| assert!(task.join().unwrap_err().is_timeout()));
     println!("ok");
 }
 
