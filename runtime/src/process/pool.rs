@@ -20,6 +20,7 @@ mod outbox;
 mod queue;
 mod renewal;
 mod request;
+mod rights;
 
 pub(crate) use self::books::Pool;
 

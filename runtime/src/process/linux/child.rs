@@ -12,6 +12,7 @@ use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags};
 
 use super::greeting::{self, Greeting, Ticket};
+use super::identity::Rights;
 use super::memory::{Handle, failed};
 use super::socket::{self, Socket};
 use super::{cores, image, tree};
@@ -80,7 +81,8 @@ impl Process {
         let socket = Socket::new(ours);
         let (lifeline_theirs, lifeline) = pipe()?;
         let token = greeting::token();
-        let greeting = Greeting { token, fingerprint: image::fingerprint(), memory_limit };
+        let (fingerprint, rights) = (image::fingerprint(), Rights::of_this_thread());
+        let greeting = Greeting { token, fingerprint, memory_limit, rights };
         let files = [memories[0].as_fd(), memories[1].as_fd(), lifeline_theirs.as_fd()];
         socket.send_packet(&greeting.to_bytes(), &files, SendFlags::empty())?;
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());

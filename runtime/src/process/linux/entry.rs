@@ -66,6 +66,7 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
             if greeting.fingerprint != image::fingerprint() {
                 return Err(io::Error::other("the parent runs another executable"));
             }
+            greeting.rights.keep();
             lifeline::hold(line)?;
             ignore_broken_pipes();
             Ok((WorkerEnd::open(memories)?, greeting.memory_limit))

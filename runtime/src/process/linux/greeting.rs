@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 
+use super::identity::Rights;
 use super::lineage;
 use super::memory::Handle;
 use super::socket::{self, Socket};
@@ -82,26 +83,39 @@ pub(super) struct Greeting {
     pub(super) fingerprint: u64,
     /// In bytes; 0 for none.
     pub(super) memory_limit: u64,
+    /// What the parent may do, and so the worker at most.
+    pub(super) rights: Rights,
 }
 
 impl Greeting {
-    const LENGTH: usize = 32;
+    const LENGTH: usize = 56;
 
     pub(super) fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let mut bytes = [0; Self::LENGTH];
         bytes[..16].copy_from_slice(&self.token.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.fingerprint.to_ne_bytes());
-        bytes[24..].copy_from_slice(&self.memory_limit.to_ne_bytes());
+        bytes[24..32].copy_from_slice(&self.memory_limit.to_ne_bytes());
+        let words = self.rights.0.iter().flatten();
+        for (four, word) in bytes[32..].chunks_exact_mut(4).zip(words) {
+            four.copy_from_slice(&word.to_ne_bytes());
+        }
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (token, bytes) = bytes.split_first_chunk()?;
         let (fingerprint, bytes) = bytes.split_first_chunk()?;
+        let (memory_limit, bytes) = bytes.split_first_chunk()?;
+        let bytes: &[u8; 24] = bytes.try_into().ok()?;
+        let mut rights = Rights::default();
+        for (word, four) in rights.0.iter_mut().flatten().zip(bytes.as_chunks().0) {
+            *word = u32::from_ne_bytes(*four);
+        }
         Some(Self {
             token: u128::from_ne_bytes(*token),
             fingerprint: u64::from_ne_bytes(*fingerprint),
-            memory_limit: u64::from_ne_bytes(bytes.try_into().ok()?),
+            memory_limit: u64::from_ne_bytes(*memory_limit),
+            rights,
         })
     }
 

@@ -62,7 +62,7 @@ impl Watcher {
         let mut space = [std::mem::MaybeUninit::uninit(); 32];
         let Ok((happened, _)) = epoll::wait(&self.epoll, &mut space, timeout.as_ref()) else {
             // Perhaps by a change of rights, in which the C library involves every thread.
-            Identity::ask();
+            Identity::doubt();
             return;
         };
         events.extend(happened.iter().filter(|event| event.data.u64() != WAKE).map(|event| {

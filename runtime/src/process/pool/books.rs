@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) outboxes: Vec<Outbox>,
     /// Workers that are being started and have no outbox yet.
     pub(super) starting: usize,
-    /// The rights of the workers that may get calls.
+    /// The rights of whoever called last, and of the workers that may get calls.
     pub(super) identity: Option<Identity>,
     /// The last one could not be started: the existing ones must do, until one ends.
     pub(super) no_more: bool,
@@ -85,24 +85,6 @@ impl State {
         }
     }
 
-    /// Stops giving calls to workers with other rights, which this process had and may have given
-    /// up; they end once they have finished what they have started.
-    pub(super) fn retire_others(&mut self, identity: Identity, chores: &mut Chores) {
-        let mut taken = Vec::new();
-        for outbox in &mut self.outboxes {
-            if outbox.link.identity == identity || outbox.link.is_retired() {
-                continue;
-            }
-            outbox.link.retire();
-            taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
-            if outbox.unanswered.iter().all(|sent| sent.request.is_none()) {
-                outbox.link.doom();
-                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            }
-        }
-        self.put_back(taken);
-    }
-
     /// Without a worker now or later, nothing that waits would ever run.
     fn fail_all(&mut self, chores: &mut Chores, why: &str) {
         if self.outboxes.is_empty() && self.starting == 0 {
@@ -126,7 +108,7 @@ impl Pool {
         Self { memory, fresh, name, workers_max, state: Lock::default() }
     }
 
-    fn lock(&self) -> Guard<'_, State> {
+    pub(super) fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
@@ -142,7 +124,9 @@ impl Pool {
 
     /// Accepts a call.
     pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
+        let identity = Identity::current();
         self.change(|state, chores| {
+            state.allow_only(identity, chores);
             state.queue.push_back(Waiting::Call(call));
             self.hand_out(state, chores);
         });
@@ -227,17 +211,17 @@ impl Pool {
 
     /// Starts a worker that was counted as `starting`.
     pub(super) fn start_counted_worker(&'static self) {
-        let started = platform::may_start_workers().and_then(|()| {
-            let link = Link::start(self.memory.unwrap_or(0)).map_err(|error| error.to_string())?;
-            let link = Arc::new(link);
-            dispatcher::watch(&link, self).map_err(|error| error.to_string()).map(|()| link)
-        });
+        let started = self.start_link();
         if let Ok(link) = &started {
             observe::worker_started(link.process.id());
         }
         self.change(|state, chores| {
             state.starting -= 1;
             match started {
+                Ok(link) if state.is_alien(&link) => {
+                    chores.add(Chore::Kill(link));
+                    self.hand_out(state, chores);
+                }
                 Ok(link) => {
                     let mut outbox = Outbox::new(link);
                     state.settle(&mut outbox);

@@ -9,7 +9,6 @@ use super::queue::Waiting;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::job::WorkerKey;
-use crate::process::platform::Identity;
 
 /// How many calls may go to workers before the first one of the queue, and how far behind it they
 /// are looked for.
@@ -24,11 +23,6 @@ fn wants_idle(function: &Function) -> bool {
 impl Pool {
     /// Gives waiting calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
-        let identity = Identity::current();
-        if state.identity != Some(identity) {
-            state.identity = Some(identity);
-            state.retire_others(identity, chores);
-        }
         chores.attend |= !state.queue.is_empty();
         while let Some((position, index)) = self.next(state, chores) {
             state.overtaken = if position == 0 { 0 } else { state.overtaken + 1 };

@@ -1,0 +1,138 @@
+//! A worker has never more rights than the program has at the call.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+
+use trine::{concurrent, gather};
+use trine_tests::checks::{is_alive, wait_until};
+use trine_tests::gate::Gate;
+use trine_tests::process::double;
+
+use super::{is_root, output, passes, skip};
+
+pub(super) const NOBODY: libc::uid_t = 65_534;
+
+#[concurrent(process)]
+pub(super) fn who() -> (u32, u32, u32) {
+    // SAFETY: they only ask.
+    unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
+}
+
+#[concurrent(process, timeout = 300ms)]
+pub(super) fn sleeps_too_long() {
+    loop {
+        thread::park();
+    }
+}
+
+/// Says what it has of variables that mean something to the engine, and calls.
+pub(super) fn secure() {
+    let has = |name| std::env::var_os(name).is_some();
+    println!("{} {}", has("TRINE_WORKER"), has("TRINE_SERVE"));
+    println!("{}", double(1).join().unwrap_err());
+}
+
+pub(super) fn secure_starts_nothing() {
+    if !is_root() {
+        return println!("skipped: needs the superuser");
+    }
+    let copy = std::env::temp_dir().join(format!("trine-secure-{}", std::process::id()));
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    std::os::unix::fs::chown(&copy, Some(NOBODY), None).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
+    let mut secure = Command::new(&copy);
+    secure.arg("secure").env("TRINE_WORKER", "1:1:1").env("TRINE_SERVE", "1");
+    let said = output(secure);
+    fs::remove_file(&copy).unwrap();
+    let (variables, error) = said.split_once('\n').unwrap();
+    assert_eq!(variables, "true true");
+    assert!(error.contains("rights"), "{error}");
+}
+
+pub(super) fn gives_up() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    let (root, _, warm) = who().join().unwrap();
+    assert_eq!(root, 0);
+    let running = sleeps_too_long();
+    let gate = Gate::new();
+    let entered = passes(gate.port());
+    let _stream = gate.entered();
+    // SAFETY: of this process, whose other threads are the engine's.
+    unsafe {
+        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
+        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
+    }
+    assert!(running.join().unwrap_err().is_timeout());
+    for _ in 0..3 {
+        let (user, group, _) = who().join().unwrap();
+        assert_eq!((user, group), (NOBODY, NOBODY));
+        assert!(sleeps_too_long().join().unwrap_err().is_timeout());
+    }
+    // What was under way may end, and is then gone.
+    drop(_stream);
+    entered.join().unwrap();
+    wait_until(|| !is_alive(warm.cast_signed()));
+    println!("ok");
+}
+
+/// The groups and capabilities of a process, in the words of the kernel.
+fn rights_here() -> Vec<String> {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let names = ["Groups:", "CapInh:", "CapPrm:", "CapEff:"];
+    let is_of_them = |line: &&str| names.iter().any(|name| line.starts_with(name));
+    status.lines().filter(is_of_them).map(str::to_owned).collect()
+}
+
+#[concurrent(process)]
+fn rights() -> Vec<String> {
+    rights_here()
+}
+
+/// Has warm workers, then gives something up by a system call, of which no other thread hears.
+fn gives_up_alone(give_up: impl FnOnce()) {
+    let has_all_of = |rights: Vec<String>| assert_eq!(rights, rights_here());
+    gather((0..20).map(|_| rights())).join().unwrap().into_iter().for_each(has_all_of);
+    let before = rights_here();
+    give_up();
+    assert_ne!(rights_here(), before);
+    // Soon, and then for every call, however its worker is started.
+    wait_until(|| rights().join().unwrap() == rights_here());
+    for _ in 0..20 {
+        gather((0..20).map(|_| rights())).join().unwrap().into_iter().for_each(has_all_of);
+    }
+    println!("ok");
+}
+
+fn set_groups(groups: &[libc::gid_t]) {
+    // SAFETY: it reads the given groups.
+    let set = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
+    assert_eq!(set, 0);
+}
+
+pub(super) fn gives_up_groups() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    set_groups(&[1, 2, 3]);
+    gives_up_alone(|| set_groups(&[2]));
+}
+
+pub(super) fn gives_up_capabilities() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    gives_up_alone(|| {
+        const CHANGE_ROOT: u32 = 1 << 18;
+        let (mut head, mut rights) = ([0x2008_0522_u32, 0], [[0_u32; 3]; 2]);
+        // SAFETY: a version, this thread, and room for three sets of two words.
+        unsafe {
+            libc::syscall(libc::SYS_capget, head.as_mut_ptr(), rights.as_mut_ptr());
+            rights[0].iter_mut().for_each(|set| *set &= !CHANGE_ROOT);
+            assert_eq!(libc::syscall(libc::SYS_capset, head.as_mut_ptr(), rights.as_ptr()), 0);
+        }
+    });
+}
