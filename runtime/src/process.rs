@@ -48,9 +48,9 @@
 //! from the terminal. SIGTERM, SIGINT and SIGHUP do not end it, because supervisors send them to
 //! every process and the program may want to finish its work; the worker ends when the program
 //! does. Processes that a body starts get the default signal handlers. If a program changes its
-//! user or its rights, workers that still have the old ones get no more calls. In a program with
-//! more rights than its caller (setuid), trine does nothing before `main`, and every call returns
-//! an error.
+//! user, its groups or its capabilities, workers that still have the old ones get no more calls; a
+//! change is noticed within a tenth of a millisecond. In a program with more rights than its caller
+//! (setuid), trine does nothing before `main`, and every call returns an error.
 //!
 //! Process tasks may call process tasks, up to eight levels deep. A worker's own pool has one
 //! worker unless `TRINE_PROCESSES` says otherwise, since the cores are already in use.

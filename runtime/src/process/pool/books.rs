@@ -35,8 +35,10 @@ pub(super) struct State {
     /// How many calls have gone to workers before the first one of the queue.
     pub(super) overtaken: usize,
     pub(super) outboxes: Vec<Outbox>,
-    /// Workers that are being started and have no outbox yet.
+    /// Workers that are being started in this era and have no outbox yet.
     pub(super) starting: usize,
+    /// How often the rights of whoever calls have changed.
+    pub(super) era: u32,
     /// The rights of whoever called last, and of the workers that may get calls.
     pub(super) identity: Option<Identity>,
     /// The last one could not be started: the existing ones must do, until one ends.
@@ -49,6 +51,10 @@ pub(super) struct Chores {
     list: Vec<Chore>,
     /// Another worker is wanted.
     pub(super) start: bool,
+    /// It is the only one, so it is started right here.
+    is_first: bool,
+    /// The era in which those are counted that are to be started.
+    era: u32,
     /// Another worker is wanted that was counted as `starting`.
     pub(super) replace: bool,
     /// There is something to do for workers.
@@ -108,7 +114,7 @@ impl Pool {
         Self { memory, fresh, name, workers_max, state: Lock::default() }
     }
 
-    pub(super) fn lock(&self) -> Guard<'_, State> {
+    fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
@@ -117,6 +123,7 @@ impl Pool {
         let mut chores = Chores::default();
         let mut state = self.lock();
         let result = change(&mut state, &mut chores);
+        self.count_start(&mut state, &mut chores);
         drop(state);
         self.run(chores);
         result
@@ -148,11 +155,13 @@ impl Pool {
                 Chore::Drop(request) => drop(request),
             }
         }
-        if chores.start {
-            self.ask_for_worker();
+        if chores.start && chores.is_first {
+            self.start_counted_worker(chores.era);
+        } else if chores.start {
+            dispatcher::start_worker(self, chores.era);
         }
         if chores.replace {
-            dispatcher::start_worker(self);
+            dispatcher::start_worker(self, chores.era);
         }
         if chores.attend {
             dispatcher::attend();
@@ -177,20 +186,14 @@ impl Pool {
         drop(left);
     }
 
-    /// Starts a worker: right here if there is none, or else on the dispatcher.
-    fn ask_for_worker(&'static self) {
-        let mut state = self.lock();
-        if !self.wants_more(&state) {
-            return;
-        }
-        state.starting += 1;
-        let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_retired());
-        let first = nobody && state.starting == 1;
-        drop(state);
-        if first {
-            self.start_counted_worker();
-        } else {
-            dispatcher::start_worker(self);
+    /// Counts the worker that is wanted, before anybody else sees that it is.
+    fn count_start(&self, state: &mut State, chores: &mut Chores) {
+        chores.era = state.era;
+        chores.start &= self.wants_more(state);
+        if chores.start {
+            state.starting += 1;
+            let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_retired());
+            chores.is_first = nobody && state.starting == 1;
         }
     }
 
@@ -205,23 +208,28 @@ impl Pool {
             state.starting += 1;
             missing += 1;
         }
+        let era = state.era;
         drop(state);
-        (0..missing).for_each(|_| dispatcher::start_worker(self));
+        (0..missing).for_each(|_| dispatcher::start_worker(self, era));
     }
 
-    /// Starts a worker that was counted as `starting`.
-    pub(super) fn start_counted_worker(&'static self) {
-        let started = self.start_link();
+    /// Starts a worker that was counted as `starting` in that era.
+    pub(super) fn start_counted_worker(&'static self, era: u32) {
+        let started = platform::may_start_workers().and_then(|()| {
+            let link = Link::start(self.memory.unwrap_or(0)).map_err(|error| error.to_string())?;
+            let link = Arc::new(link);
+            dispatcher::watch(&link, self).map_err(|error| error.to_string()).map(|()| link)
+        });
         if let Ok(link) = &started {
             observe::worker_started(link.process.id());
         }
         self.change(|state, chores| {
+            let started = started.and_then(|link| state.check_rights(link, era, chores));
+            if state.era != era {
+                return;
+            }
             state.starting -= 1;
             match started {
-                Ok(link) if state.is_alien(&link) => {
-                    chores.add(Chore::Kill(link));
-                    self.hand_out(state, chores);
-                }
                 Ok(link) => {
                     let mut outbox = Outbox::new(link);
                     state.settle(&mut outbox);

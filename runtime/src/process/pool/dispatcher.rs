@@ -33,8 +33,8 @@ const IDLE_ROUNDS: u32 = 3;
 
 /// The owner of watched workers.
 pub(crate) trait Owner: Sync {
-    /// Starts a worker that was counted as about to start.
-    fn start_worker(&'static self);
+    /// Starts a worker that was counted as about to start, in that era.
+    fn start_worker(&'static self, era: u32);
     /// Takes a worker's replies if nobody else does. Returns true if there were so many that it is
     /// better to poll again soon than to be woken.
     fn take_replies(&'static self, link: &Arc<Link>) -> bool;
@@ -67,7 +67,7 @@ struct Register {
     watched: HashMap<WorkerKey, Watched>,
     /// Workers that do not serve yet, and their deadlines for that.
     starting: Vec<(Arc<Link>, Instant)>,
-    wanted: Vec<&'static dyn Owner>,
+    wanted: Vec<(&'static dyn Owner, u32)>,
 }
 
 /// Watches a new worker, from before its first call.
@@ -84,14 +84,14 @@ pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<(
 }
 
 /// Starts another worker for an owner that has already counted it.
-pub(crate) fn start_worker(owner: &'static dyn Owner) {
+pub(crate) fn start_worker(owner: &'static dyn Owner, era: u32) {
     match dispatcher() {
         Ok(dispatcher) => {
-            dispatcher.register().wanted.push(owner);
+            dispatcher.register().wanted.push((owner, era));
             dispatcher.watcher.wake();
         }
         // This will fail, and report why.
-        Err(_) => owner.start_worker(),
+        Err(_) => owner.start_worker(era),
     }
 }
 
@@ -188,8 +188,8 @@ impl Dispatcher {
         if wanted.is_empty() {
             return next;
         }
-        for owner in wanted {
-            owner.start_worker();
+        for (owner, era) in wanted {
+            owner.start_worker(era);
         }
         // They are registered now.
         Some(Duration::ZERO)

@@ -20,8 +20,8 @@ const MANY: usize = 8;
 const STALLED_MAX: u32 = 5;
 
 impl Owner for Pool {
-    fn start_worker(&'static self) {
-        self.start_counted_worker();
+    fn start_worker(&'static self, era: u32) {
+        self.start_counted_worker(era);
     }
 
     fn take_replies(&'static self, link: &Arc<Link>) -> bool {

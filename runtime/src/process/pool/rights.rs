@@ -1,58 +1,59 @@
 //! Workers have no more rights than the program at a call: one with the rights of before gets none.
 //!
-//! What counts is the thread that calls. Usually all threads have the same rights; where one has
-//! changed its own by a system call, workers are started by it, not by the dispatcher.
+//! What counts is the thread that calls. Usually all threads have the same rights. Where one has
+//! changed its own by a system call, its first worker is started by it; the dispatcher cannot start
+//! others for it.
 
 use std::sync::Arc;
 
-use super::books::{Chore, Chores, Pool, State};
-use super::dispatcher;
+use super::books::{Chore, Chores, State};
 use super::link::Link;
-use crate::process::platform::{self, Identity};
+use super::renewal::Renewal;
+use crate::process::platform::Identity;
 
 impl State {
     /// Notes the rights of whoever calls. Workers with others, which this process had and may have
-    /// given up, get no more calls and end once they have finished what they have started.
+    /// given up, get no more calls and end once they have finished what they have started; those
+    /// that are being started do not count any more.
     pub(super) fn allow_only(&mut self, identity: Identity, chores: &mut Chores) {
         if self.identity == Some(identity) {
             return;
         }
-        self.identity = Some(identity);
+        if self.identity.replace(identity).is_some() {
+            self.era = self.era.wrapping_add(1);
+            (self.starting, self.no_more) = (0, false);
+        }
         let mut taken = Vec::new();
-        for outbox in &mut self.outboxes {
+        self.outboxes.retain_mut(|outbox| {
             if outbox.link.identity == identity || outbox.link.is_retired() {
-                continue;
+                return true;
             }
             outbox.link.retire();
+            outbox.renewal = Renewal::default();
             taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
-            if outbox.unanswered.iter().all(|sent| sent.request.is_none()) {
+            let is_busy = outbox.unanswered.iter().any(|sent| sent.request.is_some());
+            if !is_busy {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
             }
-        }
+            is_busy
+        });
         self.put_back(taken);
     }
 
-    /// Whether a worker has other rights than whoever called last.
-    pub(super) fn is_alien(&self, link: &Link) -> bool {
-        self.identity.is_some_and(|identity| identity != link.identity)
-    }
-}
-
-impl Pool {
-    /// Starts a worker that has the rights of whoever called last.
-    pub(super) fn start_link(&'static self) -> Result<Arc<Link>, String> {
-        platform::may_start_workers()?;
-        for _ in 0..2 {
-            let link = Link::start(self.memory.unwrap_or(0)).map_err(|error| error.to_string())?;
-            let link = Arc::new(link);
-            if !self.lock().is_alien(&link) {
-                let watched = dispatcher::watch(&link, self);
-                return watched.map_err(|error| error.to_string()).map(|()| link);
-            }
-            // Perhaps the program has given some up in this moment.
-            link.reap();
+    /// A new worker, unless it is of an earlier era or has other rights than whoever called last.
+    pub(super) fn check_rights(
+        &self,
+        link: Arc<Link>,
+        era: u32,
+        chores: &mut Chores,
+    ) -> Result<Arc<Link>, String> {
+        let is_right = self.identity.is_none_or(|identity| identity == link.identity);
+        if is_right && self.era == era {
+            return Ok(link);
         }
+        link.doom();
+        chores.add(Chore::Kill(link));
         Err("the thread that starts its worker has other rights than the one that called".into())
     }
 }

@@ -45,7 +45,7 @@ fn with_strays(call: fn(u16) -> Task<()>, end: impl FnOnce(Task<()>)) {
 }
 
 pub(super) fn strays() {
-    with_strays(stray, |task| _ = task.cancel());
+    with_strays(stray, |task| task.cancel());
     with_strays(stray, drop);
     with_strays(timed_stray, |task| assert!(task.join().unwrap_err().is_timeout()));
     println!("ok");

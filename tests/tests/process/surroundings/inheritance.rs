@@ -1,21 +1,17 @@
-//! What a worker has from the program: its rights, its limits, its files, its location.
+//! What a worker has from the program: its limits, its files, its location.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::sync::Once;
-use std::thread;
 
 use trine::{Error, concurrent};
-use trine_tests::checks::{is_alive, part, wait_until};
-use trine_tests::gate::Gate;
+use trine_tests::checks::part;
 use trine_tests::process::double;
 
-use super::{is_root, output, passes, said, skip, wants};
+use super::{output, said, skip, wants};
 
 /// Reserves much memory at first, as some allocators do.
 struct Reserving;
@@ -48,73 +44,6 @@ unsafe impl GlobalAlloc for Reserving {
 
 #[global_allocator]
 static ALLOCATOR: Reserving = Reserving;
-
-pub(super) const NOBODY: libc::uid_t = 65_534;
-
-#[concurrent(process)]
-pub(super) fn who() -> (u32, u32, u32) {
-    // SAFETY: these only ask.
-    unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
-}
-
-#[concurrent(process, timeout = 300ms)]
-pub(super) fn sleeps_too_long() {
-    loop {
-        thread::park();
-    }
-}
-
-/// Says which of the variables that matter to the engine it has, and calls.
-pub(super) fn secure() {
-    let has = |name| std::env::var_os(name).is_some();
-    println!("{} {}", has("TRINE_WORKER"), has("TRINE_SERVE"));
-    println!("{}", double(1).join().unwrap_err());
-}
-
-pub(super) fn secure_starts_nothing() {
-    if !is_root() {
-        return println!("skipped: needs the superuser");
-    }
-    let copy = std::env::temp_dir().join(format!("trine-secure-{}", std::process::id()));
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    std::os::unix::fs::chown(&copy, Some(NOBODY), None).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
-    let mut secure = Command::new(&copy);
-    secure.arg("secure").env("TRINE_WORKER", "1:1:1").env("TRINE_SERVE", "1");
-    let said = output(secure);
-    fs::remove_file(&copy).unwrap();
-    let (variables, error) = said.split_once('\n').unwrap();
-    assert_eq!(variables, "true true");
-    assert!(error.contains("rights"), "{error}");
-}
-
-pub(super) fn gives_up() {
-    if !is_root() {
-        return skip("needs the superuser");
-    }
-    let (root, _, warm) = who().join().unwrap();
-    assert_eq!(root, 0);
-    let running = sleeps_too_long();
-    let gate = Gate::new();
-    let entered = passes(gate.port());
-    let _stream = gate.entered();
-    // SAFETY: for this process, whose other threads are the engine's.
-    unsafe {
-        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
-        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
-    }
-    assert!(running.join().unwrap_err().is_timeout());
-    for _ in 0..3 {
-        let (user, group, _) = who().join().unwrap();
-        assert_eq!((user, group), (NOBODY, NOBODY));
-        assert!(sleeps_too_long().join().unwrap_err().is_timeout());
-    }
-    // The call that was running may end; then its worker is gone.
-    drop(_stream);
-    entered.join().unwrap();
-    wait_until(|| !is_alive(warm.cast_signed()));
-    println!("ok");
-}
 
 #[concurrent(process)]
 pub(super) fn length(bytes: Vec<u8>) -> usize {

@@ -16,13 +16,14 @@ use trine_tests::checks::{self, Named, part};
 mod children;
 mod inheritance;
 mod printing;
+mod rights;
 
 use children::{forked, no_children, process_1, strays, terminated};
 use inheritance::{
-    allocator_reserves, file_limit, gives_up, listener, moves, pinned, reserves, secure,
-    secure_starts_nothing, tiny_file_limit,
+    allocator_reserves, file_limit, listener, moves, pinned, reserves, tiny_file_limit,
 };
 use printing::{asks, c_output, on_terminal, overflows, says};
+use rights::{gives_up, gives_up_capabilities, gives_up_groups, secure, secure_starts_nothing};
 
 fn main() {
     checks::main(PARTS, CHECKS, checks::in_turn);
@@ -31,6 +32,8 @@ fn main() {
 const PARTS: &[Named] = &[
     ("secure", secure),
     ("gives-up", gives_up),
+    ("gives-up-groups", gives_up_groups),
+    ("gives-up-capabilities", gives_up_capabilities),
     ("says", || {
         println!("{}", says("hello").join().map_or_else(|e| e.to_string(), |()| "said".into()))
     }),
@@ -53,6 +56,8 @@ const PARTS: &[Named] = &[
 const CHECKS: &[Named] = &[
     ("a program with rights of others starts nothing", secure_starts_nothing),
     ("rights that are given up are gone", || said("gives-up", "ok\n")),
+    ("groups that only this thread gives up", || said("gives-up-groups", "ok\n")),
+    ("capabilities that only this thread gives up", || said("gives-up-capabilities", "ok\n")),
     ("a terminal that stops its background", || assert!(on_terminal("says", "").contains("said"))),
     ("a question on the terminal", || assert!(on_terminal("asks", "word\n").contains("rr("))),
     ("a limit of file sizes", || said("file-limit", "ok\n")),

@@ -16,7 +16,7 @@ pub(super) const NOBODY: libc::uid_t = 65_534;
 
 #[concurrent(process)]
 pub(super) fn who() -> (u32, u32, u32) {
-    // SAFETY: they only ask.
+    // SAFETY: these only ask.
     unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
 }
 
@@ -27,7 +27,7 @@ pub(super) fn sleeps_too_long() {
     }
 }
 
-/// Says what it has of variables that mean something to the engine, and calls.
+/// Says which of the variables that matter to the engine it has, and calls.
 pub(super) fn secure() {
     let has = |name| std::env::var_os(name).is_some();
     println!("{} {}", has("TRINE_WORKER"), has("TRINE_SERVE"));
@@ -61,7 +61,7 @@ pub(super) fn gives_up() {
     let gate = Gate::new();
     let entered = passes(gate.port());
     let _stream = gate.entered();
-    // SAFETY: of this process, whose other threads are the engine's.
+    // SAFETY: for this process, whose other threads are the engine's.
     unsafe {
         assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
         assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
@@ -72,7 +72,7 @@ pub(super) fn gives_up() {
         assert_eq!((user, group), (NOBODY, NOBODY));
         assert!(sleeps_too_long().join().unwrap_err().is_timeout());
     }
-    // What was under way may end, and is then gone.
+    // The call that was running may end; then its worker is gone.
     drop(_stream);
     entered.join().unwrap();
     wait_until(|| !is_alive(warm.cast_signed()));
