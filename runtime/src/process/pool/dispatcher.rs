@@ -55,6 +55,17 @@ struct Rounds {
     idle: u32,
 }
 
+impl Rounds {
+    /// Plans the next round after one that found work, or none; returns how long until then.
+    fn plan(&mut self, now: Instant, is_asked: bool, found_work: bool) -> Option<Duration> {
+        let is_first = self.next.is_none();
+        self.idle = if is_first || found_work { 0 } else { self.idle + 1 };
+        let goes_on = found_work || if is_first { is_asked } else { self.idle < IDLE_ROUNDS };
+        self.next = goes_on.then(|| now + ROUND);
+        goes_on.then_some(ROUND)
+    }
+}
+
 struct Dispatcher {
     watcher: Watcher,
     register: Lock<Register>,
@@ -202,19 +213,14 @@ impl Dispatcher {
             return Some(next.duration_since(now));
         }
         // Anybody who sends something from here on asks again.
-        self.attends.store(false, Ordering::SeqCst);
+        let is_asked = self.attends.swap(false, Ordering::SeqCst);
         std::sync::atomic::fence(Ordering::SeqCst);
         let mut busy: Vec<_> = self.register().watched.values().cloned().collect();
         busy.retain(|(link, _)| link.unanswered.load(Ordering::Relaxed) > 0);
-        rounds.idle = if busy.is_empty() { rounds.idle + 1 } else { 0 };
-        if rounds.idle > IDLE_ROUNDS {
-            rounds.next = None;
-            return None;
-        }
-        self.attends.store(true, Ordering::Relaxed);
+        let next = rounds.plan(now, is_asked, !busy.is_empty());
+        self.attends.fetch_or(next.is_some(), Ordering::Relaxed);
         busy.iter().for_each(|(link, owner)| owner.look_after(link));
-        rounds.next = Some(now + ROUND);
-        Some(ROUND)
+        next
     }
 
     /// Takes a worker's replies, or cleans it up. Returns true if it should be served again soon.
@@ -240,5 +246,29 @@ impl Dispatcher {
         let mut register = self.register();
         register.watched.remove(&link.key);
         register.starting.retain(|(starting, _)| starting.key != link.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_go_on_for_a_while_after_each_work_and_each_request() {
+        let mut rounds = Rounds::default();
+        let mut plan =
+            |is_asked, found_work| rounds.plan(Instant::now(), is_asked, found_work).is_some();
+        assert!(!plan(false, false), "nobody asked");
+        for _ in 0..2 {
+            assert!(plan(true, false));
+            // Its own request still stands.
+            assert!((1..IDLE_ROUNDS).all(|_| plan(true, false)));
+            assert!(!plan(true, false), "without work they end");
+        }
+        assert!(plan(true, true));
+        assert!((1..IDLE_ROUNDS).all(|_| plan(true, false)));
+        assert!(plan(true, true), "work starts the count anew");
+        assert!((1..IDLE_ROUNDS).all(|_| plan(true, false)));
+        assert!(!plan(true, false));
     }
 }
