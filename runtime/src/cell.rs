@@ -43,7 +43,7 @@ pub(crate) enum Waiter {
 impl Waiter {
     pub(crate) fn tell(self) {
         match self {
-            Self::Waker(waker) => waker.wake(),
+            Self::Waker(waker) => relay::wake(waker),
             Self::Observer(observer, index) => relay::take(Step::Tell(observer, index)),
         }
     }
@@ -390,8 +390,8 @@ impl<J: Send + 'static, T> JobCell<J, T> {
         // First, since the job's destructors may take long.
         self.cell.finish(Err(why));
         // It may own tasks, whose arguments own others.
-        quietly(|| relay::discard(job));
-        drop(self.cell.observed.take_carried());
+        relay::discard(job);
+        relay::discard(self.cell.observed.take_carried());
         drop(place);
     }
 }

@@ -50,6 +50,7 @@
     allow(dead_code, unused_imports)
 )]
 
+mod aside;
 mod carry;
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;
@@ -78,6 +79,7 @@ mod timeline;
 mod timer;
 mod tokio;
 mod wait;
+mod wakers;
 
 pub mod guide;
 

@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::options::Options;
-use crate::panic::drop_quietly;
 use crate::relay;
 use crate::sync::{Guard, Lock};
 
@@ -87,7 +86,7 @@ impl Limiter {
     pub(crate) fn leave(&'static self) {
         // A call may end while it is admitted, for example because its runtime is gone, and leave
         // in turn. This runs in a loop, since lines may be long.
-        relay::discard(PassOn(self));
+        relay::run(|| self.pass_on());
     }
 
     fn pass_on(&self) {
@@ -119,7 +118,7 @@ impl Limiter {
         line.given_up -= given_up.len().cast_signed();
         // Unlocked, since their destructors may run any code.
         drop(line);
-        drop_quietly(given_up);
+        relay::discard(given_up);
     }
 
     /// Notes a call that other machines see to, over all of which the limit is. `None` if so many
@@ -144,15 +143,6 @@ impl Limiter {
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter").finish_non_exhaustive()
-    }
-}
-
-/// Passes a place on when dropped.
-struct PassOn(&'static Limiter);
-
-impl Drop for PassOn {
-    fn drop(&mut self) {
-        self.0.pass_on();
     }
 }
 

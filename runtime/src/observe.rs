@@ -1,10 +1,15 @@
 //! Reports the life of each task to the statistics, the timeline and `tracing`.
 
+#[cfg(feature = "tracing")]
+use std::sync::Arc;
+
 use crate::carry::{self, Carried};
 use crate::error::Error;
 use crate::function::Function;
 #[cfg(feature = "tracing")]
 use crate::panic::{drop_quietly, quietly};
+#[cfg(feature = "tracing")]
+use crate::relay;
 use crate::stats::Counted;
 use crate::sync::Lock;
 use crate::timeline::Drawn;
@@ -122,10 +127,23 @@ pub(crate) fn worker_ended(worker: u32, how: &str) {
 /// Its parent is the span that is current at the call, so a body's events appear below its caller's
 /// span, wherever the body runs. Fields: `function`, `mode`, `queued` (the time from the call to
 /// the start of the body) and `outcome` (`value`, or the error's message).
+///
+/// The subscriber is foreign code: where a thread serves all calls, it is told elsewhere.
 #[cfg(feature = "tracing")]
 struct Traced {
-    span: tracing::Span,
+    /// `None` if no subscriber wants it.
+    span: Option<Arc<Span>>,
     called: std::time::Instant,
+}
+
+#[cfg(feature = "tracing")]
+struct Span(tracing::Span);
+
+#[cfg(feature = "tracing")]
+impl Drop for Span {
+    fn drop(&mut self) {
+        drop_quietly(std::mem::replace(&mut self.0, tracing::Span::none()));
+    }
 }
 
 #[cfg(feature = "tracing")]
@@ -133,23 +151,38 @@ impl Traced {
     fn call(function: &'static str, mode: &'static str) -> Self {
         use tracing::field::Empty;
         let new = || tracing::info_span!("task", function, mode, queued = Empty, outcome = Empty);
-        let span = quietly(new).unwrap_or_else(tracing::Span::none);
-        Self { span, called: std::time::Instant::now() }
+        let span = quietly(new).filter(|span| !span.is_none());
+        Self { span: span.map(|span| Arc::new(Span(span))), called: std::time::Instant::now() }
     }
 
     fn nothing() -> Self {
-        Self { span: tracing::Span::none(), called: std::time::Instant::now() }
+        Self { span: None, called: std::time::Instant::now() }
     }
 
     fn started(&self) {
-        quietly(|| _ = self.span.record("queued", tracing::field::debug(self.called.elapsed())));
+        let queued = self.called.elapsed();
+        self.tell(|| move |span| _ = span.record("queued", tracing::field::debug(queued)));
     }
 
     fn ended<T>(&self, result: &Result<T, Error>) {
-        quietly(|| match result {
-            Ok(_) => _ = self.span.record("outcome", "value"),
-            Err(error) => _ = self.span.record("outcome", tracing::field::display(error)),
+        self.tell(|| {
+            let outcome = result.as_ref().err().map(Error::to_string);
+            move |span| match outcome {
+                None => _ = span.record("outcome", "value"),
+                Some(error) => _ = span.record("outcome", tracing::field::display(error)),
+            }
         });
+    }
+
+    /// Tells the subscriber, if it wants to know.
+    fn tell<F>(&self, what: impl FnOnce() -> F)
+    where
+        F: FnOnce(&tracing::Span) + Send + 'static,
+    {
+        if let Some(span) = &self.span {
+            let (span, record) = (Arc::clone(span), what());
+            relay::run(move || _ = quietly(|| record(&span.0)));
+        }
     }
 
     /// Runs a piece of the body inside of the span.
@@ -160,7 +193,8 @@ impl Traced {
                 drop_quietly(self.0.take());
             }
         }
-        let _inside = Inside(quietly(|| self.span.enter()));
+        let span = self.span.as_ref();
+        let _inside = Inside(span.and_then(|span| quietly(|| span.0.enter())));
         body()
     }
 }
@@ -168,7 +202,7 @@ impl Traced {
 #[cfg(feature = "tracing")]
 impl Drop for Traced {
     fn drop(&mut self) {
-        drop_quietly(std::mem::replace(&mut self.span, tracing::Span::none()));
+        relay::discard(self.span.take());
     }
 }
 

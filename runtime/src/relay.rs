@@ -12,9 +12,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 
-use crate::panic::quietly;
+use crate::panic::{drop_quietly, quietly};
 use crate::sync::thread_local;
+use crate::wakers;
 
 /// How deeply steps may nest.
 const DEEPEST: usize = 16;
@@ -76,16 +78,20 @@ pub(crate) enum Step {
     Tell(Arc<dyn Observer>, usize),
     CancelParts(Arc<dyn Combined>),
     HelpParts(Arc<dyn Combined>),
+    Wake(Waker),
+    Run(Box<dyn FnOnce() + Send>),
     Drop(Box<dyn Send>),
 }
 
 impl Step {
-    fn take(self) {
+    pub(crate) fn run(self) {
         match self {
             Self::Tell(observer, index) => observer.finished(index),
             Self::CancelParts(combined) => combined.cancel_parts(),
             Self::HelpParts(combined) => combined.help_parts(),
-            Self::Drop(value) => drop(value),
+            Self::Wake(waker) => waker.wake(),
+            Self::Run(run) => run(),
+            Self::Drop(value) => drop_quietly(value),
         }
     }
 }
@@ -129,11 +135,29 @@ pub(crate) fn take(step: Step) {
     if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
         QUEUE.with(|queue| queue.borrow_mut().push(step));
     } else {
-        deeper(|| step.take());
+        deeper(|| step.run());
     }
 }
 
-/// Drops a value that may own tasks, which own others.
+/// Wakes an executor. Its waker may be foreign code.
+pub(crate) fn wake(waker: Waker) {
+    if is_deep() && !wakers::is_brief(&waker) {
+        take(Step::Wake(waker));
+    } else {
+        waker.wake();
+    }
+}
+
+/// Runs foreign code that is no step of its own.
+pub(crate) fn run(foreign: impl FnOnce() + Send + 'static) {
+    if is_deep() {
+        take(Step::Run(Box::new(foreign)));
+    } else {
+        deeper(foreign);
+    }
+}
+
+/// Drops a value that may own tasks, which own others, and whose destructor may be foreign code.
 pub(crate) fn discard<T: Send + 'static>(value: T) {
     if !std::mem::needs_drop::<T>() {
         return;
@@ -141,7 +165,7 @@ pub(crate) fn discard<T: Send + 'static>(value: T) {
     if is_deep() {
         take(Step::Drop(Box::new(value)));
     } else {
-        deeper(|| drop(value));
+        deeper(|| drop_quietly(value));
     }
 }
 
@@ -165,8 +189,7 @@ fn deeper(step: impl FnOnce()) {
 }
 
 /// Runs a closure during which no step runs, since this thread holds something that a step may wait
-/// for, or serves others. Steps queue until [`release`] or [`drain`].
-#[cfg(feature = "process")]
+/// for, or serves others. Steps queue until [`drain`], or until they are released here.
 pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
     struct Leave(usize);
     impl Drop for Leave {
@@ -193,8 +216,19 @@ pub(crate) fn release() {
     }
 }
 
-/// The held steps, for another thread to [`take`].
+/// The held wakers, which are foreign code of tasks that are nothing to this thread.
 #[cfg(feature = "process")]
+pub(crate) fn drain_wakers() -> Vec<Step> {
+    QUEUE.with(|queue| {
+        let next = &mut queue.borrow_mut().next;
+        let (wakers, others): (VecDeque<_>, _) =
+            std::mem::take(next).into_iter().partition(|step| matches!(step, Step::Wake(_)));
+        *next = others;
+        wakers.into()
+    })
+}
+
+/// The held steps, for another thread to [`take`].
 pub(crate) fn drain() -> Vec<Step> {
     QUEUE.with(|queue| std::iter::from_fn(|| queue.borrow_mut().pop()).collect())
 }
@@ -204,6 +238,6 @@ pub(crate) fn catch_up() {
     let next = || QUEUE.try_with(|queue| queue.borrow_mut().pop()).ok().flatten();
     while let Some(step) = next() {
         // A panicking destructor must not take the other steps with it.
-        quietly(|| step.take());
+        quietly(|| step.run());
     }
 }

@@ -13,7 +13,7 @@ use crate::carry::{self, Carried};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::function::Function;
-use crate::relay::{Asked, Observer};
+use crate::relay::{self, Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
@@ -157,8 +157,7 @@ where
             let mut progress = self.progress();
             (progress.arguments.take(), progress.carried.take())
         };
-        panic::drop_quietly(arguments);
-        drop(carried);
+        relay::discard((arguments, carried));
     }
 
     fn end(&self, result: Result<T, Error>) {
@@ -209,11 +208,14 @@ where
     fn pause(self: &Arc<Self>, pause: Duration) {
         let next = Arc::downgrade(self);
         let alarm = Alarm::after(pause, move || {
-            if let Some(next) = next.upgrade() {
-                next.attempt();
-                // The waiter has asked before.
-                next.needs_this_thread(&mut Asked::by_executor());
-            }
+            // It copies the arguments.
+            relay::run(move || {
+                if let Some(next) = next.upgrade() {
+                    next.attempt();
+                    // The waiter has asked before.
+                    next.needs_this_thread(&mut Asked::by_executor());
+                }
+            });
         });
         let earlier = self.progress().pause.replace(alarm);
         drop(earlier);

@@ -104,10 +104,6 @@ impl Signal {
     pub(crate) fn notify_one(&self) {
         self.0.notify_one();
     }
-
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
-    }
 }
 
 /// loom's primitives with the same interface.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::relay::Asked;
+use crate::relay::{self, Asked};
 use crate::timer::Alarm;
 
 mod waiting;
@@ -73,7 +73,8 @@ where
     move || {
         if let Some(call) = call.upgrade() {
             let why = Error::timed_out(call.name(), after);
-            call.cancel(why);
+            Arc::clone(&call).cancel(why);
+            relay::discard(call);
         }
     }
 }

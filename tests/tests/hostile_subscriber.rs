@@ -1,13 +1,18 @@
-//! A subscriber of `tracing` that panics wherever it hears of a task: run with `--features
-//! tracing`. In a program of its own, because there is one subscriber for all tests.
+//! A subscriber of `tracing` that panics or blocks wherever it hears of a task: run with
+//! `--features tracing`. In a program of its own, because there is one subscriber for all tests.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
+use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use trine::{Task, concurrent, gather};
-use trine_tests::checks::ends_in_time;
+use trine_tests::checks::{ends_in_time, wait_until};
+use trine_tests::gate::Gate;
+use trine_tests::modes::MODES as ALL;
 
 /// Which callback panics.
 static PANICS_AT: AtomicUsize = AtomicUsize::new(0);
@@ -18,6 +23,24 @@ fn told(place: &str) {
     assert_ne!(PLACES[PANICS_AT.load(SeqCst)], place, "in the subscriber");
 }
 
+/// The span of the function at whose end it blocks.
+const BLOCKS: u64 = 2;
+static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+static RELEASED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a call is of a function that comes to a gate, or told how it ended.
+struct Says(&'static str, bool);
+
+impl Visit for Says {
+    fn record_debug(&mut self, field: &Field, _: &dyn Debug) {
+        self.1 |= field.name() == self.0;
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.1 |= field.name() == self.0 || value == self.0;
+    }
+}
+
 struct Hostile;
 
 impl Subscriber for Hostile {
@@ -25,13 +48,23 @@ impl Subscriber for Hostile {
         true
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
         told("new");
-        Id::from_u64(1)
+        let mut says = Says("gated", false);
+        attributes.record(&mut says);
+        Id::from_u64(if says.1 { BLOCKS } else { 1 })
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {
+    fn record(&self, span: &Id, record: &Record<'_>) {
         told("record");
+        let mut says = Says("outcome", false);
+        record.record(&mut says);
+        if span.into_u64() == BLOCKS && says.1 {
+            BLOCKED.fetch_add(1, SeqCst);
+            while !RELEASED.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -109,9 +142,45 @@ const MODES: &[(&str, [Function; 4])] = &[
     ),
 ];
 
+fn subscribe() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Hostile).unwrap());
+}
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn it_holds_up_no_other_task() {
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner());
+    subscribe();
+    let mut expected = 0;
+    for mode in ALL {
+        // One ends where the mode ends it, with nobody waiting, and one by the timer.
+        let gates = [Gate::new(), Gate::new()];
+        (mode.gated)(gates[0].port()).detach();
+        drop(gates[0].entered());
+        (mode.gated)(gates[1].port()).timeout(Duration::from_millis(1)).detach();
+        expected += 2;
+        wait_until(|| BLOCKED.load(SeqCst) == expected);
+        for &(mode, [quick, limited, panics, never]) in MODES {
+            ends_in_time(mode, || {
+                assert_eq!(gather((0..8).map(quick)).join().unwrap(), Vec::from_iter(0..8));
+                assert_eq!(gather((0..8).map(limited)).join().unwrap(), Vec::from_iter(0..8));
+                assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
+                let later: Vec<_> = (0..4).map(quick).collect();
+                wait_until(|| later.iter().all(Task::is_finished));
+                assert!(panics(1).join().unwrap_err().is_panic());
+                assert!(never(1).join().unwrap_err().is_timeout());
+            });
+        }
+    }
+    RELEASED.store(true, SeqCst);
+}
+
 #[test]
 fn its_panics_are_nobody_s() {
-    tracing::subscriber::set_global_default(Hostile).unwrap();
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner());
+    subscribe();
     for (index, place) in PLACES.iter().enumerate() {
         PANICS_AT.store(index, SeqCst);
         for &(mode, [quick, limited, panics, never]) in MODES {

@@ -9,7 +9,6 @@ use crate::options::Options;
 use crate::process::platform;
 use crate::sync::Lock;
 
-mod aside;
 mod books;
 mod choice;
 mod dispatcher;

@@ -19,9 +19,9 @@ use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
 use super::standstill::Standstill;
-use crate::panic::quietly;
 use crate::parker::Parker;
 use crate::sync::Lock;
+use crate::{aside, relay};
 
 /// The first tick, and those while something changes.
 const MIN_TICK: Duration = Duration::from_micros(250);
@@ -32,7 +32,7 @@ const MAX_LENT: usize = 64;
 /// How long a task may hold up others if there is no way to tell whether it computes.
 const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
-/// The monitor needs little stack, though it may drop the arguments of calls that nobody can run.
+/// The monitor needs little stack: it runs no code of users.
 const STACK: usize = 1 << 20;
 
 pub(super) struct Monitor {
@@ -75,6 +75,8 @@ impl Monitor {
         }
         let _one_at_a_time = self.starting.lock();
         if !self.lives.load(Ordering::Acquire) {
+            // While the system still gives threads.
+            aside::prepare();
             thread::Builder::new()
                 .name("trine-monitor".to_owned())
                 .stack_size(STACK)
@@ -103,7 +105,7 @@ impl Watch {
     fn run(&mut self) {
         loop {
             self.pool.monitor.parker.park();
-            if quietly(|| self.watch()).is_none() {
+            if aside::serve(|| self.watch()).is_none() {
                 self.pool.crew.unwatch();
             }
             self.sights.clear();
@@ -158,6 +160,8 @@ impl Watch {
         }
         self.sights.retain_mut(|sight| std::mem::take(&mut sight.fresh));
         self.standstill.look(self.pool, &mut self.probe);
+        // What follows from refusing calls, such as the destructors of their arguments.
+        aside::take(relay::drain());
         self.probe.close_unread();
         for _ in 0..blocked {
             self.pool.release();

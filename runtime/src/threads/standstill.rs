@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::pool::Pool;
 use super::probe::Probe;
 use super::{seat, strays};
-use crate::config;
+use crate::{config, relay};
 
 /// How long before the pool grows beyond its usual bound.
 const BEFORE_GROWING: Duration = Duration::from_millis(20);
@@ -87,6 +87,8 @@ fn refuse(pool: &'static Pool) {
     seat::take_all(|item| {
         if item.is_queued() && !item.refuse(&why) {
             strays::push(item);
+        } else {
+            relay::discard(item);
         }
     });
 }

@@ -1,6 +1,7 @@
 //! What trine promises when things go wrong: no failure of one task harms another, and every call
 //! has one answer.
 
+mod apart;
 mod carried;
 mod deadlines;
 mod hooks;

@@ -12,13 +12,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::aside;
 use super::link::Link;
 use crate::process::channel::Listener;
 use crate::process::job::WorkerKey;
 use crate::process::platform::{Event, Watcher};
-use crate::relay;
 use crate::sync::{Guard, Lock};
+use crate::{aside, relay};
 
 /// How long a process may take to become a worker.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -122,6 +121,7 @@ fn dispatcher() -> io::Result<&'static Dispatcher> {
     static RUNS: OnceLock<Result<(), String>> = OnceLock::new();
     let dispatcher = made.as_ref().map_err(|error| io::Error::other(error.clone()))?;
     let runs = RUNS.get_or_init(|| {
+        aside::prepare();
         let thread = thread::Builder::new().name("trine-process".into());
         thread
             .spawn(|| relay::hold(|| dispatcher.run()))
@@ -146,14 +146,12 @@ impl Dispatcher {
         let mut events = Vec::with_capacity(32);
         let mut busy: Vec<Watched> = Vec::new();
         let mut rounds = Rounds::default();
-        let mut begun = 0;
         loop {
             events.clear();
             // Foreign code must not run on this thread, so it holds all such steps.
             aside::take(relay::drain());
-            let aside = aside::look_after(&mut begun);
             if busy.is_empty() {
-                let timeout = [aside, self.see_to_starts(), self.go_round(&mut rounds)];
+                let timeout = [self.see_to_starts(), self.go_round(&mut rounds)];
                 self.watcher.wait(&mut events, timeout.into_iter().flatten().min());
             } else {
                 thread::sleep(NAP);

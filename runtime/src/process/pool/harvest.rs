@@ -8,7 +8,6 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::aside;
 use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::Sent;
@@ -17,7 +16,7 @@ use crate::process::channel::{
 };
 use crate::process::job::{AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
-use crate::{relay, wait};
+use crate::{aside, relay, wait};
 
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;
@@ -57,7 +56,10 @@ impl Pool {
             let is_wanted = || !call.is_finished() && call.address().load() == address;
             self.work(&link, &mut desk, is_wanted);
             link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
-            relay::release();
+            if relay::has_held() {
+                aside::take(relay::drain_wakers());
+                relay::release();
+            }
             if link.is_doomed() {
                 return;
             }

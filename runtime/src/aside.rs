@@ -1,0 +1,187 @@
+//! Threads for other people's code: the destructors, wakers, subscribers and closures that follow
+//! the end of a call which the timer, the monitor or the dispatcher of the workers has ended. Such
+//! code may block, or make calls and wait, and those threads serve all calls.
+//!
+//! So they run under [`relay::hold`], and pass on what was held. One thread here takes step after
+//! step. If it does not come back from one soon, another thread continues with the rest, so a slow
+//! destructor delays only what is its own.
+
+use std::collections::VecDeque;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::forks;
+use crate::panic::quietly;
+use crate::relay::{self, Step};
+use crate::sync::{Guard, Lock, Signal};
+
+/// After this long inside a step, a thread no longer keeps others from the next.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// The maximum number of threads. All but two of them are in steps that have not returned.
+const MAX_THREADS: usize = 512;
+/// A thread that is not needed for this long ends, unless it is the only one.
+const KEEP_SPARE: Duration = Duration::from_secs(10);
+
+static STATE: Lock<State> = Lock::new(State::new());
+/// Threads wait here for a step.
+static STEPS: Signal = Signal::new();
+
+struct State {
+    steps: VecDeque<Step>,
+    threads: usize,
+    /// How many of them are in no step.
+    waiting: usize,
+    /// How many of those watch whether the runner returns.
+    watching: usize,
+    /// The number of the step whose end others wait for.
+    running: Option<u64>,
+    /// How many steps were started.
+    begun: u64,
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            steps: VecDeque::new(),
+            threads: 0,
+            waiting: 0,
+            watching: 0,
+            running: None,
+            begun: 0,
+        }
+    }
+
+    /// Takes the next step. It is the one that others wait for from now on.
+    fn begin(&mut self) -> Option<Step> {
+        let step = self.steps.pop_front()?;
+        self.begun += 1;
+        self.running = Some(self.begun);
+        self.waiting -= 1;
+        Some(step)
+    }
+
+    fn end(&mut self, number: u64) {
+        self.waiting += 1;
+        if self.running == Some(number) {
+            self.running = None;
+        }
+    }
+}
+
+/// Makes sure that there is a thread, as long as the system has one to give.
+pub(crate) fn prepare() {
+    let mut state = STATE.lock();
+    if state.threads == 0 && !forks::is_child() {
+        start(&mut state);
+    }
+}
+
+/// Runs something on a thread that serves all calls: what follows, and may be foreign code, runs
+/// here.
+pub(crate) fn serve<R>(run: impl FnOnce() -> R) -> Option<R> {
+    let result = relay::hold(|| quietly(run));
+    take(relay::drain());
+    result
+}
+
+/// Runs steps on a thread of its own.
+pub(crate) fn take(steps: Vec<Step>) {
+    if steps.is_empty() {
+        return;
+    }
+    if forks::is_child() {
+        // The threads are another process's.
+        return run_here(steps);
+    }
+    let mut state = STATE.lock();
+    state.steps.extend(steps);
+    if have_continued(&mut state) {
+        return;
+    }
+    // No thread is to be had. Better late than never; but destructors can wait until one of those
+    // returns that exist, if any do.
+    let has_threads = state.threads > 0;
+    let can_wait = |step: &Step| has_threads && matches!(step, Step::Drop(_));
+    let (kept, urgent): (VecDeque<_>, _) =
+        std::mem::take(&mut state.steps).into_iter().partition(can_wait);
+    state.steps = kept;
+    drop(state);
+    run_here(urgent);
+}
+
+fn run_here(steps: impl IntoIterator<Item = Step>) {
+    for step in steps {
+        quietly(|| step.run());
+    }
+    relay::catch_up();
+}
+
+/// Makes sure that somebody takes the next step, at the latest when the running one is late.
+/// Returns whether there is anybody.
+fn have_continued(state: &mut State) -> bool {
+    if state.running.is_some() && state.watching > 0 {
+        return true;
+    }
+    if state.waiting > 0 {
+        STEPS.notify_one();
+        return true;
+    }
+    start(state)
+}
+
+/// Starts a thread, which counts as waiting from now on.
+fn start(state: &mut State) -> bool {
+    if state.threads == MAX_THREADS {
+        return false;
+    }
+    forks::watch();
+    let is_started = thread::Builder::new().name("trine-aside".to_owned()).spawn(live).is_ok();
+    state.threads += usize::from(is_started);
+    state.waiting += usize::from(is_started);
+    is_started
+}
+
+fn live() {
+    let mut state = STATE.lock();
+    while let Some(mut turn) = wait_for_turn(state) {
+        let Some(step) = turn.begin() else {
+            state = turn;
+            continue;
+        };
+        let number = turn.begun;
+        if !turn.steps.is_empty() {
+            have_continued(&mut turn);
+        }
+        drop(turn);
+        quietly(|| relay::take(step));
+        state = STATE.lock();
+        state.end(number);
+    }
+}
+
+/// Waits until it is up to this thread to take a step. `None` if it was not needed for long, and
+/// has left.
+fn wait_for_turn(mut state: Guard<'static, State>) -> Option<Guard<'static, State>> {
+    loop {
+        let (began, begun) = (Instant::now(), state.begun);
+        if state.steps.is_empty() {
+            state = STEPS.wait_timeout(state, KEEP_SPARE);
+            let is_spare = state.steps.is_empty() && state.waiting > 1;
+            if is_spare && began.elapsed() >= KEEP_SPARE {
+                state.threads -= 1;
+                state.waiting -= 1;
+                return None;
+            }
+        } else if state.running.is_none() {
+            return Some(state);
+        } else {
+            state.watching += 1;
+            state = STEPS.wait_timeout(state, PATIENCE);
+            state.watching -= 1;
+            let is_late = state.begun == begun && began.elapsed() >= PATIENCE;
+            if is_late && state.running.is_some() && !state.steps.is_empty() {
+                return Some(state);
+            }
+        }
+    }
+}
