@@ -5,19 +5,22 @@
 //! fn resize(image: Image, size: u32)
 //! // Output:
 //! (::trine::cross::argument(image), size)
+//!
+//! // Input:
+//! fn handle(self, request: String)
+//! // Output:
+//! (::trine::cross::method((request,), BODY),)
 //! ```
 use super::args::Args;
+use super::body;
 use super::function::{Function, Parameter};
-use super::outer::{hidden_self, receiver_type};
+use super::outer::hidden_self;
 use super::span::hidden;
+use super::tuple::{LONGEST_TUPLE, tuple};
 use super::types::{has_impl, is_known_to_cross, ungrouped, words};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Type};
-
-/// serde and the runtime's traits are implemented for tuples up to this length; longer ones are
-/// nested.
-const LONGEST_TUPLE: usize = 16;
+use quote::{ToTokens, quote_spanned};
+use syn::{Receiver, Type};
 
 /// The arguments of the outer function, in a tuple. Unless the type's name alone shows that an
 /// argument can cross, it goes through a function whose bound checks that: the compiler then points
@@ -36,22 +39,42 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
         let ask = Ident::new(ask, span);
         quote_spanned!(span=> #runtime::cross::#ask(#name))
     };
-    let receiver = function.receiver.iter().map(|this| {
-        let (name, ty) = (hidden_self(this), receiver_type(args, this));
-        argument(&ty, name.to_token_stream(), name.span)
-    });
     let parameters = function.parameters.iter().map(|parameter| {
         argument(&parameter.ty, parameter.name.to_token_stream(), parameter.name.span())
     });
-    tuple(receiver.chain(parameters).collect(), span)
+    let mut values: Vec<TokenStream> = parameters.collect();
+    match &function.receiver {
+        Some(receiver) if function.has_sibling(args.mode) => {
+            values.insert(0, hidden_self(receiver).into_token_stream());
+        }
+        Some(receiver) => {
+            values = vec![method(args, function, receiver, &tuple(values, span))];
+        }
+        None => {}
+    }
+    tuple(values, span)
+}
+
+/// The body of a method, which captures `self`, and the other arguments.
+fn method(
+    args: &Args,
+    function: &Function,
+    receiver: &Receiver,
+    arguments: &TokenStream,
+) -> TokenStream {
+    let span = hidden(receiver.self_token.span);
+    let runtime = args.runtime(span);
+    let ask = if args.has("retries") { "repeatable_method" } else { "method" };
+    let ask = Ident::new(ask, span);
+    let body = body::capturing(args, function, span);
+    quote_spanned!(span=> #runtime::cross::#ask(#arguments, #body))
 }
 
 /// The first argument that may not live long enough, because it is generic or, where it crosses as
 /// bytes, of a type that may borrow invisibly; otherwise the function's name. The compiler reports
 /// such a lifetime for the whole call and not for one argument.
 pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
-    let generics: Vec<&Ident> =
-        function.signature.generics.params.iter().filter_map(generic).collect();
+    let generics = function.generics();
     let is_sure = function.output.as_ref().is_none_or(is_known_to_cross);
     let is_doubtful = |parameter: &&Parameter| {
         let ty = &parameter.ty;
@@ -71,42 +94,6 @@ fn is_plain(function: &Function, ty: &Type) -> bool {
     let Type::Path(path) = ungrouped(ty) else {
         return is_known_to_cross(ty) || has_impl(ty);
     };
-    let mut generics = function.signature.generics.params.iter().filter_map(generic);
-    let is_parameter = generics.any(|name| path.path.is_ident(name));
+    let is_parameter = function.generics().iter().any(|name| path.path.is_ident(*name));
     is_parameter || is_known_to_cross(ty) || has_impl(ty)
-}
-
-/// `(a, b,)`, nested if it is too long.
-pub(crate) fn tuple(elements: Vec<TokenStream>, span: Span) -> TokenStream {
-    match elements.as_slice() {
-        [one] => quote_spanned!(span=> (#one,)),
-        few if few.len() <= LONGEST_TUPLE => quote_spanned!(span=> (#(#few),*)),
-        many => {
-            let chunks = many.chunks(LONGEST_TUPLE).map(|chunk| tuple(chunk.to_vec(), span));
-            tuple(chunks.collect(), span)
-        }
-    }
-}
-
-/// `.3`, or `.1 .0` if the tuple of `count` elements is nested.
-pub(crate) fn place(index: usize, count: usize) -> TokenStream {
-    let field = |index| {
-        let index = syn::Index::from(index);
-        quote!(. #index)
-    };
-    let chunks = count.div_ceil(LONGEST_TUPLE);
-    if chunks <= 1 {
-        return field(index);
-    }
-    let (outer, inner) = (place(index / LONGEST_TUPLE, chunks), field(index % LONGEST_TUPLE));
-    quote!(#outer #inner)
-}
-
-/// How a generic parameter is passed on; lifetimes are inferred.
-pub(crate) fn generic(parameter: &GenericParam) -> Option<&Ident> {
-    match parameter {
-        GenericParam::Type(parameter) => Some(&parameter.ident),
-        GenericParam::Const(parameter) => Some(&parameter.ident),
-        GenericParam::Lifetime(_) => None,
-    }
 }

@@ -4,11 +4,11 @@
 //! `#[concurrent]` and so run first. Attributes below it are for the compiler.
 //!
 //! ```text
-//! // Input, of a method with the mode `threads`:
+//! // Input, of a method with the mode `process`:
 //! #[must_use] #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code, unused_mut)]
 //! // Output, at the function that callers see:
 //! #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code)] #[allow(unused_mut)]
-//! #[cfg_attr(doc, doc = "Each call runs as a task: `threads`.")]
+//! #[cfg_attr(doc, doc = "Each call runs as a task: `process`.")]
 //! // at the method with the body:
 //! #[target_feature(enable = "avx2")] #[allow(dead_code)] #[expect(unused_mut)]
 //! ```
@@ -105,7 +105,7 @@ fn is_for_compiler(attribute: &Attribute) -> bool {
 /// function.
 pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
     let attributes = function.attributes.iter();
-    let users = attributes.filter_map(|attribute| outer_attribute(function, attribute));
+    let users = attributes.filter_map(|attribute| outer_attribute(args, function, attribute));
     let options = args.options.iter().filter_map(|given| {
         let (name, written) = (given.row.name, &given.written.to_string().replace(" :: ", "::"));
         match given.row.kind {
@@ -137,12 +137,12 @@ pub(crate) fn of_sibling(function: &Function) -> Vec<TokenStream> {
 }
 
 /// The attribute as it goes on the outer function.
-fn outer_attribute(function: &Function, attribute: &Attribute) -> Option<TokenStream> {
+fn outer_attribute(args: &Args, function: &Function, attribute: &Attribute) -> Option<TokenStream> {
     // `Task` is itself `#[must_use]`; only a custom message adds to that.
     if attribute.path().is_ident("must_use") && matches!(attribute.meta, Meta::Path(_)) {
         return None;
     }
-    if function.receiver.is_some() && attribute.path().is_ident("expect") {
+    if function.has_sibling(args.mode) && attribute.path().is_ident("expect") {
         let [seen, body] = split_expect(attribute)?;
         let body = body.map(allowed);
         return Some(quote!(#seen #body));

@@ -3,71 +3,116 @@
 //! If every parameter is a plain name, the closure's own pattern binds them. If one is a pattern
 //! (`_`, `(x, _)`), has an attribute or is a reference that a worker process owns, the values come
 //! in by name, and the body goes where the parameters can be written as the user wrote them: into
-//! an inner closure, or, if it is `async`, after one `let` each. Both drop everything as a call
-//! would.
+//! an inner closure, or, if it is a future or has captured `self`, after one `let` each. Both drop
+//! everything as a call would.
+//!
+//! The body of a method captures `self`, and so it travels as an argument, with the others in it.
 //!
 //! ```text
 //! // Input:
 //! fn resize(mut image: Image, size: u32) -> Image { BODY }
 //! fn area((width, _): (u32, u32)) -> u32 { BODY }
 //! async fn fetch(url: String) -> io::Result<String> { BODY }
-//! fn handle(self, request: String) -> usize { BODY }
+//! fn handle(self, mut request: String) -> usize { BODY }
 //! // Output:
 //! |(mut image, size): (Image, u32)| -> Image { BODY }
 //! |(argument0,): ((u32, u32),)| -> u32 { (|(width, _): (u32, u32)| -> u32 { BODY })(argument0) }
 //! |arguments: (String,)| async move { let (url,) = arguments; …; { BODY } }
+//! |(method,): (_,)| -> usize { method.run() }
+//! // and in what it gets:
+//! move |(mut request,): (String,)| -> usize { let _ = &self; { BODY } }
+//! // Output of the last one in `process`:
 //! |(this, request): (Self, String)| -> usize { Self::__trine_handle(this, request) }
 //! ```
 use super::args::Args;
-use super::arguments::{generic, place, tuple};
 use super::function::{Function, Parameter};
 use super::outer::receiver_type;
 use super::sibling;
 use super::span::hidden;
-use super::types::{has_impl, ungrouped};
+use super::tuple::{place, tuple};
+use super::types::{has_impl, ungrouped, words};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
+use syn::{Pat, Type};
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, for this kind of function in this mode.
 pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let body = Body::new(args, function);
-    let inside = if function.receiver.is_some() {
-        body.call_sibling()
-    } else if function.signature.asyncness.is_some() {
-        body.future()
-    } else {
-        body.plain()
-    };
     let span = body.result_span();
-    let pattern = &body.pattern;
-    let types = body.types();
-    let output = function.output.as_ref().filter(|_| !args.mode.awaits);
-    match output {
-        Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
-        None => quote_spanned!(span=> |#pattern #types| #inside),
+    match &function.receiver {
+        None => body.around(span, &body.pattern(), &body.types(None), &body.inside()),
+        Some(receiver) if function.has_sibling(args.mode) => {
+            let first = body.owned(&receiver_type(args, receiver));
+            let types = body.types(Some(first));
+            body.around(span, &body.with_receiver(), &types, &body.call_sibling())
+        }
+        Some(_) => {
+            let method = body.this();
+            let (pattern, types) = (quote!((#method,)), quote_spanned!(body.span=> : (_,)));
+            body.around(span, &pattern, &types, &body.call_captured(&method))
+        }
     }
+}
+
+/// `move |ARGUMENTS| -> OUTPUT BODY`, where `self` is the one of the method that it stands in. All
+/// of `self` goes along, mentioned in the body or not.
+pub(crate) fn capturing(args: &Args, function: &Function, this: Span) -> TokenStream {
+    let body = Body::new(args, function);
+    let mut inside = body.inside();
+    if args.mode.awaits {
+        inside = quote_spanned!(this=> { #inside });
+    }
+    let closure = body.around(this, &body.pattern(), &body.types(None), &inside);
+    quote_spanned!(this=> move #closure)
 }
 
 struct Body<'a> {
     args: &'a Args,
     function: &'a Function,
     span: Span,
-    /// The part that binds the arguments in the closure.
-    pattern: TokenStream,
 }
 
 impl<'a> Body<'a> {
     fn new(args: &'a Args, function: &'a Function) -> Self {
-        let span = hidden(function.signature.ident.span());
-        let mut body = Body { args, function, span, pattern: TokenStream::new() };
-        let is_future = function.signature.asyncness.is_some() && function.receiver.is_none();
-        body.pattern = if is_future && !function.parameters.is_empty() {
-            body.all().into_token_stream()
+        Body { args, function, span: hidden(function.signature.ident.span()) }
+    }
+
+    /// The closure, which begins at `span`.
+    fn around(
+        &self,
+        span: Span,
+        pattern: &TokenStream,
+        types: &TokenStream,
+        inside: &TokenStream,
+    ) -> TokenStream {
+        let output = self.function.output.as_ref().filter(|_| !self.args.mode.awaits);
+        match output {
+            Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
+            None => quote_spanned!(span=> |#pattern #types| #inside),
+        }
+    }
+
+    /// What binds the arguments in the closure around the body.
+    fn pattern(&self) -> TokenStream {
+        let binds_inside = self.function.signature.asyncness.is_some()
+            || self.function.receiver.is_some() && !self.is_simple();
+        match binds_inside && !self.function.parameters.is_empty() {
+            true => self.all().into_token_stream(),
+            false if self.is_simple() => self.patterns(),
+            false => tuple(self.names(), self.span),
+        }
+    }
+
+    /// The body, in what it needs around it.
+    fn inside(&self) -> TokenStream {
+        if self.function.signature.asyncness.is_some() {
+            self.future()
+        } else if self.function.receiver.is_some() {
+            let bindings = if self.is_simple() { TokenStream::new() } else { self.bindings() };
+            self.block(&bindings).into_token_stream()
         } else {
-            body.names()
-        };
-        body
+            self.plain()
+        }
     }
 
     /// Located at the declared result, which is where the compiler should point if the result of
@@ -95,16 +140,11 @@ impl<'a> Body<'a> {
     /// The body of an `async fn`. `async move` moves only what the body mentions, so the arguments
     /// are bound again inside. The body's value and that of each `return` are coerced to the
     /// declared type only if it is already known, so an unreachable `return` declares it first.
-    ///
-    /// The outer braces are the user's, because coverage only counts code in braces from the same
-    /// source as the function. The inner ones have this crate's edition, 2024, whatever the user's
-    /// is, so temporaries in the last expression of the body are dropped before the arguments. The
-    /// parentheses keep rustc from reporting the body's braces as unnecessary.
     fn future(&self) -> TokenStream {
         let span = self.result_span();
         let body = self.function.body_or_empty();
         let bindings = match (self.function.parameters.is_empty(), self.is_simple()) {
-            (true, _) if self.function.output.is_none() => {
+            (true, _) if self.function.output.is_none() && self.function.receiver.is_none() => {
                 return self.driven(quote_spanned!(span=> async move #body));
             }
             (true, _) => TokenStream::new(),
@@ -116,41 +156,64 @@ impl<'a> Body<'a> {
         };
         let output = self.function.output_or_unit();
         let option = quote_spanned!(span=> ::core::option::Option);
-        let statements = quote_spanned! {span=>
+        let block = self.block(&quote_spanned! {span=>
             #bindings
             if let #option::Some(output) = #option::None::<#output> {
                 return output;
             }
-            { (#body) }
-        };
-        let mut block = Group::new(Delimiter::Brace, statements);
-        block.set_span(body.span());
+        });
         self.driven(quote_spanned!(span=> async move #block))
+    }
+
+    /// The body after these statements.
+    ///
+    /// The outer braces are the user's, because coverage only counts code in braces from the same
+    /// source as the function. The inner ones have this crate's edition, 2024, whatever the user's
+    /// is, so temporaries in the last expression of the body are dropped before the arguments. The
+    /// parentheses keep rustc from reporting the body's braces as unnecessary.
+    fn block(&self, statements: &TokenStream) -> Group {
+        let span = self.result_span();
+        let body = self.function.body_or_empty();
+        // A closure captures only the fields that it mentions, and a call drops all of `self`.
+        let whole = self.function.receiver.as_ref().map(|receiver| {
+            let this = &receiver.self_token;
+            quote_spanned!(span=> let _ = &#this;)
+        });
+        let all = quote_spanned!(span=> #whole #statements { (#body) });
+        let mut block = Group::new(Delimiter::Brace, all);
+        block.set_span(body.span());
+        block
+    }
+
+    /// The body has captured `self`, and comes with the arguments.
+    fn call_captured(&self, method: &Ident) -> TokenStream {
+        let span = self.result_span();
+        let run = quote_spanned!(span=> #method.run());
+        // A block of its own is looked into last: a `self` that is not `Send` is not reported a
+        // second time as part of the future.
+        match self.args.mode.awaits {
+            true => quote_spanned!(span=> async move { #run.await }),
+            false => quote_spanned!(span=> { #run }),
+        }
     }
 
     /// A method's body is in the sibling; `Self` and the generics are still in sight here.
     fn call_sibling(&self) -> TokenStream {
         let span = self.span;
         let sibling = sibling::name(self.function);
-        let generics: Vec<&Ident> =
-            self.function.signature.generics.params.iter().filter_map(generic).collect();
+        let generics = self.function.generics();
         let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         let mut values = self.values();
         if let Some(receiver) = &self.function.receiver {
-            let this = self.this(receiver.self_token.span);
+            let this = self.this();
             let reference = self.is_sent_reference(&receiver_type(self.args, receiver));
             values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
         }
         let call = quote_spanned!(span=> Self::#sibling #generics (#(#values),*));
-        if self.function.signature.asyncness.is_none() {
-            return quote_spanned!(span=> { #call });
+        match self.function.signature.asyncness {
+            Some(_) => self.driven(call),
+            None => quote_spanned!(span=> { #call }),
         }
-        if self.args.mode.awaits {
-            // A block of its own is looked into last: an argument that is not `Send` is not
-            // reported a second time as part of the future.
-            return quote_spanned!(span=> async move { #call.await });
-        }
-        self.driven(call)
     }
 
     /// The future itself, or the call that runs it to completion.
@@ -177,24 +240,22 @@ impl<'a> Body<'a> {
         tuple(patterns.collect(), self.span)
     }
 
-    /// The pattern of the closure: the user's where the body is right below it, else the names.
-    fn names(&self) -> TokenStream {
-        if self.function.receiver.is_none() && self.is_simple() {
-            return self.patterns();
-        }
-        let receiver = self.function.receiver.iter();
-        let receiver =
-            receiver.map(|receiver| self.this(receiver.self_token.span).into_token_stream());
-        let names = self.function.parameters.iter().map(|p| p.name.to_token_stream());
-        tuple(receiver.chain(names).collect(), self.span)
+    /// `url, size`, the names in the outer function.
+    fn names(&self) -> Vec<TokenStream> {
+        self.function.parameters.iter().map(|p| p.name.to_token_stream()).collect()
+    }
+
+    /// The names after the one for the receiver.
+    fn with_receiver(&self) -> TokenStream {
+        let mut names = self.names();
+        names.insert(0, self.this().into_token_stream());
+        tuple(names, self.span)
     }
 
     /// `: (PathBuf, u32)`.
-    fn types(&self) -> TokenStream {
-        let receiver = self.function.receiver.iter();
-        let receiver = receiver.map(|receiver| self.owned(&receiver_type(self.args, receiver)));
+    fn types(&self, first: Option<TokenStream>) -> TokenStream {
         let types = self.function.parameters.iter().map(|parameter| self.owned(&parameter.ty));
-        let types: Vec<TokenStream> = receiver.chain(types).collect();
+        let types: Vec<TokenStream> = first.into_iter().chain(types).collect();
         if types.is_empty() {
             return TokenStream::new();
         }
@@ -228,7 +289,11 @@ impl<'a> Body<'a> {
             if parameter.is_plain {
                 return quote_spanned!(span=> #(#attributes)* let #pattern = #all #place;);
             }
-            quote_spanned!(span=> let #name = #all #place; #(#attributes)* let #pattern = #name;)
+            let mutable = borrows_mutably(pattern).then(|| quote_spanned!(span=> mut));
+            quote_spanned! {span=>
+                let #mutable #name = #all #place;
+                #(#attributes)* let #pattern = #name;
+            }
         });
         bindings.collect()
     }
@@ -276,14 +341,23 @@ impl<'a> Body<'a> {
         Ident::new("arguments", hidden(self.span))
     }
 
-    fn this(&self, span: Span) -> Ident {
-        Ident::new("this", hidden(span))
+    /// What comes in for the receiver: itself, or the method that has captured it.
+    fn this(&self) -> Ident {
+        let name = if self.function.has_sibling(self.args.mode) { "this" } else { "method" };
+        let place = self.function.receiver.as_ref().map(|receiver| receiver.self_token.span);
+        Ident::new(name, hidden(place.unwrap_or(self.span)))
     }
 }
 
 /// `&T` of a process function: the caller lends it, the worker owns it.
 fn is_sent_reference(args: &Args, ty: &Type) -> bool {
     args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_))
+}
+
+/// Whether a pattern has a `ref mut`.
+fn borrows_mutably(pattern: &Pat) -> bool {
+    let words = words(pattern.to_token_stream());
+    words.windows(2).any(|pair| pair == ["ref", "mut"])
 }
 
 /// The type, or `_` for what has no name: `impl Trait`.

@@ -7,7 +7,7 @@ use super::function::Function;
 use super::types::{Borrow, borrows, has_impl, opaque_span, ungrouped};
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
-use syn::{GenericParam, ReceiverKind, Safety, Signature, Type};
+use syn::{ReceiverKind, Safety, Signature, Type};
 
 /// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
@@ -24,7 +24,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
         return;
     }
     attributes::check(function, errors);
-    options(args, signature, errors);
+    options(args, function, errors);
     qualifiers(args, signature, errors);
     if !args.has_mode {
         // It decides what may be borrowed and returned.
@@ -54,15 +54,11 @@ fn missing_body(function: &Function, errors: &mut Errors) {
 }
 
 /// The options are stored in a static, which cannot use `Self` or the function's generics.
-fn options(args: &Args, signature: &Signature, errors: &mut Errors) {
-    let parameters = &signature.generics.params;
-    let generics: Vec<String> = parameters.iter().filter_map(generic_name).collect();
+fn options(args: &Args, function: &Function, errors: &mut Errors) {
+    let generics = function.generics();
     for given in &args.options {
         let mut unknown = given.written.clone().into_iter().filter(|token| match token {
-            TokenTree::Ident(ident) => {
-                let name = ident.to_string();
-                name == "Self" || generics.contains(&name)
-            }
+            TokenTree::Ident(ident) => ident == "Self" || generics.contains(&ident),
             _ => false,
         });
         if let Some(token) = unknown.next() {
@@ -74,14 +70,6 @@ fn options(args: &Args, signature: &Signature, errors: &mut Errors) {
                 ),
             );
         }
-    }
-}
-
-fn generic_name(parameter: &GenericParam) -> Option<String> {
-    match parameter {
-        GenericParam::Type(parameter) => Some(parameter.ident.to_string()),
-        GenericParam::Const(parameter) => Some(parameter.ident.to_string()),
-        GenericParam::Lifetime(_) => None,
     }
 }
 

@@ -20,8 +20,9 @@
 //! The closure captures nothing, so it coerces to a plain `fn` pointer; unlike a `fn` item, it can
 //! use the outer generics and `Self`. The tuple holds every argument, whether the body mentions it
 //! or not, so they live as long as in a call. The other files each write one part: [`outer`] the
-//! function that callers see, [`body`] the closure in it, [`sibling`] the method that holds the
-//! body of a method, [`scope`] the lifetimes, [`recover`] the replacement after a mistake.
+//! function that callers see, [`arguments`] the tuple, [`body`] the closure, [`sibling`] the method
+//! that holds the body of a method for a worker process, [`scope`] the lifetimes, [`recover`] the
+//! replacement after a mistake.
 use super::args::Args;
 use super::check;
 use super::error::Errors;
@@ -122,7 +123,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let closure = body::closure(args, function);
     let again = args.has("retries").then(|| again(args, function, span));
     let signature = outer::signature(args, function);
-    let sibling = function.receiver.as_ref().map(|_| sibling::method(function));
+    let sibling = function.has_sibling(args.mode).then(|| sibling::method(function));
     // Located at the first option: a constant option is evaluated when the static is initialized,
     // and the compiler then underlines from here to the faulty option.
     let first = args.options.first().map_or(span, |given| hidden(given.span));

@@ -1,5 +1,6 @@
 //! Parses the item under the attribute: attributes, visibility, signature, parameters, and the body
 //! as one opaque token tree.
+use super::mode::Mode;
 use super::span::{hidden, visible};
 use super::types::{Borrow, borrows, ungrouped};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
@@ -7,8 +8,8 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{
-    Attribute, FnArg, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType, Signature, Token,
-    Type, Visibility,
+    Attribute, FnArg, GenericParam, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType,
+    Signature, Token, Type, Visibility,
 };
 
 /// A parsed function.
@@ -76,6 +77,23 @@ impl Function {
     /// The function's name, without the `r#` of a raw identifier.
     pub(crate) fn name(&self) -> String {
         self.signature.ident.unraw().to_string()
+    }
+
+    /// How its generics are passed on; lifetimes are inferred.
+    pub(crate) fn generics(&self) -> Vec<&Ident> {
+        let parameters = self.signature.generics.params.iter();
+        let passed = parameters.filter_map(|parameter| match parameter {
+            GenericParam::Type(parameter) => Some(&parameter.ident),
+            GenericParam::Const(parameter) => Some(&parameter.ident),
+            GenericParam::Lifetime(_) => None,
+        });
+        passed.collect()
+    }
+
+    /// Whether the body is in a hidden method beside it: a closure that has captured `self` cannot
+    /// be sent to a worker process.
+    pub(crate) fn has_sibling(&self, mode: &Mode) -> bool {
+        mode.encodes && self.receiver.is_some()
     }
 
     /// Whether this is the program's `main`, as far as a macro can tell.

@@ -28,6 +28,7 @@ mod recover;
 mod scope;
 mod sibling;
 mod span;
+mod tuple;
 mod types;
 mod values;
 

@@ -19,6 +19,10 @@ use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
 /// `scoped`, the scope as the first parameter.
 pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
     let receiver = function.receiver.as_ref().map(|receiver| {
+        if !function.has_sibling(args.mode) {
+            // The body, which is in here, refers to it.
+            return receiver.clone();
+        }
         let self_token = hidden_self(receiver);
         Receiver { mutability: None, self_token, ..receiver.clone() }
     });
@@ -100,7 +104,7 @@ fn last(tokens: TokenStream) -> Option<Span> {
     }
 }
 
-/// `self` in the outer function, which contains no user code.
+/// `self` in an outer function that contains no user code.
 pub(crate) fn hidden_self(receiver: &Receiver) -> Token![self] {
     Token![self](hidden(receiver.self_token.span))
 }

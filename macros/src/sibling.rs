@@ -1,12 +1,13 @@
-//! The hidden method that holds the body of a concurrent method. A closure cannot, since `self` is
-//! not a pattern.
+//! The hidden method that holds the body of a concurrent method of the mode `process`. A closure
+//! around the body would have to capture `self`, and cannot be sent to a worker; nor can it take
+//! `self`, which is not a pattern.
 //!
 //! ```text
 //! // Input:
-//! pub fn handle(self: Arc<Self>, mut request: String) -> usize { BODY }
+//! pub fn handle(&self, mut request: String) -> usize { BODY }
 //! // Output, beside the method that callers see:
 //! #[doc(hidden)]
-//! fn __trine_handle(self: Arc<Self>, mut request: String) -> usize { BODY }
+//! fn __trine_handle(&self, mut request: String) -> usize { BODY }
 //! ```
 use super::attributes;
 use super::function::Function;

@@ -22,10 +22,13 @@ macro_rules! for_tuples {
 
 #[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
 mod arguments;
+#[allow(unsafe_code, reason = "`Send`, for a value of which it was asked before")]
+mod methods;
 #[cfg(feature = "process")]
 pub mod process;
 
 pub use arguments::{Checked, Repeated, argument, repeatable};
+pub use methods::{Method, RepeatedMethod, method, repeatable_method};
 
 /// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or a [`Checked`]
 /// one.

@@ -159,15 +159,17 @@
 //!                 static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
 //!                 &FUNCTION
 //!             },
-//!             (::trine::cross::argument(self), request),
-//!             |(this, request): (Arc<Self>, String)| -> usize {
-//!                 Self::__trine_handle(this, request)
-//!             },
+//!             (
+//!                 ::trine::cross::method(
+//!                     (request,),
+//!                     move |(request,): (String,)| -> usize {
+//!                         let _ = &self;
+//!                         { ({ request.len() }) }
+//!                     },
+//!                 ),
+//!             ),
+//!             |(method,): (_,)| -> usize { method.run() },
 //!         )
-//!     }
-//!     #[doc(hidden)]
-//!     fn __trine_handle(self: Arc<Self>, request: String) -> usize {
-//!         request.len()
 //!     }
 //! }
 //! # assert_eq!(Arc::new(Server).handle("four".into()).join()?, 4);
@@ -179,8 +181,10 @@
 //! underline the argument, and report which part of it is not `Send`. With `retries` it is
 //! [`cross::repeatable`](crate::cross::repeatable), which requires `Clone` as well.
 //!
-//! A closure has no `self`, so the body stays in a method. That is also why a trait method cannot
-//! be concurrent: there is no room for another method beside it.
+//! A closure cannot have a parameter `self`, so the body captures it, all of it, and travels as the
+//! argument; [`cross::method`](crate::cross::method) checks that both can. Nothing is added to the
+//! `impl`, which may be one of a trait. A worker process cannot be sent a closure. There the
+//! body is in a hidden method beside, `__trine_handle`, which an `impl` of a trait has no room for.
 //!
 //! # What options add
 //!

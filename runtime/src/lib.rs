@@ -169,10 +169,31 @@ pub use threads::join;
 /// cannot is an error at that argument.
 ///
 /// # In a trait
-/// A trait with concurrent functions declares what they return: `-> Task<T>`. In an impl of it, the
-/// attribute works on a function without `self`, but not on a method: the body of a method moves to
-/// a hidden method beside it, `__trine_name`, and a trait impl has no room for that. Write an
-/// inherent concurrent method instead, and call it from the trait's.
+/// A trait with concurrent functions declares what they return: `-> Task<T>`. An impl of it marks
+/// them as any others, and so do the functions that have a body in the trait itself.
+///
+/// ```
+/// use trine::{Task, concurrent};
+///
+/// trait Measure {
+///     fn measure(self, factor: usize) -> Task<usize>;
+/// }
+///
+/// struct Text(String);
+///
+/// impl Measure for Text {
+///     #[concurrent(threads)]
+///     fn measure(self, factor: usize) -> usize {
+///         self.0.len() * factor
+///     }
+/// }
+/// assert_eq!(Text("four".into()).measure(2).join()?, 8);
+/// # Ok::<(), trine::Error>(())
+/// ```
+///
+/// In the mode `process` this holds only for functions without `self`: what runs in the worker is a
+/// hidden method beside the one that you wrote, `__trine_measure`, and a trait has no place for it.
+/// Write an inherent concurrent method, and call that in the trait's.
 ///
 /// # Other attributes
 /// Attributes above this one see the function as it was written; attributes below see the one that

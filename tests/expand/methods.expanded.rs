@@ -1,4 +1,4 @@
-//! Methods: the body goes to a hidden method beside, where `self` is what it was.
+//! Methods: the body stays where `self` is what it was, and captures it.
 use std::sync::Arc;
 use trine::concurrent;
 pub struct Server<T> {
@@ -22,16 +22,22 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("handle");
                 &FUNCTION
             },
-            (::trine::cross::argument(self), request),
-            |(this, request): (Arc<Self>, String)| -> (T, String) {
-                Self::__trine_handle(this, request)
-            },
+            (
+                ::trine::cross::method(
+                    (request,),
+                    move |(mut request,): (String,)| -> (T, String) {
+                        let _ = &self;
+                        {
+                            ({
+                                request.push('!');
+                                (self.answer.clone(), request)
+                            })
+                        }
+                    },
+                ),
+            ),
+            |(method,): (_,)| -> (T, String) { method.run() },
         )
-    }
-    #[doc(hidden)]
-    fn __trine_handle(self: Arc<Self>, mut request: String) -> (T, String) {
-        request.push('!');
-        (self.answer.clone(), request)
     }
     pub fn peek<'scope, 'a, 'b>(
         &'a self,
@@ -48,32 +54,48 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("peek");
                 &FUNCTION
             },
-            (::trine::cross::argument(self), prefix),
-            |(this, prefix): (&'a Self, &'b str)| -> (&'a T, &'b str) {
-                Self::__trine_peek(this, prefix)
-            },
+            (
+                ::trine::cross::method(
+                    (prefix,),
+                    move |(prefix,): (&'b str,)| -> (&'a T, &'b str) {
+                        let _ = &self;
+                        { ({ (&self.answer, prefix) }) }
+                    },
+                ),
+            ),
+            |(method,): (_,)| -> (&'a T, &'b str) { method.run() },
         )
     }
-    #[doc(hidden)]
-    fn __trine_peek<'a, 'b>(&'a self, prefix: &'b str) -> (&'a T, &'b str) {
-        (&self.answer, prefix)
-    }
-    pub fn convert<U: From<T> + Send + 'static>(self, other: T) -> ::trine::Task<U> {
+    pub fn convert<U: From<T> + Send + 'static>(mut self, other: T) -> ::trine::Task<U> {
         ::trine::asynchronous::spawn(
             {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("convert");
                 &FUNCTION
             },
-            (::trine::cross::argument(self), ::trine::cross::argument(other)),
-            |(this, other): (Self, T)| async move {
-                Self::__trine_convert::<U>(this, other).await
-            },
+            (
+                ::trine::cross::method(
+                    (::trine::cross::argument(other),),
+                    move |arguments: (T,)| {
+                        async move {
+                            let _ = &self;
+                            let (other,) = arguments;
+                            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                                U,
+                            > {
+                                return output;
+                            }
+                            {
+                                ({
+                                    self.answer = other;
+                                    self.answer.into()
+                                })
+                            }
+                        }
+                    },
+                ),
+            ),
+            |(method,): (_,)| async move { method.run().await },
         )
-    }
-    #[doc(hidden)]
-    async fn __trine_convert<U: From<T> + Send + 'static>(mut self, other: T) -> U {
-        self.answer = other;
-        self.answer.into()
     }
 }
 fn outer(start: u32) -> ::trine::Task<u32> {

@@ -1,4 +1,4 @@
-//! Methods: the body goes to a hidden method beside, where `self` is what it was.
+//! Methods: the body stays where `self` is what it was, and captures it.
 use std::sync::Arc;
 
 use trine::concurrent;

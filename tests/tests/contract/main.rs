@@ -5,5 +5,6 @@
 
 mod calls;
 mod combined;
+mod methods;
 mod options;
 mod scope;

@@ -29,6 +29,7 @@ mod pipeline {
     mod scope;
     mod sibling;
     mod span;
+    mod tuple;
     mod types;
     mod values;
 }

@@ -68,6 +68,7 @@ const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];
 const UNSAFE: &[&str] = &[
     "runtime/src/cell.rs",
     "runtime/src/cross/arguments.rs",
+    "runtime/src/cross/methods.rs",
     "runtime/src/current.rs",
     "runtime/src/forks.rs",
     "runtime/src/process/channel.rs",

@@ -1,4 +1,4 @@
-//! A method of a trait impl has no room for its body beside it.
+//! In a worker process the body of a method is a method too, and a trait impl has no room for that.
 
 use trine::concurrent;
 
@@ -6,10 +6,11 @@ trait Service {
     fn handle(self, request: String) -> trine::Task<usize>;
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Server;
 
 impl Service for Server {
-    #[concurrent(threads)]
+    #[concurrent(process)]
     fn handle(self, request: String) -> usize {
         request.len()
     }
