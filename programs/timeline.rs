@@ -117,7 +117,7 @@ fn lanes(events: &[serde_json::Value]) -> Vec<Lane> {
 /// Distributes overlapping spans over rows so that none overlap; once there are as many rows as a
 /// picture has room for, the rest go into the last one.
 fn rows(kind: &str, mut slices: Vec<Slice>) -> Vec<Lane> {
-    const ROWS_MAX: usize = 8;
+    const MAX_ROWS: usize = 8;
     slices.sort_by(|one, other| one.from.total_cmp(&other.from));
     let mut rows: Vec<Lane> = Vec::new();
     for slice in slices {
@@ -125,10 +125,10 @@ fn rows(kind: &str, mut slices: Vec<Slice>) -> Vec<Lane> {
         let count = rows.len();
         match rows.iter_mut().find(is_free) {
             Some(row) => row.slices.push(slice),
-            None if count < ROWS_MAX => {
+            None if count < MAX_ROWS => {
                 rows.push(Lane { name: format!("{kind} {}", count + 1), slices: vec![slice] });
             }
-            None => rows[ROWS_MAX - 1].slices.push(slice),
+            None => rows[MAX_ROWS - 1].slices.push(slice),
         }
     }
     rows

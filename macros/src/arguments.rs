@@ -16,7 +16,7 @@ use super::body;
 use super::function::{Function, Parameter};
 use super::outer::hidden_self;
 use super::span::hidden;
-use super::tuple::{LONGEST_TUPLE, tuple};
+use super::tuple::{MAX_TUPLE, tuple};
 use super::types::{has_impl, is_known_to_cross, ungrouped, words};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -29,7 +29,7 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let count = function.parameters.len() + usize::from(function.receiver.is_some());
     let argument = |ty: &Type, name: TokenStream, place: Span| {
-        let asks = !args.mode.encodes && count <= LONGEST_TUPLE && !is_plain(function, ty);
+        let asks = !args.mode.encodes && count <= MAX_TUPLE && !is_plain(function, ty);
         if !asks {
             return name;
         }

@@ -24,7 +24,7 @@ mod which;
 pub use self::which::{Retry, Returned};
 
 /// The longest wait between two attempts.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
+const MAX_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
 /// Starts `start` with a clone of the arguments, again while `wants` says so of its outcome and
 /// retries are left.
@@ -192,7 +192,7 @@ where
         progress.left -= 1;
         let ended = progress.attempt.take();
         let pause = jittered(progress.backoff);
-        progress.backoff = progress.backoff.saturating_mul(2).min(LONGEST_BACKOFF);
+        progress.backoff = progress.backoff.saturating_mul(2).min(MAX_BACKOFF);
         drop(progress);
         drop(ended);
         if self.is_inline {

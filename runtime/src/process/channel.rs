@@ -24,7 +24,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::process::platform::{self, Handle, Memory, View};
 use crate::process::segment::SEGMENTS;
-use crate::process::value::output::INLINE_MAX;
+use crate::process::value::output::MAX_INLINE;
 
 /// The bytes of each ring: a power of two, and several of the longest records.
 pub(crate) const RING: u32 = 256 << 10;
@@ -37,7 +37,7 @@ const REPORT: usize = 4 << 10;
 /// ring.
 const SKIP: u32 = u32::MAX;
 
-const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * INLINE_MAX);
+const _: () = assert!(RING.is_power_of_two() && RING as usize >= 4 * MAX_INLINE);
 const _: () = assert!(size_of::<ParentWords>() <= WORDS && size_of::<WorkerWords>() <= REPORT);
 
 /// The end of a ring, and the core that its writer was on when it wrote that.
@@ -291,7 +291,7 @@ impl Ring {
     ) -> Result<(u32, H), Corrupt> {
         let size = size_of::<H>() as u32;
         let length = length_of(&record);
-        if length > INLINE_MAX as u32 {
+        if length > MAX_INLINE as u32 {
             return Err(Corrupt("a record is too long"));
         }
         let bytes = self::record(size, length);

@@ -22,7 +22,7 @@ use crate::process::spin::{self, Patience};
 use crate::process::value::files::{self, File};
 use crate::process::value::lent;
 use crate::process::value::message::Bytes;
-use crate::process::value::output::{Finished, INLINE_MAX, Output};
+use crate::process::value::output::{Finished, MAX_INLINE, Output};
 use crate::process::value::shared;
 use crate::process::value::wire::Reader;
 use crate::process::worker::crowding::Crowding;
@@ -159,7 +159,7 @@ impl Worker {
         let large = arrived.large;
         let (at, to) = self.room();
         // SAFETY: `room` found that much, which nobody else writes until it is published.
-        let mut output = unsafe { Output::in_place(to, INLINE_MAX) };
+        let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
         let mut status = status::SKIPPED;
         let mut attached = Vec::new();
         if self.channel.begin(request.number, start) {
@@ -285,12 +285,12 @@ impl Worker {
     fn room(&mut self) -> (u32, *mut u8) {
         loop {
             let (channel, tail) = (self.channel, self.tail);
-            if let Some(room) = channel.place_reply(tail, INLINE_MAX as u32) {
+            if let Some(room) = channel.place_reply(tail, MAX_INLINE as u32) {
                 return room;
             }
             self.tell_dispatcher();
             self.tell_joiner();
-            let has_room = || channel.place_reply(tail, INLINE_MAX as u32).is_some();
+            let has_room = || channel.place_reply(tail, MAX_INLINE as u32).is_some();
             if !spin::until(|| channel.core(), has_room) {
                 channel.sleep(true, None, has_room);
             }
@@ -317,14 +317,14 @@ impl Worker {
                     sending.extend(&memory);
                     head.flags = LARGE;
                     head.length = size_of::<Large>() as u32;
-                    // SAFETY: `to` has room for `INLINE_MAX` bytes and is aligned to 8.
+                    // SAFETY: `to` has room for `MAX_INLINE` bytes and is aligned to 8.
                     unsafe { to.cast::<Large>().write(large) };
                 }
                 Err(error) => {
                     sending.clear();
                     head.status = status::CODEC;
                     let text = format!("its result: {error}");
-                    head.length = text.len().min(INLINE_MAX) as u32;
+                    head.length = text.len().min(MAX_INLINE) as u32;
                     // SAFETY: as above.
                     unsafe { text.as_ptr().copy_to_nonoverlapping(to, head.length as usize) };
                 }

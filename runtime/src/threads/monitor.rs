@@ -28,7 +28,7 @@ const MIN_TICK: Duration = Duration::from_micros(250);
 /// The tick while all permit holders compute.
 const MAX_TICK: Duration = Duration::from_millis(4);
 /// The maximum number of permits to lend at once.
-const MAX_LENT: usize = 64;
+const MAX_LENT_AT_ONCE: usize = 64;
 /// How long a task may hold up others if there is no way to tell whether it computes.
 const PRESUMED_BLOCKED: Duration = Duration::from_millis(20);
 
@@ -171,7 +171,7 @@ impl Watch {
     }
 
     fn lend(&mut self, all_blocked: bool) {
-        self.lent = if all_blocked { (self.lent * 2).clamp(1, MAX_LENT) } else { 0 };
+        self.lent = if all_blocked { (self.lent * 2).clamp(1, MAX_LENT_AT_ONCE) } else { 0 };
         for _ in 0..self.lent {
             self.pool.lend();
         }

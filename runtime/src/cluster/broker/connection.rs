@@ -15,7 +15,7 @@ use super::subject::Build;
 
 /// How long a broker may be silent before the connection counts as lost.
 const PING: Duration = Duration::from_secs(2);
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+const MAX_CONNECT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The client's last error, for messages.
@@ -51,7 +51,7 @@ impl Broker {
                 .await?
                 .name(name)
                 .max_reconnects(None)
-                .connection_timeout(CONNECT_MAX)
+                .connection_timeout(MAX_CONNECT)
                 .ping_interval(PING)
                 .reconnect_delay_callback(|attempt| {
                     Duration::from_millis(20 * attempt.min(50) as u64)

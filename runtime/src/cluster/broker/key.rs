@@ -5,7 +5,7 @@
 
 const CONTEXT: &str = "trine cluster 2026 messages";
 /// The minimum length of a secret in bytes.
-const SECRET_MIN: usize = 32;
+const MIN_SECRET: usize = 32;
 const HASH: usize = blake3::OUT_LEN;
 
 /// The secret that all machines of a cluster share.
@@ -14,9 +14,9 @@ pub(crate) struct Key([u8; blake3::KEY_LEN]);
 
 impl Key {
     pub(crate) fn new(secret: &[u8]) -> Result<Self, String> {
-        if secret.len() < SECRET_MIN {
+        if secret.len() < MIN_SECRET {
             let length = secret.len();
-            return Err(format!("needs a secret of at least {SECRET_MIN} bytes, but has {length}"));
+            return Err(format!("needs a secret of at least {MIN_SECRET} bytes, but has {length}"));
         }
         Ok(Self(blake3::derive_key(CONTEXT, secret)))
     }

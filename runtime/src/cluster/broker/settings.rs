@@ -42,7 +42,7 @@ pub(crate) const VARIABLES: [&str; 5] = [CLUSTER, KEY, KEY_FILE, NKEY, SERVE];
 
 const WAIT_DEFAULT: Duration = Duration::from_secs(30);
 const LEASE_DEFAULT: Duration = Duration::from_secs(10);
-const LEASE_MIN: Duration = Duration::from_secs(1);
+const MIN_LEASE: Duration = Duration::from_secs(1);
 /// How long answers are kept for a caller that is away.
 const KEEP: Duration = Duration::from_secs(15 * 60);
 
@@ -73,8 +73,8 @@ impl Settings {
         let key = Key::new(&secret).map_err(|why| format!("{from} {why}"))?;
         let wait = chosen.wait.map_or_else(|| seconds(WAIT, WAIT_DEFAULT), Ok)?;
         let lease = seconds(LEASE, LEASE_DEFAULT)?;
-        if lease < LEASE_MIN {
-            return Err(format!("{LEASE} must be at least {LEASE_MIN:?}, but is {lease:?}"));
+        if lease < MIN_LEASE {
+            return Err(format!("{LEASE} must be at least {MIN_LEASE:?}, but is {lease:?}"));
         }
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4);
         let terms = Terms {

@@ -15,7 +15,7 @@ const VALUES: &str = "TRINE_VALUES";
 const LIMITS: &str = "TRINE_LIMITS";
 /// The default number of bytes of values to keep, if there is room.
 const STORE: i64 = 4 << 30;
-const STORE_MIN: i64 = 64 << 20;
+const MIN_STORE: i64 = 64 << 20;
 /// How long a value is kept if nobody removes it.
 const KEEP_VALUES: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -73,7 +73,7 @@ impl Broker {
             };
             let is_too_large = matches!(error.kind(), CreateStreamErrorKind::JetStream(error)
                 if error.error_code() == ErrorCode::STORAGE_RESOURCES_EXCEEDED);
-            if !is_too_large || self.settings.store.is_some() || wanted.max_bytes < STORE_MIN {
+            if !is_too_large || self.settings.store.is_some() || wanted.max_bytes < MIN_STORE {
                 return Err(format!("cannot create the stream {}: {error}", wanted.name));
             }
             wanted.max_bytes /= 2;

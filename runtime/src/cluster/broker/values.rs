@@ -15,7 +15,7 @@ use super::envelope::{self, Parts, Stored, Value};
 
 /// The overhead of a message with a chunk.
 const HEADROOM: usize = 1 << 10;
-const CHUNK_MAX: usize = 512 << 10;
+const MAX_CHUNK: usize = 512 << 10;
 /// How many chunks are in flight at a time.
 const AT_ONCE: usize = 8;
 /// How often a step is retried if the broker is unreachable, and after how long.
@@ -30,7 +30,7 @@ impl Broker {
         }
         let bytes = Bytes::from(envelope::encode(&parts, parts.length())?);
         drop(parts);
-        let chunk = CHUNK_MAX.min(self.client.max_payload().saturating_sub(HEADROOM)).max(1);
+        let chunk = MAX_CHUNK.min(self.client.max_payload().saturating_sub(HEADROOM)).max(1);
         let stored = Stored {
             name,
             length: bytes.len() as u64,

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long calls accepted ahead may wait here: about a round trip through the broker.
 const AHEAD: Duration = Duration::from_millis(5);
 /// The maximum number of calls per worker.
-const DEPTH_MAX: u64 = 512;
+const MAX_DEPTH: u64 = 512;
 
 pub(crate) struct Depth {
     workers: u64,
@@ -26,7 +26,7 @@ impl Depth {
 
     /// How many calls may be here at a time.
     pub(crate) fn capacity(&self) -> u64 {
-        let depth = (AHEAD.as_nanos() as u64 / self.usual.max(1)).clamp(1, DEPTH_MAX);
+        let depth = (AHEAD.as_nanos() as u64 / self.usual.max(1)).clamp(1, MAX_DEPTH);
         self.workers * depth
     }
 

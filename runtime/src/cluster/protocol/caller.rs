@@ -51,7 +51,7 @@ const SEEK: u64 = 50;
 const SEEK_NONE: u64 = 500;
 const SEEK_MORE: u64 = 8_000;
 /// How many it asks at a time.
-const SEEK_MOST: u64 = 4;
+const MAX_SEEK: u64 = 4;
 /// How long the connection must have existed before a silent machine is given up, and how late a
 /// tick must be to show that this program was stopped.
 const GRACE: u64 = 2_000;
@@ -364,7 +364,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 let most = if known > 0 { SEEK_MORE } else { SEEK_NONE };
                 queue.pause = (queue.pause * 2).min(most);
             }
-            for _ in 0..want.min(SEEK_MOST) {
+            for _ in 0..want.min(MAX_SEEK) {
                 let known = self.links.values().map(|link| link.machine).collect();
                 let open = self.opening(now, label, want, known);
                 self.deeds.push(Deed::Seek { label, open });

@@ -48,7 +48,7 @@ impl ParentEnd {
         head: &RequestHead,
         bytes: &[u8],
     ) -> Option<u32> {
-        debug_assert!(bytes.len() == head.length as usize && bytes.len() <= INLINE_MAX);
+        debug_assert!(bytes.len() == head.length as usize && bytes.len() <= MAX_INLINE);
         let ring = self.request_ring();
         let start = ring.place(tail, taken, record(HEAD, head.length))?;
         // SAFETY: `place` found room for the record, which the worker reads only once it is

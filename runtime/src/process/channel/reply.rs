@@ -11,7 +11,7 @@ use crate::process::value::wire::Reader;
 /// The size up to which bytes are stored inline; most results fit.
 const SMALL: usize = 54;
 /// How much of the scratch space a thread keeps.
-const SCRATCH_MAX: usize = 64 << 10;
+const MAX_SCRATCH: usize = 64 << 10;
 
 pub(crate) enum ReplyBytes {
     Small(u8, [u8; SMALL]),
@@ -67,7 +67,7 @@ pub(crate) struct Copied(Vec<u8>);
 impl Drop for Copied {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.0);
-        if bytes.capacity() <= SCRATCH_MAX {
+        if bytes.capacity() <= MAX_SCRATCH {
             let _ = SCRATCH.try_with(|scratch| scratch.set(bytes));
         }
     }

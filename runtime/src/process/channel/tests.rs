@@ -26,7 +26,7 @@ fn requests_of_all_lengths_go_round_the_ring() {
     let mut random = random();
     let (mut tail, mut read) = (0, 0);
     for number in 0..5_000_u64 {
-        let bytes = vec![number as u8; random() as usize % INLINE_MAX];
+        let bytes = vec![number as u8; random() as usize % MAX_INLINE];
         let head = RequestHead {
             length: bytes.len() as u32,
             flags: 0,

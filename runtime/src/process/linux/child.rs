@@ -22,7 +22,7 @@ use crate::sync::Lock;
 pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
 
 /// How long to wait for a killed process to be dead.
-const DYING_MAX: Duration = Duration::from_millis(500);
+const MAX_DYING: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// A process that was started as a worker.
@@ -140,8 +140,8 @@ impl Process {
         let child = self.child.lock().take();
         let Some(mut child) = child else { return End::default() };
         let group = Pid::from_child(&child);
-        let until = Instant::now() + DYING_MAX;
-        self.has_ended(DYING_MAX);
+        let until = Instant::now() + MAX_DYING;
+        self.has_ended(MAX_DYING);
         let end = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break status.into(),

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How deeply workers may nest.
-const DEPTH_MAX: u32 = 8;
+const MAX_DEPTH: u32 = 8;
 
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 /// Why a process that was started as a worker did not become one.
@@ -31,7 +31,7 @@ pub(super) fn may_have_workers() -> Result<(), String> {
         return Err(format!("this process was started as a worker, but {why}"));
     }
     let depth = depth();
-    if depth >= DEPTH_MAX {
+    if depth >= MAX_DEPTH {
         return Err(format!("it is nested {depth} workers deep, and process tasks nest no deeper"));
     }
     Ok(())

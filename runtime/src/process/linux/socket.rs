@@ -21,7 +21,7 @@ const HANDLES: u8 = b'F';
 
 /// The maximum number of handles that arrive together or not at all.
 pub(crate) const PACKET_HANDLES: usize = 16;
-const PACKET_MAX: usize = 128;
+const MAX_PACKET: usize = 128;
 
 /// One end.
 pub(crate) struct Socket(OwnedFd);
@@ -97,7 +97,7 @@ impl Socket {
     }
 
     fn receive_packet(&self, flags: RecvFlags) -> io::Result<Packet> {
-        let mut bytes = [0; PACKET_MAX];
+        let mut bytes = [0; MAX_PACKET];
         let (length, files) = self.receive_into(&mut bytes, flags)?;
         Ok(match (length, bytes[0]) {
             (0, _) => Packet::End,

@@ -15,11 +15,11 @@ use rustix::process::{
 };
 
 /// How often to look again for what was started or adopted meanwhile.
-const LOOKS_MAX: u32 = 200;
+const MAX_LOOKS: u32 = 200;
 /// Between two looks: what was killed needs a moment to be dead.
 const MOMENT: Duration = Duration::from_micros(50);
 /// A process with more dead children than this should end, since only that removes them.
-const DEAD_MAX: usize = 32;
+const MAX_DEAD: usize = 32;
 
 /// Makes this process adopt what its children leave behind.
 pub(super) fn adopt_orphans() {
@@ -31,7 +31,7 @@ pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
     // While it is stopped it starts nothing, and what loses its parent becomes its child.
     let _ = kill_process_group(root, Signal::STOP);
     let mut killed = Vec::new();
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..MAX_LOOKS {
         // What is dying may still hand its children over, to where this look has passed already.
         let is_quiet = killed.iter().all(|&process| is_dead(process));
         let before = killed.len();
@@ -67,7 +67,7 @@ pub(crate) fn has_many_dead_children() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     matches!(waitid(WaitId::All, options), Ok(Some(_))) && {
         let children = children(rustix::process::getpid());
-        children.into_iter().filter(|&child| is_dead(child)).nth(DEAD_MAX - 1).is_some()
+        children.into_iter().filter(|&child| is_dead(child)).nth(MAX_DEAD - 1).is_some()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::process::job::WorkerKey;
 
 /// How many calls may go to workers before the first one of the queue, and how far behind it they
 /// are looked for.
-const AHEAD_MAX: usize = 64;
+const MAX_AHEAD: usize = 64;
 
 /// Whether a call of this function waits for a worker that does nothing else: its time counts from
 /// its start there.
@@ -59,10 +59,10 @@ impl Pool {
         let is_open = |outbox: &Outbox| {
             outbox.takes_calls() && outbox.has_room() && !outbox.is_serving(first)
         };
-        if self.fresh || state.overtaken >= AHEAD_MAX || !state.outboxes.iter().any(is_open) {
+        if self.fresh || state.overtaken >= MAX_AHEAD || !state.outboxes.iter().any(is_open) {
             return None;
         }
-        (1..state.queue.len().min(AHEAD_MAX)).find_map(|position| {
+        (1..state.queue.len().min(MAX_AHEAD)).find_map(|position| {
             let function = state.queue.get(position)?.function();
             let index = state.outboxes.iter().position(|outbox| {
                 is_open(outbox) && outbox.is_serving(function) && !wants_idle(function)

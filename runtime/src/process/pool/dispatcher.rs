@@ -20,7 +20,7 @@ use crate::sync::{Guard, Lock};
 use crate::{aside, relay};
 
 /// How long a process may take to become a worker.
-const START_MAX: Duration = Duration::from_secs(10);
+const MAX_START: Duration = Duration::from_secs(10);
 /// How long a process may take to end after its files are closed.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
@@ -85,7 +85,7 @@ pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<(
     let dispatcher = dispatcher()?;
     let mut register = dispatcher.register();
     register.watched.insert(link.key, (Arc::clone(link), owner));
-    register.starting.push((Arc::clone(link), Instant::now() + START_MAX));
+    register.starting.push((Arc::clone(link), Instant::now() + MAX_START));
     drop(register);
     dispatcher.watcher.add(link.key.0, &link.process, &link.socket)?;
     dispatcher.watcher.wake();
@@ -192,7 +192,7 @@ impl Dispatcher {
         let next = register.starting.iter().map(|(_, until)| until.duration_since(now)).min();
         drop(register);
         for link in late {
-            link.condemn(format!("its worker was not ready within {START_MAX:?}"));
+            link.condemn(format!("its worker was not ready within {MAX_START:?}"));
         }
         if wanted.is_empty() {
             return next;

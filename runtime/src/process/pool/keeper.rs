@@ -17,7 +17,7 @@ use crate::process::platform::End;
 const MANY: usize = 8;
 
 /// For how many seconds a worker may make no progress before it is replaced.
-const STALLED_MAX: u32 = 5;
+const MAX_STALLED: u32 = 5;
 
 impl Owner for Pool {
     fn start_worker(&'static self, era: u32) {
@@ -66,7 +66,7 @@ impl Pool {
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
-            if !outbox.is_stalled(STALLED_MAX) {
+            if !outbox.is_stalled(MAX_STALLED) {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
@@ -74,7 +74,7 @@ impl Pool {
             if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if outbox.is_stalled(STALLED_MAX) {
+            } else if outbox.is_stalled(MAX_STALLED) {
                 // It claims to be past calls that it has not answered.
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
             }

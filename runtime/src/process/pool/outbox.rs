@@ -16,13 +16,13 @@ use crate::process::job::Address;
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
 use crate::process::value::message::Bytes;
-use crate::process::value::output::INLINE_MAX;
+use crate::process::value::output::MAX_INLINE;
 
 /// The maximum number of calls that a worker holds. Others stay claimable until some worker is
 /// free.
-const CALLS_MAX: usize = 1024;
+const MAX_CALLS: usize = 1024;
 /// The maximum number of calls with large arguments among them.
-const LARGE_MAX: usize = 4;
+const MAX_LARGE: usize = 4;
 
 /// A request in the ring.
 pub(crate) struct Sent {
@@ -82,9 +82,9 @@ impl Outbox {
     pub(crate) fn has_room(&self) -> bool {
         let used = self.tail.wrapping_sub(self.taken);
         // Twice, since a record may have to skip that much to stay contiguous.
-        self.unanswered.len() < CALLS_MAX
-            && self.large < LARGE_MAX
-            && used + 2 * record(HEAD, INLINE_MAX as u32) <= RING
+        self.unanswered.len() < MAX_CALLS
+            && self.large < MAX_LARGE
+            && used + 2 * record(HEAD, MAX_INLINE as u32) <= RING
     }
 
     /// Whether any call was ever sent.
@@ -162,7 +162,7 @@ impl Outbox {
             return Ok(None);
         };
         let message = &mut request.job.message;
-        let is_inline = message.bytes.private().is_some_and(|bytes| bytes.len() <= INLINE_MAX);
+        let is_inline = message.bytes.private().is_some_and(|bytes| bytes.len() <= MAX_INLINE);
         let (mut place, mut memory) = (Large::default(), None);
         if !is_inline {
             head.flags = LARGE;

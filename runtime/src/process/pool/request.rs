@@ -9,7 +9,7 @@ use crate::process::job::{Address, AnyCall, Job};
 use crate::timer::Alarm;
 
 /// How often a call is resent if its workers die before running it.
-const DEATHS_MAX: u32 = 5;
+const MAX_DEATHS: u32 = 5;
 
 /// A claimed call that waits to be sent or is with a worker.
 pub(crate) struct Request {
@@ -58,6 +58,6 @@ impl Request {
     /// returns false if that has happened too often. Calls behind it are not suspected.
     pub(crate) fn suspect(&mut self) -> bool {
         self.deaths += 1;
-        self.deaths <= DEATHS_MAX
+        self.deaths <= MAX_DEATHS
     }
 }

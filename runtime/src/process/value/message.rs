@@ -12,7 +12,7 @@ use crate::process::value::wire::{self, Reader, WireError};
 
 const SMALL: usize = 54;
 /// How much of the scratch space a thread keeps.
-const SCRATCH_MAX: usize = 64 << 10;
+const MAX_SCRATCH: usize = 64 << 10;
 
 /// Encoded arguments, with their files. A clone shares them.
 #[derive(Clone)]
@@ -69,7 +69,7 @@ impl Message {
         let bytes = match output.finish() {
             Finished::Heap(vector) => {
                 let bytes = Bytes::new(&vector);
-                if vector.capacity() <= SCRATCH_MAX {
+                if vector.capacity() <= MAX_SCRATCH {
                     let _ = SCRATCH.try_with(|scratch| scratch.set(vector));
                 }
                 bytes

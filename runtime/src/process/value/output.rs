@@ -7,7 +7,7 @@ use crate::process::segment::Segment;
 use crate::process::value::wire::WireError;
 
 /// The longest message that goes through a ring; longer ones get separate memory.
-pub(crate) const INLINE_MAX: usize = 32 << 10;
+pub(crate) const MAX_INLINE: usize = 32 << 10;
 
 /// A growing run of bytes.
 pub(crate) struct Output {
@@ -107,7 +107,7 @@ impl Output {
             (self.start, self.capacity) = (memory.start(), memory.length());
             return true;
         }
-        if least <= INLINE_MAX {
+        if least <= MAX_INLINE {
             return false;
         }
         let Some(segment) = Segment::take(wanted.max(1 << 20)) else {

@@ -14,7 +14,7 @@ use crate::panic::drop_quietly;
 use crate::process::channel::{Cause, WorkerEnd};
 use crate::process::job::Panic;
 use crate::process::platform;
-use crate::process::value::output::{Finished, INLINE_MAX, Output};
+use crate::process::value::output::{Finished, MAX_INLINE, Output};
 use crate::process::value::wire;
 
 /// Each shortened to what fits if the process aborts.
@@ -24,17 +24,17 @@ fn shortened(panic: &Panic) -> Panic {
         text[..end.unwrap_or(0)].to_owned()
     };
     Panic {
-        message: cut(&panic.message, MESSAGE_MAX),
-        location: panic.location.as_ref().map(|location| cut(location, LOCATION_MAX)),
-        backtrace: panic.backtrace.as_ref().map(|backtrace| cut(backtrace, BACKTRACE_MAX)),
+        message: cut(&panic.message, MAX_MESSAGE),
+        location: panic.location.as_ref().map(|location| cut(location, MAX_LOCATION)),
+        backtrace: panic.backtrace.as_ref().map(|backtrace| cut(backtrace, MAX_BACKTRACE)),
     }
 }
 
-const MESSAGE_MAX: usize = 8 << 10;
-const LOCATION_MAX: usize = 4 << 10;
-const BACKTRACE_MAX: usize = 16 << 10;
+const MAX_MESSAGE: usize = 8 << 10;
+const MAX_LOCATION: usize = 4 << 10;
+const MAX_BACKTRACE: usize = 16 << 10;
 // Anything longer would need a segment, which could not be announced. Lengths take a few bytes.
-const _: () = assert!(MESSAGE_MAX + LOCATION_MAX + BACKTRACE_MAX + 64 <= INLINE_MAX);
+const _: () = assert!(MAX_MESSAGE + MAX_LOCATION + MAX_BACKTRACE + 64 <= MAX_INLINE);
 
 thread_local! {
     /// Whether this thread is in a body.

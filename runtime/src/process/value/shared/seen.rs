@@ -11,7 +11,7 @@ use super::Inner;
 use crate::process::platform::Handle;
 
 /// The maximum number of slices.
-const SEEN_MAX: usize = 8;
+const MAX_SEEN: usize = 8;
 
 type Seen = Vec<(u64, Arc<Inner>)>;
 
@@ -51,7 +51,7 @@ pub(crate) fn find(handle: &Handle, length: usize) -> Option<Arc<Inner>> {
 pub(crate) fn note(inner: &Arc<Inner>) {
     let dropped = SEEN.with_borrow_mut(|seen| {
         let seen = seen.as_mut()?;
-        let dropped = (seen.len() == SEEN_MAX).then(|| seen.remove(0));
+        let dropped = (seen.len() == MAX_SEEN).then(|| seen.remove(0));
         seen.push((inner.view.handle().identity()?, Arc::clone(inner)));
         dropped
     });

@@ -4,7 +4,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::decode::{Decoder, get};
-use super::reader::NAME_MAX;
+use super::reader::MAX_NAME;
 use super::{WireError, tag};
 
 /// What stands in a row.
@@ -241,7 +241,7 @@ fn name_as<'de, S>(seed: S, decoder: &mut Decoder<'_>) -> Result<S::Value, WireE
 where
     S: DeserializeSeed<'de>,
 {
-    let mut room = [0; NAME_MAX];
+    let mut room = [0; MAX_NAME];
     let name: StrDeserializer<'_, WireError> = decoder.reader.name(&mut room)?.into_deserializer();
     seed.deserialize(name)
 }

@@ -7,7 +7,7 @@ use serde::de::{self, IntoDeserializer, Visitor};
 
 use super::access::{Kind, Pair, Payload, Run};
 use super::decode::Decoder;
-use super::reader::NAME_MAX;
+use super::reader::MAX_NAME;
 use super::{WireError, tag};
 
 impl Decoder<'_> {
@@ -90,7 +90,7 @@ impl Decoder<'_> {
                 let character = char::from_u32(self.reader.number()?);
                 visitor.visit_char(character.ok_or_else(|| WireError::new("not a character"))?)
             }
-            tag::UNIT_VARIANT => visitor.visit_str(self.reader.name(&mut [0; NAME_MAX])?),
+            tag::UNIT_VARIANT => visitor.visit_str(self.reader.name(&mut [0; MAX_NAME])?),
             tag::VARIANT => {
                 self.depth.check()?;
                 let mut pair = Pair { decoder: self, is_read: false };

@@ -42,7 +42,7 @@ struct Shape {
 
 const SHAPES: usize = 32;
 /// How much a thread remembers.
-const KNOWN_MAX: usize = 1 << 12;
+const MAX_KNOWN: usize = 1 << 12;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Names>>> = const { Cell::new(None) };
@@ -59,7 +59,7 @@ impl Names {
     fn take() -> Box<Self> {
         let spare = SPARE.try_with(Cell::take).unwrap_or_default();
         let mut names =
-            spare.filter(|names| names.text.len() <= KNOWN_MAX).unwrap_or_else(Self::new);
+            spare.filter(|names| names.text.len() <= MAX_KNOWN).unwrap_or_else(Self::new);
         names.pending.clear();
         names.message += 1;
         names
@@ -208,7 +208,7 @@ fn too_long() -> WireError {
 
 /// Writes the name of a field or variant, after its length.
 pub(super) fn write_name(name: &str, output: &mut super::Output) -> Result<(), WireError> {
-    if name.len() > reader::NAME_MAX {
+    if name.len() > reader::MAX_NAME {
         return Err(too_long());
     }
     output.write(&[name.len() as u8]);

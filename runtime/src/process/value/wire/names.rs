@@ -10,7 +10,7 @@ use serde::de::Visitor;
 use super::WireError;
 use super::access::{InOrder, Keyed};
 use super::decode::Decoder;
-use super::reader::{NAME_MAX, Reader, short};
+use super::reader::{MAX_NAME, Reader, short};
 
 /// What is known about the names in a message.
 pub(super) struct Names {
@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
             return Ok(Rc::clone(names));
         }
         let (count, mut at) = self.names_at(place)?;
-        let mut room = [0; NAME_MAX];
+        let mut room = [0; MAX_NAME];
         let names = (0..count).map(|_| at.name(&mut room).map(Box::from));
         let names = names.collect::<Result<Rc<[_]>, _>>()?;
         self.names.read = Some((place, Rc::clone(&names)));

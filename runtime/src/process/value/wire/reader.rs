@@ -20,7 +20,7 @@ pub(crate) struct Reader<'a> {
 }
 
 /// The maximum length of the name of a field or variant.
-pub(super) const NAME_MAX: usize = u8::MAX as usize;
+pub(super) const MAX_NAME: usize = u8::MAX as usize;
 
 #[cold]
 pub(super) fn short() -> WireError {
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A name, after the byte with its length.
-    pub(super) fn name<'n>(&mut self, room: &'n mut [u8; NAME_MAX]) -> Result<&'n str, WireError> {
+    pub(super) fn name<'n>(&mut self, room: &'n mut [u8; MAX_NAME]) -> Result<&'n str, WireError> {
         let length = usize::from(self.number::<u8>()?);
         let bytes = self.skip(length)?;
         // SAFETY: that many bytes were found, and a name of any length has room.
