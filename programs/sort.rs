@@ -26,7 +26,7 @@ Usage: sort [--out SORTED] FILE
 const SMALL: usize = 4096;
 
 /// The most numbers to sort; there are four copies of them, at 8 bytes a number.
-const MOST: usize = 200_000_000;
+const MAX_NUMBERS: usize = 200_000_000;
 
 fn with_join<T: Ord + Send>(items: &mut [T]) {
     if items.len() <= SMALL {
@@ -108,9 +108,9 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             return Err(BadUsage::because("--out is for the lines of a file: which file?"));
         }
         let numbers = numbers.unwrap_or(2_000_000);
-        if numbers > MOST {
+        if numbers > MAX_NUMBERS {
             return Err(BadUsage::because(format!(
-                "--numbers is {numbers}, and may be up to {MOST}"
+                "--numbers is {numbers}, and may be up to {MAX_NUMBERS}"
             )));
         }
         compare(&random(numbers));

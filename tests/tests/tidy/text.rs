@@ -4,25 +4,25 @@ use std::fmt::Write;
 
 use crate::{assert_none, is_generated, sources, texts};
 
-const LONGEST_FILE: usize = 400;
-const LONGEST_FUNCTION: usize = 70;
-const LONGEST_LINE: usize = 100;
+const MAX_LINES: usize = 400;
+const MAX_FUNCTION: usize = 70;
+const MAX_COLUMNS: usize = 100;
 
 #[test]
 fn files_functions_and_lines_are_short() {
     let mut broken = String::new();
     for (path, text) in sources(".").iter().filter(|(path, _)| !is_generated(path)) {
         let lines = text.lines().count();
-        if lines > LONGEST_FILE {
+        if lines > MAX_LINES {
             writeln!(broken, "{path}: {lines} lines").unwrap();
         }
         for (number, line) in text.lines().enumerate() {
-            if line.chars().count() > LONGEST_LINE && !line.contains("https://") {
-                writeln!(broken, "{path}:{}: over {LONGEST_LINE} columns", number + 1).unwrap();
+            if line.chars().count() > MAX_COLUMNS && !line.contains("https://") {
+                writeln!(broken, "{path}:{}: over {MAX_COLUMNS} columns", number + 1).unwrap();
             }
         }
         for (name, line, length) in functions(text) {
-            if length > LONGEST_FUNCTION {
+            if length > MAX_FUNCTION {
                 writeln!(broken, "{path}:{line}: `{name}` has {length} lines").unwrap();
             }
         }
@@ -53,6 +53,24 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         found.push((name, start + 1, end.map_or(1, |end| end + 1)));
     }
     found
+}
+
+#[test]
+fn bounds_are_named_in_one_way() {
+    let mut broken = String::new();
+    for (path, text) in sources(".") {
+        for (number, line) in text.lines().enumerate() {
+            let declared = line.split_once("const ").and_then(|(_, rest)| rest.split_once(':'));
+            let Some((name, _)) = declared else { continue };
+            let mut words = name.split('_');
+            let first = words.next().unwrap_or_default();
+            let last = words.next_back().unwrap_or_default();
+            if ["MOST", "LONGEST", "LARGEST"].contains(&first) || ["MAX", "MIN"].contains(&last) {
+                writeln!(broken, "{path}:{}: {name}", number + 1).unwrap();
+            }
+        }
+    }
+    assert_none("bounds are named MAX_X or MIN_X", &broken);
 }
 
 #[test]
