@@ -47,11 +47,23 @@ impl<T> Retry<T> {
             (_, Err(error)) if error.is_cancelled() => false,
             (Which::When(retry_if), outcome) => retry_if(outcome),
             (Which::Failed(failed), Ok(value)) => failed(value),
-            // It would fail the same way, or is to be told at once.
-            (Which::Failed(_), Err(error)) => {
-                !matches!(error.kind(), ErrorKind::Codec { .. } | ErrorKind::Busy)
-            }
+            (Which::Failed(_), Err(error)) => may_pass(error.kind()),
         }
+    }
+}
+
+/// Whether another try may end differently. Each kind is named, so that a new one is decided here.
+fn may_pass(kind: &ErrorKind) -> bool {
+    match kind {
+        // It would fail the same way, or the caller is to hear of it at once.
+        ErrorKind::Codec { .. } | ErrorKind::Busy | ErrorKind::Cancelled => false,
+        ErrorKind::Panicked { .. }
+        | ErrorKind::Crashed { .. }
+        | ErrorKind::StackOverflow
+        | ErrorKind::TimedOut { .. }
+        | ErrorKind::MemoryLimit
+        | ErrorKind::Worker { .. }
+        | ErrorKind::WorkerLost => true,
     }
 }
 
