@@ -1,6 +1,7 @@
 //! A worker that does everything it can to harm the program or other calls. Whatever it does, the
 //! program survives, every call ends, and all other calls get the right answers.
 
+mod lies;
 mod raw;
 
 use std::fs;

@@ -49,41 +49,55 @@ impl Word for ModelWord {
     }
 }
 
-/// The start of the next reply.
-struct Head(u32);
+struct Inbox {
+    /// The start of the next reply.
+    head: u32,
+    /// A bell was read from the socket.
+    took_bell: bool,
+}
 
-impl Papers for Head {
+impl Papers for Inbox {
     fn head(&self) -> u32 {
-        self.0
+        self.head
     }
 
     fn took_bell(&mut self) -> bool {
-        false
+        std::mem::take(&mut self.took_bell)
     }
+}
+
+/// What the dispatcher sleeps on.
+#[derive(Default)]
+struct Bell {
+    has_rung: bool,
+    /// Everything is done.
+    is_over: bool,
 }
 
 struct World {
     tail: ModelWord,
     listening: ModelWord,
-    reception: Reception<Head>,
+    reception: Reception<Inbox>,
     /// How many replies were taken.
     taken: AtomicUsize,
-    /// What the dispatcher sleeps on: whether the bell rang, or everything is done.
-    bell: Mutex<bool>,
+    bell: Mutex<Bell>,
     rung: Condvar,
     replies: u32,
+    /// Each reply brings handles, for which whoever takes it reads the socket, bells and all.
+    has_handles: bool,
 }
 
 impl World {
-    fn new(replies: u32) -> Arc<Self> {
+    fn new(replies: u32, has_handles: bool) -> Arc<Self> {
         let world = Arc::new(Self {
             tail: ModelWord::new(0),
             listening: ModelWord::new(0),
-            reception: Reception::new(Head(0)),
+            reception: Reception::new(Inbox { head: 0, took_bell: false }),
             taken: AtomicUsize::new(0),
-            bell: Mutex::new(false),
+            bell: Mutex::default(),
             rung: Condvar::new(),
             replies,
+            has_handles,
         });
         world.reception.enter().announce(&world.rendezvous(), Listener::Dispatcher);
         world
@@ -94,18 +108,23 @@ impl World {
     }
 
     fn ring(&self) {
-        *self.bell.lock().unwrap() = true;
+        self.bell.lock().unwrap().has_rung = true;
         self.rung.notify_all();
     }
 
-    fn take(&self, desk: &mut Desk<Head>) {
+    fn take(&self, desk: &mut Desk<Inbox>) {
         let tail = self.tail.load(Ordering::Acquire);
-        let new = tail - desk.papers.0;
-        desk.papers.0 = tail;
+        let new = tail - desk.papers.head;
+        desk.papers.head = tail;
+        if self.has_handles && new > 0 {
+            let has_rung = std::mem::take(&mut self.bell.lock().unwrap().has_rung);
+            desk.papers.took_bell |= has_rung;
+        }
         let before = self.taken.fetch_add(new as usize, Ordering::SeqCst);
         if before + new as usize == self.replies as usize {
             // The end of the model, which the dispatcher must hear of.
-            self.ring();
+            self.bell.lock().unwrap().is_over = true;
+            self.rung.notify_all();
         }
     }
 
@@ -118,8 +137,9 @@ impl World {
         for reply in 1..=self.replies {
             self.tail.store(reply, Ordering::Release);
             told.tell(&self.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
+            // Before the next call.
+            told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
         }
-        told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
     }
 
     /// Joins a call whose reply is the first.
@@ -130,7 +150,7 @@ impl World {
         }
         loop {
             self.take(&mut desk);
-            if desk.papers.0 > 0 {
+            if desk.papers.head > 0 {
                 break;
             }
             self.reception.sleep(&mut desk, &self.rendezvous(), || true);
@@ -141,10 +161,10 @@ impl World {
     fn dispatch(&self) {
         while !self.is_done() {
             let mut bell = self.bell.lock().unwrap();
-            while !*bell {
+            while !bell.has_rung && !bell.is_over {
                 bell = self.rung.wait(bell).unwrap();
             }
-            *bell = false;
+            bell.has_rung = false;
             drop(bell);
             if let Some(mut desk) = self.reception.knock() {
                 desk.announce(&self.rendezvous(), Listener::Looking);
@@ -155,11 +175,11 @@ impl World {
     }
 }
 
-fn model(replies: u32, joiners: usize, is_alone: bool) {
+fn model(replies: u32, joiners: usize, is_alone: bool, has_handles: bool) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
     builder.check(move || {
-        let world = World::new(replies);
+        let world = World::new(replies, has_handles);
         let run = |run: fn(&World, bool)| {
             let world = world.clone();
             thread::spawn(move || run(&world, is_alone))
@@ -174,18 +194,24 @@ fn model(replies: u32, joiners: usize, is_alone: bool) {
 
 #[test]
 fn a_reply_is_taken_by_the_joiner_or_the_dispatcher() {
-    model(1, 1, true);
+    model(1, 1, true, false);
 }
 
 #[test]
 fn replies_behind_the_joined_one_reach_the_dispatcher() {
-    model(2, 1, false);
+    model(2, 1, false, false);
+}
+
+/// The worker rings once for an announcement, so who reads that bell announces the dispatcher anew.
+#[test]
+fn a_bell_that_a_joiner_reads_is_not_lost() {
+    model(2, 1, true, true);
 }
 
 #[test]
 fn a_sleeper_is_roused_though_its_word_never_changes() {
     loom::model(|| {
-        let world = World::new(1);
+        let world = World::new(1, false);
         let is_over = Arc::new(AtomicU32::new(0));
         let sleeper = {
             let (world, is_over) = (world.clone(), is_over.clone());
