@@ -98,7 +98,7 @@ pub(crate) fn take(steps: Vec<Step>) {
     if have_continued(&mut state) {
         return;
     }
-    // No thread is to be had. Better late than never; but destructors can wait until one of those
+    // No thread can be started. Better late than never; but destructors can wait until one of those
     // returns that exist, if any do.
     let has_threads = state.threads > 0;
     let can_wait = |step: &Step| has_threads && matches!(step, Step::Drop(_));

@@ -59,7 +59,7 @@ struct Settled {
     pools: Vec<(String, usize)>,
 }
 
-/// What is said of the threads of the pool.
+/// The settings of the pool's threads.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "threads"), expect(dead_code, reason = "for the pool alone"))]
 pub(crate) struct Thread {

@@ -121,8 +121,8 @@ impl Limiter {
         relay::discard(given_up);
     }
 
-    /// Notes a call that other machines see to, over all of which the limit is. `None` if so many
-    /// of this program run or wait there that it is refused.
+    /// Notes a call that runs on other machines, where the limit counts over all of them. `None` if
+    /// so many of this program's calls run or wait there that it is refused.
     #[cfg(feature = "cluster")]
     pub(crate) fn send(&'static self, options: &Options) -> Option<Sent> {
         let most =
@@ -157,7 +157,7 @@ impl Drop for Place {
     }
 }
 
-/// A call that other machines see to, from its start to its end.
+/// A call that runs on other machines, from its start to its end.
 #[cfg(feature = "cluster")]
 pub(crate) struct Sent(&'static Limiter);
 

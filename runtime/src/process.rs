@@ -143,10 +143,10 @@ pub use crate::cross::process::{Never, Owned};
 
 /// Starts the worker processes, so that the first calls do not wait for that.
 ///
-/// Returns at once: as many workers as there are to be start beside the program, and a call that
-/// is made meanwhile goes to the first one that is ready. Functions with `memory` and `fresh` have
-/// workers of their own, which start when they are called. Where no worker can start, the calls
-/// say so.
+/// Returns at once. All workers of the pool start while the program goes on, and a call that is
+/// made in the meantime goes to the first one that is ready. Functions with `memory` and `fresh`
+/// have workers of their own, which start when they are called. Where no worker can start, the
+/// calls say so.
 ///
 /// ```
 /// trine::process::warm_up();

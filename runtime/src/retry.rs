@@ -172,7 +172,7 @@ where
             return false;
         };
         let may_retry = self.progress().left > 0 && !self.cell.is_finished();
-        // Asked of the user's code, and not of what is the last try anyway.
+        // This runs user code, so it is not asked after the last try, where nothing depends on it.
         let wants = || panic::catch(self.function.name(), || (self.wants)(result.as_ref()));
         match if may_retry { wants() } else { Ok(false) } {
             Ok(true) if !self.cell.is_finished() => {}

@@ -1,7 +1,7 @@
 //! Deadlines: one thread keeps the time for all of them. It exists from the first deadline on, and
 //! sleeps until the next.
 //!
-//! It runs no code of users: what follows an alarm, such as the destructors of a call's arguments,
+//! It runs no user code: what follows an alarm, such as the destructors of a call's arguments,
 //! an executor's waker or another attempt, runs on other threads ([`aside`]). So no deadline is
 //! late for what another one set off.
 //!

@@ -4,8 +4,8 @@
 //! The current handle alone says little. `Handle::enter` and `spawn_blocking` make a runtime
 //! current on threads that it does not depend on, and such a thread may block freely. A thread is
 //! *inside* a runtime while it polls that runtime's tasks, which tokio reports through
-//! [`worker_index`](::tokio::runtime::worker_index). Trying and seeing whether tokio panics is no
-//! option: the panic is printed, and ends programs that are built to abort.
+//! [`worker_index`](::tokio::runtime::worker_index). Trying and seeing whether tokio panics is not
+//! an option: the panic is printed, and ends programs that are built to abort.
 
 #[cfg(not(feature = "async"))]
 pub(crate) use absent::*;

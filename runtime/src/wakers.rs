@@ -1,5 +1,5 @@
 //! Which wakers are known to be brief: a thread that serves all calls may use them itself, which
-//! saves the way over another thread. Any other waker is foreign code, which may block.
+//! saves the detour over another thread. Any other waker is foreign code, which may block.
 //!
 //! A waker is known by its table of functions. Ours is that of a [`Parker`](crate::parker::Parker),
 //! and tokio's are learned from tokio.

@@ -12,9 +12,9 @@ pub struct Checked<T>(T);
 
 /// Passes an argument to a task, if its type is `Send`.
 ///
-/// The attribute wraps each argument in it whose type is not known to be `Send` by its name. With
-/// the bound here, the compiler underlines the argument and reports which part of its type is not
-/// `Send`.
+/// The attribute passes an argument through this unless its type's name shows that it is `Send`.
+/// With the bound here, the compiler underlines the argument and reports which part of its type is
+/// not `Send`.
 ///
 /// ```
 /// static FUNCTION: trine::Function = trine::Function::new("length");

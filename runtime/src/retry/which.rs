@@ -27,21 +27,21 @@ enum Which<T> {
 }
 
 impl<T> Retry<T> {
-    /// The values of which this says that they are failures, and the errors that may not come
-    /// again: all but `Cancelled`, `Busy` and `Codec`.
+    /// Tries again after values that this calls failures, and after errors that another try may
+    /// avoid: all but `Cancelled`, `Busy` and `Codec`.
     #[must_use]
     pub const fn failed(failed: fn(&T) -> bool) -> Self {
         Self(Which::Failed(failed))
     }
 
-    /// `retry_if = PATH`: what this says of a value or an error. It is not asked of `Cancelled`,
-    /// since nobody wants the call any more.
+    /// `retry_if = PATH`: tries again if this says so about a value or an error. It is not asked
+    /// about `Cancelled`, since nobody wants the call any more.
     #[must_use]
     pub const fn when(retry_if: fn(Result<&T, &Error>) -> bool) -> Self {
         Self(Which::When(retry_if))
     }
 
-    /// Runs code of users.
+    /// Runs user code.
     pub(crate) fn wants(self, outcome: Result<&T, &Error>) -> bool {
         match (self.0, outcome) {
             (_, Err(error)) if error.is_cancelled() => false,

@@ -135,7 +135,7 @@ struct Landing<T> {
 enum Value<T> {
     Awaited,
     Returned(T),
-    /// It is not known whether it is to be tried again.
+    /// It is not known yet whether there will be another try.
     Failed(Error),
     Closed,
 }

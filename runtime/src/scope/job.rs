@@ -16,8 +16,8 @@ type BoxFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 type Make<'a, J> = Box<dyn Fn() -> J + Send + 'a>;
 type Wants<'a> = Box<dyn Fn(&Error) -> bool + Send + Sync + 'a>;
 
-/// A body with its arguments, to be run by a thread of any lifetime. Says whether it is to be tried
-/// again for its value, which has gone where it belongs.
+/// A body with its arguments, which a thread of any lifetime can run. Returns whether its value
+/// asks for another try; the value itself has gone where it belongs.
 pub(crate) struct ScopedJob {
     // Dropped in this order: the token last.
     run: Run<'static>,

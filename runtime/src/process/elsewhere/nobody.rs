@@ -1,4 +1,4 @@
-//! All that has to do with other processes, of which there are none.
+//! Everything to do with other processes, on systems where this crate starts none.
 
 use std::convert::Infallible;
 use std::io;

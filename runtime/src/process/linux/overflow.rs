@@ -46,9 +46,9 @@ pub(crate) fn watch_stack(overflowed: fn()) {
 
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     const SAID: &[u8] = b"\nthread 'main' has overflowed its stack\n";
-    // SAFETY: the kernel passes a record, which for these signals has an address; a write of bytes
-    // that are there; and back to the default, of which the process dies when this returns and the
-    // same fault happens again.
+    // SAFETY: the kernel passes a record, which for these signals has an address. It writes bytes
+    // that exist, and restores the default, which ends the process when this returns and the same
+    // fault happens again.
     unsafe {
         if let Some((around, overflowed)) = WATCHED.get()
             && around.contains(&(*info).si_addr().addr())

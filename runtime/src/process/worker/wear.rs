@@ -4,7 +4,7 @@
 use crate::process::channel::SIZE_UNIT;
 use crate::process::platform;
 
-/// Dead children are counted once in so many calls.
+/// How many calls pass before dead children are counted again.
 const SELDOM: u32 = 64;
 
 pub(crate) struct Wear {

@@ -1,4 +1,4 @@
-//! What really became of a call, which only the world knows, and whether it may.
+//! What really became of a call, which only the world knows, and whether that was allowed.
 
 /// An ending as a machine gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Truth {
         self.began.push(now);
     }
 
-    /// Its caller has an answer; `runs` if a machine that is not stopped runs it.
+    /// Its caller has an answer. `runs` says whether a machine that is not stopped is running it.
     pub(super) fn answer(&mut self, now: u64, answer: Answer, runs: bool) {
         if !self.answers.is_empty() || self.cancelled.is_some() {
             self.broken = Some(format!("{answer:?} at {now}, after an end"));
@@ -82,7 +82,7 @@ impl Truth {
     }
 }
 
-/// How many calls ended how.
+/// How many calls ended in which way.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     done: u64,

@@ -1,5 +1,4 @@
-//! What a fleet costs the broker: how many messages a second, and of how many bytes, with nothing
-//! going wrong.
+//! What a fleet costs the broker: messages and bytes a second, while nothing goes wrong.
 //!
 //! `cargo test --release -p trine --features cluster --lib model::cost -- --ignored --nocapture`
 
@@ -23,7 +22,7 @@ struct Load {
     callers: u64,
     /// How many calls each caller has made at a time.
     at_once: u64,
-    /// How long a call runs, and how long a caller waits for its next.
+    /// How long a call runs, and how long a caller waits before its next one.
     runs: u64,
     rests: u64,
 }

@@ -18,7 +18,7 @@ pub(super) struct MachineNode {
 }
 
 impl MachineNode {
-    /// Ends what is over, and begins what may begin.
+    /// Ends the calls that are over, and begins those that may begin.
     pub(super) fn work(
         &mut self,
         now: u64,
@@ -52,7 +52,8 @@ impl MachineNode {
         match deed {
             MachineDeed::Send { .. } | MachineDeed::Forget { .. } => {}
             MachineDeed::Submit { lease, number, task } => {
-                // A task says which of its caller's calls it is, above who that is.
+                // The upper half of a task is its caller, the lower half the number of the call
+                // there.
                 self.queue.push((lease, number, task >> 32));
             }
             MachineDeed::Recall { lease, number } => {

@@ -77,7 +77,7 @@ impl Clock {
     }
 }
 
-/// How a node is off at the moment.
+/// What is wrong with a node at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// Nothing goes out, or comes in, and the node does not know.

@@ -128,7 +128,8 @@ impl World {
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = at;
             let over = self.now > TROUBLE && self.calls.values().all(Truth::is_over);
-            // What should have ended has time to begin all the same.
+            // Goes on for a while after everything is over, so that a call that begins too late is
+            // seen.
             if self.now > END || over && self.now > TROUBLE + 80_000 {
                 return;
             }

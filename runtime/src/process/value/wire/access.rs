@@ -1,4 +1,4 @@
-//! What visitors walk over: the parts of one value.
+//! The parts of one value, as serde's visitors walk over them.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
@@ -7,7 +7,7 @@ use super::decode::{Decoder, get};
 use super::reader::MAX_NAME;
 use super::{WireError, tag};
 
-/// What stands in a row.
+/// What a row consists of.
 pub(super) enum Kind {
     Values,
     Pairs,
@@ -78,7 +78,7 @@ impl<'de> de::MapAccess<'de> for &mut Items<'_, '_> {
     }
 }
 
-/// Numbers of a run, one by one, for whoever does not want it in one piece.
+/// The numbers of a run, one by one, for visitors that do not take the run as a whole.
 pub(super) struct Run<'r, 'a, N> {
     pub(super) decoder: &'r mut Decoder<'a>,
     pub(super) left: usize,
