@@ -59,7 +59,12 @@ impl Args {
 
     /// Whether the option of this name was given.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.options.iter().any(|given| given.row.name == name)
+        self.given(name).is_some()
+    }
+
+    /// Where the option of this name was given.
+    pub(crate) fn given(&self, name: &str) -> Option<Span> {
+        self.options.iter().find(|given| given.row.name == name).map(|given| given.span)
     }
 
     /// What was written after the `=` of this option, if it was given.

@@ -85,7 +85,7 @@ impl<'a> Body<'a> {
         types: &TokenStream,
         inside: &TokenStream,
     ) -> TokenStream {
-        let output = self.function.output.as_ref().filter(|_| !self.args.mode.awaits);
+        let output = self.function.declared().filter(|_| !self.args.mode.awaits);
         match output {
             Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),
             None => quote_spanned!(span=> |#pattern #types| #inside),
@@ -133,7 +133,7 @@ impl<'a> Body<'a> {
         }
         let parameters = self.function.parameters.iter().map(|parameter| self.inner(parameter));
         let values = self.values();
-        let output = self.function.output.as_ref().map(|output| quote!(-> #output));
+        let output = self.function.declared().map(|output| quote!(-> #output));
         quote_spanned!(self.span=> { (|#(#parameters),*| #output #braces)(#(#values),*) })
     }
 
@@ -191,7 +191,7 @@ impl<'a> Body<'a> {
         let run = quote_spanned!(span=> #method.run());
         // A block of its own is looked into last: a `self` that is not `Send` is not reported a
         // second time as part of the future.
-        match self.args.mode.awaits {
+        match self.function.is_future(self.args.mode) {
             true => quote_spanned!(span=> async move { #run.await }),
             false => quote_spanned!(span=> { #run }),
         }

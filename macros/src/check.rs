@@ -5,9 +5,10 @@ use super::attributes;
 use super::error::Errors;
 use super::function::Function;
 use super::types::{Borrow, borrows, has_impl, opaque_span, ungrouped};
+use super::yields;
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
-use syn::{ReceiverKind, Safety, Signature, Type};
+use syn::{ReceiverKind, Safety, Type};
 
 /// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
@@ -25,7 +26,8 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     }
     attributes::check(function, errors);
     options(args, function, errors);
-    qualifiers(args, signature, errors);
+    qualifiers(args, function, errors);
+    yields::check(args, function.yields.as_ref(), signature, errors);
     if !args.has_mode {
         // It decides what may be borrowed and returned.
         return;
@@ -73,7 +75,8 @@ fn options(args: &Args, function: &Function, errors: &mut Errors) {
     }
 }
 
-fn qualifiers(args: &Args, signature: &Signature, errors: &mut Errors) {
+fn qualifiers(args: &Args, function: &Function, errors: &mut Errors) {
+    let signature = &function.signature;
     if let Some(constness) = &signature.constness {
         errors.push(
             constness.span,
@@ -100,7 +103,8 @@ fn qualifiers(args: &Args, signature: &Signature, errors: &mut Errors) {
             "variadic arguments cannot be moved into a task: take a `Vec` or a slice",
         );
     }
-    if args.has_mode && args.mode.awaits && signature.asyncness.is_none() {
+    let is_future = signature.asyncness.is_some() || function.yields.is_some();
+    if args.has_mode && args.mode.awaits && !is_future {
         errors.push(
             signature.fn_token.span,
             "the mode `async` runs an `async fn`: write `async fn`, or choose `threads` for a \
@@ -190,7 +194,8 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
         errors.push(
             opaque,
             "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>` for \
-             `impl Trait`",
+             `impl Trait`; a function that yields returns `impl Iterator<Item = T>` or \
+             `impl Stream<Item = T>`",
         );
         return;
     }

@@ -29,7 +29,7 @@ use super::error::Errors;
 use super::function::Function;
 use super::mode::Mode;
 use super::span::{hidden, visible};
-use super::{arguments, body, conditional, half_typed, outer, recover, scope, sibling};
+use super::{arguments, body, conditional, half_typed, outer, recover, scope, sibling, yields};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
@@ -142,7 +142,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         #again
     };
     let place = hidden(arguments::doubtful_argument(args, function));
-    let entry = entry(args, place);
+    let entry = entry(args, function, place);
     let call = quote_spanned!(place=> #entry(#between));
     // The braces and the end of the signature are the user's tokens: rustc looks there to tell who
     // wrote a function, and lints such as `dead_code` and `missing_docs` skip generated code.
@@ -164,14 +164,15 @@ fn again(args: &Args, function: &Function, span: Span) -> TokenStream {
 }
 
 /// The entry of the engine.
-fn entry(args: &Args, span: Span) -> TokenStream {
+fn entry(args: &Args, function: &Function, span: Span) -> TokenStream {
     let runtime = args.runtime(span);
     let module = Ident::new(args.mode.module, span);
-    let entry = match (args.is_scoped(), args.has("retries")) {
-        (false, false) => "spawn",
-        (false, true) => "spawn_retrying",
-        (true, false) => "spawn_scoped",
-        (true, true) => "spawn_scoped_retrying",
+    let entry = match (&function.yields, args.is_scoped(), args.has("retries")) {
+        (Some(yields), ..) => yields::entry(yields),
+        (None, false, false) => "spawn",
+        (None, false, true) => "spawn_retrying",
+        (None, true, false) => "spawn_scoped",
+        (None, true, true) => "spawn_scoped_retrying",
     };
     let entry = Ident::new(entry, span);
     quote_spanned!(span=> #runtime::#module::#entry)

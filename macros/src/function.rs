@@ -3,6 +3,7 @@
 use super::mode::Mode;
 use super::span::{hidden, visible};
 use super::types::{Borrow, borrows, ungrouped};
+use super::yields::{self, Yields};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
@@ -23,6 +24,8 @@ pub(crate) struct Function {
     /// Like the receiver and the parameter types, it is changed to what the outer function shows
     /// (`scoped` names the lifetimes), while `signature` stays as written.
     pub(crate) output: Option<Type>,
+    /// How it hands out its items, if it yields; `output` is the type of one then.
+    pub(crate) yields: Option<Yields>,
     /// The lifetime of the scope, if `scoped` was given.
     pub(crate) scope: Option<Lifetime>,
     /// The braces and their contents; `None` for `fn name();` and half-typed code.
@@ -60,7 +63,10 @@ impl Function {
             None => (Vec::new(), None),
         };
         let attributes = attributes.into_iter().chain(inner).collect();
-        let output = output(&signature.output);
+        let (yields, output) = match yields::read(&signature.output) {
+            Some((yields, item)) => (Some(yields), Some(item)),
+            None => (None, output(&signature.output)),
+        };
         let scope = None;
         Ok(Function {
             attributes,
@@ -69,6 +75,7 @@ impl Function {
             receiver,
             parameters,
             output,
+            yields,
             scope,
             body,
         })
@@ -112,6 +119,16 @@ impl Function {
                 unit.into_token_stream()
             }
         }
+    }
+
+    /// Whether what the body gives in this mode is a future.
+    pub(crate) fn is_future(&self, mode: &Mode) -> bool {
+        mode.awaits && self.yields.is_none()
+    }
+
+    /// The result as the body's closure may declare it: that of one that yields has no name.
+    pub(crate) fn declared(&self) -> Option<&Type> {
+        self.output.as_ref().filter(|_| self.yields.is_none())
     }
 
     /// Replaces `!` by the type that it has where results cross as bytes.

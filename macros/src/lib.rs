@@ -31,6 +31,7 @@ mod span;
 mod tuple;
 mod types;
 mod values;
+mod yields;
 
 use mode::Mode;
 use proc_macro::TokenStream;

@@ -92,6 +92,8 @@ static OPTIONS: &[Row] = &[
           needs: None, also_called: &["queue_name", "group", "executor"] },
     Row { name: "priority", kind: Kind::Level, example: "priority = high", modes: ONE_QUEUE,
           needs: None, also_called: &["prio", "nice", "urgent", "urgency", "importance"] },
+    Row { name: "ahead", kind: Kind::Count, example: "ahead = 16", modes: Modes::All,
+          needs: None, also_called: &["buffer", "capacity", "prefetch", "bound", "queue_size"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
     Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,

@@ -11,6 +11,7 @@ use super::attributes;
 use super::function::Function;
 use super::scope;
 use super::span::{hidden, visible};
+use super::yields;
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
@@ -71,7 +72,13 @@ pub(crate) fn around(
                 quote_spanned!(result=> #result_runtime::ScopedTask<#lifetime, #output #close),
             )
         }
-        None => (TokenStream::new(), quote_spanned!(result=> #result_runtime::Task<#output #close)),
+        None => {
+            let handle = match &function.yields {
+                Some(_) => yields::handle(&result_runtime, result),
+                None => quote_spanned!(result=> #result_runtime::Task),
+            };
+            (TokenStream::new(), quote_spanned!(span=> #handle<#output #close))
+        }
     };
     let task = unknown.unwrap_or(task);
     let where_clause = &generics.where_clause;

@@ -50,8 +50,9 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
         // Allowed in traits and `extern` blocks, where a body could be one mistake more.
         return quote!(#errors #outer;);
     };
-    let output = function.output.as_ref().filter(|output| !has_impl(output));
-    let body = if function.signature.asyncness.is_some() || args.mode.awaits {
+    let output = function.declared().filter(|output| !has_impl(output));
+    let is_future = function.is_future(args.mode);
+    let body = if function.signature.asyncness.is_some() || is_future {
         let edge = output.map(|output| {
             let option = quote_spanned!(span=> ::core::option::Option);
             quote_spanned! {span=>

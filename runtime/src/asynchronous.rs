@@ -26,7 +26,7 @@ use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
-use crate::{forks, panic, sequential, tokio, wait};
+use crate::{forks, panic, sequential, stream, tokio, wait};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -87,6 +87,42 @@ where
         Some(limiter) => limiter.enter(function.options(), call.clone()),
     }
     Task::new(call)
+}
+
+/// Starts `body` on tokio, and gives the items of the stream that it returns; what
+/// `#[concurrent(async)]` expands to where that is `impl Stream`.
+///
+/// ```
+/// use futures_util::stream;
+///
+/// static FUNCTION: trine::Function = trine::Function::new("count");
+/// let body = |(most,): (u32,)| stream::iter(0..most);
+/// let stream = trine::asynchronous::stream_polled(&FUNCTION, (3,), body);
+/// assert_eq!(stream.gather().join()?, [0, 1, 2]);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn stream_polled<A, B, S, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> S,
+) -> stream::Stream<T>
+where
+    A: Arguments<B> + 'static,
+    B: 'static,
+    S: futures_core::Stream<Item = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let flow = stream::flow(function);
+    let task = match tokio::ambient() {
+        Ok(runtime) => {
+            let job = (arguments, body, Arc::clone(&flow), function);
+            spawn_on(runtime, function, job, |(arguments, body, flow, function)| {
+                stream::drive_polled(function, flow, move || body(arguments.values()))
+            })
+        }
+        Err(refusal) => refused(function, &refusal),
+    };
+    stream::Stream::new(flow, task, stream::as_it_is)
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

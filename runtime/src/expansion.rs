@@ -217,5 +217,38 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
+//! # A function that yields
+//!
+//! ```
+//! use trine::concurrent;
+//!
+//! #[concurrent(threads, ahead = 16)]
+//! fn squares(count: u64) -> impl Iterator<Item = u64> {
+//!     (0..count).map(|number| number * number)
+//! }
+//! # assert_eq!(squares(3).gather().join()?, [0, 1, 4]);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! becomes
+//!
+//! ```
+//! fn squares(count: u64) -> ::trine::Stream<u64> {
+//!     ::trine::threads::stream(
+//!         {
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("squares").ahead(16);
+//!             &FUNCTION
+//!         },
+//!         (count,),
+//!         |(count,): (u64,)| { (0..count).map(|number| number * number) },
+//!     )
+//! }
+//! # assert_eq!(squares(3).gather().join()?, [0, 1, 4]);
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! The closure has no result type, since `impl Iterator` has no name; with `impl Stream` the entry
+//! is `stream_polled`.
+//!
 //! A parameter under `#[cfg]` makes two functions, one with it and one without, each under its own
 //! `cfg`.

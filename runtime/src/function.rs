@@ -136,6 +136,18 @@ impl Function {
         self
     }
 
+    /// `ahead = …`: how many items of a stream may be on the way to their reader.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn ahead(mut self, items: usize) -> Self {
+        assert!(items > 0, "`ahead` must be more than zero");
+        self.options.ahead = Some(items);
+        self
+    }
+
     /// `fresh`: every call gets its own worker process.
     #[must_use]
     pub const fn fresh(mut self) -> Self {

@@ -28,6 +28,7 @@
 //!
 //! # Where to look
 //! * [`Task`], the one handle: join it, await it, cancel it, chain it.
+//! * [`Stream`], the handle of functions that yield.
 //! * [`concurrent`], the attribute, and its options.
 //! * [`gather()`], [`race()`], [`TaskIterator`], [`TaskSet`], [`join()`]: many tasks at once.
 //! * [`scope()`]: calls that borrow.
@@ -73,6 +74,7 @@ mod retry;
 mod scope;
 mod sequential;
 mod stats;
+mod stream;
 mod sync;
 mod task;
 mod timeline;
@@ -107,6 +109,7 @@ pub use retry::{Retry, Returned};
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
+pub use stream::{Stream, StreamIter};
 pub use task::Task;
 #[cfg(feature = "threads")]
 pub use threads::join;
@@ -131,7 +134,11 @@ pub use threads::join;
 /// | `priority = high`, `= low` | process | gets a worker before others that wait, or after them |
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
+/// | `ahead = 16` | all | at most 16 items of its [`Stream`] wait to be read; 64 without it |
 /// | `crate = path` | all | the path of this crate, if it was renamed |
+///
+/// A function that yields, `-> impl Iterator<Item = T>` or `-> impl Stream<Item = T>`, gives a
+/// [`Stream<T>`](Stream). It is a plain `fn` in every mode; `async` takes those with `impl Stream`.
 ///
 /// A function that never returns, `-> !`, gives a task of a type without values.
 ///

@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) pool: Option<&'static str>,
     /// Where calls wait for a worker process.
     pub(crate) priority: Priority,
+    /// How many items of a stream may be on the way to their reader.
+    pub(crate) ahead: Option<usize>,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
@@ -59,6 +61,7 @@ impl Options {
         renew_beyond: None,
         pool: None,
         priority: Priority::Usual,
+        ahead: None,
         local: false,
         on: None,
     };

@@ -55,6 +55,14 @@
 //! Process tasks may call process tasks, up to eight levels deep. A worker's own pool has one
 //! worker unless `TRINE_PROCESSES` says otherwise, since the cores are already in use.
 //!
+//! # Streams
+//! Of a function that yields, each item is encoded and sent as it comes, and decoded by whoever
+//! reads it. Its iterator stays in the worker, which has no other call until it is at its end:
+//! there are as many workers for streams as are read at a time, beside those for plain calls. When
+//! the [`Stream`] is dropped or cancelled, the iterator is dropped at its next yield; a body that
+//! does not come to one within 100 ms is killed. Such calls stay on this machine, also where a
+//! cluster is set.
+//!
 //! # How calls end
 //! | the body | the task |
 //! | --- | --- |
@@ -117,6 +125,7 @@ use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
 use crate::retry::Retry;
 use crate::scope::{self, Scope, ScopedTask};
+use crate::stream::Stream;
 use crate::task::Task;
 
 pub(crate) mod call;
@@ -175,6 +184,40 @@ where
     T: Output + 'static,
 {
     launch::spawn(function, arguments, body)
+}
+
+/// Starts `body` in a worker process, and gives the items of the iterator that it returns; what
+/// `#[concurrent(process)]` expands to where that is `impl Iterator`.
+///
+/// The iterator stays in the worker; only its items are encoded, as they come.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("count");
+/// let stream = trine::process::stream(&FUNCTION, (3,), |(most,): (u32,)| 0..most);
+/// assert_eq!(stream.gather().join()?, [0, 1, 2]);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn stream<A, B, I, T>(function: &'static Function, arguments: A, body: fn(B) -> I) -> Stream<T>
+where
+    A: Arguments<B>,
+    I: Iterator<Item = T>,
+    T: Output + 'static,
+{
+    launch::stream(function, arguments, body)
+}
+
+/// The same where that is `impl Stream`, which is polled in the worker.
+pub fn stream_polled<A, B, S, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> S,
+) -> Stream<T>
+where
+    A: Arguments<B>,
+    S: futures_core::Stream<Item = T>,
+    T: Output + 'static,
+{
+    launch::stream_polled(function, arguments, body)
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

@@ -28,7 +28,7 @@ use crate::relay::Asked;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::{Call, Task, deadline};
-use crate::{carry, panic, sequential, tokio};
+use crate::{carry, panic, sequential, stream, tokio, wait};
 
 mod clock;
 mod crew;
@@ -91,6 +91,56 @@ where
         Some(limiter) => limiter.enter(function.options(), call.clone()),
     }
     Task::new(call)
+}
+
+/// Starts `body` on the pool, and gives the items of the iterator that it returns; what
+/// `#[concurrent(threads)]` expands to where that is `impl Iterator`.
+///
+/// The iterator stays on the thread of the pool that made it, so only its items need be `Send`.
+///
+/// ```
+/// static FUNCTION: trine::Function = trine::Function::new("count");
+/// let stream = trine::threads::stream(&FUNCTION, (3,), |(most,): (u32,)| 0..most);
+/// assert_eq!(stream.gather().join()?, [0, 1, 2]);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn stream<A, B, I, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> I,
+) -> stream::Stream<T>
+where
+    A: Arguments<B> + 'static,
+    B: 'static,
+    I: Iterator<Item = T> + 'static,
+    T: Send + 'static,
+{
+    let flow = stream::flow(function);
+    let job = (arguments, body, Arc::clone(&flow), function);
+    let task = start(function, job, |(arguments, body, flow, function)| {
+        stream::drive(function, &flow, body(arguments.values()))
+    });
+    stream::Stream::new(flow, task, stream::as_it_is)
+}
+
+/// The same where that is `impl Stream`, which is polled on the thread.
+pub fn stream_polled<A, B, S, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> S,
+) -> stream::Stream<T>
+where
+    A: Arguments<B> + 'static,
+    B: 'static,
+    S: futures_core::Stream<Item = T> + 'static,
+    T: Send + 'static,
+{
+    let flow = stream::flow(function);
+    let job = (arguments, body, Arc::clone(&flow), function);
+    let task = start(function, job, |(arguments, body, flow, function)| {
+        wait::block_on(stream::drive_polled(function, flow, || body(arguments.values())))
+    });
+    stream::Stream::new(flow, task, stream::as_it_is)
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

@@ -1,7 +1,7 @@
 //! A call of a process function: its cell, the handle's side of it, and the reply until somebody
 //! takes the value.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
@@ -10,10 +10,12 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::panic;
+use crate::process::channel::ParentEnd;
 use crate::process::job::{AnyCall, AtomicAddress, Job, Reply, codec_error};
 use crate::process::pool::Pool;
 use crate::process::value::files;
 use crate::process::value::wire;
+use crate::stream::flow::{Flow, Grant};
 use crate::sync::Lock;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
@@ -23,6 +25,36 @@ pub(crate) struct ProcessCall<T> {
     pool: &'static Pool,
     address: AtomicAddress,
     reply: Unread,
+    /// Where its items go, if it yields.
+    items: Option<Box<Items>>,
+}
+
+/// Where the items of a call go that yields.
+pub(crate) struct Items {
+    flow: Arc<Flow<Reply>>,
+    ahead: u32,
+    outlet: Arc<OnceLock<Outlet>>,
+}
+
+/// The channel through which they come, and the call's number there.
+type Outlet = (Arc<ParentEnd>, u64);
+
+impl Items {
+    /// At most so many on the way.
+    pub(crate) fn new(ahead: usize) -> (Self, Arc<Flow<Reply>>) {
+        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+        let outlet = Arc::new(OnceLock::<Outlet>::new());
+        let known = Arc::clone(&outlet);
+        let tell = move |items| {
+            if let Some((channel, number)) = known.get() {
+                channel.grant(*number, items);
+            }
+        };
+        let size = |item: &Reply| item.bytes.length();
+        let grant = Grant { tell: Box::new(tell), size };
+        let flow = Arc::new(Flow::granting(ahead as usize, grant));
+        (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
+    }
 }
 
 /// A worker's reply, until whoever takes the value decodes it.
@@ -52,14 +84,29 @@ impl Unread {
 
 /// The value that a reply brings.
 fn outcome<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, Error> {
+    decode(name, reply, "its result")
+}
+
+/// The item that a reply brings.
+pub(crate) fn item<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, Error> {
+    decode(name, reply, "an item")
+}
+
+fn decode<T: DeserializeOwned>(name: &'static str, reply: Reply, what: &str) -> Result<T, Error> {
     let Reply { bytes, handles, .. } = reply;
     panic::catch(name, || files::supply(handles, || wire::decode::<T>(bytes.reader())))?
-        .map_err(|error| codec_error(name, &format!("its result: {error}")))
+        .map_err(|error| codec_error(name, &format!("{what}: {error}")))
 }
 
 impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
-    pub(crate) fn start(function: &'static Function, job: Job, pool: &'static Pool) -> Arc<Self> {
+    pub(crate) fn start(
+        function: &'static Function,
+        job: Job,
+        pool: &'static Pool,
+        items: Option<Items>,
+    ) -> Arc<Self> {
         let call = Arc::new(Self {
+            items: items.map(Box::new),
             job: JobCell::new(function, "process", job),
             pool,
             address: AtomicAddress::nowhere(),
@@ -92,6 +139,21 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
 
     fn goes_to(&self, worker: u32) {
         self.job.cell().goes_to(worker);
+    }
+
+    fn ahead(&self) -> u32 {
+        self.items.as_ref().map_or(0, |items| items.ahead)
+    }
+
+    fn take_item(&self, channel: &Arc<ParentEnd>, number: u64, item: Reply) -> bool {
+        let Some(items) = &self.items else { return false };
+        items.outlet.get_or_init(|| (Arc::clone(channel), number));
+        // Where nothing more is wanted it is dropped.
+        items.flow.poll_push(&mut Some(item), None).is_ready()
+    }
+
+    fn has_news(&self) -> bool {
+        self.is_finished() || self.items.as_ref().is_some_and(|items| items.flow.has_items())
     }
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
@@ -149,7 +211,13 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     fn cancel(self: Arc<Self>, why: Error) {
         if let Err(why) = self.job.revoke(why) {
             self.cell().request_cancel();
-            self.pool.recall(self.address.load(), || _ = self.cell().finish(Err(why)));
+            let is_gentle = self.items.is_some() && !why.is_timeout();
+            let finish = || _ = self.cell().finish(Err(why));
+            if is_gentle {
+                self.pool.wind_up(self.address.load(), finish);
+            } else {
+                self.pool.recall(self.address.load(), finish);
+            }
         }
     }
 }

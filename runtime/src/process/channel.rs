@@ -95,7 +95,15 @@ struct ParentWords {
     bell: CachePadded<AtomicU32>,
     /// How many messages in each of the worker's segments the parent has finished reading.
     released: [AtomicU32; SEGMENTS],
+    /// How many items of the stream that runs may be forgotten: the low bits of the call's number,
+    /// and below them those of the count.
+    granted: CachePadded<AtomicU64>,
+    /// The number of the latest call that is to end at its next yield.
+    stopped: AtomicU64,
 }
+
+/// How many bits of [`ParentWords::granted`] are the count.
+const COUNT_BITS: u32 = 40;
 
 struct Progress {
     /// The end of the requests.
@@ -144,6 +152,9 @@ pub(crate) struct RequestHead {
     pub(crate) withdrawn: u32,
     /// How large the worker may be after the call, in units of [`SIZE_UNIT`]; 0 for any size.
     pub(crate) size_limit: u32,
+    /// How many items it may yield before any is granted; 0 if it does not yield.
+    pub(crate) ahead: u32,
+    pub(crate) reserved: u32,
 }
 
 /// What [`RequestHead::size_limit`] counts.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::process::channel::ReplyBytes;
+use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::platform::Handle;
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
@@ -35,6 +35,8 @@ pub(crate) mod status {
     pub(crate) const SKIPPED: u32 = 3;
     /// The function is not in this executable.
     pub(crate) const UNKNOWN: u32 = 4;
+    /// The bytes are an item of a stream; more comes of the same call.
+    pub(crate) const ITEM: u32 = 5;
 }
 
 /// What comes back, not decoded yet.
@@ -143,6 +145,19 @@ pub(crate) trait AnyCall: Send + Sync {
     fn address(&self) -> &AtomicAddress;
     /// It goes to the worker process with this id; for the observers.
     fn goes_to(&self, _worker: u32) {}
+    /// How many items it may have on the way; 0 if it does not yield.
+    fn ahead(&self) -> u32 {
+        0
+    }
+    /// An item that it has yielded, through this channel and under this number; false if it may
+    /// not yield one.
+    fn take_item(&self, _: &Arc<ParentEnd>, _number: u64, _item: Reply) -> bool {
+        false
+    }
+    /// Whether there is something for whoever waits for it.
+    fn has_news(&self) -> bool {
+        self.is_finished()
+    }
     /// Starts its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
     /// Runs no user code: whoever takes the value decodes it.

@@ -1,19 +1,24 @@
 //! Starting a call: encoding its arguments, locating its code, and passing it to the pool.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
-use crate::process::call::ProcessCall;
-use crate::process::code::Code;
+use crate::process::call::{Items, ProcessCall, item};
+use crate::process::code::{Code, Outlet, StreamCode};
 use crate::process::job::{Job, codec_error, worker_error};
 use crate::process::value::message::Message;
+use crate::process::value::output::Output as Buffer;
 use crate::process::value::wire::WireError;
 use crate::process::value::{files, wire};
 use crate::process::{platform, pool};
 use crate::retry::{self, Retry};
+use crate::stream::flow::Flow;
+use crate::stream::{self, Stream};
 use crate::task::Task;
 use crate::{panic, sequential};
 
@@ -61,11 +66,11 @@ where
     if sequential::is_on() {
         return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
-    match locate(function.name(), message, code) {
+    match locate(function.name(), message, code.invoke as usize, code.body) {
         #[cfg(feature = "cluster")]
         Ok(job) if crate::cluster::takes(function) => crate::cluster::start(function, job),
-        Ok(job) => match pool::pool_of(function) {
-            Ok(pool) => Task::new(ProcessCall::<T>::start(function, job, pool)),
+        Ok(job) => match pool::pool_of(function, false) {
+            Ok(pool) => Task::new(ProcessCall::<T>::start(function, job, pool, None)),
             Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
         },
         Err(error) => sequential::done(function.name(), Err(error)),
@@ -73,7 +78,12 @@ where
 }
 
 /// Locates the code in the executable, which a worker runs too.
-fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<Job, Error> {
+fn locate(
+    function: &'static str,
+    message: Message,
+    invoke: usize,
+    body: usize,
+) -> Result<Job, Error> {
     if platform::is_forked_child() {
         let why = "this process was forked and cannot use its parent's workers";
         return Err(worker_error(function, why));
@@ -84,7 +94,7 @@ fn locate<T>(function: &'static str, message: Message, code: Code<T>) -> Result<
             worker_error(function, why)
         })
     };
-    Ok(Job { message, invoke: distance(code.invoke as usize)?, body: distance(code.body)? })
+    Ok(Job { message, invoke: distance(invoke)?, body: distance(body)? })
 }
 
 /// Runs a body here, with the same encoding as in a worker.
@@ -102,4 +112,92 @@ where
     let files = supplied(&result.files)?;
     panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
         .map_err(codec)
+}
+
+/// Starts a call that yields. It stays on this machine.
+pub(crate) fn stream<A, B, I, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> I,
+) -> Stream<T>
+where
+    A: Arguments<B>,
+    I: Iterator<Item = T>,
+    T: Output + 'static,
+{
+    launch_stream(function, arguments, StreamCode::new::<A, B, I>(body))
+}
+
+/// The same, where the items are polled for.
+pub(crate) fn stream_polled<A, B, S, T>(
+    function: &'static Function,
+    arguments: A,
+    body: fn(B) -> S,
+) -> Stream<T>
+where
+    A: Arguments<B>,
+    S: futures_core::Stream<Item = T>,
+    T: Output + 'static,
+{
+    launch_stream(function, arguments, StreamCode::polled::<A, B, S>(body))
+}
+
+fn launch_stream<A, T>(function: &'static Function, arguments: A, code: StreamCode) -> Stream<T>
+where
+    A: Serialize,
+    T: Output + 'static,
+{
+    let (items, flow) = Items::new(stream::ahead(function));
+    let name = function.name();
+    let message = match encode(name, arguments) {
+        Ok(message) => message,
+        Err(error) => {
+            let task = sequential::done(name, Err(error));
+            return Stream::new(flow, task, item);
+        }
+    };
+    if sequential::is_on() {
+        return round_trips(function, &message, &code);
+    }
+    let (invoke, body) = (code.invoke as usize, code.body);
+    let task = match locate(name, message, invoke, body) {
+        Ok(job) => match pool::pool_of(function, true) {
+            Ok(pool) => Task::new(ProcessCall::start(function, job, pool, Some(items))),
+            Err(why) => sequential::done(name, Err(worker_error(name, why))),
+        },
+        Err(error) => sequential::done(name, Err(error)),
+    };
+    Stream::helped(flow, task, item)
+}
+
+/// Yields all here, each item from the bytes that a worker would send.
+fn round_trips<T>(function: &'static Function, message: &Message, code: &StreamCode) -> Stream<T>
+where
+    T: Output + 'static,
+{
+    struct Inline<T>(Arc<Flow<T>>);
+
+    impl<T: DeserializeOwned> Outlet for Inline<T> {
+        fn put(
+            &mut self,
+            encode: &mut dyn FnMut(&mut Buffer) -> Result<(), WireError>,
+        ) -> Result<bool, WireError> {
+            let item = Message::encoded_by(encode)?;
+            let files = files::duplicate(&item.files)?;
+            let item = files::supply(files, || wire::decode(item.bytes.reader()))?;
+            Ok(self.0.poll_push(&mut Some(item), None).is_ready())
+        }
+    }
+
+    let name = function.name();
+    let flow = Arc::new(Flow::new(usize::MAX));
+    let mut outlet = Inline(Arc::clone(&flow));
+    let run = || {
+        let files = files::duplicate(&message.files)?;
+        files::supply(files, || code.run(message, &mut outlet))
+    };
+    let ended = panic::catch(name, run);
+    let codec = |error: WireError| codec_error(name, &error.to_string());
+    let task = sequential::done(name, ended.and_then(|ended| ended.map_err(codec)));
+    Stream::new(flow, task, stream::as_it_is)
 }

@@ -17,6 +17,7 @@ mod keeper;
 mod link;
 mod outbox;
 mod queue;
+mod recall;
 mod renewal;
 mod request;
 mod rights;
@@ -26,7 +27,7 @@ pub(crate) use self::books::Pool;
 /// The pool of plain functions.
 fn plain() -> &'static Pool {
     static PLAIN: OnceLock<Pool> = OnceLock::new();
-    PLAIN.get_or_init(|| Pool::new(None, false, None, usual_size()))
+    PLAIN.get_or_init(|| Pool::new(None, false, false, None, usual_size()))
 }
 
 /// Starts the workers for plain functions.
@@ -34,24 +35,26 @@ pub(crate) fn warm_up() {
     plain().start_all();
 }
 
-/// The pool for a function.
+/// The pool for a function. One that yields keeps its worker while it waits for its reader, so
+/// those have pools of their own.
 ///
 /// # Errors
 /// When it names one that there is not.
-pub(crate) fn pool_of(function: &Function) -> Result<&'static Pool, String> {
+pub(crate) fn pool_of(function: &Function, yields: bool) -> Result<&'static Pool, String> {
     let &Options { memory, fresh, pool: name, .. } = function.options();
-    if memory.is_none() && !fresh && name.is_none() {
+    if memory.is_none() && !fresh && !yields && name.is_none() {
         return Ok(plain());
     }
     static OTHERS: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
     let mut others = OTHERS.lock();
-    let is_it = |pool: &&&Pool| (pool.memory, pool.fresh, pool.name) == (memory, fresh, name);
+    let kind = (memory, fresh, yields, name);
+    let is_it = |pool: &&&Pool| (pool.memory, pool.fresh, pool.yields, pool.name) == kind;
     if let Some(pool) = others.iter().find(is_it) {
         return Ok(pool);
     }
     let size = name.map_or_else(|| Ok(usual_size()), size_of)?;
     // Their number is bounded by the limits and names in the program's source.
-    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, name, size)));
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, yields, name, size)));
     others.push(pool);
     Ok(pool)
 }

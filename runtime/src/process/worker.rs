@@ -31,8 +31,10 @@ use crate::process::worker::wear::Wear;
 #[cfg(coverage)]
 mod coverage;
 mod crowding;
+mod outgoing;
 mod report;
 mod wear;
+mod yielding;
 
 /// How long shared slices stay mapped while idle.
 const SEEN_FOR: Duration = Duration::from_millis(500);
@@ -156,6 +158,9 @@ impl Worker {
     fn answer(&mut self, start: u32, request: RequestHead) -> io::Result<()> {
         self.reclaim();
         let arrived = self.receive(start, request)?;
+        if request.ahead > 0 {
+            return self.answer_stream(start, request, arrived);
+        }
         let large = arrived.large;
         let (at, to) = self.room();
         // SAFETY: `room` found that much, which nobody else writes until it is published.
@@ -164,16 +169,10 @@ impl Worker {
         let mut attached = Vec::new();
         if self.channel.begin(request.number, start) {
             (status, attached) = self.run(start, request, arrived, &mut output);
-            let _ = io::stdout().flush();
-            platform::flush_c_output();
-            #[cfg(coverage)]
-            coverage::write();
+            flush_prints();
         }
         self.forget(large);
-        let is_grown = self.wear.is_grown(request.size_limit);
-        self.reply(at, to, (request.number, is_grown), status, output, &attached)?;
-        self.channel.end(request.number);
-        Ok(())
+        self.reply(at, to, &request, status, output, &attached)
     }
 
     /// Runs a call; its result, panic or failure is in the output.
@@ -184,29 +183,12 @@ impl Worker {
         arrived: Arrived,
         output: &mut Output,
     ) -> (u32, Vec<File>) {
-        let code = (platform::function(request.invoke), platform::function(request.body));
-        let (Some(invoke), Some(body)) = code else {
+        let Some((invoke, body, reader)) = self.find(start, request, &arrived) else {
             return (status::UNKNOWN, Vec::new());
         };
         // SAFETY: the parent, which runs the same executable, sends the address of an `Invoke`,
         // and it lies in the code.
         let invoke = unsafe { std::mem::transmute::<usize, Invoke>(invoke) };
-        let (bytes, length) = match (&arrived.single, arrived.large) {
-            (Some(memory), Some(large)) => (memory.start(), large.length as usize),
-            (None, Some(large)) => match &self.theirs[large.segment as usize] {
-                Some(memory) => (memory.start(), large.length as usize),
-                None => return (status::UNKNOWN, Vec::new()),
-            },
-            _ => (self.channel.request_bytes(start), request.length as usize),
-        };
-        // What is in the ring is copied: a child that the body forks does not have it.
-        let reader = if arrived.large.is_some() {
-            // SAFETY: `receive` found them mapped; the parent keeps them until it has the reply.
-            unsafe { Reader::lending(bytes, length) }
-        } else {
-            // SAFETY: the same.
-            unsafe { Reader::from_raw(bytes, length) }
-        };
         self.channel.clear_report();
         let (ended, attached) = files::collect(|| {
             files::supply(arrived.attached, || {
@@ -235,6 +217,33 @@ impl Worker {
                 (status::PANICKED, Vec::new())
             }
         }
+    }
+
+    /// The code that a request names, and its arguments.
+    fn find<'a>(
+        &self,
+        start: u32,
+        request: RequestHead,
+        arrived: &Arrived,
+    ) -> Option<(usize, usize, Reader<'a>)> {
+        let invoke = platform::function(request.invoke)?;
+        let body = platform::function(request.body)?;
+        let (bytes, length) = match (&arrived.single, arrived.large) {
+            (Some(memory), Some(large)) => (memory.start(), large.length as usize),
+            (None, Some(large)) => {
+                let memory = self.theirs[large.segment as usize].as_ref()?;
+                (memory.start(), large.length as usize)
+            }
+            _ => (self.channel.request_bytes(start), request.length as usize),
+        };
+        // SAFETY: `receive` checked that the bytes are mapped; the parent leaves them alone until
+        // it has the reply, and what was sent for this call alone is mapped until then.
+        let reader = unsafe {
+            // What is in the ring is copied: a child that the body forks does not have it.
+            let is_lent = arrived.large.is_some();
+            if is_lent { Reader::lending(bytes, length) } else { Reader::from_raw(bytes, length) }
+        };
+        Some((invoke, body, reader))
     }
 
     /// Receives the files of a request, and locates bytes that are not in the ring.
@@ -297,16 +306,38 @@ impl Worker {
         }
     }
 
+    /// Answers a request.
     fn reply(
         &mut self,
         at: u32,
         to: *mut u8,
-        (number, is_grown): (u64, bool),
+        request: &RequestHead,
         status: u32,
         output: Output,
         attached: &[File],
     ) -> io::Result<()> {
-        let mut head = ReplyHead { length: 0, flags: 0, handles: 0, number, status, reserved: 0 };
+        let flags = if self.wear.is_grown(request.size_limit) { GROWN } else { 0 };
+        let head = ReplyHead { flags, number: request.number, status, ..ReplyHead::default() };
+        if let Some(error) = self.send(at, to, head, output, attached)? {
+            // SAFETY: `to` has room for that much, and `room` found it for this reply.
+            let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
+            output.write(format!("its result: {error}").as_bytes());
+            self.send(at, to, ReplyHead { status: status::CODEC, ..head }, output, &[])?;
+        }
+        self.channel.end(request.number);
+        Ok(())
+    }
+
+    /// Sends a reply at that place in the ring, to which the output may have written. Says what is
+    /// wrong if it is too large for the ring and no memory could be found for it.
+    fn send(
+        &mut self,
+        at: u32,
+        to: *mut u8,
+        mut head: ReplyHead,
+        output: Output,
+        attached: &[File],
+    ) -> io::Result<Option<io::Error>> {
         let mut sending: Vec<&Handle> = attached.iter().map(|file| &**file).collect();
         let memory;
         match output.finish() {
@@ -315,22 +346,14 @@ impl Worker {
                 Ok((large, its_memory)) => {
                     memory = its_memory;
                     sending.extend(&memory);
-                    head.flags = LARGE;
+                    head.flags |= LARGE;
                     head.length = size_of::<Large>() as u32;
                     // SAFETY: `to` has room for `MAX_INLINE` bytes and is aligned to 8.
                     unsafe { to.cast::<Large>().write(large) };
                 }
-                Err(error) => {
-                    sending.clear();
-                    head.status = status::CODEC;
-                    let text = format!("its result: {error}");
-                    head.length = text.len().min(MAX_INLINE) as u32;
-                    // SAFETY: as above.
-                    unsafe { text.as_ptr().copy_to_nonoverlapping(to, head.length as usize) };
-                }
+                Err(error) => return Ok(Some(error)),
             },
         }
-        head.flags |= if is_grown { GROWN } else { 0 };
         head.handles = sending.len() as u16;
         if !sending.is_empty() {
             // Before the reply, so that they have arrived when it is seen. This may wait for the
@@ -342,54 +365,16 @@ impl Worker {
         }
         self.tail = self.channel.publish_reply(at, &head);
         self.tell_joiner();
-        Ok(())
+        Ok(None)
     }
+}
 
-    /// The location of a large reply, and its memory if the parent does not have it yet.
-    fn place(&mut self, finished: Finished) -> io::Result<(Large, Option<Handle>)> {
-        let (segment, length) = match finished {
-            Finished::Segment(segment, length) if segment.is_for(&self.reader) => (segment, length),
-            // Memory that a worker of this process has seen must not go to others.
-            Finished::Segment(segment, length) => {
-                let bytes = Bytes::in_segment(segment, length);
-                return self.place_copy(bytes.as_slice());
-            }
-            Finished::Heap(bytes) => return self.place_copy(&bytes),
-            Finished::Given(_) => unreachable!("it is not large"),
-        };
-        let number = segment.number();
-        let memory = (!segment.is_known()).then(|| segment.memory.handle().try_clone());
-        let memory = memory.transpose()?;
-        segment.set_known(true);
-        let outgoing = self.ours[number].get_or_insert(Outgoing { segment: None, sent: 0 });
-        outgoing.sent = outgoing.sent.wrapping_add(1);
-        outgoing.segment = Some(segment);
-        self.lent += 1;
-        let sent = memory.is_some().into();
-        Ok((Large { length: length as u64, segment: number as u32, sent }, memory))
-    }
-
-    fn place_copy(&mut self, bytes: &[u8]) -> io::Result<(Large, Option<Handle>)> {
-        let large = Large { length: bytes.len() as u64, segment: SEGMENTS as u32, sent: 1 };
-        Ok((large, Some(platform::freeze(bytes)?)))
-    }
-
-    /// Reclaims the segments that the parent has finished reading.
-    fn reclaim(&mut self) {
-        if self.lent == 0 {
-            return;
-        }
-        for (number, outgoing) in self.ours.iter_mut().enumerate() {
-            if let Some(outgoing) = outgoing
-                && outgoing.segment.is_some()
-                && self.channel.released(number) == outgoing.sent
-                && let Some(segment) = outgoing.segment.take()
-            {
-                segment.give_back();
-                self.lent -= 1;
-            }
-        }
-    }
+/// Has out what was printed, before its call ends.
+fn flush_prints() {
+    let _ = io::stdout().flush();
+    platform::flush_c_output();
+    #[cfg(coverage)]
+    coverage::write();
 }
 
 /// Ends this process, which cannot continue.

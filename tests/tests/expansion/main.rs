@@ -32,6 +32,7 @@ mod pipeline {
     mod tuple;
     mod types;
     mod values;
+    mod yields;
 }
 
 use pipeline::expand::concurrent;

@@ -45,6 +45,7 @@ const REJECTIONS: &[Rejection] = &[
     attribute("MODE, backoff = 5s"),
     attribute("MODE, retry_if = asks"),
     attribute("MODE, retries = 3, retry_if = |_| true"),
+    attribute("MODE, ahead = 16"),
     attribute("MODE, crate = \"trine\""),
     attribute("MODE, MODE"),
     Rejection { below: "#[tracing::instrument]", ..attribute("MODE") },
@@ -59,6 +60,8 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
     Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
+    Rejection { result: "impl Iterator<Item = u8>", ..attribute("MODE, retries = 3") },
+    Rejection { result: "impl Stream<Item = u8>", ..attribute("MODE, ahead = 0") },
 ];
 
 /// The kinds of functions, the mode that suits each, and a call of it.

@@ -110,6 +110,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/worker.rs",
     "runtime/src/process/worker/coverage.rs",
     "runtime/src/process/worker/report.rs",
+    "runtime/src/process/worker/yielding.rs",
     "runtime/src/scope/job.rs",
     "runtime/src/threads/join/branch.rs",
     "runtime/src/threads/join/fork.rs",

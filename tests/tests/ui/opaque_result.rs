@@ -3,12 +3,12 @@
 use trine::concurrent;
 
 #[concurrent(threads)]
-fn numbers() -> impl Iterator<Item = u32> + Send {
-    0..3
+fn adder(first: u32) -> impl Fn(u32) -> u32 {
+    move |second| first + second
 }
 
 fn caller() {
-    let _ = numbers().join();
+    let _ = adder(1).join();
 }
 
 fn main() {}

@@ -54,7 +54,7 @@ impl Hosted {
         let message = Message { bytes: Bytes::new(&parts.bytes), files };
         let job = Job { message, invoke: task.invoke, body: task.body };
         let function = function_of(task);
-        let pool = pool::pool_of(function)?;
+        let pool = pool::pool_of(function, false)?;
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,

@@ -148,6 +148,34 @@ impl ParentEnd {
         self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
     }
 
+    /// Lets a stream's body go on: so many of its items are on the way no more. Of a stream that
+    /// has ended and is still being read, the worker wants to know nothing any more.
+    pub(crate) fn grant(&self, number: u64, items: u64) {
+        let word = number << COUNT_BITS | items & ((1 << COUNT_BITS) - 1);
+        let half = 1 << (u64::BITS - COUNT_BITS - 1);
+        let calls_since = |known: u64| {
+            (word >> COUNT_BITS << COUNT_BITS).wrapping_sub(known >> COUNT_BITS << COUNT_BITS)
+                >> COUNT_BITS
+        };
+        let is_newer = |known: u64| calls_since(known) < half;
+        let granted = &self.words().granted;
+        let replace = |known| is_newer(known).then_some(word);
+        if granted.fetch_update(Release, Relaxed, replace).is_err() {
+            return;
+        }
+        if self.sleeper().is_some() {
+            self.wake_worker();
+        }
+    }
+
+    /// Has a stream's body end at its next yield.
+    pub(crate) fn stop(&self, number: u64) {
+        self.words().stopped.store(number, Release);
+        if self.sleeper().is_some() {
+            self.wake_worker();
+        }
+    }
+
     pub(super) fn release_segment(&self, segment: usize) {
         self.words().released[segment].fetch_add(1, Release);
     }

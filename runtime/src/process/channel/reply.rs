@@ -42,6 +42,15 @@ impl ReplyBytes {
         Self::Copied(Copied(bytes))
     }
 
+    /// How many there are.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Small(length, _) => usize::from(*length),
+            Self::Copied(Copied(bytes)) => bytes.len(),
+            Self::Loan(loan) => loan.length,
+        }
+    }
+
     pub(crate) fn reader(&self) -> Reader<'_> {
         match self {
             Self::Small(length, bytes) => Reader::new(&bytes[..usize::from(*length)]),

@@ -36,6 +36,8 @@ fn requests_of_all_lengths_go_round_the_ring() {
             body: 0,
             withdrawn: 0,
             size_limit: 0,
+            ahead: 0,
+            reserved: 0,
         };
         let start = parent.write_request(tail, read, &head, &bytes).unwrap();
         tail = start.wrapping_add(record(HEAD, head.length));
@@ -70,6 +72,8 @@ fn worker_head() -> RequestHead {
         body: 0,
         withdrawn: 0,
         size_limit: 0,
+        ahead: 0,
+        reserved: 0,
     }
 }
 

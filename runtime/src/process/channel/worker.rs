@@ -74,6 +74,25 @@ impl WorkerEnd {
         self.words().running.store(number * 2, Release);
     }
 
+    /// The word that says how much was granted to the stream that runs.
+    pub(crate) fn granted(&self) -> u64 {
+        self.theirs().granted.load(Acquire)
+    }
+
+    /// How many of the `sent` items of a stream are on the way, by that word.
+    pub(crate) fn on_the_way(granted: u64, number: u64, sent: u64) -> u64 {
+        if granted >> COUNT_BITS != number << COUNT_BITS >> COUNT_BITS {
+            // Of a stream before this one.
+            return sent;
+        }
+        sent.wrapping_sub(granted) & ((1 << COUNT_BITS) - 1)
+    }
+
+    /// Whether the call with this number is to end at its next yield.
+    pub(crate) fn is_stopped(&self, number: u64) -> bool {
+        self.theirs().stopped.load(Acquire) == number
+    }
+
     /// Finds room for a reply of up to `bytes` at or after `tail`: its start, and where its bytes
     /// go.
     pub(crate) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::dispatcher;
 use super::link::Link;
-use super::outbox::{Outbox, Sent};
+use super::outbox::{Answer, Answering, Outbox};
 use super::queue::{Queue, Waiting};
 use super::request::Request;
 use crate::observe;
@@ -23,6 +23,9 @@ pub(crate) struct Pool {
     pub(super) memory: Option<u64>,
     /// Each worker gets one call.
     pub(super) fresh: bool,
+    /// Its calls yield: each has a worker to itself, which may wait for its reader. There are as
+    /// many workers as there are streams at a time.
+    pub(super) yields: bool,
     /// The name that its functions give it, if they do.
     pub(super) name: Option<&'static str>,
     pub(super) workers_max: usize,
@@ -107,14 +110,15 @@ impl Pool {
     pub(super) fn new(
         memory: Option<u64>,
         fresh: bool,
+        yields: bool,
         name: Option<&'static str>,
         workers_max: usize,
     ) -> Self {
         platform::watch_forks();
-        Self { memory, fresh, name, workers_max, state: Lock::default() }
+        Self { memory, fresh, yields, name, workers_max, state: Lock::default() }
     }
 
-    fn lock(&self) -> Guard<'_, State> {
+    pub(super) fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
@@ -140,7 +144,7 @@ impl Pool {
     }
 
     /// Does the deferred work.
-    fn run(&'static self, chores: Chores) {
+    pub(super) fn run(&'static self, chores: Chores) {
         for chore in chores.list {
             match chore {
                 Chore::Wake(link) => link.channel.wake_worker(),
@@ -258,25 +262,31 @@ impl Pool {
         Some((Arc::clone(&outbox.link), outbox.unanswered.len() == 1))
     }
 
-    /// Removes the calls that these replies answer (each with its number and whether the worker
-    /// reports that it has grown too large), and hands out more. Returns false if a reply is for
-    /// another call than the one whose turn it is; then it and all later ones are ignored.
+    /// Removes the calls that these replies answer, and hands out more. Returns false if a reply is
+    /// for another call than the one whose turn it is; then it and all later ones are ignored.
     pub(super) fn answered(
         &'static self,
         link: &Link,
-        numbers: impl Iterator<Item = (u64, bool)>,
-        answered: &mut Vec<Sent>,
+        replies: impl Iterator<Item = Answering>,
+        answers: &mut Vec<Answer>,
     ) -> bool {
         self.change(|state, chores| {
+            let is_crowded = state.outboxes.len() > self.workers_max;
             let Some(outbox) = state.outbox(link.key) else { return false };
             let mut has_to_go = false;
-            for (number, is_grown) in numbers {
+            for Answering { number, is_grown, is_item } in replies {
+                if is_item {
+                    let Some(call) = outbox.yielded(number) else { return false };
+                    answers.push(Answer::Item(call));
+                    continue;
+                }
                 let Some(sent) = outbox.answered(number) else { return false };
                 has_to_go |= outbox.has_to_go(&sent, is_grown);
-                answered.push(sent);
+                answers.push(Answer::Whole(sent));
             }
             let idle = outbox.unanswered.is_empty();
-            if idle && (self.fresh || outbox.link.is_retired()) {
+            let is_spare = self.yields && is_crowded;
+            if idle && (self.fresh || is_spare || outbox.link.is_retired()) {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
             } else if has_to_go {
@@ -303,39 +313,6 @@ impl Pool {
             }
             self.hand_out(state, chores);
         });
-    }
-
-    /// Ends a claimed call: withdraws it, or kills the worker that runs it.
-    pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
-        if platform::is_forked_child() {
-            // In a forked child: worker and call belong to the parent process.
-            return finish();
-        }
-        let mut chores = Chores::default();
-        let mut state = self.lock();
-        if let Some(outbox) = state.outbox(address.worker()) {
-            let number = address.number_from(outbox.first);
-            let runs = |outbox: &Outbox| outbox.link.channel.running() == number * 2 + 1;
-            if outbox.withdraw(number) {
-                // Its answer is still to come, but nobody waits for it any more.
-                let request = outbox.sent(number).and_then(|sent| sent.request.take());
-                chores.list.extend(request.map(|request| Chore::Drop(Box::new(request))));
-            } else if outbox.sent(number).is_some() && runs(outbox) {
-                // First withdraw what is behind it, or the kill could hit a call that has just
-                // started.
-                let behind = outbox.withdraw_from(number + 1, usize::MAX);
-                if runs(outbox) {
-                    outbox.link.doom();
-                    chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-                }
-                state.put_back(behind);
-            }
-        }
-        drop(state);
-        finish();
-        self.run(chores);
-        // Requeue what was behind it, once the kill is on its way.
-        self.change(|state, chores| self.hand_out(state, chores));
     }
 
     /// Removes a dead worker from the books. Its unanswered calls go back to the queue, or fail if

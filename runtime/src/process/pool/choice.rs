@@ -21,6 +21,12 @@ fn wants_idle(function: &Function) -> bool {
 }
 
 impl Pool {
+    /// Whether no call waits behind another one. Behind one that yields it could wait for ever: for
+    /// a reader that may itself wait for it.
+    fn is_alone(&self) -> bool {
+        self.fresh || self.yields
+    }
+
     /// Gives waiting calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
         chores.attend |= !state.queue.is_empty();
@@ -59,7 +65,8 @@ impl Pool {
         let is_open = |outbox: &Outbox| {
             outbox.takes_calls() && outbox.has_room() && !outbox.is_serving(first)
         };
-        if self.fresh || state.overtaken >= MAX_AHEAD || !state.outboxes.iter().any(is_open) {
+        let is_over = state.overtaken >= MAX_AHEAD;
+        if self.is_alone() || is_over || !state.outboxes.iter().any(is_open) {
             return None;
         }
         (1..state.queue.len().min(MAX_AHEAD)).find_map(|position| {
@@ -92,7 +99,7 @@ impl Pool {
         function: &'static Function,
         chores: &mut Chores,
     ) -> Option<usize> {
-        let wants_idle = self.fresh || wants_idle(function);
+        let wants_idle = self.is_alone() || wants_idle(function);
         let mut best = None;
         for (index, outbox) in state.outboxes.iter().enumerate() {
             if !outbox.takes_calls() || self.fresh && outbox.is_used() {
@@ -115,15 +122,15 @@ impl Pool {
     pub(super) fn wants_more(&self, state: &State) -> bool {
         let alive = state.outboxes.iter().filter(|outbox| outbox.is_here_to_stay()).count();
         let there = alive + state.starting;
-        there < self.workers_max
+        (there < self.workers_max || self.yields)
             && (there == 0 || !state.no_more)
-            && (!self.fresh || state.starting < state.queue.len())
+            && (!self.is_alone() || state.starting < state.queue.len())
     }
 
     /// Gives an idle worker half of the unstarted requests of the busiest one; asks for a worker if
     /// none is idle and there may be more.
     pub(super) fn share(&self, state: &mut State, chores: &mut Chores) {
-        if self.fresh {
+        if self.is_alone() {
             return;
         }
         let alive = || state.outboxes.iter().filter(|outbox| outbox.takes_calls());

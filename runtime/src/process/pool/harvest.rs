@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
-use super::outbox::Sent;
+use super::outbox::{Answer, Answering, Sent};
 use crate::process::channel::{
     Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
@@ -25,13 +25,14 @@ const BATCH: usize = 32;
 #[derive(Default)]
 struct Batch {
     replies: Vec<Brought>,
-    sent: Vec<Sent>,
+    answers: Vec<Answer>,
 }
 
 /// A reply that was taken off the channel.
 struct Brought {
     number: u64,
-    is_grown: bool,
+    /// Until the books have it.
+    heading: Option<Answering>,
     reply: Result<Reply, Corrupt>,
 }
 
@@ -43,19 +44,24 @@ thread_local! {
 impl Pool {
     /// Serves the worker of a call that this thread waits for, as long as that helps.
     pub(crate) fn help(&'static self, call: &dyn AnyCall) {
-        while !call.is_finished() {
+        while !call.has_news() {
             let address = call.address().load();
             // Not with a worker, or just being withdrawn: whoever changes that sends it on.
             let Some((link, is_alone)) = self.link_of(address) else { return };
             // Another thread holds the desk, and will finish this call as well.
             let Some(mut desk) = link.try_desk() else { return };
-            if !is_alone {
+            if !is_alone || call.ahead() > 0 {
                 // If only one reply is pending, it is taken before the worker would notify anybody.
                 link.announce(&mut desk, Listener::Looking);
             }
-            let is_wanted = || !call.is_finished() && call.address().load() == address;
+            let is_wanted = || !call.has_news() && call.address().load() == address;
             self.work(&link, &mut desk, is_wanted);
-            link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+            link.leave(desk, |desk| {
+                // The dispatcher may have come in vain for what is there. Bells that nobody reads
+                // would fill the socket, and the next one would not be heard.
+                read_socket(&link, &mut desk.papers);
+                self.harvest(&link, &mut desk.papers);
+            });
             if relay::has_held() {
                 aside::take(relay::drain_wakers());
                 relay::release();
@@ -131,9 +137,9 @@ impl Pool {
         inbox: &mut Inbox,
         batch: &mut Batch,
     ) -> Result<usize, Corrupt> {
-        let Batch { replies, sent } = batch;
+        let Batch { replies, answers } = batch;
         replies.clear();
-        sent.clear();
+        answers.clear();
         let mut head = inbox.head;
         // All of it first: the worker may change it as soon as it has another call.
         while replies.len() < BATCH {
@@ -151,30 +157,23 @@ impl Pool {
                 None => bring(link, inbox, start, reply),
             };
             let is_grown = reply.flags & GROWN != 0;
-            replies.push(Brought { number: reply.number, is_grown, reply: brought });
+            let is_item = reply.status == status::ITEM;
+            let heading = Answering { number: reply.number, is_grown, is_item };
+            replies.push(Brought { heading: Some(heading), number: reply.number, reply: brought });
         }
         if replies.is_empty() {
             return Ok(0);
         }
-        let numbers = replies.iter().map(|brought| (brought.number, brought.is_grown));
-        let was_asked = self.answered(link, numbers, sent);
+        let headings = replies.iter_mut().filter_map(|brought| brought.heading.take());
+        let was_asked = self.answered(link, headings, answers);
         let mut result = Ok(replies.len());
-        let answers = replies.drain(..).map(|brought| brought.reply);
-        for (reply, sent) in answers.zip(sent.iter_mut()) {
-            match reply {
-                Ok(reply) => self.give(reply, &mut sent.request),
-                // It has run, with an unknown result.
-                Err(corrupt) => {
-                    result = Err(corrupt);
-                    if let Some(request) = &sent.request {
-                        let why = format!("its worker is corrupt: {}", corrupt.0);
-                        let error = codec_error(request.call.function().name(), &why);
-                        Arc::clone(&request.call).fail(error);
-                    }
-                }
-            }
+        for (brought, answer) in replies.drain(..).zip(answers.drain(..)) {
+            let given = match answer {
+                Answer::Whole(sent) => self.give_whole(brought.reply, sent),
+                Answer::Item(call) => give_item(link, brought, call),
+            };
+            result = result.and_then(|count| given.map(|()| count));
         }
-        sent.clear();
         inbox.free(link, head);
         if link.unanswered.load(std::sync::atomic::Ordering::Relaxed) == 0 {
             // The remaining replies answer nothing.
@@ -184,6 +183,29 @@ impl Pool {
             result
         } else {
             result.and(Err(Corrupt("it answered a call that it was not sent")))
+        }
+    }
+
+    /// Gives a reply to the call that it ends.
+    fn give_whole(
+        &'static self,
+        reply: Result<Reply, Corrupt>,
+        mut sent: Sent,
+    ) -> Result<(), Corrupt> {
+        match reply {
+            Ok(reply) => {
+                self.give(reply, &mut sent.request);
+                Ok(())
+            }
+            // It has run, with an unknown result.
+            Err(corrupt) => {
+                if let Some(request) = &sent.request {
+                    let why = format!("its worker is corrupt: {}", corrupt.0);
+                    let error = codec_error(request.call.function().name(), &why);
+                    Arc::clone(&request.call).fail(error);
+                }
+                Err(corrupt)
+            }
         }
     }
 
@@ -264,4 +286,11 @@ pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
     while let Ok(packet) = link.socket.try_receive()
         && inbox.note(link, packet)
     {}
+}
+
+/// Gives an item to the call that yields it, if somebody wants it.
+fn give_item(link: &Link, brought: Brought, call: Option<Arc<dyn AnyCall>>) -> Result<(), Corrupt> {
+    let item = brought.reply?;
+    let take = |call: Arc<dyn AnyCall>| call.take_item(&link.channel, brought.number, item);
+    if call.is_none_or(take) { Ok(()) } else { Err(Corrupt("it yields more than it may")) }
 }

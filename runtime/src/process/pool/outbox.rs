@@ -12,7 +12,7 @@ use super::renewal::Renewal;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::channel::{HEAD, LARGE, Large, RING, RequestHead, record};
-use crate::process::job::Address;
+use crate::process::job::{Address, AnyCall};
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
 use crate::process::value::message::Bytes;
@@ -31,6 +31,22 @@ pub(crate) struct Sent {
     start: u32,
     end: u32,
     is_large: bool,
+}
+
+/// What the head of a reply says.
+pub(super) struct Answering {
+    pub(super) number: u64,
+    /// The worker has grown too large.
+    pub(super) is_grown: bool,
+    /// It is an item of a stream.
+    pub(super) is_item: bool,
+}
+
+/// What a reply is of.
+pub(super) enum Answer {
+    Whole(Sent),
+    /// An item of a call that goes on, if somebody wants it.
+    Item(Option<Arc<dyn AnyCall>>),
 }
 
 /// Why a request was not sent.
@@ -114,6 +130,8 @@ impl Outbox {
             body: request.job.body,
             withdrawn: 0,
             size_limit: request.size_limit(),
+            ahead: request.call.ahead(),
+            reserved: 0,
         };
         // It goes into the books first: it is moved once, and that is most of what sending costs.
         let sent = Sent { request: Some(request), start: 0, end: 0, is_large: false };
@@ -202,6 +220,13 @@ impl Outbox {
         self.taken = sent.end;
         self.large -= usize::from(sent.is_large);
         Some(sent)
+    }
+
+    /// The call that yields under this number, if it is the one whose turn it is, and somebody
+    /// wants it.
+    pub(crate) fn yielded(&self, number: u64) -> Option<Option<Arc<dyn AnyCall>>> {
+        let sent = self.unanswered.front().filter(|_| number == self.first)?;
+        Some(sent.request.as_ref().map(|request| Arc::clone(&request.call)))
     }
 
     /// A request that was sent and not answered.

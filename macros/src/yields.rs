@@ -1,0 +1,123 @@
+//! Functions that yield: `-> impl Iterator<Item = T>`, `-> impl Stream<Item = T>`.
+//!
+//! What callers get then is a stream of `T`. The `impl Trait` itself never leaves the place where
+//! the body runs, so nobody has to name it.
+use super::args::Args;
+use super::error::Errors;
+use super::types::ungrouped;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::{
+    GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type, TypeParamBound,
+};
+
+/// How a body hands out its items.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Iterator,
+    Stream,
+}
+
+/// What a function yields.
+pub(crate) struct Yields {
+    pub(crate) kind: Kind,
+    /// Where `impl` stands.
+    span: Span,
+}
+
+/// What the declared result yields, and the type of an item; `None` for any other result.
+pub(crate) fn read(output: &ReturnType) -> Option<(Yields, Type)> {
+    let ReturnType::Type(_, output) = output else {
+        return None;
+    };
+    let Type::ImplTrait(opaque) = ungrouped(output) else {
+        return None;
+    };
+    let found = opaque.bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => item_of(bound.path.segments.last()?),
+        _ => None,
+    });
+    let (kind, item) = found?;
+    Some((Yields { kind, span: opaque.impl_token.span }, item))
+}
+
+/// The item that is named in `Iterator<Item = T>` or `Stream<Item = T>`.
+fn item_of(segment: &PathSegment) -> Option<(Kind, Type)> {
+    let kind = match segment.ident.to_string().as_str() {
+        "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => {
+            Kind::Iterator
+        }
+        "Stream" => Kind::Stream,
+        _ => return None,
+    };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(named) if named.ident == "Item" => {
+            Some((kind, named.ty.clone()))
+        }
+        _ => None,
+    })
+}
+
+/// Reports what a function that yields cannot have.
+pub(crate) fn check(
+    args: &Args,
+    yields: Option<&Yields>,
+    signature: &Signature,
+    errors: &mut Errors,
+) {
+    let Some(yields) = yields else {
+        if let Some(given) = args.given("ahead") {
+            errors.push(
+                given,
+                "`ahead` is for functions that yield: return `impl Iterator<Item = T>`, or remove \
+                 it",
+            );
+        }
+        return;
+    };
+    if let Some(given) = args.given("retries") {
+        errors.push(
+            given,
+            "a function that yields cannot be tried again, since what was read of it cannot be \
+             taken back: remove `retries`, and call it again where its stream is read",
+        );
+    }
+    if let Some(given) = args.given("scoped") {
+        errors.push(
+            given,
+            "a function that yields cannot borrow, since its stream is read after the call: \
+             remove `scoped`, and take owned arguments, or `Arc`s of them",
+        );
+    }
+    if let Some(asyncness) = &signature.asyncness {
+        errors.push(
+            asyncness.span,
+            "a function that yields runs elsewhere from its first line on: write `fn`, and await \
+             in the stream that it returns",
+        );
+    }
+    if args.has_mode && args.mode.awaits && yields.kind == Kind::Iterator {
+        errors.push(
+            yields.span,
+            "the mode `async` polls what it runs: return `impl Stream<Item = T>`, or choose \
+             `threads` for an iterator",
+        );
+    }
+}
+
+/// The entry of the engine that takes such a body.
+pub(crate) fn entry(yields: &Yields) -> &'static str {
+    match yields.kind {
+        Kind::Iterator => "stream",
+        Kind::Stream => "stream_polled",
+    }
+}
+
+/// What callers get.
+pub(crate) fn handle(runtime: &TokenStream, span: Span) -> TokenStream {
+    let stream = Ident::new("Stream", span);
+    quote_spanned!(span=> #runtime::#stream)
+}

@@ -1,0 +1,78 @@
+//! The end of a call that somebody has begun and nobody wants any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::books::{Chore, Chores, Pool};
+use super::outbox::Outbox;
+use crate::process::job::Address;
+use crate::process::platform;
+use crate::timer::Alarm;
+
+/// How long a body may take to its next yield when nobody reads on.
+const MAX_TO_YIELD: Duration = Duration::from_millis(100);
+
+impl Pool {
+    /// Ends a claimed call: withdraws it, or kills the worker that runs it.
+    pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
+        if platform::is_forked_child() {
+            // In a forked child: worker and call belong to the parent process.
+            return finish();
+        }
+        let mut chores = Chores::default();
+        let mut state = self.lock();
+        if let Some(outbox) = state.outbox(address.worker()) {
+            let number = address.number_from(outbox.first);
+            let runs = |outbox: &Outbox| outbox.link.channel.running() == number * 2 + 1;
+            if outbox.withdraw(number) {
+                // Its answer is still to come, but nobody waits for it any more.
+                let request = outbox.sent(number).and_then(|sent| sent.request.take());
+                request.into_iter().for_each(|request| chores.add(Chore::Drop(Box::new(request))));
+            } else if outbox.sent(number).is_some() && runs(outbox) {
+                // First withdraw what is behind it, or the kill could hit a call that has just
+                // started.
+                let behind = outbox.withdraw_from(number + 1, usize::MAX);
+                if runs(outbox) {
+                    outbox.link.doom();
+                    chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+                }
+                state.put_back(behind);
+            }
+        }
+        drop(state);
+        finish();
+        self.run(chores);
+        // Requeue what was behind it, once the kill is on its way.
+        self.change(|state, chores| self.hand_out(state, chores));
+    }
+
+    /// Ends a call that yields: takes it back, or has it end at its next yield. If it does not
+    /// come to one, its worker is killed.
+    pub(crate) fn wind_up(&'static self, address: Address, finish: impl FnOnce()) {
+        let stopped = self.lock().outbox(address.worker()).is_some_and(|outbox| {
+            let number = address.number_from(outbox.first);
+            let runs = outbox.link.channel.running() == number * 2 + 1;
+            if runs && outbox.sent(number).is_some() {
+                outbox.link.channel.stop(number);
+            }
+            runs
+        });
+        if !stopped || platform::is_forked_child() {
+            return self.recall(address, finish);
+        }
+        finish();
+        let kill = move || self.recall(address, || {});
+        let alarm = Alarm::after(MAX_TO_YIELD, kill);
+        let mut state = self.lock();
+        let request = state.outbox(address.worker()).and_then(|outbox| {
+            let number = address.number_from(outbox.first);
+            outbox.sent(number)?.request.as_mut()
+        });
+        let left = match request {
+            Some(request) => request.set_alarm(Some(alarm)),
+            None => Some(alarm),
+        };
+        drop(state);
+        drop(left);
+    }
+}

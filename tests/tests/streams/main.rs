@@ -1,0 +1,6 @@
+//! Functions that yield: what is promised of streams, in each mode and each way to read one.
+
+mod contract;
+mod functions;
+mod methods;
+mod process;

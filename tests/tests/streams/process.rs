@@ -1,0 +1,146 @@
+//! What is of worker processes alone: crashes, limits, bodies that do not come to a yield.
+
+use std::time::{Duration, Instant};
+
+use trine::{Error, Stream, concurrent};
+
+#[concurrent(process)]
+fn crashes(count: u64) -> impl Iterator<Item = u64> {
+    (0..).map(move |number| if number < count { number } else { std::process::abort() })
+}
+
+#[concurrent(process, memory = 64MiB)]
+fn grows(count: u64) -> impl Iterator<Item = u64> {
+    (0..).inspect(move |&number| {
+        if number == count {
+            std::hint::black_box(vec![1_u8; 1 << 30]);
+        }
+    })
+}
+
+/// Yields the id of its process, and then nothing for ever.
+#[concurrent(process)]
+fn is_stuck() -> impl Iterator<Item = u32> {
+    (0..).map(|number| {
+        if number > 0 {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        std::process::id()
+    })
+}
+
+#[concurrent(process)]
+fn numbers(count: u64) -> impl Iterator<Item = u64> {
+    0..count
+}
+
+#[concurrent(process)]
+fn others(count: u64) -> impl Iterator<Item = u64> {
+    0..count
+}
+
+/// Its items are encoded, but not decoded.
+#[derive(serde::Serialize, Debug)]
+struct OneWay(u64);
+
+impl<'de> serde::Deserialize<'de> for OneWay {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("on purpose"))
+    }
+}
+
+#[concurrent(process)]
+fn undecodable() -> impl Iterator<Item = OneWay> {
+    (0..).map(OneWay)
+}
+
+fn read<T>(stream: Stream<T>) -> (Vec<T>, Option<Error>) {
+    let mut items = Vec::new();
+    for item in stream {
+        match item {
+            Ok(item) => items.push(item),
+            Err(error) => return (items, Some(error)),
+        }
+    }
+    (items, None)
+}
+
+#[test]
+fn the_end_of_a_worker_is_the_last_item() {
+    for count in [0, 1, 100] {
+        let expected: Vec<u64> = (0..count).collect();
+        let (items, error) = read(crashes(count));
+        assert_eq!(items, expected);
+        assert!(error.unwrap().is_crash());
+        let (items, error) = read(grows(count));
+        assert_eq!(items, expected);
+        assert!(error.unwrap().is_memory_limit());
+    }
+}
+
+#[test]
+fn a_body_that_does_not_yield_is_killed_when_nobody_reads() {
+    let ends: [fn(Stream<u32>); 3] = [
+        drop,
+        |stream| stream.cancel(),
+        |stream| {
+            drop(stream.timeout(Duration::from_millis(1)));
+        },
+    ];
+    for end in ends {
+        let mut stream = is_stuck();
+        let worker = (&mut stream).into_iter().next().unwrap().unwrap();
+        end(stream);
+        let began = Instant::now();
+        while std::path::Path::new(&format!("/proc/{worker}")).exists() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the worker is still there");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Its worker has gone on to others by then, and what is said of the first is none of theirs.
+#[test]
+fn a_stream_can_be_read_after_its_call_has_ended() {
+    for _ in 0..20 {
+        let mut first: Vec<_> = (0..4).map(|_| numbers(60)).collect();
+        std::thread::sleep(Duration::from_millis(5));
+        let mut second: Vec<_> = (0..4).map(|_| numbers(500)).collect();
+        for number in 0..500 {
+            for stream in &mut second {
+                assert_eq!(stream.into_iter().next().unwrap().unwrap(), number);
+            }
+            for stream in first.iter_mut().filter(|_| number < 60) {
+                assert_eq!(stream.into_iter().next().unwrap().unwrap(), number);
+            }
+        }
+        assert!(first.into_iter().chain(second).all(|stream| stream.into_iter().next().is_none()));
+    }
+}
+
+/// With calls of two functions in the queue, one went behind a stream that waited for its reader,
+/// who waited for that call.
+#[test]
+fn no_stream_waits_behind_another() {
+    for _ in 0..10 {
+        let functions: [fn(u64) -> Stream<u64>; 2] = [numbers, others];
+        let mut streams: Vec<_> = (0..12).map(|index| functions[index % 2](200)).collect();
+        streams.rotate_left(5);
+        for stream in &mut streams {
+            assert_eq!(stream.into_iter().next().unwrap().unwrap(), 0);
+        }
+        for number in 1..200 {
+            for stream in &mut streams {
+                assert_eq!(stream.into_iter().next().unwrap().unwrap(), number);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_item_that_does_not_decode_is_the_last() {
+    let mut stream = undecodable();
+    let error = (&mut stream).into_iter().next().unwrap().unwrap_err();
+    assert!(error.to_string().contains("an item") && error.to_string().contains("on purpose"));
+    assert!(stream.into_iter().next().is_none());
+}
