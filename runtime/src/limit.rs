@@ -41,7 +41,7 @@ struct Line {
     given_up: isize,
     /// How many calls run or wait elsewhere, if that is bounded.
     #[cfg(feature = "cluster")]
-    sent: usize,
+    elsewhere: usize,
 }
 
 impl Line {
@@ -58,7 +58,7 @@ impl Limiter {
             waiting: VecDeque::new(),
             given_up: 0,
             #[cfg(feature = "cluster")]
-            sent: 0,
+            elsewhere: 0,
         };
         Self { line: Lock::new(line) }
     }
@@ -124,15 +124,15 @@ impl Limiter {
     /// Notes a call that runs on other machines, where the limit counts over all of them. `None` if
     /// so many of this program's calls run or wait there that it is refused.
     #[cfg(feature = "cluster")]
-    pub(crate) fn send(&'static self, options: &Options) -> Option<Sent> {
+    pub(crate) fn send(&'static self, options: &Options) -> Option<Elsewhere> {
         let most =
             options.limit.zip(options.queue).map(|(limit, queue)| limit.saturating_add(queue));
         let mut line = self.line();
-        if most.is_some_and(|most| line.sent >= most) {
+        if most.is_some_and(|most| line.elsewhere >= most) {
             return None;
         }
-        line.sent += 1;
-        Some(Sent(self))
+        line.elsewhere += 1;
+        Some(Elsewhere(self))
     }
 
     fn line(&self) -> Guard<'_, Line> {
@@ -159,11 +159,11 @@ impl Drop for Place {
 
 /// A call that runs on other machines, from its start to its end.
 #[cfg(feature = "cluster")]
-pub(crate) struct Sent(&'static Limiter);
+pub(crate) struct Elsewhere(&'static Limiter);
 
 #[cfg(feature = "cluster")]
-impl Drop for Sent {
+impl Drop for Elsewhere {
     fn drop(&mut self) {
-        self.0.line().sent -= 1;
+        self.0.line().elsewhere -= 1;
     }
 }

@@ -25,17 +25,17 @@ pub(crate) const VARIABLE: &str = "TRINE_TIMELINE";
 
 /// A position in the timeline: a lane of a process.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     process: u32,
     thread: u64,
 }
 
 /// The timeline process for this program.
-const PROGRAM: Place = Place { process: 1, thread: 0 };
+const PROGRAM: Position = Position { process: 1, thread: 0 };
 
 /// The lane of a worker process.
-fn worker_place(worker: u32) -> Place {
-    Place { process: worker, thread: worker.into() }
+fn worker_position(worker: u32) -> Position {
+    Position { process: worker, thread: worker.into() }
 }
 
 struct Timeline {
@@ -162,21 +162,21 @@ impl Call {
         }
         let outcome = error.map_or("value".to_owned(), ToString::to_string);
         let queued = self.span(timeline, "queued", self.made, started, "");
-        let place = match lane {
-            Lane::Thread(thread) => Place { thread, ..PROGRAM },
-            Lane::Worker(worker) => worker_place(worker),
+        let position = match lane {
+            Lane::Thread(thread) => Position { thread, ..PROGRAM },
+            Lane::Worker(worker) => worker_position(worker),
             Lane::Between => {
                 return queued + &self.span(timeline, self.mode, started, now, &outcome);
             }
         };
-        queued + &self.slice(timeline, place, started, now, &outcome)
+        queued + &self.slice(timeline, position, started, now, &outcome)
     }
 
     /// An event that fills its lane.
     fn slice(
         &self,
         timeline: &Timeline,
-        place: Place,
+        position: Position,
         from: Instant,
         to: Instant,
         end: &str,
@@ -184,7 +184,7 @@ impl Call {
         let took = (timeline.at(to) - timeline.at(from)).max(0.0);
         let (mode, end) = (self.mode, Escaped(end));
         let more = format!(r#","dur":{took:.3},"cat":"{mode}","args":{{"outcome":"{end}"}}"#);
-        event("X", self.function, place, timeline.at(from), &more)
+        event("X", self.function, position, timeline.at(from), &more)
     }
 
     /// An event that overlaps others of its kind.
@@ -214,8 +214,8 @@ impl Timeline {
             let number = THREADS.fetch_add(1, Relaxed);
             let current = thread::current();
             let name = current.name().unwrap_or("a thread").to_owned();
-            let place = Place { thread: number, ..PROGRAM };
-            self.name("thread_name", place, &format!("{name} {number}"));
+            let position = Position { thread: number, ..PROGRAM };
+            self.name("thread_name", position, &format!("{name} {number}"));
             number
         };
         // A thread that is ending has no lane any more; it uses the program's.
@@ -223,20 +223,20 @@ impl Timeline {
     }
 
     /// An instant in a lane.
-    fn moment(&self, place: Place, name: &str) {
-        self.write(&event("i", name, place, self.at(Instant::now()), r#","s":"t""#));
+    fn moment(&self, position: Position, name: &str) {
+        self.write(&event("i", name, position, self.at(Instant::now()), r#","s":"t""#));
     }
 
     /// Names a lane, or a process with all of its lanes.
-    fn name(&self, what: &str, place: Place, name: &str) {
+    fn name(&self, what: &str, position: Position, name: &str) {
         let more = format!(r#","args":{{"name":"{}"}}"#, Escaped(name));
-        self.write(&event("M", what, place, 0.0, &more));
+        self.write(&event("M", what, position, 0.0, &more));
     }
 }
 
 /// One line of the file.
-fn event(phase: &str, name: &str, place: Place, moment: f64, more: &str) -> String {
-    let (Place { process, thread }, name) = (place, Escaped(name));
+fn event(phase: &str, name: &str, position: Position, moment: f64, more: &str) -> String {
+    let (Position { process, thread }, name) = (position, Escaped(name));
     let head = format!(r#"{{"ph":"{phase}","name":"{name}","pid":{process},"tid":{thread}"#);
     format!("{head},\"ts\":{moment:.3}{more}}},\n")
 }
@@ -250,15 +250,15 @@ pub(crate) fn retried(function: &str) {
 
 pub(crate) fn worker_started(worker: u32) {
     if let Some(timeline) = timeline() {
-        timeline.name("process_name", worker_place(worker), &format!("worker {worker}"));
-        timeline.moment(worker_place(worker), "started");
+        timeline.name("process_name", worker_position(worker), &format!("worker {worker}"));
+        timeline.moment(worker_position(worker), "started");
     }
 }
 
 pub(crate) fn worker_ended(worker: u32, how: &str) {
     if let Some(timeline) = timeline() {
         timeline.free.lock().remove(&worker);
-        timeline.moment(worker_place(worker), how);
+        timeline.moment(worker_position(worker), how);
     }
 }
 

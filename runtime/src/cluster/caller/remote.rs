@@ -10,7 +10,7 @@ use crate::cell::Cell;
 use crate::cluster::broker::envelope::{Fault, File, Parts};
 use crate::error::Error;
 use crate::function::Function;
-use crate::limit::Sent;
+use crate::limit::Elsewhere;
 use crate::process::call::Unread;
 use crate::process::job::{Job, Reply, codec_error};
 use crate::process::platform;
@@ -33,7 +33,7 @@ struct RemoteCall<T> {
     number: u64,
     reply: Unread,
     /// Its part of what may be out at once, until it has ended.
-    sent: Lock<Option<Sent>>,
+    elsewhere: Lock<Option<Elsewhere>>,
 }
 
 /// Sends a call out.
@@ -42,12 +42,12 @@ where
     T: DeserializeOwned + Send + 'static,
 {
     let limiter = function.limiter().filter(|_| function.options().queue.is_some());
-    let sent = limiter.map(|limiter| limiter.send(function.options()));
-    let is_refused = matches!(sent, Some(None));
+    let elsewhere = limiter.map(|limiter| limiter.send(function.options()));
+    let is_refused = matches!(elsewhere, Some(None));
     let number = caller.next_number();
     let cell = Cell::started(function, "process");
-    let (reply, sent) = (Unread::default(), Lock::new(sent.flatten()));
-    let call = Arc::new(RemoteCall { function, cell, caller, number, reply, sent });
+    let (reply, elsewhere) = (Unread::default(), Lock::new(elsewhere.flatten()));
+    let call = Arc::new(RemoteCall { function, cell, caller, number, reply, elsewhere });
     if is_refused {
         call.finish(Err(Error::busy(function.name())));
     } else {
@@ -64,8 +64,8 @@ impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
 
     /// Makes room for the next one, before somebody hears of the end.
     fn leave(&self) {
-        let sent = self.sent.lock().take();
-        drop(sent);
+        let elsewhere = self.elsewhere.lock().take();
+        drop(elsewhere);
     }
 }
 
