@@ -3,9 +3,10 @@
 //!
 //! It is captured at the call and travels with the job, so that whoever claims a call has it. Both
 //! closures are code of users: a panic in them is the call's error, and one in the drop of what
-//! they made ends nothing.
+//! they made ends nothing. Calls that they make carry nothing, since there would be no end of them.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,22 @@ pub(crate) struct Hook {
 
 static HOOK: OnceLock<Hook> = OnceLock::new();
 
+thread_local! {
+    /// Whether this thread is inside of users' code that belongs to the hook.
+    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn inside<R>(run: impl FnOnce() -> R) -> R {
+    struct Leave(bool);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            IS_INSIDE.set(self.0);
+        }
+    }
+    let _leave = Leave(IS_INSIDE.replace(true));
+    run()
+}
+
 impl Hook {
     pub(crate) fn new<V, G>(
         capture: impl Fn() -> V + Send + Sync + 'static,
@@ -36,8 +53,8 @@ impl Hook {
     {
         let within = move |value: &dyn Any, body: &mut dyn FnMut()| {
             let value: Option<&Quiet<V>> = value.downcast_ref();
-            let _guard =
-                value.and_then(|value| value.0.as_ref()).map(|value| Quiet(Some(restore(value))));
+            let restored = |value| Quiet(Some(inside(|| restore(value))));
+            let _guard = value.and_then(|value| value.0.as_ref()).map(restored);
             body();
         };
         let capture = move || -> Value { Arc::new(Quiet(Some(capture()))) };
@@ -61,7 +78,7 @@ struct Quiet<T>(Option<T>);
 
 impl<T> Drop for Quiet<T> {
     fn drop(&mut self) {
-        drop_quietly(self.0.take());
+        inside(|| drop_quietly(self.0.take()));
     }
 }
 
@@ -85,7 +102,10 @@ pub(crate) fn is_set() -> bool {
 #[cold]
 pub(crate) fn capture() -> Option<Carried> {
     let hook = HOOK.get()?;
-    let value = catch_unwind(AssertUnwindSafe(|| (hook.capture)()));
+    if IS_INSIDE.get() {
+        return None;
+    }
+    let value = catch_unwind(AssertUnwindSafe(|| inside(|| (hook.capture)())));
     let value = value.map_err(|payload| Lock::new(Some(payload)));
     Some(Carried(Arc::new(Captured { hook, value })))
 }

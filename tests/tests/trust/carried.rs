@@ -23,9 +23,21 @@ const CAPTURE: u32 = 1;
 const RESTORE: u32 = 2;
 const GUARD: u32 = 3;
 const VALUE: u32 = 4;
+/// All of them make calls.
+const CALLS: u32 = 5;
+
+#[concurrent(threads)]
+fn of_the_hook() -> u32 {
+    CURRENT.get();
+    9
+}
 
 fn panic_if(part: u32) {
     assert!(PANICS.load(SeqCst) != part, "in part {part} of the hook");
+    if PANICS.load(SeqCst) == CALLS {
+        assert_eq!(of_the_hook().join().unwrap(), 9);
+        assert_eq!(futures::executor::block_on(of_the_hook()).unwrap(), 9);
+    }
 }
 
 struct Captured(u32);
@@ -168,6 +180,7 @@ const WORST: &[(u32, Result<u32, &str>)] = &[
     (RESTORE, Err("panicked: in part 2 of the hook")),
     (GUARD, Ok(7)),
     (VALUE, Ok(7)),
+    (CALLS, Ok(7)),
 ];
 
 #[concurrent(process)]
