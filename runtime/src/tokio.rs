@@ -111,9 +111,12 @@ mod present {
 
     /// Makes a multi-thread runtime current, for timers and sockets of futures that a plain thread
     /// drives: the existing one, or else trine's own. A current-thread runtime would need the very
-    /// thread that blocks.
+    /// thread that blocks. Nothing can be entered where the thread's locals are being destroyed.
     pub(crate) fn enter() -> Option<Entered> {
-        let ambient = Handle::try_current().ok();
+        let ambient = match Handle::try_current() {
+            Err(error) if error.is_thread_local_destroyed() => return None,
+            ambient => ambient.ok(),
+        };
         if ambient.as_ref().is_some_and(is_multi_thread) {
             return None;
         }
