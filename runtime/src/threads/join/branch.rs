@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::fork::{Fork, Link, Shared};
+use crate::panic::drop_quietly;
 use crate::threads::pool::pool;
 use crate::threads::seat::{self, Offer, Seat};
 use crate::wait;
@@ -159,7 +160,8 @@ impl Drop for EndLease {
     }
 }
 
-/// The first closure has panicked: nobody may keep a branch in this frame.
+/// The first closure has panicked: nobody may keep a branch in this frame. Its destructors may
+/// panic too, which must not end the program.
 pub(super) struct Abandon<'a, B: FnOnce() -> RB + Send, RB: Send>(pub(super) &'a Branch<B, RB>);
 
 impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
@@ -169,10 +171,10 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
         let _lease = EndLease(&raw const branch.link);
         if branch.reclaim() {
             // SAFETY: out of the list, or taken back: nobody else has it.
-            drop(unsafe { branch.take() });
+            drop_quietly(unsafe { branch.take() });
         } else if branch.wait() {
             // SAFETY: the latch says that the result was written, and this is the only reader.
-            drop(unsafe { (*branch.result.get()).assume_init_read() });
+            drop_quietly(unsafe { (*branch.result.get()).assume_init_read() });
         }
     }
 }
