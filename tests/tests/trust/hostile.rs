@@ -12,11 +12,12 @@ use trine_tests::checks::{ends_in_time, wait_until};
 mod elsewhere;
 
 /// What user code does where it is called.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Deed {
     Nothing,
     Panics,
     PanicsTwice,
+    PanicsWithJoins,
     Waits,
     Joins,
     Awaits,
@@ -28,6 +29,7 @@ const DEEDS: &[Deed] = &[
     Deed::Nothing,
     Deed::Panics,
     Deed::PanicsTwice,
+    Deed::PanicsWithJoins,
     Deed::Waits,
     Deed::Joins,
     Deed::Awaits,
@@ -66,13 +68,22 @@ impl Drop for Payload {
     }
 }
 
+/// One that blocks for a call.
+struct Joins;
+
+impl Drop for Joins {
+    fn drop(&mut self) {
+        assert_eq!(quick(1).timeout(Duration::from_secs(60)).join().unwrap(), 1);
+    }
+}
+
 fn deep(depth: u32) -> u32 {
     if depth == 0 { 0 } else { std::hint::black_box(deep(depth - 1)) + 1 }
 }
 
 impl Deed {
     fn panics(self) -> bool {
-        matches!(self, Self::Panics | Self::PanicsTwice)
+        matches!(self, Self::Panics | Self::PanicsTwice | Self::PanicsWithJoins)
     }
 
     fn done(self) {
@@ -80,6 +91,7 @@ impl Deed {
             Self::Nothing => {}
             Self::Panics => panic!("on purpose"),
             Self::PanicsTwice => std::panic::panic_any(Payload),
+            Self::PanicsWithJoins => std::panic::panic_any(Joins),
             Self::Waits => std::thread::sleep(Duration::from_millis(20)),
             Self::Joins => assert_eq!(quick(1).join().unwrap(), 1),
             Self::Awaits => assert_eq!(trine::block_on(quick(1)).unwrap(), 1),

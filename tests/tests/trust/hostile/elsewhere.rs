@@ -1,14 +1,17 @@
 //! User code that belongs to no call: iterators, what follows a task, scopes, wakers.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use trine::{Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::checks::wait_until;
 
-use super::{Deed, Mode, contained, everywhere};
+use super::{DEEDS, Deed, Mode, contained, everywhere};
 
 type Act = fn(&Mode, Deed);
 
@@ -96,6 +99,116 @@ fn drops_wakers(mode: &Mode, deed: Deed) {
     }
 }
 
+/// The same, also if the thread unwinds.
+struct Always(Deed);
+
+impl Drop for Always {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
+/// A waker that does its deed when it is copied.
+fn copies(deed: Deed) -> Waker {
+    fn copy(deed: *const ()) -> RawWaker {
+        DEEDS[deed.addr()].done();
+        RawWaker::new(deed, &TABLE)
+    }
+    static TABLE: RawWakerVTable = RawWakerVTable::new(copy, |_| (), |_| (), |_| ());
+    let index = DEEDS.iter().position(|other| *other == deed).unwrap();
+    // SAFETY: the pointer is a number, which nobody follows.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::without_provenance(index), &TABLE)) }
+}
+
+fn copies_wakers(mode: &Mode, deed: Deed) {
+    contained(|| leave(&copies(deed), never(mode), true));
+    contained(|| leave(&copies(deed), (mode.quick)(1), true));
+    contained(|| leave(&copies(deed), gather([(mode.quick)(1), (mode.quick)(2)]), false));
+    let mut set: TaskSet<_> = (0..3).map(mode.quick).collect();
+    contained(|| _ = set.next().poll_once(&copies(deed)));
+    while set.join_next().is_some() {}
+}
+
+/// What the destructor of a thread-local does.
+struct AtTheEnd(Deed, fn(u32) -> Task<u32>, fn() -> Task<()>);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        let Self(deed, quick, never) = *self;
+        // The standard library ends the program if it panics.
+        if !deed.panics() {
+            deed.done();
+        }
+        assert_eq!(quick(1).join().unwrap(), 1);
+        assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
+        assert!(never().join().unwrap_err().is_timeout());
+        assert_eq!(gather([quick(1), quick(2)]).join().unwrap(), [1, 2]);
+        assert_eq!((0..3).map(quick).buffered(2).map(Result::unwrap).sum::<u32>(), 3);
+        assert_eq!(trine::scope(|s| borrows(s, &3).join()).unwrap(), 3);
+        assert_eq!(trine::join(|| 1, || 2), (1, 2));
+        drop(quick(1));
+        quick(1).detach();
+    }
+}
+
+fn at_the_end_of_a_thread(mode: &Mode, deed: Deed) {
+    thread_local! {
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+    let (quick, never) = (mode.quick, mode.never);
+    for uses_trine_before in [true, false] {
+        let ends = std::thread::spawn(move || {
+            LAST.set(Some(AtTheEnd(deed, quick, never)));
+            if uses_trine_before {
+                assert_eq!(quick(1).join().unwrap(), 1);
+                assert_eq!(trine::join(|| 1, || 2), (1, 2));
+            }
+        });
+        ends.join().unwrap();
+    }
+}
+
+fn beside_an_arm_that_panics(_: &Mode, deed: Deed) {
+    let owned = Always(deed);
+    contained(|| {
+        trine::join(
+            || panic!("in the first"),
+            move || {
+                let _owned = &owned;
+            },
+        );
+    });
+    contained(|| {
+        let begun = AtomicBool::new(false);
+        let second = || {
+            begun.store(true, SeqCst);
+            Always(deed)
+        };
+        // Taken by another thread, unless all are busy.
+        let wait = || {
+            let until = Instant::now() + Duration::from_millis(20);
+            while !begun.load(SeqCst) && Instant::now() < until {
+                std::thread::yield_now();
+            }
+            panic!("in the first");
+        };
+        trine::join(wait, second);
+    });
+}
+
+#[concurrent(threads, scoped)]
+fn owns(number: &u32, last: Last) -> Last {
+    Last(if *number == 3 { last.0 } else { Deed::Nothing })
+}
+
+fn owned_in_a_scope(_: &Mode, deed: Deed) {
+    let number = 3;
+    contained(|| trine::scope(|s| contained(|| drop(owns(s, &number, Last(deed)).join()))));
+    contained(|| trine::scope(|s| drop(owns(s, &number, Last(deed)))));
+    contained(|| trine::scope(|s| owns(s, &number, Last(deed)).cancel()));
+    contained(|| trine::scope(|s| std::mem::forget(owns(s, &number, Last(Deed::Nothing)))));
+}
+
 #[concurrent(threads, scoped)]
 fn borrows(number: &u32) -> u32 {
     *number
@@ -162,6 +275,10 @@ const ACTS: &[(&str, Act)] = &[
     ("an arm of join", |mode, deed| {
         trine::join(|| deed.done(), || assert_eq!((mode.quick)(1).join().unwrap(), 1));
     }),
+    ("an arm of join beside one that panics", beside_an_arm_that_panics),
+    ("what a scoped call owns", owned_in_a_scope),
+    ("a thread-local's destructor", at_the_end_of_a_thread),
+    ("the copy of a waker", copies_wakers),
     ("a waker", wakes),
     ("the destructor of a waker", drops_wakers),
 ];
