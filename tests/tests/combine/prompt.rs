@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use trine::{Error, Task, concurrent, gather, race};
+use trine::{Error, Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::gate::Gate;
 use trine_tests::modes::MODES;
 
@@ -31,6 +31,7 @@ type Joins = fn(Task<Vec<u32>>) -> Result<Vec<u32>, Error>;
 const JOINERS: &[(&str, Joins)] = &[
     ("a thread", Task::join),
     ("of what follows", |task| task.map(|values| values).join()),
+    ("of what comes next", |task| task.then(same).join()),
     ("of more tasks", |task| gather((task,)).map(|(values,)| values).join()),
     ("a multi-thread runtime", |task| {
         let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
@@ -42,6 +43,74 @@ const JOINERS: &[(&str, Joins)] = &[
     }),
     ("one who awaits", futures::executor::block_on),
 ];
+
+#[concurrent(threads)]
+fn same(values: Vec<u32>) -> Vec<u32> {
+    values
+}
+
+type Next = fn([Task<u32>; 3]) -> bool;
+
+/// Whoever takes what ends first.
+const FIRST: &[(&str, Next)] = &[
+    ("buffer_unordered", |parts| parts.into_iter().buffer_unordered(3).next().unwrap().is_err()),
+    ("buffer_unordered, for a time", |parts| {
+        parts.into_iter().buffer_unordered(3).next_timeout(LONG).unwrap().unwrap().is_err()
+    }),
+    ("a set", |parts| TaskSet::from_iter(parts).join_next().unwrap().is_err()),
+    ("a set, for a time", |parts| {
+        TaskSet::from_iter(parts).next_timeout(LONG).unwrap().unwrap().is_err()
+    }),
+    ("a set, awaited", |parts| trine::block_on(TaskSet::from_iter(parts).next()).unwrap().is_err()),
+    ("buffered, and its first", |parts| parts.into_iter().buffered(3).next().unwrap().is_err()),
+];
+
+/// Whether a thread of the pool runs none of the parts.
+fn is_free(way: &str) -> bool {
+    way.ends_with("for a time") || way.ends_with("awaited")
+}
+
+type Runs = fn(Box<dyn FnOnce() + Send>);
+
+const THREADS: &[(&str, Runs)] = &[
+    ("a thread", |take| take()),
+    ("a thread of the pool", |take| on_pool(take).timeout(LONG).join().unwrap()),
+    ("a multi-thread runtime", |take| {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        runtime.block_on(async { tokio::spawn(async { take() }).await.unwrap() });
+    }),
+];
+
+#[test]
+fn what_fails_first_is_taken_while_others_run() {
+    crate::configure();
+    for mode in MODES {
+        for (thread, runs) in THREADS {
+            for (way, fails) in FIRST {
+                for failing in [0, 1, 2] {
+                    // In order, or on a thread that runs what it waits for.
+                    let is_late = way.starts_with("buffered,") && failing > 0
+                        || *thread == "a thread of the pool" && !is_free(way);
+                    if is_late {
+                        continue;
+                    }
+                    let name = format!("{}, {thread}, {way}, part {failing}", mode.name);
+                    within(&name, move || {
+                        let gate = Gate::new();
+                        let port = gate.port();
+                        runs(Box::new(move || {
+                            let part = |index| {
+                                if index == failing { (mode.panics)(1) } else { (mode.gated)(port) }
+                            };
+                            assert!(fails([part(0), part(1), part(2)]), "{way}");
+                        }));
+                        drop(gate);
+                    });
+                }
+            }
+        }
+    }
+}
 
 #[test]
 fn a_failure_is_told_while_others_run() {
