@@ -1,13 +1,13 @@
-//! Pi by throwing darts, on this machine or on many: where it runs, the environment says.
+//! Pi by throwing darts, on this machine or on many: the environment decides where.
 //!
-//! Nothing here knows of a cluster. `cargo run --example cluster` throws the darts in worker
-//! processes of this machine; with `TRINE_CLUSTER` set they are thrown on the machines that serve
-//! there, and the same program with `TRINE_SERVE` is such a machine. `cluster.sh` does all of it on
-//! loopback, and kills a machine on the way.
+//! Nothing here mentions a cluster. `cargo run --example cluster` throws the darts in worker
+//! processes on this machine. With `TRINE_CLUSTER` set, they are thrown on the machines that serve
+//! there, and the same program with `TRINE_SERVE` set is such a machine. `cluster.sh` does all of
+//! this on loopback, and kills a machine on the way.
 use trine::{TaskIterator, concurrent};
 const TASKS: u64 = 64;
-/// Throws darts at the unit square and counts those in the quarter circle. What a machine had when
-/// it went is thrown again elsewhere: the same seed gives the same darts.
+/// Throws darts at the unit square and counts those in the quarter circle. If a machine goes away,
+/// its darts are thrown again elsewhere, with the same result: the same seed gives the same darts.
 fn throw(seed: u64, darts: u64) -> ::trine::Task<u64> {
     ::trine::process::spawn_retrying(
         {

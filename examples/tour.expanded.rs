@@ -1,8 +1,8 @@
-//! The whole of trine once: one job done four ways, and what only processes can do.
+//! A tour of trine: one job done in four ways, and what only processes can do.
 //!
-//! Counts the words in all text files below a folder (by default, this workspace), in plain
-//! sequence and then with the same function on threads, in worker processes and as async tasks;
-//! checks that the four answers agree; and then lets a task crash and another hang while the
+//! Counts the words in all text files below a folder (by default, this workspace): in plain
+//! sequence, and then with the same function on threads, in worker processes and as async tasks. It
+//! checks that the four answers agree, and finally lets one task crash and another hang while the
 //! counting goes on.
 use std::collections::HashMap;
 use std::error::Error;
@@ -18,15 +18,15 @@ Counts the words in all text files below a folder, in sequence and in every mode
 Usage: tour [FOLDER]
 
 FOLDER is the workspace of trine by default. Hidden folders and `target` are left out.";
-/// What is known of some files.
+/// What is known about some files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Counts {
     words: HashMap<String, u64>,
     texts: usize,
-    /// Files that are not text, or cannot be read.
+    /// Files that are not text, or that cannot be read.
     others: usize,
 }
-/// The work, an ordinary function. The four answers below are all made by it.
+/// The work, an ordinary function, which all four answers below come from.
 fn count_words(files: &[PathBuf]) -> Counts {
     let mut counts = Counts::default();
     for file in files {
@@ -82,7 +82,7 @@ fn as_async(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
         },
     )
 }
-/// Stands for a bug in a C library.
+/// Stands in for a bug in a C library.
 fn segfaults() -> ::trine::Task<u8> {
     ::trine::process::spawn(
         {
@@ -167,7 +167,7 @@ fn tour(folder: &Path, files: Vec<(PathBuf, u64)>) -> Result<(), Box<dyn Error>>
     println!("  the other {} tasks counted on, to the same answer", batches.len());
     Ok(())
 }
-/// Starts a task for every batch and adds up what they find.
+/// Starts a task for every batch, and adds up what they find.
 fn count_all(
     batches: &[Vec<PathBuf>],
     start: fn(Vec<PathBuf>) -> Task<Counts>,
@@ -207,8 +207,8 @@ fn read_arguments() -> Result<Option<PathBuf>, String> {
         _ => Err(format!("one folder at most\n\n{USAGE}")),
     }
 }
-/// The files below a folder, with their sizes, in a fixed order. Empty ones are left out: one of
-/// them may be where the report goes.
+/// The files below a folder, with their sizes, in a fixed order. Empty files are left out, because
+/// one of them may be the file that the report is being written to.
 fn files_below(folder: &Path) -> Result<Vec<(PathBuf, u64)>, String> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -230,8 +230,8 @@ fn files_below(folder: &Path) -> Result<Vec<(PathBuf, u64)>, String> {
     files.sort();
     Ok(files)
 }
-/// A call costs something, so each gets several files; there are enough calls for all cores to
-/// stay busy to the end.
+/// A call has a price, so each gets several files; there are still enough calls to keep all cores
+/// busy to the end.
 fn in_batches(files: Vec<(PathBuf, u64)>, bytes: u64) -> Vec<Vec<PathBuf>> {
     let enough = bytes / (4 * cores() as u64) + 1;
     let mut batches = vec![Vec::new()];
@@ -257,7 +257,7 @@ fn check(counts: &Counts, answer: &Counts) -> Result<(), Box<dyn Error>> {
         Err("the answers differ: did a file change meanwhile?".into())
     }
 }
-/// The time of the first run, which may have to start workers, and of the best.
+/// The time of the first run, which may have to start workers, and of the best run.
 struct Times {
     first: Duration,
     best: Duration,

@@ -7,9 +7,9 @@
 //! (::trine::cross::argument(image), size)
 //!
 //! // Input:
-//! fn handle(self, request: String)
+//! fn handle(self, request: String) -> usize
 //! // Output:
-//! (::trine::cross::method((request,), BODY),)
+//! (::trine::cross::method((request,)).body::<usize, _>(BODY),)
 //! ```
 use super::args::Args;
 use super::body;
@@ -67,7 +67,14 @@ fn method(
     let ask = if args.has("retries") { "repeatable_method" } else { "method" };
     let ask = Ident::new(ask, span);
     let body = body::capturing(args, function, span);
-    quote_spanned!(span=> #runtime::cross::#ask(#arguments, #body))
+    // A type that is unknown is reported once only if it is a generic argument each time that it is
+    // written, as it is in the result of the function that callers see.
+    let has_name = !args.mode.awaits && function.yields.is_none();
+    let output = has_name.then(|| {
+        let output = function.output_or_unit();
+        quote_spanned!(span=> ::<#output, _>)
+    });
+    quote_spanned!(span=> #runtime::cross::#ask(#arguments).body #output (#body))
 }
 
 /// The first argument that may not live long enough, because it is generic or, where it crosses as

@@ -18,9 +18,9 @@
 //! |(mut image, size): (Image, u32)| -> Image { BODY }
 //! |(argument0,): ((u32, u32),)| -> u32 { (|(width, _): (u32, u32)| -> u32 { BODY })(argument0) }
 //! |arguments: (String,)| async move { let (url,) = arguments; …; { BODY } }
-//! |(method,): (_,)| -> usize { method.run() }
+//! |(method,): (_,)| { method.run() }
 //! // and in what it gets:
-//! move |(mut request,): (String,)| -> usize { let _ = &self; { BODY } }
+//! move |(mut request,): (String,)| { let _ = &self; { BODY } }
 //! // Output of the last one in `process`:
 //! |(this, request): (Self, String)| -> usize { Self::__trine_handle(this, request) }
 //! ```
@@ -40,30 +40,31 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let body = Body::new(args, function);
     let span = body.result_span();
     match &function.receiver {
-        None => body.around(span, &body.pattern(), &body.types(None), &body.inside()),
+        None => body.around(&body.pattern(), &body.types(None), &body.inside()),
         Some(receiver) if function.has_sibling(args.mode) => {
             let first = body.owned(&receiver_type(args, receiver));
             let types = body.types(Some(first));
-            body.around(span, &body.with_receiver(), &types, &body.call_sibling())
+            body.around(&body.with_receiver(), &types, &body.call_sibling())
         }
         Some(_) => {
             let method = body.this();
             let (pattern, types) = (quote!((#method,)), quote_spanned!(body.span=> : (_,)));
-            body.around(span, &pattern, &types, &body.call_captured(&method))
+            let inside = body.call_captured(&method);
+            quote_spanned!(span=> |#pattern #types| #inside)
         }
     }
 }
 
-/// `move |ARGUMENTS| -> OUTPUT BODY`, where `self` is the one of the method that it stands in. All
-/// of `self` goes along, mentioned in the body or not.
+/// `move |ARGUMENTS| BODY`, where `self` is the one of the method that it stands in. All of `self`
+/// goes along, mentioned in the body or not.
 pub(crate) fn capturing(args: &Args, function: &Function, this: Span) -> TokenStream {
     let body = Body::new(args, function);
     let mut inside = body.inside();
-    if args.mode.awaits {
+    if function.is_future(args.mode) {
         inside = quote_spanned!(this=> { #inside });
     }
-    let closure = body.around(this, &body.pattern(), &body.types(None), &inside);
-    quote_spanned!(this=> move #closure)
+    let (pattern, types) = (body.pattern(), body.types(None));
+    quote_spanned!(this=> move |#pattern #types| #inside)
 }
 
 struct Body<'a> {
@@ -77,14 +78,13 @@ impl<'a> Body<'a> {
         Body { args, function, span: hidden(function.signature.ident.span()) }
     }
 
-    /// The closure, which begins at `span`.
     fn around(
         &self,
-        span: Span,
         pattern: &TokenStream,
         types: &TokenStream,
         inside: &TokenStream,
     ) -> TokenStream {
+        let span = self.result_span();
         let output = self.function.declared().filter(|_| !self.args.mode.awaits);
         match output {
             Some(output) => quote_spanned!(span=> |#pattern #types| -> #output #inside),

@@ -28,7 +28,8 @@ mod methods;
 pub mod process;
 
 pub use arguments::{Checked, Repeated, argument, repeatable};
-pub use methods::{Method, RepeatedMethod, method, repeatable_method};
+pub use methods::{Method, MethodArguments, method};
+pub use methods::{RepeatedArguments, RepeatedMethod, repeatable_method};
 
 /// Something that can be sent to a task, which receives it as a `T`: a `T` itself, or a [`Checked`]
 /// one.

@@ -160,15 +160,13 @@
 //!                 &FUNCTION
 //!             },
 //!             (
-//!                 ::trine::cross::method(
-//!                     (request,),
-//!                     move |(request,): (String,)| -> usize {
+//!                 ::trine::cross::method((request,))
+//!                     .body::<usize, _>(move |(request,): (String,)| {
 //!                         let _ = &self;
 //!                         { ({ request.len() }) }
-//!                     },
-//!                 ),
+//!                     }),
 //!             ),
-//!             |(method,): (_,)| -> usize { method.run() },
+//!             |(method,): (_,)| { method.run() },
 //!         )
 //!     }
 //! }

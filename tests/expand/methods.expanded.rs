@@ -23,9 +23,11 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 &FUNCTION
             },
             (
-                ::trine::cross::method(
-                    (request,),
-                    move |(mut request,): (String,)| -> (T, String) {
+                ::trine::cross::method((request,))
+                    .body::<
+                        (T, String),
+                        _,
+                    >(move |(mut request,): (String,)| {
                         let _ = &self;
                         {
                             ({
@@ -33,10 +35,9 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                                 (self.answer.clone(), request)
                             })
                         }
-                    },
-                ),
+                    }),
             ),
-            |(method,): (_,)| -> (T, String) { method.run() },
+            |(method,): (_,)| { method.run() },
         )
     }
     pub fn peek<'scope, 'a, 'b>(
@@ -55,15 +56,16 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 &FUNCTION
             },
             (
-                ::trine::cross::method(
-                    (prefix,),
-                    move |(prefix,): (&'b str,)| -> (&'a T, &'b str) {
+                ::trine::cross::method((prefix,))
+                    .body::<
+                        (&'a T, &'b str),
+                        _,
+                    >(move |(prefix,): (&'b str,)| {
                         let _ = &self;
                         { ({ (&self.answer, prefix) }) }
-                    },
-                ),
+                    }),
             ),
-            |(method,): (_,)| -> (&'a T, &'b str) { method.run() },
+            |(method,): (_,)| { method.run() },
         )
     }
     pub fn convert<U: From<T> + Send + 'static>(mut self, other: T) -> ::trine::Task<U> {
@@ -73,9 +75,8 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                 &FUNCTION
             },
             (
-                ::trine::cross::method(
-                    (::trine::cross::argument(other),),
-                    move |arguments: (T,)| {
+                ::trine::cross::method((::trine::cross::argument(other),))
+                    .body(move |arguments: (T,)| {
                         async move {
                             let _ = &self;
                             let (other,) = arguments;
@@ -91,8 +92,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                                 })
                             }
                         }
-                    },
-                ),
+                    }),
             ),
             |(method,): (_,)| async move { method.run().await },
         )

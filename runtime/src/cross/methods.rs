@@ -1,83 +1,123 @@
 //! [`Method`] and [`RepeatedMethod`]: the body of a method, which has captured `self`. Their `Send`
-//! and `Clone` bounds are checked where the compiler can point at `self`.
+//! and `Clone` bounds are checked where the compiler can point at `self`, or at an argument.
 
 use super::{Arguments, RepeatableArguments};
 
-/// A method on its way to a task; made by [`method`], which checks that it is `Send`.
-///
-/// It is itself always `Send`, so that a `self` that is not causes one error and not a second one
-/// for the call.
+/// The arguments of a method on their way to a task; made by [`method`].
 #[derive(Debug)]
-pub struct Method<A, F, T> {
-    arguments: A,
-    body: F,
-    run: fn(A, F) -> T,
+pub struct MethodArguments<A, B> {
+    sent: A,
+    values: fn(A) -> B,
 }
 
-/// Passes the body of a method to a task: a closure that has captured `self`, and the other
-/// arguments. A task runs it once, so it may move out of `self`.
+/// Passes the arguments of a method to a task, all but `self`, if they are `Send`. The body, which
+/// has captured `self`, is added to them.
 ///
 /// ```
 /// struct Job(String);
 /// impl Job {
 ///     fn length(self, factor: usize) -> trine::Task<usize> {
 ///         static FUNCTION: trine::Function = trine::Function::new("length");
-///         trine::threads::spawn(
-///             &FUNCTION,
-///             (trine::cross::method((factor,), move |(factor,)| self.0.len() * factor),),
-///             |(method,): (_,)| method.run(),
-///         )
+///         let method = trine::cross::method((factor,));
+///         let method = method.body::<usize, _>(move |(factor,)| self.0.len() * factor);
+///         trine::threads::spawn(&FUNCTION, (method,), |(method,): (_,)| method.run())
 ///     }
 /// }
 /// assert_eq!(Job("four".into()).length(2).join()?, 8);
 /// # Ok::<(), trine::Error>(())
 /// ```
-pub fn method<A, B, F, T>(arguments: A, body: F) -> Method<A, F, T>
-where
-    A: Arguments<B>,
-    F: FnOnce(B) -> T + Send,
-{
-    Method { arguments, body, run: |arguments, body| body(arguments.values()) }
+pub fn method<A: Arguments<B>, B>(arguments: A) -> MethodArguments<A, B> {
+    MethodArguments { sent: arguments, values: A::values }
 }
 
-impl<A, F, T> Method<A, F, T> {
-    /// Runs the body.
-    pub fn run(self) -> T {
-        (self.run)(self.arguments, self.body)
+impl<A, B> MethodArguments<A, B> {
+    /// Adds the body, if what it has captured is `Send`. A task runs it once, so it may move out
+    /// of `self`.
+    pub fn body<T, F>(self, body: F) -> Method<A, B, F>
+    where
+        F: FnOnce(B) -> T + Send,
+    {
+        Method { arguments: self, body }
     }
 }
 
-// SAFETY: the fields are private to this file, which fills them only with what is `Send`, as both
-// bounds of `method` say.
-unsafe impl<A, F, T> Send for Method<A, F, T> {}
-
-/// A [`Method`] that can be copied; made by [`repeatable_method`].
+/// A method on its way to a task; made by [`MethodArguments::body`], which checks that it is
+/// `Send`.
+///
+/// It is itself always `Send`, so that a `self` that is not causes one error and not a second one
+/// for the call.
 #[derive(Debug)]
-pub struct RepeatedMethod<A, F, T> {
-    method: Method<A, F, T>,
-    copy: fn(&A, &F) -> (A, F),
+pub struct Method<A, B, F> {
+    arguments: MethodArguments<A, B>,
+    body: F,
 }
 
-/// The same for a method with `retries`, where each try gets a copy of `self`.
-pub fn repeatable_method<A, B, F, T>(arguments: A, body: F) -> RepeatedMethod<A, F, T>
+impl<A, B, F> Method<A, B, F> {
+    /// Runs the body.
+    pub fn run<T>(self) -> T
+    where
+        F: FnOnce(B) -> T,
+    {
+        (self.body)((self.arguments.values)(self.arguments.sent))
+    }
+}
+
+// SAFETY: the fields are private to this file, which fills them only with what is `Send`, as the
+// bounds of `method` and of `body` say.
+unsafe impl<A, B, F> Send for Method<A, B, F> {}
+
+/// The arguments of a method with `retries`; made by [`repeatable_method`].
+#[derive(Debug)]
+pub struct RepeatedArguments<A, B> {
+    arguments: MethodArguments<A, B>,
+    copy: fn(&A) -> A,
+}
+
+/// The same for a method with `retries`, where each try gets a copy of the arguments and of `self`.
+pub fn repeatable_method<A, B>(arguments: A) -> RepeatedArguments<A, B>
 where
     A: RepeatableArguments<B>,
-    F: FnOnce(B) -> T + Send + Clone,
 {
-    let copy = |arguments: &A, body: &F| (arguments.clone(), body.clone());
-    RepeatedMethod { method: method(arguments, body), copy }
+    RepeatedArguments { arguments: method(arguments), copy: A::clone }
 }
 
-impl<A, F, T> RepeatedMethod<A, F, T> {
+impl<A, B> RepeatedArguments<A, B> {
+    /// Adds the body, if what it has captured is `Send` and `Clone`.
+    pub fn body<T, F>(self, body: F) -> RepeatedMethod<A, B, F>
+    where
+        F: FnOnce(B) -> T + Send + Clone,
+    {
+        RepeatedMethod {
+            method: self.arguments.body(body),
+            copy_arguments: self.copy,
+            copy_body: F::clone,
+        }
+    }
+}
+
+/// A [`Method`] that can be copied; made by [`RepeatedArguments::body`].
+#[derive(Debug)]
+pub struct RepeatedMethod<A, B, F> {
+    method: Method<A, B, F>,
+    copy_arguments: fn(&A) -> A,
+    copy_body: fn(&F) -> F,
+}
+
+impl<A, B, F> RepeatedMethod<A, B, F> {
     /// Runs the body.
-    pub fn run(self) -> T {
+    pub fn run<T>(self) -> T
+    where
+        F: FnOnce(B) -> T,
+    {
         self.method.run()
     }
 }
 
-impl<A, F, T> Clone for RepeatedMethod<A, F, T> {
+impl<A, B, F> Clone for RepeatedMethod<A, B, F> {
     fn clone(&self) -> Self {
-        let (arguments, body) = (self.copy)(&self.method.arguments, &self.method.body);
-        Self { method: Method { arguments, body, run: self.method.run }, copy: self.copy }
+        let Method { arguments, body } = &self.method;
+        let sent = (self.copy_arguments)(&arguments.sent);
+        let arguments = MethodArguments { sent, values: arguments.values };
+        Self { method: Method { arguments, body: (self.copy_body)(body) }, ..*self }
     }
 }
