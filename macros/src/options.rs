@@ -58,7 +58,6 @@ pub(crate) enum Modes {
 
 const A_PROCESS: Modes = Modes::Workers("only a process of its own has that");
 const A_POOL_BY_NAME: Modes = Modes::Workers("the other modes have one pool each");
-const ONE_QUEUE: Modes = Modes::Workers("in the other modes calls do not wait in one queue");
 const ANOTHER_MACHINE: Modes = Modes::Workers("the other modes never leave this machine");
 
 /// In the order in which messages list them.
@@ -79,6 +78,8 @@ static OPTIONS: &[Row] = &[
     Row { name: "queue", kind: Kind::Count, example: "queue = 100", modes: Modes::All,
           needs: Some("limit"), also_called: &["backlog", "capacity", "max_queue", "queue_size",
                                                "max_pending", "pending", "waiting"] },
+    Row { name: "priority", kind: Kind::Level, example: "priority = high", modes: Modes::All,
+          needs: None, also_called: &["prio", "nice", "urgent", "urgency", "importance"] },
     Row { name: "scoped", kind: Kind::Scoped, example: "scoped", modes: Modes::All,
           needs: None, also_called: &["borrow", "borrows", "borrowed"] },
     Row { name: "memory", kind: Kind::Size, example: "memory = 512MiB", modes: A_PROCESS,
@@ -90,8 +91,6 @@ static OPTIONS: &[Row] = &[
                                       "max_tasks", "max_calls"] },
     Row { name: "pool", kind: Kind::Name, example: "pool = \"images\"", modes: A_POOL_BY_NAME,
           needs: None, also_called: &["queue_name", "group", "executor"] },
-    Row { name: "priority", kind: Kind::Level, example: "priority = high", modes: ONE_QUEUE,
-          needs: None, also_called: &["prio", "nice", "urgent", "urgency", "importance"] },
     Row { name: "ahead", kind: Kind::Count, example: "ahead = 16", modes: Modes::All,
           needs: None, also_called: &["buffer", "capacity", "prefetch", "bound", "queue_size"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,

@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::cross::{Answer, Arguments, RepeatableArguments};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::options::Priority;
 use crate::relay::Asked;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
@@ -27,6 +28,8 @@ use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::timer::Alarm;
 use crate::{forks, panic, sequential, stream, tokio, wait};
+
+mod turn;
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -224,9 +227,35 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
+        if turn::is_taken_by(self.job.function()) {
+            return turn::spawn(runtime, Arc::clone(self) as Arc<dyn turn::Waiting>);
+        }
         // Locked, so that a cancel which sees that it runs finds what to stop.
         let mut handle = self.handle.lock();
         *handle = Some(runtime.spawn(drive(Driver(Arc::clone(self)))));
+    }
+}
+
+impl<A, T, F> turn::Waiting for AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn priority(&self) -> Priority {
+        self.job.function().options().priority
+    }
+
+    fn is_queued(&self) -> bool {
+        self.job.cell().is_queued()
+    }
+
+    fn drive(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(drive(Driver(self)))
+    }
+
+    fn keep(&self, handle: JoinHandle<()>) {
+        *self.handle.lock() = Some(handle);
     }
 }
 

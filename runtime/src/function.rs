@@ -169,14 +169,14 @@ impl Function {
         self
     }
 
-    /// `priority = high`: calls get a worker process before others that wait.
+    /// `priority = high`: calls start before others that wait.
     #[must_use]
     pub const fn priority_high(mut self) -> Self {
         self.options.priority = Priority::High;
         self
     }
 
-    /// `priority = low`: calls get a worker process only when no others wait.
+    /// `priority = low`: calls start when no others wait.
     #[must_use]
     pub const fn priority_low(mut self) -> Self {
         self.options.priority = Priority::Low;

@@ -68,6 +68,7 @@ mod observe;
 mod options;
 mod panic;
 mod parker;
+mod priority;
 mod random;
 mod relay;
 mod retry;
@@ -126,12 +127,12 @@ pub use threads::join;
 /// | `retry_if = PATH` | all | which outcomes `retries` repeats, see below |
 /// | `limit = 8` | all | at most 8 calls of it run at once in this program; the rest wait |
 /// | `queue = 100` | all | with `limit`: at most 100 calls wait; the next one ends as `Busy` |
+/// | `priority = high`, `= low` | all | starts before the other calls that wait, or after them |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
 /// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
 /// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |
 /// | `fresh` | process | a new process for each call |
 /// | `pool = "images"` | process | runs in the workers of this pool, see [`Config::pool`] |
-/// | `priority = high`, `= low` | process | gets a worker before others that wait, or after them |
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
 /// | `ahead = 16` | all | at most 16 items of its [`Stream`] wait to be read; 64 without it |

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Which calls get a worker first, of those that wait.
+/// Which calls start first, of those that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Priority {
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// The pool whose workers run it. Only the caller uses it: machines have one pool.
     #[cfg_attr(feature = "process", serde(skip))]
     pub(crate) pool: Option<&'static str>,
-    /// Where calls wait for a worker process.
+    /// Before or behind which others calls wait for a thread or a worker.
     pub(crate) priority: Priority,
     /// How many items of a stream may be on the way to their reader.
     pub(crate) ahead: Option<usize>,

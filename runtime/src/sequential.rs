@@ -17,8 +17,8 @@ thread_local! {
 /// Arguments and results of `process` functions are still encoded and decoded, so values that
 /// cannot cross are found here too. The environment variable `TRINE_SEQUENTIAL=1` does the same for
 /// the whole program. Retries happen inside the call, which sleeps for their `backoff`. `timeout`,
-/// `limit` and `memory` have no effect. A task that waits for a later one hangs, as plain calls
-/// would.
+/// `limit`, `queue`, `priority` and `memory` have no effect. A task that waits for a later one
+/// hangs, as plain calls would.
 ///
 /// ```
 /// use trine::concurrent;

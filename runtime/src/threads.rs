@@ -8,7 +8,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `seat` | what each thread shows to the others: its deque of tasks, its offered branch |
-//! | `strays` | the tasks that are at no seat |
+//! | `strays`, `ranked` | the tasks that are at no seat |
 //! | `flags` | which seats may have something to take |
 //! | `crew` | the permits, and who searches, sleeps and is woken |
 //! | `post` | what the monitor sees of a worker, and how it revokes a permit |
@@ -24,6 +24,7 @@ use crate::cross::{Arguments, RepeatableArguments};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
+use crate::options::Priority;
 use crate::relay::Asked;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
@@ -42,6 +43,7 @@ mod pool;
 #[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
 mod post;
 mod probe;
+mod ranked;
 #[allow(
     unsafe_code,
     reason = "a list of seats that are never freed, and the owner's deque in each"
@@ -299,8 +301,10 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
         // A body inside a tokio runtime could not start its own.
         if tokio::may_run_bodies() {
             let call = Arc::as_ptr(&self);
-            let ran = worker::attributed(self.job.function(), || self.claim_and_run());
-            if ran && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
+            let function = self.job.function();
+            let ran = worker::attributed(function, || self.claim_and_run());
+            let is_at_a_seat = ran && function.options().priority == Priority::Usual;
+            if is_at_a_seat && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
                 pool::pool().published();
             }
         }

@@ -10,7 +10,7 @@ use super::monitor::Monitor;
 use super::seat::{self, Item, Seat};
 use super::shortage::{Cause, Shortage};
 use super::spin::SpinBudget;
-use super::{strays, worker};
+use super::{ranked, strays, worker};
 use crate::{config, forks};
 
 /// The default maximum number of threads as long as calls keep ending.
@@ -68,10 +68,13 @@ pub(super) fn pool() -> &'static Pool {
 pub(super) fn push(item: Item) {
     if item.function().habit().blocks() {
         pool().dispatch(item);
-    } else {
-        seat::push(item);
-        pool().published();
+        return;
     }
+    match ranked::of(&item) {
+        None => seat::push(item),
+        Some(rank) => rank.push(item),
+    }
+    pool().published();
 }
 
 impl Pool {

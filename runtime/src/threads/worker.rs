@@ -144,6 +144,9 @@ impl Worker {
 
     fn find(&mut self) -> Option<Item> {
         self.tasks = self.tasks.wrapping_add(1);
+        if let Some(urgent) = strays::take_urgent() {
+            return Some(urgent);
+        }
         if self.tasks.is_multiple_of(FAIR_EVERY) {
             return self.seat.take_from_others().or_else(|| self.seat.pop_oldest());
         }

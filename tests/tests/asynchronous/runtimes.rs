@@ -102,3 +102,53 @@ fn waits_end_with_the_runtime() {
 
 #[concurrent(threads)]
 fn ready() {}
+
+#[concurrent(async, priority = high)]
+async fn waits_first(_kept: mpsc::Sender<()>) {
+    std::future::pending().await
+}
+
+#[concurrent(async, priority = low)]
+async fn waits_last(_kept: mpsc::Sender<()>) {
+    std::future::pending().await
+}
+
+/// Wherever they are: never polled, started, given up, or on a runtime that is gone before.
+#[test]
+fn calls_with_a_priority_end_with_their_runtime_and_no_other() {
+    let other = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    for is_driven in [true, false, true, false] {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let (kept, keeps) = mpsc::channel();
+        let make = || {
+            let rest = [waits_first(kept.clone()), waits_last(kept.clone())];
+            drop(waits_first(kept.clone()));
+            rest
+        };
+        let tasks: Vec<_> = {
+            let _context = runtime.enter();
+            (0..100).flat_map(|_| make()).collect()
+        };
+        let elsewhere = {
+            let _context = other.enter();
+            make()
+        };
+        if is_driven {
+            runtime.block_on(tokio::task::yield_now());
+        }
+        drop(runtime);
+        for task in tasks {
+            assert!(task.join().unwrap_err().is_cancelled());
+        }
+        assert!(!elsewhere.iter().any(Task::is_finished));
+        drop((elsewhere, kept));
+        assert!(keeps.recv().is_err(), "their arguments are gone");
+    }
+    let handle = other.handle().clone();
+    other.shutdown_background();
+    let (kept, keeps) = mpsc::channel();
+    let _context = handle.enter();
+    assert!(waits_first(kept.clone()).join().unwrap_err().is_cancelled());
+    assert!(waits_last(kept).join().unwrap_err().is_cancelled());
+    assert!(keeps.recv().is_err(), "their arguments are gone");
+}

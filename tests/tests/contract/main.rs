@@ -7,4 +7,5 @@ mod calls;
 mod combined;
 mod methods;
 mod options;
+mod priority;
 mod scope;

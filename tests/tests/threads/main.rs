@@ -4,6 +4,7 @@
 mod calls;
 mod coroutines;
 mod fork_join;
+mod priority;
 
 use trine_tests::programs::again_with;
 

@@ -57,7 +57,10 @@ const CIRCLES: &[(&str, &str)] = &[
         "one machine: the pool makes workers and wakes the monitor, the monitor gives the pool \
          permits, and a worker runs what `join` offers through the pool",
     ),
-    ("threads/seat threads/strays", "a task that has no seat lies with the strays, and comes back"),
+    (
+        "threads/ranked threads/seat threads/strays",
+        "a task that has no seat lies with the strays, and comes back",
+    ),
 ];
 
 const ENGINES: &[&str] = &["threads", "process", "asynchronous", "cluster"];

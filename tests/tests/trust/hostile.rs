@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use trine::{Task, concurrent, gather};
 use trine_tests::checks::{ends_in_time, wait_until};
+use trine_tests::programs::alone;
 
 mod elsewhere;
 
@@ -184,6 +185,8 @@ struct Mode {
     call: fn(Hostile) -> Task<Hostile>,
     retried: fn(Hostile) -> Task<Result<Hostile, Hostile>>,
     chosen: fn(Hostile) -> Task<Hostile>,
+    /// With everything that says when a call starts.
+    in_line: [fn(Hostile) -> Task<Hostile>; 2],
     quick: fn(u32) -> Task<u32>,
     never: fn() -> Task<()>,
 }
@@ -195,7 +198,15 @@ macro_rules! mode {
             use trine::concurrent;
 
             pub(super) const MODE: Mode =
-                Mode { name: stringify!($mode), call, retried, chosen, quick, never };
+                Mode {
+                    name: stringify!($mode),
+                    call,
+                    retried,
+                    chosen,
+                    in_line: [first, last],
+                    quick,
+                    never,
+                };
 
             #[concurrent($mode)]
             $($async)? fn call(arguments: Hostile) -> Hostile {
@@ -221,6 +232,26 @@ macro_rules! mode {
             #[concurrent($mode, retries = 2, retry_if = super::retry_if)]
             $($async)? fn chosen(arguments: Hostile) -> Hostile {
                 let (at, deed, _) = arguments.0;
+                drop(arguments);
+                Hostile::new(at, deed, Place::DropOfValue)
+            }
+
+            #[concurrent($mode, priority = high, limit = 1, queue = 2)]
+            $($async)? fn first(arguments: Hostile) -> Hostile {
+                let (at, deed, _) = arguments.0;
+                if at == Place::Body {
+                    deed.done();
+                }
+                drop(arguments);
+                Hostile::new(at, deed, Place::DropOfValue)
+            }
+
+            #[concurrent($mode, priority = low)]
+            $($async)? fn last(arguments: Hostile) -> Hostile {
+                let (at, deed, _) = arguments.0;
+                if at == Place::Body {
+                    deed.done();
+                }
                 drop(arguments);
                 Hostile::new(at, deed, Place::DropOfValue)
             }
@@ -324,6 +355,24 @@ fn every_place_of_user_code_times_what_it_may_do() {
             contained(|| drop((mode.retried)(hostile()).join()));
             contained(|| drop((mode.chosen)(hostile()).join()));
         }
+    });
+}
+
+/// The same in line for a place, a thread or a worker, behind others that do as bad.
+#[test]
+fn every_place_in_line_times_what_it_may_do() {
+    alone(every_place_in_line_times_what_it_may_do, &[], || {
+        let names: Vec<_> = PLACES.iter().map(|place| format!("in line, {place:?}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        everywhere(&names, |mode, index, deed| {
+            let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);
+            for end in ENDS {
+                for call in mode.in_line {
+                    contained(|| end((mode.in_line[0])(hostile())));
+                    contained(|| end(call(hostile())));
+                }
+            }
+        });
     });
 }
 

@@ -113,6 +113,16 @@ fn with_retries() -> u32 {
     7
 }
 
+#[concurrent(threads, priority = high)]
+fn first() -> u32 {
+    7
+}
+
+#[concurrent(threads, priority = low)]
+fn last() -> u32 {
+    7
+}
+
 #[concurrent(threads, limit = 1)]
 fn with_limit() -> u32 {
     7
@@ -135,6 +145,8 @@ const CALLS: &[(&str, Call)] = &[
     ("timeout", with_timeout),
     ("retries", with_retries),
     ("limit", with_limit),
+    ("high priority", first),
+    ("low priority", last),
     ("behind a limit", || {
         // It has the place, and nobody joins it.
         std::mem::forget(with_limit());

@@ -1,4 +1,4 @@
-//! `memory`, `fresh`, `pool`, `priority` and `local` belong to `process`.
+//! `memory`, `fresh`, `pool` and `local` belong to `process`.
 
 use trine::concurrent;
 
@@ -19,9 +19,6 @@ fn spaced() {}
 
 #[concurrent(process, pool = 3)]
 fn number() {}
-
-#[concurrent(threads, priority = high)]
-fn priority() {}
 
 #[concurrent(process, priority = hihg)]
 fn level() {}

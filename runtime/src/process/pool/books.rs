@@ -14,6 +14,7 @@ use super::outbox::{Answer, Answering, Outbox};
 use super::queue::{Queue, Waiting};
 use super::request::Request;
 use crate::observe;
+use crate::panic::drop_quietly;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
 use crate::process::platform::{self, Identity};
 use crate::sync::{Guard, Lock};
@@ -136,11 +137,15 @@ impl Pool {
     /// Accepts a call.
     pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
         let identity = Identity::current();
-        self.change(|state, chores| {
+        let shells = self.change(|state, chores| {
             state.allow_only(identity, chores);
-            state.queue.push_back(Waiting::Call(call));
+            let shells = state.queue.push_back(Waiting::Call(call));
             self.hand_out(state, chores);
+            shells
         });
+        if !shells.is_empty() {
+            drop_quietly(shells);
+        }
     }
 
     /// Does the deferred work.
