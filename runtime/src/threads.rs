@@ -333,11 +333,10 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        if let Err(why) = self.job.revoke(why) {
-            self.cell().request_cancel();
-            if why.is_timeout() {
-                self.cell().finish(Err(why));
-            }
+        let Err(why) = self.job.revoke(why) else { return seat::bury() };
+        self.cell().request_cancel();
+        if why.is_timeout() {
+            self.cell().finish(Err(why));
         }
     }
 }

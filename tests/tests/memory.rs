@@ -2,12 +2,13 @@
 //! its own, because it counts every byte.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use trine::{Task, concurrent};
 use trine_tests::checks::wait_until;
+use trine_tests::programs::alone;
 
 struct Counting;
 
@@ -32,6 +33,7 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 type Large = [u8; 1000];
+type Call = fn() -> Task<usize>;
 
 macro_rules! mode {
     ($module:ident, $mode:ident, $($async:ident)?) => {
@@ -44,11 +46,22 @@ macro_rules! mode {
                 let large: Large = [1; _];
                 large.len()
             }
+
+            #[concurrent($mode, priority = high)]
+            pub(super) $($async)? fn large_high() -> usize {
+                size_of::<Large>()
+            }
+
+            #[concurrent($mode, priority = low)]
+            pub(super) $($async)? fn large_low() -> usize {
+                size_of::<Large>()
+            }
         }
     };
 }
 
 mode!(threads, threads,);
+mode!(process, process,);
 mode!(asynchronous, async, async);
 
 #[concurrent(threads, limit = 1)]
@@ -76,9 +89,15 @@ fn what_has_ended_or_was_given_up_keeps_no_memory() {
         wait_until(|| task.is_finished());
         task
     };
-    for (name, call) in
-        [("threads", threads::large as fn() -> Task<usize>), ("async", asynchronous::large)]
-    {
+    const CALLS: &[(&str, Call)] = &[
+        ("threads", threads::large),
+        ("threads, high", threads::large_high),
+        ("threads, low", threads::large_low),
+        ("async", asynchronous::large),
+        ("async, high", asynchronous::large_high),
+        ("async, low", asynchronous::large_low),
+    ];
+    for (name, call) in CALLS {
         grows(name, 64 << 10, 1000, || ended(call()).detach());
         grows(name, 64 << 10, 1000, || drop(ended(call()).join()));
         grows(name, 64 << 10, 1000, || drop(call().timeout(hour)));
@@ -92,4 +111,57 @@ fn what_has_ended_or_was_given_up_keeps_no_memory() {
     release.send(()).unwrap();
     holder.join().unwrap();
     live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+}
+
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+static LET_GO: AtomicBool = AtomicBool::new(false);
+
+fn keep_busy() {
+    BUSY.fetch_add(1, Relaxed);
+    while !LET_GO.load(Relaxed) {
+        std::hint::spin_loop();
+    }
+}
+
+#[concurrent(threads)]
+fn keeps_a_thread_busy() {
+    keep_busy();
+}
+
+#[concurrent(process)]
+fn keeps_a_worker_busy() {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+const ONE_WORKER: &[(&str, &str)] = &[("TRINE_THREADS", "1"), ("TRINE_PROCESSES", "1")];
+
+/// Nobody comes to the shells of what its caller has run, or given up.
+#[test]
+fn what_no_worker_comes_to_keeps_no_memory() {
+    alone(what_no_worker_comes_to_keeps_no_memory, ONE_WORKER, || {
+        let (thread, worker) = (keeps_a_thread_busy(), keeps_a_worker_busy());
+        wait_until(|| BUSY.load(Relaxed) == 1);
+        const JOINED: &[(&str, Call)] = &[
+            ("usual", threads::large),
+            ("high", threads::large_high),
+            ("low", threads::large_low),
+        ];
+        for (name, call) in JOINED {
+            grows(&format!("{name}, joined"), 1 << 20, 20_000, || drop(call().join()));
+            grows(&format!("{name}, given up"), 1 << 20, 20_000, || drop(call()));
+        }
+        const GIVEN_UP: &[(&str, Call)] = &[
+            ("usual", process::large),
+            ("high", process::large_high),
+            ("low", process::large_low),
+        ];
+        for (name, call) in GIVEN_UP {
+            grows(&format!("{name} in process, given up"), 1 << 20, 20_000, || drop(call()));
+        }
+        LET_GO.store(true, Relaxed);
+        thread.join().unwrap();
+        drop(worker);
+    });
 }

@@ -91,7 +91,8 @@ static SEATS: [OnceLock<Seat>; SEATS_IN_ALL] = [const { OnceLock::new() }; SEATS
 static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
 #[cfg(trine_loom)]
 static FLAGS: LazyLock<Flags<{ SEATS_IN_ALL / 64 }>> = LazyLock::new(Flags::new);
-/// How many tasks were claimed by joiners whose shells were not at the end of the deque.
+/// How many tasks were given up, or claimed by joiners, whose shells were not at the end of the
+/// deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -187,6 +188,11 @@ pub(super) fn push(item: Item) {
         }
         None => strays::push(item),
     }
+}
+
+/// A task was given up whose shell is at some seat.
+pub(super) fn bury() {
+    BURIED.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Takes everything that is queued.
@@ -323,7 +329,7 @@ impl Seat {
         }
         if !found {
             self.buried.set(self.buried.get() + 1);
-            BURIED.fetch_add(1, Ordering::Relaxed);
+            bury();
         }
         hidden
     }
