@@ -1,8 +1,9 @@
 //! What is current where a call is made, and is to be current where its body runs:
 //! [`Config::carry`](crate::Config::carry).
 //!
-//! It is captured at the call and travels with the job, so that whoever claims a call has it. Both
-//! closures are code of users: a panic in them is the call's error, and one in the drop of what
+//! It is captured at the call and travels with the job, so that whoever claims a call has it; and
+//! where a closure is given that is to follow a task or may run on another thread. Both closures of
+//! the hook are code of users: a panic in them is the call's error, and one in the drop of what
 //! they made ends nothing. Calls that they make carry nothing, since there would be no end of them.
 
 use std::any::Any;
@@ -123,6 +124,12 @@ pub(crate) fn within<R>(carried: Option<&Carried>, body: impl FnOnce() -> R) -> 
     let (mut body, mut result) = (Some(body), None);
     (captured.hook.within)(&**value, &mut || result = body.take().map(|body| body()));
     result.unwrap_or_else(|| unreachable!("a hook runs the body once"))
+}
+
+/// A closure that runs, wherever and whenever, with what is current here.
+pub(crate) fn along<T, R>(run: impl FnOnce(T) -> R) -> impl FnOnce(T) -> R {
+    let carried = if is_set() { capture() } else { None };
+    move |value| within(carried.as_ref(), || run(value))
 }
 
 const NO_VALUE: &str = "the hook of `Config::carry` panicked when it captured";

@@ -152,7 +152,8 @@ impl Config {
 
     /// Carries what is current where a call is made to where its body runs: `capture` runs at the
     /// call, and `restore` before the body, in `async` before each poll. What `restore` returns is
-    /// dropped when the body returns.
+    /// dropped when the body returns. The same goes for the closures of [`Task::map`],
+    /// [`Task::then`] and [`join`](crate::join()), and for `retry_if`.
     ///
     /// So the request id or the OpenTelemetry context of the caller is that of the task too:
     ///
@@ -162,9 +163,13 @@ impl Config {
     ///
     /// With `retries` each try has what was current at the call. In
     /// [`sequential`](crate::sequential()) bodies run inside of the call, where it is current.
-    /// Calls of `process` carry nothing, since the hook does not exist in a worker: pass it as an
-    /// argument. Neither do the closures of `join`, `map` and `then`, which are not calls. A panic
-    /// in `capture` or `restore` is the call's error; one in a drop is printed and ends there.
+    /// Bodies of `process` get nothing, since the hook does not exist in a worker: pass it as an
+    /// argument; the closures that follow such a call run in this program and do get it. A panic in
+    /// `capture` or `restore` is the error of the call or of the task that a closure makes, and of
+    /// `join` a panic of its second closure; one in a drop is printed and ends there.
+    ///
+    /// [`Task::map`]: crate::Task::map
+    /// [`Task::then`]: crate::Task::then
     ///
     /// ```
     /// use std::cell::Cell;

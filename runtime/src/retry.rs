@@ -173,7 +173,9 @@ where
         };
         let may_retry = self.progress().left > 0 && !self.cell.is_finished();
         // This runs user code, so it is not asked after the last try, where nothing depends on it.
-        let wants = || panic::catch(self.function.name(), || (self.wants)(result.as_ref()));
+        let carried = self.progress().carried.clone();
+        let asked = || carry::within(carried.as_ref(), || (self.wants)(result.as_ref()));
+        let wants = || panic::catch(self.function.name(), asked);
         match if may_retry { wants() } else { Ok(false) } {
             Ok(true) if !self.cell.is_finished() => {}
             Ok(_) => {

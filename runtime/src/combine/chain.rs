@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
-use crate::panic;
 use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
+use crate::{carry, panic};
 
 impl<T: Send + 'static> Task<T> {
     /// Applies a function to the value once it is there; returns a task for the result.
@@ -35,6 +35,7 @@ impl<T: Send + 'static> Task<T> {
         F: FnOnce(T) -> U + Send + 'static,
     {
         let name = self.call().name();
+        let function = carry::along(function);
         self.turn(move |result| result.and_then(|value| panic::catch(name, || function(value))))
     }
 
@@ -71,7 +72,7 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// A task whose result the function makes from this one's result.
-    fn turn<U, F>(self, function: F) -> Task<U>
+    pub(crate) fn turn<U, F>(self, function: F) -> Task<U>
     where
         U: Send + 'static,
         F: FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
@@ -109,6 +110,7 @@ impl<T: Send + 'static> Task<T> {
         U: Send + 'static,
         F: FnOnce(T) -> Task<U> + Send + 'static,
     {
+        let next = carry::along(next);
         let call = Arc::clone(self.call());
         let then = Arc::new(Then {
             cell: Cell::running(),

@@ -367,9 +367,9 @@ pub(crate) fn adopt<'scope, T: Send + 'static>(
     task: Task<T>,
 ) -> ScopedTask<'scope, T> {
     let token = scope.token();
-    let task = task.map(move |value| {
+    let task = task.turn(move |result| {
         drop(token);
-        value
+        result
     });
     ScopedTask { call: Arc::new(Adopted(task)), awaited: false, scope: PhantomData }
 }

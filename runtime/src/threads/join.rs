@@ -22,6 +22,8 @@ mod fork;
 use branch::{Abandon, Branch};
 use fork::Fork;
 
+use crate::carry;
+
 pub(super) use branch::take_offer;
 
 /// Runs two closures, in parallel if possible, and returns both results.
@@ -54,6 +56,22 @@ pub(super) use branch::take_offer;
 /// ```
 #[inline]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    if carry::is_set() {
+        let b = carry::along(|()| b());
+        fork(a, || b(()))
+    } else {
+        fork(a, b)
+    }
+}
+
+#[inline]
+fn fork<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
     B: FnOnce() -> RB + Send,

@@ -2,10 +2,11 @@
 //! the body and however often. A hook that does its worst harms only its own call.
 
 use std::cell::Cell;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use trine::{Config, Error, concurrent};
+use trine::{Config, Error, Task, concurrent};
 use trine_tests::checks::{ends_in_time, wait_until};
 use trine_tests::programs::alone;
 
@@ -25,6 +26,8 @@ const GUARD: u32 = 3;
 const VALUE: u32 = 4;
 /// All of them make calls.
 const CALLS: u32 = 5;
+/// They block, wherever they are.
+const BLOCKS: u32 = 6;
 
 #[concurrent(threads)]
 fn of_the_hook() -> u32 {
@@ -33,10 +36,14 @@ fn of_the_hook() -> u32 {
 }
 
 fn panic_if(part: u32) {
-    assert!(PANICS.load(SeqCst) != part, "in part {part} of the hook");
-    if PANICS.load(SeqCst) == CALLS {
+    let panics = PANICS.load(SeqCst);
+    assert!(panics != part, "in part {part} of the hook");
+    if panics == CALLS {
         assert_eq!(of_the_hook().join().unwrap(), 9);
         assert_eq!(futures::executor::block_on(of_the_hook()).unwrap(), 9);
+    } else if panics == BLOCKS {
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(elsewhere().join().unwrap(), 0);
     }
 }
 
@@ -181,6 +188,7 @@ const WORST: &[(u32, Result<u32, &str>)] = &[
     (GUARD, Ok(7)),
     (VALUE, Ok(7)),
     (CALLS, Ok(7)),
+    (BLOCKS, Ok(7)),
 ];
 
 #[concurrent(process)]
@@ -214,6 +222,136 @@ fn a_hook_that_panics_is_the_error_of_its_call_alone() {
                     check(plain().join(), Ok(7));
                 });
             }
+        }
+        wait_until(|| ALIVE.load(SeqCst) == 0);
+    });
+}
+
+/// Closures that run later, or on another thread, with what is current where they are given.
+type Closure = fn(Task<u32>) -> Result<u32, Error>;
+
+const CLOSURES: &[(&str, Closure)] = &[
+    ("map", |task| elsewhere_now(task.map(|_| CURRENT.get())).join()),
+    ("map, awaited", |task| {
+        futures::executor::block_on(elsewhere_now(task.map(|_| CURRENT.get())))
+    }),
+    ("map, seen by nobody", |task| {
+        let task = elsewhere_now(task.map(|_| CURRENT.get()));
+        wait_until(|| task.is_finished());
+        task.join()
+    }),
+    ("map of an outcome", |task| {
+        elsewhere_now(task.outcome().map(|outcome| outcome.map(|_| CURRENT.get()))).join()?
+    }),
+    ("then", |task| elsewhere_now(task.then(|_| threads::plain())).join()),
+    ("then, and what is called there", |task| {
+        let next = |_| asynchronous::plain().map(|value| value.max(CURRENT.get()));
+        elsewhere_now(task.then(next)).join()
+    }),
+    ("a chain", |task| {
+        let task = task.map(|_| CURRENT.get()).then(|value| elsewhere().map(move |_| value));
+        elsewhere_now(task).join()
+    }),
+    ("gathered", |task| {
+        let tasks = [task.map(|_| CURRENT.get()), elsewhere().map(|_| CURRENT.get())];
+        elsewhere_now(trine::gather(tasks)).join().map(|both| {
+            assert_eq!(both[0], both[1]);
+            both[0]
+        })
+    }),
+    ("given up", |task| {
+        let number = CURRENT.get();
+        drop(task.map(|_| CURRENT.get()));
+        Ok(number)
+    }),
+];
+
+/// Something else is current from here on.
+fn elsewhere_now<T>(task: T) -> T {
+    CURRENT.set(CURRENT.get() + 1000);
+    task
+}
+
+type Call = fn() -> Task<u32>;
+
+const MODES: &[(&str, Call)] =
+    &[("threads", threads::plain), ("async", asynchronous::plain), ("process", elsewhere)];
+
+#[test]
+fn what_is_current_where_a_closure_is_given_is_current_in_it() {
+    alone(what_is_current_where_a_closure_is_given_is_current_in_it, &[], || {
+        carry();
+        for number in 1..20 {
+            for (mode, call) in MODES {
+                for (name, closure) in CLOSURES {
+                    CURRENT.set(number);
+                    assert_eq!(closure(call()).unwrap(), number, "{mode}, {name}");
+                }
+            }
+            CURRENT.set(number);
+            assert_eq!(both_arms(), (number, number));
+            assert_eq!(asks(number).join().unwrap(), Err(number));
+            assert_eq!(asks_elsewhere(number).join().unwrap(), Err(number));
+        }
+        CURRENT.set(0);
+        wait_until(|| ALIVE.load(SeqCst) == 0);
+    });
+}
+
+/// The second arm runs on another thread: neither ends before both have begun.
+fn both_arms() -> (u32, u32) {
+    let begun = Barrier::new(2);
+    let arm = || {
+        begun.wait();
+        CURRENT.get()
+    };
+    trine::join(arm, arm)
+}
+
+/// Always, where what is current is what it was at the call.
+fn is_current(outcome: Result<&Result<u32, u32>, &Error>) -> bool {
+    assert_eq!(outcome.unwrap(), &Err(CURRENT.get()), "in `retry_if`");
+    true
+}
+
+#[concurrent(threads, retries = 2, backoff = 1ms, retry_if = is_current)]
+fn asks(number: u32) -> Result<u32, u32> {
+    Err(number)
+}
+
+#[concurrent(process, retries = 2, backoff = 1ms, retry_if = is_current)]
+fn asks_elsewhere(number: u32) -> Result<u32, u32> {
+    Err(number)
+}
+
+#[test]
+fn a_hook_that_panics_is_the_error_of_its_closure_alone() {
+    alone(a_hook_that_panics_is_the_error_of_its_closure_alone, &[], || {
+        carry();
+        for (part, expected) in WORST {
+            for (mode, call) in MODES {
+                for (name, closure) in CLOSURES {
+                    // Its value is what was current, and its task was given up.
+                    let expected = if *name == "given up" { Ok(7) } else { *expected };
+                    ends_in_time(&format!("{mode}, {name}, {part}"), || {
+                        CURRENT.set(7);
+                        PANICS.store(*part, SeqCst);
+                        check(closure(call()), expected);
+                        PANICS.store(NOTHING, SeqCst);
+                        CURRENT.set(7);
+                        check(closure(call()), Ok(7));
+                    });
+                }
+            }
+            ends_in_time("join", || {
+                CURRENT.set(7);
+                PANICS.store(*part, SeqCst);
+                let joined = std::panic::catch_unwind(|| trine::join(|| 1, || CURRENT.get()));
+                PANICS.store(NOTHING, SeqCst);
+                assert_eq!(joined.is_ok(), expected.is_ok(), "join, {part}");
+                CURRENT.set(7);
+                assert_eq!(both_arms(), (7, 7));
+            });
         }
         wait_until(|| ALIVE.load(SeqCst) == 0);
     });
