@@ -2,8 +2,8 @@
 //!
 //! Whatever the parser does to itself becomes an answer of the service: a crash and a hang have a
 //! status of their own, and other clients notice nothing. A client that leaves cancels its call,
-//! because axum drops the handler, which drops the task. If too many requests come at once, some
-//! are refused. `--load` plays the clients too.
+//! because axum drops the handler, which drops the task. If too many calls wait already, the next
+//! one ends as `Busy`, and its client gets a 503. `--load` plays the clients too.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use lexopt::prelude::*;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use trine::{ErrorKind, concurrent};
 use trine_programs::load::{self, Load};
 use trine_programs::{BadUsage, Failure, number};
@@ -22,21 +21,21 @@ use trine_programs::{BadUsage, Failure, number};
 const USAGE: &str = "\
 service: count words of what clients send, in worker processes
 
-Usage: service [--port N] [--places N]
-       service --load N [--connections N] [--crash-every N] [--places N]
+Usage: service [--port N]
+       service --load N [--connections N] [--crash-every N]
 
-  --port N         where it listens on loopback (default: 8080)
-  --places N       how many requests it takes at once; the next one is answered 503 (default: 512)
+  --port N         where it listens on loopback; 0 for any (default: 8080)
   --load N         serve on a free port, send N requests, and say what came back
   --connections N  over so many connections (default: 16)
   --crash-every N  every Nth request crashes its worker (default: 0, none)
 
   curl -d 'some words' localhost:8080/count     # 2
   curl -d '!crash' localhost:8080/count         # 422, the worker died
-  curl -d '!hang' localhost:8080/count          # 504, after a second";
+  curl -d '!hang' localhost:8080/count          # 504, after a second
+  256 requests at once, and the next one        # 503";
 
-/// The parser: it counts words well, and has two bugs.
-#[concurrent(process, timeout = 1s, memory = 256MiB)]
+/// The parser: it counts words well, and has two bugs. At most 256 clients wait for it.
+#[concurrent(process, timeout = 1s, memory = 256MiB, limit = 16, queue = 240)]
 fn words(text: &str) -> usize {
     match text {
         "!crash" => std::process::abort(),
@@ -56,28 +55,25 @@ fn note(length: usize, error: String) {
 type Answer = Result<String, (StatusCode, String)>;
 
 async fn count(State(service): State<Arc<Service>>, text: String) -> Answer {
-    let Ok(_place) = service.places.try_acquire() else {
-        return Err((StatusCode::SERVICE_UNAVAILABLE, "all places are taken\n".to_owned()));
-    };
     let error = match words(&text).await {
         Ok(count) => return Ok(format!("{count}\n")),
         Err(error) => error,
     };
-    if service.notes {
-        note(text.len(), error.to_string()).detach();
-    }
     let status = match error.kind() {
+        ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Crashed { .. } | ErrorKind::StackOverflow | ErrorKind::MemoryLimit => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         ErrorKind::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
+    if service.notes && !error.is_busy() {
+        note(text.len(), error.to_string()).detach();
+    }
     Err((status, format!("{error}\n")))
 }
 
 struct Service {
-    places: Semaphore,
     notes: bool,
 }
 
@@ -86,12 +82,11 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    let (mut port, mut places) = (8080, 512);
+    let mut port = 8080;
     let mut load = Load { requests: 0, connections: 16, crash_every: 0 };
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("port") => port = number("--port", &mut arguments)?,
-            Long("places") => places = number("--places", &mut arguments)?,
             Long("load") => load.requests = number("--load", &mut arguments)?,
             Long("connections") => load.connections = number("--connections", &mut arguments)?,
             Long("crash-every") => load.crash_every = number("--crash-every", &mut arguments)?,
@@ -102,7 +97,7 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         return Err(BadUsage::because("--connections has to be 1 or more"));
     }
     let is_load = load.requests > 0;
-    let service = Arc::new(Service { places: Semaphore::new(places), notes: !is_load });
+    let service = Arc::new(Service { notes: !is_load });
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let port = if is_load { 0 } else { port };

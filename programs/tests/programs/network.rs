@@ -5,12 +5,11 @@ use std::net::TcpListener;
 use crate::common::{Answer, Site, check_manners, run};
 
 const LINKCHECK: &str = env!("CARGO_BIN_EXE_linkcheck");
-const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");
 
 #[test]
 fn manners() {
-    [LINKCHECK, PIPELINE, SERVICE].into_iter().for_each(check_manners);
+    [LINKCHECK, PIPELINE].into_iter().for_each(check_manners);
     let nonsense = run(LINKCHECK, &["not a url"]);
     assert_eq!(nonsense.code, 2);
     assert!(nonsense.err.contains("`not a url` is not a URL"), "{nonsense:?}");
@@ -99,21 +98,4 @@ fn pipeline_indexes_what_it_can_get() {
 
     let found = run(PIPELINE, &["--find", "PLUMS", pears, plums]);
     assert_eq!((found.code, found.out), (0, format!("{pears}\n{plums}\n")));
-}
-
-#[test]
-fn a_service_answers_everybody_while_workers_crash() {
-    for connections in ["16", "200"] {
-        let arguments = ["--load", "1000", "--connections", connections, "--crash-every", "100"];
-        let ran = run(SERVICE, &arguments);
-        assert_eq!(ran.code, 0, "{ran:?}");
-        assert!(ran.out.contains("\n200: 990\n422: 10\nhalf within "), "{ran:?}");
-    }
-}
-
-#[test]
-fn a_service_sends_away_whom_it_has_no_place_for() {
-    let ran = run(SERVICE, &["--load", "50", "--connections", "2", "--places", "0"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains("\n503: 50\n"), "{ran:?}");
 }
