@@ -113,6 +113,7 @@ pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
 pub use stream::{Stream, StreamIter};
 pub use task::Task;
 #[cfg(feature = "threads")]
+#[doc(inline)]
 pub use threads::join;
 /// Makes every call of a function start a task and return its handle.
 ///
