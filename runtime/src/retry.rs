@@ -208,15 +208,14 @@ where
 
     /// Schedules the next attempt after a pause.
     fn pause(self: &Arc<Self>, pause: Duration) {
-        let next = Arc::downgrade(self);
+        // Nobody else may hold it: its handle is gone when it is detached.
+        let next = Arc::clone(self);
         let alarm = Alarm::after(pause, move || {
             // It copies the arguments.
             relay::run(move || {
-                if let Some(next) = next.upgrade() {
-                    next.attempt();
-                    // The waiter has asked before.
-                    next.needs_this_thread(&mut Asked::by_executor());
-                }
+                next.attempt();
+                // The waiter has asked before.
+                next.needs_this_thread(&mut Asked::by_executor());
             });
         });
         let earlier = self.progress().pause.replace(alarm);

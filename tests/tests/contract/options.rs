@@ -1,9 +1,13 @@
 //! What options and settings do at run time, beyond the contract of all modes.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, mpsc};
 
 use trine::{ErrorKind, TaskIterator, concurrent, gather, race};
+use trine_tests::checks::ends_in_time;
+use trine_tests::gate::Gate;
+use trine_tests::modes::MODES;
 use trine_tests::programs::{alone, output_alone};
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -68,6 +72,19 @@ fn panics_under_a_limit(_: usize) {
 fn a_panic_gives_its_place_back() {
     for error in (0..20).map(|number| panics_under_a_limit(number).join().unwrap_err()) {
         assert!(error.is_panic());
+    }
+}
+
+#[test]
+fn a_call_without_a_handle_is_tried_again() {
+    for mode in MODES {
+        ends_in_time(mode.name, || {
+            let gate = Gate::new();
+            (mode.retried)(gate.port()).detach();
+            for word in ["error", "panic", "value"] {
+                gate.entered().write_all(word.as_bytes()).unwrap();
+            }
+        });
     }
 }
 
