@@ -1,5 +1,9 @@
 //! Waiting for detached tasks, when a service shuts down.
+//!
+//! Calls are counted anyway, for the statistics. Between two tries, and before what `map` and
+//! `then` have run, there is no call: what follows one is counted here.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,8 +13,9 @@ use crate::{stats, wait};
 /// this way calls do not pay for signalling it.
 const LOOK_EACH: Duration = Duration::from_millis(5);
 
-/// Waits until no call is queued or running in this program, up to the timeout; returns whether
-/// that happened.
+/// Waits until no call is queued, running or to be tried again in this program, and what is to
+/// follow one by [`map`](crate::Task::map) or [`then`](crate::Task::then) has run, up to the
+/// timeout; returns whether that happened.
 ///
 /// Use it for a clean shutdown: after a service has stopped accepting requests, its
 /// [detached](crate::Task::detach) tasks can finish. Calls made in the meantime are waited for as
@@ -35,7 +40,7 @@ pub fn drain(timeout: Duration) -> bool {
     let deadline = Instant::now().checked_add(timeout);
     wait::blocking(|| {
         let mut pause = Duration::from_micros(50);
-        while stats::unfinished() > 0 {
+        while !has_nothing_to_do() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return false;
@@ -45,4 +50,31 @@ pub fn drain(timeout: Duration) -> bool {
         }
         true
     })
+}
+
+static FOLLOWING: AtomicU64 = AtomicU64::new(0);
+static FOLLOWED: AtomicU64 = AtomicU64::new(0);
+
+/// Something is to follow a call, until this is dropped.
+pub(crate) struct Following(());
+
+impl Following {
+    pub(crate) fn new() -> Self {
+        FOLLOWING.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        FOLLOWED.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether there was a moment just now with neither calls nor anything to follow one.
+fn has_nothing_to_do() -> bool {
+    let following = FOLLOWING.load(Ordering::SeqCst);
+    FOLLOWED.load(Ordering::SeqCst) == following
+        && stats::all_ended()
+        && FOLLOWING.load(Ordering::SeqCst) == following
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::carry::{self, Carried};
 use crate::cell::{Cell, Waiter};
+use crate::drain::Following;
 use crate::error::Error;
 use crate::function::Function;
 use crate::relay::{self, Asked, Observer};
@@ -43,6 +44,7 @@ where
     let progress = Progress {
         arguments: Some(arguments),
         carried: carry::capture(),
+        following: Some(Following::new()),
         left: function.options().retries,
         backoff: function.options().backoff,
         attempt: None,
@@ -78,6 +80,8 @@ struct Retrying<A, T, S, W> {
 struct Progress<A, T> {
     /// What is current at the call, and so in each attempt, whoever starts it. Gone at the end.
     carried: Option<Carried>,
+    /// Until it has ended.
+    following: Option<Following>,
     /// `None` once the last attempt has taken them.
     arguments: Option<A>,
     left: u32,
@@ -153,11 +157,12 @@ where
 
     fn drop_arguments(&self) {
         // Not when the handle is dropped, which may be later: they may hold a scope open.
-        let (arguments, carried) = {
+        let (arguments, carried, following) = {
             let mut progress = self.progress();
-            (progress.arguments.take(), progress.carried.take())
+            (progress.arguments.take(), progress.carried.take(), progress.following.take())
         };
         relay::discard((arguments, carried));
+        drop(following);
     }
 
     fn end(&self, result: Result<T, Error>) {

@@ -144,13 +144,17 @@ pub(crate) fn worker_ended() {
     WORKER_DEATHS.fetch_add(1, Relaxed);
 }
 
-/// How many calls have not ended.
-pub(crate) fn unfinished() -> u64 {
-    let left = |record: &&'static Record| {
+/// Whether there was a moment just now at which all calls had ended: none was made while the others
+/// were looked at.
+pub(crate) fn all_ended() -> bool {
+    let records = RECORDS.lock();
+    let made = || records.iter().map(|record| record.sums().0).sum::<u64>();
+    let before = made();
+    let have_ended = records.iter().all(|record| {
         let (made, _, ended) = record.sums();
-        made.saturating_sub(ended.iter().sum())
-    };
-    RECORDS.lock().iter().map(left).sum()
+        made <= ended.iter().sum()
+    });
+    have_ended && made() == before
 }
 
 /// A function's entry in the records, made at its first call.
@@ -262,12 +266,13 @@ impl Count {
     /// threads do, one of two counts can be lost.
     fn increment(&self) -> u64 {
         let count = self.0.load(Relaxed);
-        self.0.store(count + 1, Relaxed);
+        // Whoever sees that a call has ended sees the calls that it has made.
+        self.0.store(count + 1, Release);
         count
     }
 
     fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.load(Acquire)
     }
 }
 

@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::cell::{Cell, Waiter};
+use crate::drain::Following;
 use crate::error::Error;
 use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
@@ -82,6 +83,7 @@ impl<T: Send + 'static> Task<T> {
             cell: Cell::running(),
             name: call.name(),
             source: Lock::new(Some((self, function))),
+            following: Lock::new(Some(Following::new())),
         });
         watch(&*call, turned.clone(), 0);
         Task::new(turned)
@@ -116,6 +118,7 @@ impl<T: Send + 'static> Task<T> {
             cell: Cell::running(),
             name: Lock::new(call.name()),
             stage: Lock::new(Stage::First(self, next)),
+            following: Lock::new(Some(Following::new())),
         });
         watch(&*call, then.clone(), 0);
         Task::new(then)
@@ -134,6 +137,15 @@ struct Turned<T, U, F> {
     name: &'static str,
     /// `None` once it has been used or is no longer needed.
     source: Lock<Option<(Task<T>, F)>>,
+    /// Until it has run, or nobody wants it.
+    following: Lock<Option<Following>>,
+}
+
+impl<T, U, F> Turned<T, U, F> {
+    fn end(&self, result: Result<U, Error>) {
+        self.cell.finish(result);
+        self.following.lock().take();
+    }
 }
 
 impl<T, U, F> Observer for Turned<T, U, F>
@@ -150,7 +162,7 @@ where
             // Cancelled: nobody wants the function's result.
             relay::discard((result, function));
         } else {
-            self.cell.finish(function(result));
+            self.end(function(result));
         }
     }
 }
@@ -203,7 +215,7 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        self.cell.finish(Err(why));
+        self.end(Err(why));
         relay::take(Step::CancelParts(self));
     }
 
@@ -218,6 +230,8 @@ struct Then<T, U, F> {
     /// The running task.
     name: Lock<&'static str>,
     stage: Lock<Stage<T, U, F>>,
+    /// Until the second has ended, or nobody wants it.
+    following: Lock<Option<Following>>,
 }
 
 enum Stage<T, U, F> {
@@ -227,6 +241,13 @@ enum Stage<T, U, F> {
     Second(Task<U>),
     /// Ended, or cancelled.
     Over,
+}
+
+impl<T, U, F> Then<T, U, F> {
+    fn end(&self, result: Result<U, Error>) {
+        self.cell.finish(result);
+        self.following.lock().take();
+    }
 }
 
 impl<T, U, F> Then<T, U, F>
@@ -265,7 +286,7 @@ where
             }
             Err(error) => {
                 self.advance(Stage::Over);
-                self.cell.finish(Err(error));
+                self.end(Err(error));
             }
         }
     }
@@ -284,7 +305,7 @@ where
             && let Some(result) = second.try_take()
         {
             relay::discard(second);
-            self.cell.finish(result);
+            self.end(result);
         }
     }
 }
@@ -350,7 +371,7 @@ where
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        self.cell.finish(Err(why));
+        self.end(Err(why));
         relay::take(Step::CancelParts(self));
     }
 
