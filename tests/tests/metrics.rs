@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use trine::concurrent;
-
-#[concurrent(threads)]
-fn half(number: u32) -> u32 {
-    assert!(number.is_multiple_of(2), "an odd number");
-    number / 2
-}
+use trine_tests::gate::Gate;
+use trine_tests::modes::MODES;
 
 #[test]
 fn counts_are_set_each_time_they_are_published() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
-    for number in 0..10 {
-        let _ = half(number).join();
+    for mode in MODES {
+        for number in 0..5 {
+            (mode.value)(number).map(drop).join().unwrap();
+            assert!((mode.panics)(number).join().is_err());
+        }
+        let gate = Gate::new();
+        let runs = (mode.queued)(gate.port());
+        let entered = gate.entered();
+        let wait = [0, 1].map(|_| (mode.queued)(gate.port()));
+        assert!((mode.queued)(gate.port()).join().is_err());
+        drop((wait, entered));
+        runs.join().unwrap();
     }
     // A second time changes nothing: they are totals.
     trine::stats().publish();
@@ -36,13 +41,20 @@ fn counts_are_set_each_time_they_are_published() {
         Some(DebugValue::Counter(count)) => *count,
         other => panic!("{name} is {other:?} in {published:?}"),
     };
-    assert_eq!(count("trine_calls_ended half threads done"), 5);
-    assert_eq!(count("trine_calls_ended half threads panicked"), 5);
-    assert_eq!(count("trine_retries half threads"), 0);
-    assert_eq!(count("trine_worker_starts"), 0);
-    for name in ["trine_calls_queued half threads", "trine_calls_running half threads"] {
-        assert!(matches!(published[name], DebugValue::Gauge(none) if *none == 0.0), "{name}");
+    for mode in MODES {
+        let name = mode.name;
+        assert_eq!(count(&format!("trine_calls_ended value {name} done")), 5);
+        assert_eq!(count(&format!("trine_calls_ended panics {name} panicked")), 5);
+        assert_eq!(count(&format!("trine_calls_ended queued {name} busy")), 1);
+        assert_eq!(count(&format!("trine_calls_ended queued {name} cancelled")), 2);
+        assert_eq!(count(&format!("trine_retries value {name}")), 0);
+        for gauge in ["trine_calls_queued", "trine_calls_running"] {
+            let value = &published[&format!("{gauge} value {name}")];
+            assert!(matches!(value, DebugValue::Gauge(none) if *none == 0.0), "{gauge}");
+        }
+        let median = &published[&format!("trine_call_seconds value {name} 0.5")];
+        assert!(matches!(median, DebugValue::Gauge(time) if **time > 0.0), "{median:?}");
     }
-    let median = &published["trine_call_seconds half threads 0.5"];
-    assert!(matches!(median, DebugValue::Gauge(time) if **time > 0.0), "{median:?}");
+    assert!(count("trine_worker_starts") > 0);
+    assert_eq!(published.keys().filter(|key| key.starts_with("trine_calls_queued")).count(), 9);
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use trine::{FunctionStats, stats};
+use trine::{FunctionStats, TaskSet, gather, race, stats};
 use trine_tests::gate::Gate;
 use trine_tests::modes::{MODES, Mode};
 
@@ -15,9 +15,13 @@ fn of(mode: &Mode, name: &str) -> FunctionStats {
 #[test]
 fn each_call_is_counted_once() {
     for mode in MODES {
-        for number in 0..100 {
+        for number in 0..50 {
             (mode.value)(number).join().unwrap();
         }
+        // What is made of calls is none.
+        let outcomes = gather((50..98).map(|number| (mode.value)(number).outcome().map(|_| ())));
+        outcomes.then(|_| race([(mode.value)(98).map(drop)])).join().unwrap();
+        TaskSet::from_iter([(mode.value)(99)]).join_next().unwrap().unwrap();
         let value = of(mode, "value");
         assert_eq!((value.queued, value.running, value.done), (0, 0, 100), "{mode:?}");
         assert_eq!(value.failed.total(), 0, "{mode:?}");
@@ -62,6 +66,17 @@ fn failures_are_counted_by_their_kind() {
         let gate = Gate::new();
         assert!((mode.hangs)(gate.port()).join().unwrap_err().is_timeout());
         assert_eq!(of(mode, "hangs").failed.timed_out, 1, "{mode:?}");
+
+        let gate = Gate::new();
+        let runs = (mode.queued)(gate.port());
+        let entered = gate.entered();
+        let wait = [0, 1].map(|_| (mode.queued)(gate.port()));
+        assert!((mode.queued)(gate.port()).join().unwrap_err().is_busy());
+        let queued = of(mode, "queued");
+        assert_eq!((queued.running, queued.queued, queued.failed.busy), (1, 2, 1), "{mode:?}");
+        drop(wait);
+        drop(entered);
+        runs.join().unwrap();
 
         if let Some(crashes) = mode.crashes {
             assert!(crashes(1).join().is_err());
