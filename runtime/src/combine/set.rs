@@ -108,6 +108,8 @@ impl<T: Send + 'static> TaskSet<T> {
     }
 
     /// Adds a task. It has been started by its call already.
+    #[doc(alias = "push")]
+    #[doc(alias = "spawn")]
     pub fn add(&mut self, task: Task<T>) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
