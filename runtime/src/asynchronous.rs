@@ -9,7 +9,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use ::tokio::runtime::Handle;
 use ::tokio::task::JoinHandle;
@@ -26,10 +25,12 @@ use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
-use crate::timer::Alarm;
 use crate::{forks, panic, sequential, stream, tokio, wait};
 
+mod deadline;
 mod turn;
+
+use deadline::Deadline;
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -358,7 +359,8 @@ where
         return;
     };
     let function = call.job.function();
-    let _alarm = function.options().timeout.map(|allowed| deadline(call, allowed));
+    let _alarm =
+        function.options().timeout.map(|allowed| Deadline::after(allowed, time_out(call, allowed)));
     let cell = call.cell();
     let result = match run(call, carried.as_ref(), || body(arguments)) {
         Err(error) => Err(error),
@@ -386,22 +388,4 @@ fn run<A, T, F, R>(
 ) -> Result<R, Error> {
     let cell = call.job.cell();
     panic::catch(call.job.function().name(), || cell.run(|| carry::within(carried, piece)))
-}
-
-/// The deadline of a body, on its runtime's clock if that is paused.
-struct Deadline {
-    _alarm: Option<Alarm>,
-    _paused: Option<tokio::PausedAlarm>,
-}
-
-fn deadline<A, T, F>(call: &Arc<AsyncCall<A, T, F>>, allowed: Duration) -> Deadline
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    match tokio::paused_alarm(allowed, time_out(call, allowed)) {
-        Ok(alarm) => Deadline { _alarm: None, _paused: Some(alarm) },
-        Err(ring) => Deadline { _alarm: Some(Alarm::after(allowed, ring)), _paused: None },
-    }
 }
