@@ -93,7 +93,6 @@ pub mod cluster;
 pub mod cross;
 pub mod expansion;
 #[cfg(feature = "process")]
-#[allow(unsafe_code, reason = "shared memory, and code found by its address")]
 pub mod process;
 #[cfg(feature = "threads")]
 pub mod threads;

@@ -15,6 +15,8 @@
 //! Positions count bytes and wrap; records are contiguous and aligned to 8. A record that does not
 //! fit before the end of the ring goes to its start, with [`SKIP`] in its original place.
 
+#![allow(unsafe_code, reason = "records in memory that two processes share")]
+
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -316,8 +318,10 @@ impl Ring {
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod parent;
+#[deny(unsafe_code)]
 mod reception;
 mod reply;
+#[deny(unsafe_code)]
 mod turn;
 mod worker;
 

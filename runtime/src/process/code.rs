@@ -1,5 +1,7 @@
 //! The code that a worker calls: the bridge between bytes and a body's types.
 
+#![allow(unsafe_code, reason = "functions known by their address")]
+
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;

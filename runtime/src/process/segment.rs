@@ -4,6 +4,8 @@
 //! A segment belongs to its first reader for good: memory that one worker, or a child that it left
 //! behind, has seen never carries data for another.
 
+#![allow(unsafe_code, reason = "memory that another process reads")]
+
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,6 +5,8 @@
 //! straight into the reply ring. A parent that polls is not notified of replies; a sleeping
 //! dispatcher is notified when there is nothing better to do, or before the next call starts.
 
+#![allow(unsafe_code, reason = "requests in shared memory, and functions known by their address")]
+
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +32,12 @@ use crate::process::worker::wear::Wear;
 
 #[cfg(coverage)]
 mod coverage;
+#[deny(unsafe_code)]
 mod crowding;
+#[deny(unsafe_code)]
 mod outgoing;
 mod report;
+#[deny(unsafe_code)]
 mod wear;
 mod yielding;
 

@@ -1,5 +1,7 @@
 //! The rings for a fuzzer that plays the worker.
 
+#![allow(unsafe_code, reason = "a ring in memory that the fuzzer fills")]
+
 use super::*;
 
 /// Both ends, over their own memory.

@@ -1,5 +1,7 @@
 //! Memory of this process only, from the heap.
 
+#![allow(unsafe_code, reason = "memory known by its address")]
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::Arc;
 use std::{io, ptr};

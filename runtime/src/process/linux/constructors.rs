@@ -3,6 +3,8 @@
 //! In a worker, ours does not return. Those that the linker placed after it (registries such as
 //! `inventory`, C++ statics) must still run, or the worker would lack what the parent has.
 
+#![allow(unsafe_code, reason = "tables of the loaded image")]
+
 use std::ffi::c_void;
 
 type Entry = extern "C" fn(i32, *const *const i8, *const *const i8);

@@ -1,5 +1,7 @@
 //! Which core a thread is on, and how it leaves one.
 
+#![allow(unsafe_code, reason = "a call of the C library")]
+
 use std::sync::OnceLock;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};

@@ -11,6 +11,8 @@
 //! * a process that was started as a worker but could not become one refuses to start workers;
 //! * workers know how deep they are, and the depth is bounded.
 
+#![allow(unsafe_code, reason = "a function that the C library calls before `main`")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, io};
 

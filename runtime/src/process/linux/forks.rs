@@ -1,5 +1,7 @@
 //! Children that a body forks in a worker process: they must not answer in its name.
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::forks;

@@ -11,6 +11,8 @@
 //!
 //! To the kernel these are rights of a thread, so each thread keeps what it knows.
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;

@@ -4,6 +4,8 @@
 //! the load address. Both sides check the result against the executable's code: the parent refuses
 //! functions in loaded libraries, and the worker refuses distances that lead outside of the code.
 
+#![allow(unsafe_code, reason = "tables of the loaded image")]
+
 use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::OnceLock;

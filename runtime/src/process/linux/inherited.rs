@@ -10,6 +10,8 @@
 //!   decides what to do and may want to finish its work; its end ends the worker. They are caught
 //!   rather than ignored, so that programs that a body starts get the default.
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::fs;
 use std::os::fd::RawFd;
 

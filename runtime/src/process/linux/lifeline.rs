@@ -6,6 +6,8 @@
 //! thread, a handler or polling. (`PR_SET_PDEATHSIG` would not do: it follows the parent's thread,
 //! and spares grandchildren.)
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::{io, mem, thread};
 

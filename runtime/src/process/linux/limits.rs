@@ -1,5 +1,7 @@
 //! The memory limit of a worker, and how an abort for lack of memory is recognized.
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::ffi::c_void;
 use std::fs;
 use std::sync::OnceLock;

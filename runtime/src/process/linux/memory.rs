@@ -5,6 +5,8 @@
 //! cannot shrink: the kernel seals that too, and handles from other processes are checked for that
 //! seal, since reading a mapping past the end of its file raises SIGBUS.
 
+#![allow(unsafe_code, reason = "mapped memory")]
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;

@@ -1,5 +1,7 @@
 //! Buffered output of C code.
 
+#![allow(unsafe_code, reason = "the C library's own streams")]
+
 #[repr(C)]
 struct Stream(libc::FILE);
 

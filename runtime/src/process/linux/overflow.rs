@@ -3,6 +3,8 @@
 //! The standard library installs its own handler before `main`, which a worker never reaches. This
 //! one prints the same on stderr, and informs the parent before the process dies of the fault.
 
+#![allow(unsafe_code, reason = "a signal handler")]
+
 use std::ops::Range;
 use std::sync::OnceLock;
 

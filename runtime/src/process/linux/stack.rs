@@ -1,5 +1,7 @@
 //! The bounds of a thread's stack.
 
+#![allow(unsafe_code, reason = "calls of the C library")]
+
 use std::mem::MaybeUninit;
 
 /// The start and the end of this thread's stack; `None` if unknown.

@@ -5,6 +5,8 @@
 //! its result need no hand-over between threads. No values are decoded here, and nothing runs that
 //! follows a call's end: that may take long, and make further calls.
 
+#![allow(unsafe_code, reason = "replies in memory that a worker writes")]
+
 use std::cell::Cell;
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! Files that travel with a value: [`Shared`](super::Shared) attaches them here while it is
 //! encoded; they are sent along with the message, and are available here while it is decoded.
 
+#![allow(unsafe_code, reason = "a thread-local list, lent while a value is read or written")]
+
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 //! it, but one that is called by hand can keep it: so views are counted, and a worker in which one
 //! is left at the end of a call ends before anything is done to the memory.
 
+#![allow(unsafe_code, reason = "views of arguments where they lie")]
+
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,7 @@
 //! The encoded arguments of a call, on their way from its caller to a worker.
 
+#![allow(unsafe_code, reason = "bytes that were just written")]
+
 use std::cell::Cell;
 use std::sync::Arc;
 

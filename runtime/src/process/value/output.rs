@@ -1,6 +1,8 @@
 //! Where the encoder writes: few bytes into a given buffer, more into the heap, and large values
 //! straight into a shared segment, so that they are not copied again.
 
+#![allow(unsafe_code, reason = "a buffer that lies in shared memory")]
+
 use std::ptr;
 
 use crate::process::segment::Segment;

@@ -1,5 +1,7 @@
 //! [`Shared`]: a slice that is mapped into workers instead of being copied to them.
 
+#![allow(unsafe_code, reason = "a slice in mapped memory")]
+
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::process::platform::{self, Handle, View};
 use crate::process::value::files;
 
+#[deny(unsafe_code)]
 mod seen;
 
 pub(crate) use seen::{forget_seen, has_seen, remember_seen};

@@ -2,6 +2,8 @@
 //! profile at exit. So the profile is written when a call ends, like what the body printed. Only in
 //! coverage builds: `cargo llvm-cov` sets `cfg(coverage)`, and gives each process its own file.
 
+#![allow(unsafe_code, reason = "a function of the compiler's profiler")]
+
 use std::ffi::c_int;
 
 unsafe extern "C" {

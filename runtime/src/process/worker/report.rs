@@ -4,6 +4,8 @@
 //! prints one if `RUST_BACKTRACE` says so, which takes seconds and memory that is not available. So
 //! a limited worker prints none. Its panics still carry them; the limit is lifted to capture these.
 
+#![allow(unsafe_code, reason = "calls of the C library in a signal handler")]
+
 use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;

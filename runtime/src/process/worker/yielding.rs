@@ -3,6 +3,8 @@
 //! A body may be so many items ahead of its reader as its request says, and so many bytes. Then it
 //! waits in its yield until the parent grants it more, or has it end.
 
+#![allow(unsafe_code, reason = "requests in shared memory, and functions known by their address")]
+
 use std::collections::VecDeque;
 
 use super::*;

@@ -8,6 +8,8 @@
 //! A run begins at a multiple of its numbers' alignment, counted from the start of the message, so
 //! that it can be read in place.
 
+#![allow(unsafe_code, reason = "plain numbers as bytes")]
+
 use std::any::TypeId;
 use std::marker::PhantomData;
 

@@ -5,6 +5,8 @@
 //! is left, and strings are validated in their private copies. Arguments, which only their sender
 //! can write, may be lent in place.
 
+#![allow(unsafe_code, reason = "bytes in memory that another process wrote")]
+
 use std::marker::PhantomData;
 
 use super::WireError;

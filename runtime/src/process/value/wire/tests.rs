@@ -1,5 +1,7 @@
 //! The format: what goes in comes out, and no bytes that come in do harm.
 
+#![allow(unsafe_code, reason = "bytes of a test")]
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Debug;
 
