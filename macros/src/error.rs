@@ -56,6 +56,18 @@ impl Errors {
     }
 }
 
+/// The name that was probably meant, of rows with a name and what else people call it.
+pub(crate) fn meant<'a>(
+    typed: &str,
+    rows: impl Iterator<Item = (&'a str, &'a [&'a str])>,
+) -> Option<&'a str> {
+    let lower = typed.to_lowercase();
+    let rows: Vec<_> = rows.collect();
+    let alias = rows.iter().find(|(_, also_called)| also_called.contains(&&*lower));
+    let names: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
+    alias.map(|(name, _)| *name).or_else(|| similar(typed, &names))
+}
+
 /// The name that `typed` was probably meant to be: the closest one, at most two edits away.
 pub(crate) fn similar<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     let typed = typed.to_lowercase();

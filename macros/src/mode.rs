@@ -1,5 +1,5 @@
 //! The modes, one row each. The rest of the crate never compares modes; it reads their rows.
-use super::error::similar;
+use super::error::meant;
 
 /// Where a concurrent function runs, and what that means for its expansion.
 #[derive(Debug)]
@@ -56,9 +56,7 @@ impl Mode {
 
     /// The mode that was probably meant.
     pub(crate) fn meant(typed: &str) -> Option<&'static Mode> {
-        let lower = typed.to_lowercase();
-        let alias = MODES.into_iter().find(|mode| mode.also_called.contains(&&*lower));
-        let names = MODES.map(|mode| mode.name);
-        alias.or_else(|| Mode::named(similar(typed, &names)?))
+        let rows = MODES.into_iter().map(|mode| (mode.name, mode.also_called));
+        Mode::named(meant(typed, rows)?)
     }
 }

@@ -1,6 +1,6 @@
 //! The options, one row each. To add one, add its row: the parser, the checks and the messages all
 //! work from this table, and `Function` in the runtime has a method of the same name.
-use super::error::similar;
+use super::error::meant;
 use super::mode::Mode;
 
 /// One option of the attribute.
@@ -109,9 +109,8 @@ impl Row {
 
     /// The option that was probably meant.
     pub(crate) fn meant(typed: &str) -> Option<&'static Row> {
-        let lower = typed.to_lowercase();
-        let alias = OPTIONS.iter().find(|row| row.also_called.contains(&&*lower));
-        alias.or_else(|| Row::named(similar(typed, &names())?))
+        let rows = OPTIONS.iter().map(|row| (row.name, row.also_called));
+        Row::named(meant(typed, rows)?)
     }
 
     /// Whether it takes no value.

@@ -48,7 +48,12 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     let outer = quote!(#(#attributes)* #outer);
     let Some(body) = &function.body else {
         // Allowed in traits and `extern` blocks, where a body could be one mistake more.
-        return quote!(#errors #outer;);
+        let of_type = function.receiver.is_some() && !may_be_of_trait(function);
+        let end = match of_type {
+            true => quote_spanned!(span=> { ::core::panic!() }),
+            false => quote!(;),
+        };
+        return quote!(#errors #outer #end);
     };
     let output = function.declared().filter(|output| !has_impl(output));
     let is_future = function.is_future(args.mode);
@@ -79,12 +84,14 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
 /// Whether the result type might be wrong: if it cannot be named, or if something else decides what
 /// the function returns, such as a trait that it may belong to, or the signature of `main`.
 fn is_unknown(function: &Function) -> bool {
-    let may_be_of_trait =
-        function.receiver.is_some() && matches!(function.visibility, Visibility::Inherited);
     function.body.is_none()
         || function.is_main()
-        || may_be_of_trait
+        || may_be_of_trait(function)
         || function.output.as_ref().is_some_and(has_no_name)
+}
+
+fn may_be_of_trait(function: &Function) -> bool {
+    function.receiver.is_some() && matches!(function.visibility, Visibility::Inherited)
 }
 
 /// Whether the type cannot be written where callers see it, because it or its lifetime is unnamed.
