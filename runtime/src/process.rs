@@ -26,11 +26,12 @@
 //!   `#[serde(skip)]` has its default), whatever serde attributes its type has. Where that is
 //!   impossible, the call returns a [`Codec`](crate::ErrorKind::Codec) error that names the type
 //!   and the field, never a different value. `untagged`, `flatten`, tagged enums and JSON values
-//!   work too.
+//!   work too, and so do maps with keys of any type. Types with another form for people than for
+//!   programs (addresses, UUIDs) cross as in JSON.
 //! * Values that serde does not support do not cross: a path that is not UTF-8 (an `OsString`
-//!   does), a `SystemTime` before 1970, an `i128` or an `IpAddr` inside an `untagged`, internally
-//!   tagged or `flatten` type. A type with a `&'static str` is not `DeserializeOwned`, which the
-//!   compiler reports; use `Cow<'static, str>` or `String`.
+//!   does), a `SystemTime` before 1970, an `i128` inside an `untagged`, internally tagged or
+//!   `flatten` type. A type that borrows (a `&'static str`, `#[serde(borrow)]`) is not
+//!   `DeserializeOwned`, which the compiler reports; use `Cow<'static, str>` or `String`.
 //! * Values may be nested as deeply as the stack of the encoding or decoding thread allows; deeper
 //!   ones are an error instead of an overflow.
 //! * Generic functions work without further bounds: the worker has the same code.
@@ -52,6 +53,15 @@
 //! change is noticed within a tenth of a millisecond. In a program with more rights than its caller
 //! (setuid), trine does nothing before `main`, and every call returns an error.
 //!
+//! # What a worker keeps
+//! A static that is initialized on first use (`LazyLock`, `OnceLock`) is state of the worker: each
+//! worker initializes its own in the first call that needs it, and keeps it as long as it lives.
+//! That call pays for it, so the initialization counts towards its `timeout`. If it takes longer
+//! than the `timeout`, the worker is killed before it is done, the next one begins anew, and no
+//! such call ever succeeds: allow for it in the `timeout`. [`warm_up`] starts workers but runs
+//! nothing in them. A `fresh` function pays in each call.
+//!
+//! # Calls in calls
 //! Process tasks may call process tasks, up to eight levels deep. A worker's own pool has one
 //! worker unless `TRINE_PROCESSES` says otherwise, since the cores are already in use.
 //!

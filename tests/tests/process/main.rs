@@ -6,6 +6,7 @@ mod attributes;
 mod calls;
 mod corrupt;
 mod decoders;
+mod initializers;
 mod joiners;
 mod lent;
 mod library;

@@ -14,7 +14,9 @@
 //! would take one value for another. So variants go by name, and so do fields: the names of a
 //! struct's fields are written once per message, and if they match what the reader expects, which
 //! it checks once, the fields are read by position. This also makes `untagged` enums and the like
-//! work.
+//! work. Like JSON it counts as human-readable, which serde's buffers for `untagged` do in any
+//! case: a type with two forms would be written in one and read in the other. And the short form
+//! may lose something: that of a `SocketAddrV6` has no scope.
 
 mod access;
 mod any;

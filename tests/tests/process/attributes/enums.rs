@@ -144,5 +144,5 @@ rows! {
     ]];
     tuple_variant_with_fewer Tuples: [Tuples::Short(1, 2)] or "`Tuples`: 1 unnamed fields";
     wide_number_without_a_tag Wide: [Wide::Number(1)] or "Wide";
-    address_without_a_tag Address: [Address::Of([127, 0, 0, 1].into())] or "Address";
+    address_without_a_tag Address: [Address::Of([127, 0, 0, 1].into())];
 }

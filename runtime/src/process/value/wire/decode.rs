@@ -297,8 +297,4 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         };
         result.map_err(|error| error.of(name))
     }
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
 }

@@ -273,10 +273,6 @@ impl<'a, 'b> ser::Serializer for &'a mut Encoder<'b> {
         self.variant(tag::VARIANT, name, variant)?;
         Fields::start(self, variant, length)
     }
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
 }
 
 impl ser::SerializeSeq for Counted<'_, '_> {
