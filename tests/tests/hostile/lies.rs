@@ -78,10 +78,11 @@ fn share_from_behind(away: i32) {
     fs::write(&notes, "").unwrap();
     let path = notes.to_str().unwrap();
     let [first, second] = [Gate::new(), Gate::new()];
-    let liar = note(path, 0, away, Some(first.port()));
-    let held = first.entered();
+    // The honest one first, or it could wait behind the other, which claims that it has begun.
     let honest = note(path, 1, 0, Some(second.port()));
     let entered = second.entered();
+    let liar = note(path, 0, away, Some(first.port()));
+    let held = first.entered();
     let behind: Vec<_> = (2..12).map(|index| note(path, index, 0, None)).collect();
     drop(entered);
     assert_eq!(ended("honest", honest).unwrap(), 1, "{away}");
