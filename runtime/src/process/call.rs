@@ -211,6 +211,10 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     fn cancel(self: Arc<Self>, why: Error) {
         if let Err(why) = self.job.revoke(why) {
             self.cell().request_cancel();
+            if self.items.is_some() {
+                // What it has yielded until now comes before its end.
+                self.pool.take_in(self.address.load());
+            }
             let is_gentle = self.items.is_some() && !why.is_timeout();
             let finish = || _ = self.cell().finish(Err(why));
             if is_gentle {

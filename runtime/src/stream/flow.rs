@@ -3,12 +3,16 @@
 //! Both sides go through one lock, which the reader takes once for many items: it takes over up to
 //! half of what may be on the way, and the other half may be filled meanwhile. Neither side looks
 //! in a loop: who cannot go on leaves its waker under the lock, and the other side takes it there.
+//! `flow/model.rs` checks that under loom.
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use crate::relay;
 use crate::sync::Mutex;
+
+#[cfg(all(test, trine_loom))]
+mod model;
 
 /// Where items wait for their reader.
 pub(crate) struct Flow<T> {

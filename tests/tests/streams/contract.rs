@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use trine::{Error, Stream};
+use trine_tests::checks::wait_until;
 
 use crate::functions::{MODES, Mode};
 
@@ -161,7 +162,8 @@ fn a_deadline_ends_it_after_what_was_yielded() {
     for mode in MODES {
         for (way, read) in ways() {
             let (items, error) = read((mode.hangs)(3));
-            assert_eq!(items, [0, 1, 2], "{}, {way}", mode.name);
+            // A busy machine may come to none of them in that time.
+            assert!([0, 1, 2].starts_with(&items), "{}, {way}: {items:?}", mode.name);
             assert!(error.unwrap().is_timeout(), "{}, {way}", mode.name);
         }
         let error = (mode.hangs)(3).gather().join().unwrap_err();
@@ -170,6 +172,21 @@ fn a_deadline_ends_it_after_what_was_yielded() {
         let endless = (mode.count)(u64::MAX).timeout(Duration::from_millis(20));
         let (_, error) = iterated(endless);
         assert!(error.unwrap().is_timeout(), "{}: of the handle", mode.name);
+    }
+}
+
+#[test]
+fn what_is_on_the_way_at_the_deadline_comes_before_it() {
+    for mode in MODES {
+        let (trace, steps) = (file(mode, "late"), file(mode, "late-steps"));
+        let mut stream = (mode.dropped)(trace.clone(), steps.clone());
+        assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
+        // The last of these may be in the hands of the body.
+        wait_until(|| std::fs::metadata(&steps).is_ok_and(|file| file.len() >= 5));
+        let (items, error) = iterated(stream.timeout(Duration::from_millis(1)));
+        assert!(items.starts_with(&[1, 2, 3]), "{}: {items:?}", mode.name);
+        assert!(error.unwrap().is_timeout(), "{}", mode.name);
+        let _ = (std::fs::remove_file(trace), std::fs::remove_file(steps));
     }
 }
 

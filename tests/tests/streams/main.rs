@@ -2,5 +2,6 @@
 
 mod contract;
 mod functions;
+mod memory;
 mod methods;
 mod process;

@@ -16,7 +16,7 @@ use super::outbox::{Answer, Answering, Sent};
 use crate::process::channel::{
     Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
-use crate::process::job::{AnyCall, Reply, codec_error, status};
+use crate::process::job::{Address, AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
 use crate::{aside, relay, wait};
 
@@ -90,6 +90,18 @@ impl Pool {
         link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
         if relay::has_held() {
             // An executor's thread runs no code of other tasks either.
+            aside::take(relay::drain());
+        }
+    }
+
+    /// Takes what the worker of a call has sent so far. Whoever is at its desk does so anyway.
+    pub(crate) fn take_in(&'static self, address: Address) {
+        let Some((link, _)) = self.link_of(address) else { return };
+        let Some(mut desk) = link.try_desk() else { return };
+        link.announce(&mut desk, Listener::Looking);
+        self.harvest(&link, &mut desk.papers);
+        link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+        if relay::has_held() {
             aside::take(relay::drain());
         }
     }

@@ -1,0 +1,133 @@
+//! A writer and a reader of a flow under loom: neither sleeps while it could go on, and no item is
+//! lost, doubled or out of order. CONTRIBUTING.md has the command.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use loom::{model, thread};
+
+use super::{Flow, Grant};
+use crate::parker::Parker;
+use crate::sync::{Condvar, Mutex};
+
+fn wait<R>(mut poll: impl FnMut(&Waker) -> Poll<R>) -> R {
+    let parker = Arc::new(Parker::new());
+    let waker = Waker::from(Arc::clone(&parker));
+    loop {
+        if let Poll::Ready(value) = poll(&waker) {
+            return value;
+        }
+        parker.park();
+    }
+}
+
+/// Reads so many items, each when it is there.
+fn read(flow: &Flow<u32>, count: u32) {
+    let mut held = VecDeque::new();
+    for number in 0..count {
+        let item = wait(|waker| {
+            if held.is_empty() && !flow.refill(&mut held, Some(waker)) {
+                return Poll::Pending;
+            }
+            Poll::Ready(held.pop_front())
+        });
+        assert_eq!(item, Some(number));
+    }
+    // As somebody who waits for the end.
+    assert!(!flow.refill(&mut held, None) && held.is_empty());
+}
+
+fn goes_through(ahead: usize, count: u32) {
+    model(move || {
+        let flow = Arc::new(Flow::new(ahead));
+        let writer = {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                for number in 0..count {
+                    let mut item = Some(number);
+                    assert!(wait(|waker| flow.poll_push(&mut item, Some(waker))));
+                }
+            })
+        };
+        read(&flow, count);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn one_item_at_a_time_goes_through() {
+    goes_through(1, 2);
+}
+
+#[test]
+fn some_items_at_a_time_go_through() {
+    goes_through(2, 3);
+}
+
+#[test]
+fn who_stops_the_flow_wakes_the_writer() {
+    model(|| {
+        let flow = Arc::new(Flow::new(1));
+        let writer = {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                let mut goes_on = true;
+                while goes_on {
+                    let mut item = Some(0);
+                    goes_on = wait(|waker| flow.poll_push(&mut item, Some(waker)));
+                }
+            })
+        };
+        flow.close();
+        writer.join().unwrap();
+    });
+}
+
+/// What a writer elsewhere has been granted, as its channel would tell it.
+struct Granted {
+    items: Mutex<u64>,
+    changed: Condvar,
+}
+
+fn is_granted(ahead: usize, count: u32, size: usize) {
+    model(move || {
+        let granted = Arc::new(Granted { items: Mutex::new(0), changed: Condvar::new() });
+        let tell = {
+            let granted = Arc::clone(&granted);
+            move |items| {
+                *granted.items.lock() = items;
+                granted.changed.notify_one();
+            }
+        };
+        let size: fn(&u32) -> usize = if size == 0 { |_| 0 } else { |_| super::MAX_BYTES / 2 };
+        let flow = Arc::new(Flow::granting(ahead, Grant { tell: Box::new(tell), size }));
+        let writer = {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                for sent in 0..count {
+                    let mut granted_now = granted.items.lock();
+                    while u64::from(sent) - *granted_now >= ahead as u64 {
+                        granted_now = granted.changed.wait(granted_now);
+                    }
+                    drop(granted_now);
+                    // There is room for what was granted.
+                    assert_eq!(flow.poll_push(&mut Some(sent), None), Poll::Ready(true));
+                }
+            })
+        };
+        read(&flow, count);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_writer_elsewhere_is_granted_what_it_waits_for() {
+    is_granted(1, 2, 0);
+    is_granted(2, 3, 0);
+}
+
+#[test]
+fn a_writer_of_long_items_elsewhere_is_too() {
+    is_granted(2, 3, 1);
+}
