@@ -3,6 +3,7 @@
 
 mod lies;
 mod raw;
+mod streams;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

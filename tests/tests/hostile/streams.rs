@@ -1,0 +1,142 @@
+//! Items that nobody asked for, out of order, without end, with false lengths: by a worker that is
+//! to yield, and by one that is not.
+
+use serde::{Deserialize, Serialize};
+use trine::{Error, ErrorKind, Stream, Task, concurrent};
+
+use crate::raw::{self, Reply};
+use crate::{Others, ended};
+
+const ITEM: u32 = 5;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Lie {
+    /// So many items beside its own, whether it may or not.
+    Items(u32),
+    /// An item of another call.
+    Number(i64),
+    /// An item of that length, which is not there.
+    Length(u32),
+    /// An item in a memory of that size, in that segment.
+    Sparse(u64, u32),
+    Handles(u16),
+    /// Its end so often, and goes on.
+    End(u32),
+    /// Its failure in that way, and goes on.
+    Status(u32),
+    /// The count of what it was granted is its parent's; it waits for no more of it.
+    Tail(u32),
+}
+
+use Lie::*;
+
+const LIES: &[Lie] = &[
+    Items(1),
+    Items(4),
+    Items(100),
+    Items(9000),
+    Number(1),
+    Number(-1),
+    Number(i64::MAX),
+    Length(1),
+    Length(32 << 10),
+    Length(u32::MAX),
+    Sparse(1 << 40, 16),
+    Sparse(1 << 40, 0),
+    Handles(1),
+    Handles(u16::MAX),
+    End(1),
+    End(2),
+    Status(1),
+    Status(2),
+    Status(3),
+    Status(77),
+    Tail(24),
+    Tail(1 << 31),
+];
+
+fn tell(lie: &Lie) {
+    let item = || Reply { status: ITEM, ..Reply::new() };
+    match *lie {
+        Items(count) => (0..count).for_each(|_| item().publish()),
+        Number(away) => {
+            let number = raw::number().wrapping_add_signed(away);
+            Reply { number, ..item() }.publish();
+        }
+        Length(length) => Reply { length, ..item() }.publish(),
+        Sparse(size, segment) => {
+            raw::send(b"F", &[raw::sparse(size, true)]);
+            Reply { status: ITEM, ..Reply::large(size, segment) }.publish();
+        }
+        Handles(handles) => Reply { handles, ..item() }.publish(),
+        End(times) => (0..times).for_each(|_| Reply::new().publish()),
+        Status(status) => Reply { status, ..Reply::new() }.publish(),
+        Tail(further) => raw::tell(raw::read(raw::TAIL).wrapping_add(further)),
+    }
+}
+
+#[concurrent(process, ahead = 4)]
+fn lies(lie: Lie) -> impl Iterator<Item = u64> {
+    (0..1000).inspect(move |number| {
+        if *number == 2 {
+            tell(&lie);
+        }
+    })
+}
+
+#[concurrent(process, timeout = 5s)]
+fn yields_in_a_task(lie: Lie) -> u64 {
+    tell(&lie);
+    // Where it went on, it could answer for the calls that it gets next.
+    std::process::exit(3)
+}
+
+#[concurrent(process)]
+fn numbers(count: u64) -> impl Iterator<Item = u64> {
+    0..count
+}
+
+/// The failure of what lies, if it has one, is not that it hangs.
+fn check(what: &str, outcome: &Result<usize, Error>) {
+    if let Err(error) = outcome {
+        let is_told = matches!(error.kind(), ErrorKind::Codec { .. } | ErrorKind::Worker { .. });
+        // Status 1 is that of a panic.
+        let is_its_own = error.is_crash() || error.is_timeout() || error.is_panic();
+        assert!(is_told || is_its_own, "{what}: {error}");
+    }
+}
+
+fn read(stream: Stream<u64>) -> Task<usize> {
+    stream.gather().map(|items| {
+        // Those are its own.
+        assert!(items.len() < 2 || items[..2] == [0, 1], "{items:?}");
+        items.len()
+    })
+}
+
+#[test]
+fn each_stream_ends_and_others_are_right() {
+    for lie in LIES {
+        let what = format!("{lie:?}");
+        println!("{what}");
+        let (one, other) = (read(lies(lie.clone())), yields_in_a_task(lie.clone()));
+        // It is read by nobody until the lie is told.
+        let mut unread = lies(lie.clone());
+        let true_ones: Vec<_> = (0..3).map(|_| numbers(300).gather()).collect();
+        let others = Others::call();
+        check(&what, &ended(&what, one));
+        check(&what, &ended(&what, other.map(|_| 0)));
+        if let Some(Ok(first)) = (&mut unread).into_iter().next() {
+            assert_eq!(first, 0, "{what}");
+        }
+        check(&what, &ended(&what, read_rest(unread)));
+        for true_one in true_ones {
+            assert!(ended(&what, true_one).unwrap().into_iter().eq(0..300), "{what}");
+        }
+        others.check(&what);
+    }
+}
+
+fn read_rest(stream: Stream<u64>) -> Task<usize> {
+    stream.gather().map(|items| items.len())
+}
