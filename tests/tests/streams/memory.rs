@@ -25,7 +25,8 @@ fn a_slow_reader_does_not_fill_the_memory() {
                 assert!(item.unwrap().len() >= 20_000, "{}", mode.name);
                 std::thread::sleep(Duration::from_millis(2));
             }
-            let grown = peak() - before;
+            // The kernel counts it roughly.
+            let grown = peak().saturating_sub(before);
             println!("{}: {grown} bytes more", mode.name);
             assert!(grown < 32 << 20, "{}: {grown} bytes more", mode.name);
         }

@@ -144,3 +144,23 @@ fn an_item_that_does_not_decode_is_the_last() {
     assert!(error.to_string().contains("an item") && error.to_string().contains("on purpose"));
     assert!(stream.into_iter().next().is_none());
 }
+
+#[concurrent(process, ahead = 1)]
+fn singly(count: u64) -> impl Iterator<Item = u64> {
+    0..count
+}
+
+/// The dispatcher may come in vain for each item that a thread takes, and none of its bells may be
+/// left in the socket then: when it was full, the next one was lost, and whoever awaited an item
+/// waited for ever.
+#[test]
+fn streams_that_are_joined_and_awaited_in_turn_end() {
+    let until = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < until {
+        assert_eq!(singly(1000).into_iter().count(), 1000);
+        assert_eq!(trine::block_on(singly(3).gather()).unwrap(), [0, 1, 2]);
+        assert_eq!(singly(1000).into_iter().count(), 1000);
+        let items = trine::block_on(futures::StreamExt::collect::<Vec<_>>(singly(3)));
+        assert_eq!(items.len(), 3);
+    }
+}

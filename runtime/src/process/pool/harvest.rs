@@ -18,6 +18,7 @@ use crate::process::channel::{
 };
 use crate::process::job::{Address, AnyCall, Reply, codec_error, status};
 use crate::process::platform::{Handle, View};
+use crate::sync::MutexGuard;
 use crate::{aside, relay, wait};
 
 /// The maximum number of replies to take at once.
@@ -58,12 +59,7 @@ impl Pool {
             }
             let is_wanted = || !call.has_news() && call.address().load() == address;
             self.work(&link, &mut desk, is_wanted);
-            link.leave(desk, |desk| {
-                // The dispatcher may have come in vain for what is there. Bells that nobody reads
-                // would fill the socket, and the next one would not be heard.
-                read_socket(&link, &mut desk.papers);
-                self.harvest(&link, &mut desk.papers);
-            });
+            self.leave(&link, desk);
             if relay::has_held() {
                 aside::take(relay::drain_wakers());
                 relay::release();
@@ -87,23 +83,40 @@ impl Pool {
             desk.papers.glances = glances;
             self.harvest(&link, &mut desk.papers);
         }
-        link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+        self.leave(&link, desk);
         if relay::has_held() {
             // An executor's thread runs no code of other tasks either.
             aside::take(relay::drain());
         }
     }
 
+    /// Leaves further replies to the dispatcher, which may have come in vain for those that are
+    /// there. Then its bells are read as well: once they filled the socket, the next one would not
+    /// be heard.
+    pub(super) fn leave<'a>(&'static self, link: &'a Link, desk: MutexGuard<'a, Desk>) {
+        link.leave(desk, |desk| {
+            read_socket(link, &mut desk.papers);
+            self.harvest(link, &mut desk.papers);
+        });
+    }
+
     /// Takes what the worker of a call has sent so far. Whoever is at its desk does so anyway.
     pub(crate) fn take_in(&'static self, address: Address) {
-        let Some((link, _)) = self.link_of(address) else { return };
-        let Some(mut desk) = link.try_desk() else { return };
-        link.announce(&mut desk, Listener::Looking);
-        self.harvest(&link, &mut desk.papers);
-        link.leave(desk, |desk| _ = self.harvest(&link, &mut desk.papers));
+        if let Some((link, _)) = self.link_of(address) {
+            self.take_once(&link);
+        }
         if relay::has_held() {
             aside::take(relay::drain());
         }
+    }
+
+    /// Takes what a worker has sent so far, unless somebody is at its desk.
+    pub(super) fn take_once(&'static self, link: &Link) {
+        let Some(mut desk) = link.try_desk() else { return };
+        link.announce(&mut desk, Listener::Looking);
+        read_socket(link, &mut desk.papers);
+        self.harvest(link, &mut desk.papers);
+        self.leave(link, desk);
     }
 
     fn work(&'static self, link: &Link, desk: &mut Desk, is_wanted: impl Fn() -> bool) {

@@ -34,12 +34,14 @@ impl Owner for Pool {
         read_socket(link, &mut desk.papers);
         let is_many = self.harvest(link, &mut desk.papers) >= MANY;
         if !is_many {
-            link.leave(desk, |desk| _ = self.harvest(link, &mut desk.papers));
+            self.leave(link, desk);
         }
         is_many
     }
 
     fn look_after(&'static self, link: &Arc<Link>) {
+        // A body may have read its worker's socket, or filled it, and then no bell is heard.
+        self.take_once(link);
         self.replace_if_stalled(link);
     }
 
