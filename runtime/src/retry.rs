@@ -215,15 +215,20 @@ where
     fn pause(self: &Arc<Self>, pause: Duration) {
         // Nobody else may hold it: its handle is gone when it is detached.
         let next = Arc::clone(self);
-        let alarm = Alarm::after(pause, move || {
-            // It copies the arguments.
-            relay::run(move || {
-                next.attempt();
-                // The waiter has asked before.
-                next.needs_this_thread(&mut Asked::by_executor());
+        let earlier = {
+            // Locked, so that the next attempt, which may be over at once, sets its pause after
+            // this one, and does not lose it.
+            let mut progress = self.progress();
+            let alarm = Alarm::after(pause, move || {
+                // It copies the arguments.
+                relay::run(move || {
+                    next.attempt();
+                    // The waiter has asked before.
+                    next.needs_this_thread(&mut Asked::by_executor());
+                });
             });
-        });
-        let earlier = self.progress().pause.replace(alarm);
+            progress.pause.replace(alarm)
+        };
         drop(earlier);
         if self.cell.is_finished() {
             // A concurrent cancel did not find it.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use trine::{Error, Task, concurrent};
+use trine::{Error, Task, concurrent, gather};
 use trine_tests::checks::ends_in_time;
 
 /// Can be cloned this many times.
@@ -217,4 +217,20 @@ fn sequential_tries_all_run_here() {
     assert!(task.is_finished());
     assert_eq!(task.join().unwrap(), Err(()));
     assert_eq!(*THREADS.lock().unwrap(), [thread::current().id(); 3]);
+}
+
+#[concurrent(async, retries = 3, backoff = 1us)]
+async fn fails_briefly() -> Result<(), ()> {
+    Err(())
+}
+
+/// The next attempt may come and go before the thread that set the pause notes it.
+#[test]
+fn a_pause_that_is_over_at_once_loses_no_attempt() {
+    ends_in_time("brief pauses", || {
+        for _ in 0..20 {
+            let all = gather((0..500).map(|_| fails_briefly())).join().unwrap();
+            assert!(all.iter().all(Result::is_err));
+        }
+    });
 }
