@@ -17,7 +17,6 @@ mod present {
     use std::cell::Cell;
     use std::future::Future;
     use std::io;
-    use std::panic::catch_unwind;
     use std::sync::OnceLock;
     use std::sync::mpsc::{Sender, channel};
     use std::task::{Context, Poll};
@@ -80,8 +79,6 @@ mod present {
         let _one_at_a_time = START.lock();
         if RUNTIME.get().is_none() {
             forks::watch();
-            // tokio panics if the system refuses it a thread, so try to start one first.
-            thread::Builder::new().spawn(|| ())?.join().ok();
             let build = || {
                 Builder::new_multi_thread()
                     .worker_threads(config::threads())
@@ -89,8 +86,11 @@ mod present {
                     .enable_all()
                     .build()
             };
-            let runtime = catch_unwind(build).map_err(|_| {
-                io::Error::other("the system would not start enough threads for a tokio runtime")
+            // tokio panics if the system refuses it a thread, so try to start one first. There it
+            // also finds its thread-locals, which may be gone here.
+            let building = thread::Builder::new().spawn(build)?;
+            let runtime = building.join().map_err(|_| {
+                io::Error::other("the system gave too few threads for a tokio runtime")
             })??;
             let _ = RUNTIME.set(runtime);
         }
