@@ -84,6 +84,32 @@ const SURROUNDINGS: &[Surrounding] = &[
             tokio::spawn(blocks).await.unwrap();
         });
     }),
+    free("`block_in_place` in `block_in_place`", |check| {
+        multi_thread().block_on(async {
+            let blocks = || futures::executor::block_on(check);
+            let blocks = async { block_in_place(|| block_in_place(blocks)) };
+            tokio::spawn(blocks).await.unwrap();
+        });
+    }),
+    free("`Handle::block_on` in `block_in_place`", |check| {
+        multi_thread().block_on(async {
+            let handle = tokio::runtime::Handle::current();
+            let blocks = async move { block_in_place(|| handle.block_on(check)) };
+            tokio::spawn(blocks).await.unwrap();
+        });
+    }),
+    free("`block_in_place` in the first task of a runtime", |check| {
+        multi_thread().block_on(async { block_in_place(|| futures::executor::block_on(check)) });
+    }),
+    free("`block_in_place` outside of any runtime", |check| {
+        block_in_place(|| futures::executor::block_on(check));
+    }),
+    free("`trine::blocking` in `block_in_place`", |check| {
+        multi_thread().block_on(async {
+            let blocks = || trine::blocking(|| futures::executor::block_on(check));
+            tokio::spawn(async { block_in_place(blocks) }).await.unwrap();
+        });
+    }),
     alone("a current-thread runtime in `block_in_place`", |check| {
         multi_thread().block_on(async {
             let blocks = async { block_in_place(|| current_thread().block_on(check)) };

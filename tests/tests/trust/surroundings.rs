@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,40 @@ fn a_forked_child_is_told_so() {
             std::thread::yield_now();
         }
         assert_eq!(status, 0);
+    });
+}
+
+#[concurrent(threads)]
+fn meets(others: Arc<Barrier>) -> u32 {
+    others.wait();
+    1
+}
+
+/// Threads inherit the cores of who starts them.
+#[test]
+fn the_first_thread_may_be_pinned_to_a_core() {
+    alone(the_first_thread_may_be_pinned_to_a_core, &[], || {
+        // SAFETY: the sets are large enough, and of this thread.
+        unsafe {
+            let mut cores: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size_of_val(&cores), &raw mut cores);
+            let first = (0..1024).find(|core| libc::CPU_ISSET(*core, &cores)).unwrap();
+            libc::CPU_ZERO(&mut cores);
+            libc::CPU_SET(first, &mut cores);
+            assert_eq!(libc::sched_setaffinity(0, size_of_val(&cores), &raw const cores), 0);
+        }
+        ends_in_time("on one core", || {
+            let barrier = Arc::new(Barrier::new(20));
+            let met = gather((0..20).map(|_| meets(Arc::clone(&barrier)))).join().unwrap();
+            assert_eq!(met, [1; 20]);
+            for wait in WAITS {
+                for call in [plain, limited, asynchronous, process] {
+                    assert_eq!(wait(call(3)).unwrap(), 3);
+                }
+            }
+            assert!(hangs().join().unwrap_err().is_timeout());
+            assert_eq!(trine::join(|| 1, || 2), (1, 2));
+        });
     });
 }
 
