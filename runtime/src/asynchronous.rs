@@ -302,10 +302,11 @@ where
         if self.cell().is_finished() {
             return;
         }
-        self.cell().request_cancel();
         if why.is_timeout() {
+            // First: a body that sees the request may return at once, after its deadline.
             self.cell().finish(Err(why));
         }
+        self.cell().request_cancel();
         // A body that is being polled right now stops when it comes to its await.
         let handle = self.handle.lock().as_ref().map(JoinHandle::abort_handle);
         if let Some(handle) = handle {

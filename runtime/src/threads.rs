@@ -334,9 +334,10 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
 
     fn cancel(self: Arc<Self>, why: Error) {
         let Err(why) = self.job.revoke(why) else { return seat::bury() };
-        self.cell().request_cancel();
         if why.is_timeout() {
+            // First: a body that sees the request may return at once, after its deadline.
             self.cell().finish(Err(why));
         }
+        self.cell().request_cancel();
     }
 }
