@@ -32,6 +32,18 @@ fn the_three_of_the_tutorial() {
 }
 
 #[test]
+fn the_errors_of_a_log() {
+    let output = run(&mut example("streams"));
+    assert!(output.status.success(), "{output:?}");
+    let lines = [25_000, 50_000, 75_000, 100_000].iter().zip(1..);
+    let mut report: Vec<_> =
+        lines.map(|(line, disk)| format!("line {line}: disk {disk} is full")).collect();
+    report.push("4 errors".to_owned());
+    assert_eq!(text(output.stdout).lines().collect::<Vec<_>>(), report);
+    assert!(text(output.stderr).contains("[#####     ]"), "half of it is read at some time");
+}
+
+#[test]
 fn the_tour_of_a_small_folder() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tour");
     let below = folder.join("below");
