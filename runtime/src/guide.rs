@@ -9,6 +9,7 @@
 //! * [`structured`]: who owns a task, and when it ends.
 //! * [`errors`]: the two layers of a result, and what each failure means.
 //! * [`borrowing`]: arguments and results that are not owned.
+//! * [`streams`]: functions that yield items while they work.
 //! * [`service`]: services: handlers that await, clients that disconnect, too many requests,
 //!   shutdown.
 //! * [`testing`]: tests of code that uses trine.
@@ -37,6 +38,9 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/borrowing.md")]
 pub mod borrowing {}
+
+#[doc = include_str!("../docs/streams.md")]
+pub mod streams {}
 
 #[doc = include_str!("../docs/service.md")]
 pub mod service {}
