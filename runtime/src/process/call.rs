@@ -152,6 +152,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         items.flow.poll_push(&mut Some(item), None).is_ready()
     }
 
+    fn has_yielded(&self) -> bool {
+        self.items.as_ref().is_some_and(|items| items.outlet.get().is_some())
+    }
+
     fn has_news(&self) -> bool {
         self.is_finished() || self.items.as_ref().is_some_and(|items| items.flow.has_items())
     }

@@ -149,6 +149,11 @@ pub(crate) trait AnyCall: Send + Sync {
     fn ahead(&self) -> u32 {
         0
     }
+    /// Whether an item of it has arrived, so that it has begun.
+    fn has_yielded(&self) -> bool {
+        false
+    }
+
     /// An item that it has yielded, through this channel and under this number; false if it may
     /// not yield one.
     fn take_item(&self, _: &Arc<ParentEnd>, _number: u64, _item: Reply) -> bool {

@@ -137,6 +137,29 @@ fn each_stream_ends_and_others_are_right() {
     }
 }
 
+#[concurrent(process)]
+fn denies() -> impl Iterator<Item = u64> {
+    (0..3).inspect(|number| {
+        if *number == 2 {
+            const SKIPPED: u32 = 3;
+            Reply { status: SKIPPED, ..Reply::new() }.publish();
+            raw::sleep();
+        }
+    })
+}
+
+/// The items of a second run would come after those of the first, and its worker would wait for
+/// what the first one's is granted.
+#[test]
+fn a_call_that_has_yielded_never_runs_again() {
+    for _ in 0..10 {
+        let mut stream = denies();
+        assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
+        let error = ended("a denied start", stream.gather()).unwrap_err();
+        assert!(error.to_string().contains("denied a call that had yielded"), "{error}");
+    }
+}
+
 fn read_rest(stream: Stream<u64>) -> Task<usize> {
     stream.gather().map(|items| items.len())
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::{Answer, Answering, Sent};
+use super::request::Request;
 use crate::process::channel::{
     Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
@@ -219,6 +220,14 @@ impl Pool {
         reply: Result<Reply, Corrupt>,
         mut sent: Sent,
     ) -> Result<(), Corrupt> {
+        let denies = |reply: &Reply| {
+            let has_yielded = |sent: &Sent| sent.request.as_ref().is_some_and(Request::has_yielded);
+            reply.status == status::SKIPPED && has_yielded(&sent)
+        };
+        let reply = match reply {
+            Ok(reply) if denies(&reply) => Err(Corrupt("it denied a call that had yielded")),
+            reply => reply,
+        };
         match reply {
             Ok(reply) => {
                 self.give(reply, &mut sent.request);
@@ -237,7 +246,7 @@ impl Pool {
     }
 
     /// Gives a reply to the call that waits for it, if one does.
-    fn give(&'static self, reply: Reply, request: &mut Option<super::request::Request>) {
+    fn give(&'static self, reply: Reply, request: &mut Option<Request>) {
         let is_skipped = reply.status == status::SKIPPED;
         if let Some(request) = request.as_ref().filter(|_| !is_skipped) {
             Arc::clone(&request.call).complete(reply);

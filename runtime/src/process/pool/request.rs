@@ -55,9 +55,15 @@ impl Request {
     }
 
     /// Records that it was next when a worker died, or that a worker took but did not run it;
-    /// returns false if that has happened too often. Calls behind it are not suspected.
+    /// returns false if it must not run again: that has happened too often, or it has yielded
+    /// already, whatever its worker says. Calls behind it are not suspected.
     pub(crate) fn suspect(&mut self) -> bool {
         self.deaths += 1;
-        self.deaths <= MAX_DEATHS
+        self.deaths <= MAX_DEATHS && !self.has_yielded()
+    }
+
+    /// Whether it has begun for certain.
+    pub(crate) fn has_yielded(&self) -> bool {
+        self.call.has_yielded()
     }
 }
