@@ -1,6 +1,6 @@
 //! The state machine inside a task: who may run it, who may finish it, who waits for it.
 //!
-//! A [`JobCell`] is part of an engine's call object, so a task is one allocation. Its state is one
+//! A [`Cell`] is part of an engine's call object, so a task is one allocation. Its state is one
 //! word. Every exclusive right (to the job, to the output, to the waiter) is won by one atomic step
 //! on that word, and only the winner touches the memory behind it. That is the whole argument for
 //! the `unsafe` here; `loom` checks it (`cell/model.rs`).
@@ -10,22 +10,21 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::carry::Carried;
 use crate::current;
 use crate::error::Error;
-use crate::function::Function;
-use crate::limit::Place;
 use crate::observe::Observed;
 use crate::panic::{drop_quietly, quietly};
 use crate::relay::{self, Observer, Step};
 use crate::sync::{Lock, UnsafeCell, yield_now};
-use crate::timer::{self, Alarm};
+use crate::timer::Alarm;
 use crate::tokio;
 
+mod job;
 #[cfg(all(test, trine_loom))]
 mod model;
 mod state;
 
+pub(crate) use self::job::{Claim, JobCell};
 pub(crate) use self::state::State;
 use self::state::{
     ABANDONED, ALARMED, CANCELLED, FAILED, FINISHED, FINISHING, PENDING, QUEUED, REGISTERING,
@@ -83,14 +82,6 @@ impl<T> Cell<T> {
     /// A cell without a job, for something that is running from the start, such as a combinator.
     pub(crate) fn running() -> Self {
         Self::at(RUNNING, Observed::nothing())
-    }
-
-    /// The same for a call, which has a span.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn started(function: &'static Function, mode: &'static str) -> Self {
-        let observed = Observed::call(function, mode);
-        observed.started();
-        Self::at(RUNNING, observed)
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -153,18 +144,6 @@ impl<T> Cell<T> {
         true
     }
 
-    /// Ends a running task with a value that is made by whoever takes it, see
-    /// [`take_or_make`](Self::take_or_make). Unless the task has already ended, `keep` stores what
-    /// the value is made from.
-    #[cfg(feature = "process")]
-    pub(crate) fn finish_unmade(&self, keep: impl FnOnce()) {
-        if self.state.advance(RUNNING, FINISHING) {
-            self.observed.ended(&Ok(()));
-            keep();
-            self.publish(0);
-        }
-    }
-
     /// The last step of the thread that won the step to `FINISHING`.
     fn publish(&self, failed: u32) {
         let state = self.state.set(FINISHED | failed);
@@ -224,32 +203,32 @@ impl<T> Cell<T> {
 
     /// Takes the output; only the first caller gets it.
     pub(crate) fn take(&self) -> Option<Result<T, Error>> {
-        self.take_or_make(|| None)
+        self.win_output().then(|| self.output()).flatten()
     }
 
-    /// The same, or the value that `make` returns if the task has ended without an output.
-    pub(crate) fn take_or_make(
-        &self,
-        make: impl FnOnce() -> Option<Result<T, Error>>,
-    ) -> Option<Result<T, Error>> {
+    /// Whether this caller, and no other, gets what the task has ended with.
+    fn win_output(&self) -> bool {
         let state = self.state.now();
-        if state & STAGE != FINISHED || state & TAKEN != 0 {
-            return None;
-        }
-        if self.state.set(TAKEN) & TAKEN != 0 {
-            return None;
-        }
-        let output = self.output.with_mut(|output| {
+        let is_there = state & STAGE == FINISHED && state & TAKEN == 0;
+        is_there && self.state.set(TAKEN) & TAKEN == 0
+    }
+
+    /// The output, for the one caller that has won it.
+    fn output(&self) -> Option<Result<T, Error>> {
+        self.output.with_mut(|output| {
             // SAFETY: `FINISHED` says that the output was written, if it ever is; only one caller
             // sets `TAKEN`.
             unsafe { (*output).take() }
-        });
-        output.or_else(make)
+        })
     }
 
     /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Returns whether
     /// the task was still running, on the first call.
     pub(crate) fn abandon(&self) -> bool {
+        if self.state.is_over() {
+            // The usual end: the handle has taken it.
+            return false;
+        }
         let state = self.state.set(ABANDONED);
         if state & STAGE == FINISHED {
             drop_quietly(self.take());
@@ -290,108 +269,5 @@ impl<T> Cell<T> {
             return waiter.map_or(Ok(()), Err);
         }
         Ok(())
-    }
-}
-
-/// A [`Cell`] with the job that will fill it. Engines embed it in their call objects.
-pub(crate) struct JobCell<J, T> {
-    function: &'static Function,
-    cell: Cell<T>,
-    job: UnsafeCell<Option<J>>,
-}
-
-// SAFETY: as for `Cell`; `job` is touched only by the thread that won the step to `RUNNING`.
-unsafe impl<J: Send, T: Send> Sync for JobCell<J, T> {}
-// SAFETY: it owns a `J` and a `Cell<T>`, which are `Send`.
-unsafe impl<J: Send, T: Send> Send for JobCell<J, T> {}
-
-/// A claimed job with its place under the function's `limit`, which must be held until the body has
-/// ended and its arguments are dropped.
-pub(crate) struct Claim<J> {
-    pub(crate) job: J,
-    pub(crate) place: Place,
-    /// What was current at the call.
-    pub(crate) carried: Option<Carried>,
-}
-
-impl<J, T> JobCell<J, T> {
-    /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
-    #[inline]
-    pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
-        let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
-        if function.options().timeout.is_some() {
-            timer::prepare();
-        }
-        let mut cell = Cell::at(stage, Observed::call(function, mode));
-        if mode != "async" {
-            cell.clock = UnsafeCell::new(tokio::hold_clock());
-        }
-        Self { function, cell, job: UnsafeCell::new(Some(job)) }
-    }
-
-    pub(crate) fn function(&self) -> &'static Function {
-        self.function
-    }
-
-    pub(crate) fn cell(&self) -> &Cell<T> {
-        &self.cell
-    }
-
-    /// Makes a pending job claimable; returns false if it was revoked.
-    pub(crate) fn admit(&self) -> bool {
-        self.cell.state.advance(PENDING, QUEUED)
-    }
-
-    /// Claims the job, to run it. Exactly one caller succeeds.
-    pub(crate) fn claim(&self) -> Option<Claim<J>> {
-        if !self.cell.state.advance(QUEUED, RUNNING) {
-            return None;
-        }
-        self.cell.observed.started();
-        let carried = self.cell.observed.take_carried();
-        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()), carried })
-    }
-
-    fn take_job(&self) -> Option<J> {
-        self.job.with_mut(|job| {
-            // SAFETY: called once, by the one caller that won the step to `RUNNING`.
-            unsafe { (*job).take() }
-        })
-    }
-}
-
-impl<J: Send + 'static, T> JobCell<J, T> {
-    /// Ends a task that has not started with this error, and drops its job on this thread. Returns
-    /// the error if the task has started.
-    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
-        let place = if self.cell.state.advance(PENDING, RUNNING) {
-            self.function.limiter().inspect(|limiter| limiter.give_up());
-            None
-        } else if self.cell.state.advance(QUEUED, RUNNING) {
-            self.function.limiter()
-        } else {
-            return Err(why);
-        };
-        self.end_unstarted(why, Place(place));
-        Ok(())
-    }
-
-    /// Ends a pending task that no line has taken, and drops its job on this thread.
-    pub(crate) fn refuse(&self) {
-        if self.cell.state.advance(PENDING, RUNNING) {
-            self.end_unstarted(Error::busy(self.function.name()), Place(None));
-        }
-    }
-
-    fn end_unstarted(&self, why: Error, place: Place) {
-        self.cell.observed.started();
-        self.cell.request_cancel();
-        let job = self.take_job();
-        // First, since the job's destructors may take long.
-        self.cell.finish(Err(why));
-        // It may own tasks, whose arguments own others.
-        relay::discard(job);
-        relay::discard(self.cell.observed.take_carried());
-        drop(place);
     }
 }

@@ -167,3 +167,25 @@ fn a_cancelled_job_is_dropped_once() {
         assert_eq!(call.cell().is_finished(), !claimed);
     });
 }
+
+/// What a value is made from is moved as the value is: by who ends the call, then by who takes it.
+#[cfg(feature = "process")]
+#[test]
+fn what_a_value_is_made_from_is_taken_or_dropped_once() {
+    model(|| {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let call = Arc::new(JobCell::<(), usize, Counted>::new(&FUNCTION, "threads", ()));
+        assert!(call.claim().is_some());
+        let (ending, from) = (Arc::clone(&call), Counted::new(&alive));
+        let worker = thread::spawn(move || ending.finish_unmade(from));
+        let late = call.cell().finish(Err(Error::cancelled("modelled")));
+        let make = |from: Counted| Ok(from.0.load(SeqCst));
+        let early = call.take_or_make(make);
+        worker.join().unwrap();
+        let taken = early.or_else(|| call.take_or_make(make)).unwrap();
+        assert_eq!(taken.is_err(), late);
+        assert_eq!(taken.unwrap_or(1), 1);
+        assert!(call.take_or_make(make).is_none());
+        assert_eq!(alive.load(SeqCst), 0);
+    });
+}

@@ -99,6 +99,12 @@ impl State {
         self.now() & STAGE == stage
     }
 
+    /// Whether the output has been taken.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.now() & (STAGE | TAKEN) == FINISHED | TAKEN
+    }
+
     #[inline]
     pub(super) fn has(&self, flag: u32) -> bool {
         self.now() & flag != 0

@@ -16,15 +16,13 @@ use crate::process::pool::Pool;
 use crate::process::value::files;
 use crate::process::value::wire;
 use crate::stream::flow::{Flow, Grant};
-use crate::sync::Lock;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 
 pub(crate) struct ProcessCall<T> {
-    job: JobCell<Job, T>,
+    job: ReplyCell<Job, T>,
     pool: &'static Pool,
     address: AtomicAddress,
-    reply: Unread,
     /// Where its items go, if it yields.
     items: Option<Box<Items>>,
 }
@@ -57,28 +55,24 @@ impl Items {
     }
 }
 
-/// A worker's reply, until whoever takes the value decodes it.
-#[derive(Default)]
-pub(crate) struct Unread(Lock<Option<Reply>>);
+/// A call's cell, which keeps a worker's reply until whoever takes the value decodes it.
+pub(crate) type ReplyCell<J, T> = JobCell<J, T, Reply>;
 
-impl Unread {
-    /// Ends a call with its reply: a failure at once, and a value as one to be decoded later.
-    pub(crate) fn end<T>(&self, cell: &Cell<T>, name: &'static str, reply: Reply) {
-        match reply.failure(name) {
-            Some(error) => _ = cell.finish(Err(error)),
-            None => cell.finish_unmade(|| *self.0.lock() = Some(reply)),
+impl<J, T> ReplyCell<J, T> {
+    /// Ends the call with its reply: a failure at once, and a value as one to be decoded later.
+    pub(crate) fn end(&self, reply: Reply) {
+        match reply.failure(self.function().name()) {
+            Some(error) => _ = self.cell().finish(Err(error)),
+            None => self.finish_unmade(reply),
         }
     }
 
-    /// The result of a call that has ended.
-    pub(crate) fn take<T>(&self, cell: &Cell<T>, name: &'static str) -> Option<Result<T, Error>>
+    /// The result of the call, once it has ended.
+    pub(crate) fn take(&self) -> Option<Result<T, Error>>
     where
         T: DeserializeOwned,
     {
-        cell.take_or_make(|| {
-            let reply = self.0.lock().take()?;
-            Some(outcome(name, reply))
-        })
+        self.take_or_make(|reply| outcome(self.function().name(), reply))
     }
 }
 
@@ -110,7 +104,6 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
             job: JobCell::new(function, "process", job),
             pool,
             address: AtomicAddress::nowhere(),
-            reply: Unread::default(),
         });
         match function.limiter() {
             None => pool.submit(call.clone()),
@@ -164,11 +157,11 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.job.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
-    fn complete(self: Arc<Self>, reply: Reply) {
-        self.reply.end(self.job.cell(), self.name(), reply);
+    fn complete(&self, reply: Reply) {
+        self.job.end(reply);
     }
 
-    fn fail(self: Arc<Self>, error: Error) {
+    fn fail(&self, error: Error) {
         self.job.cell().finish(Err(error));
     }
 }
@@ -201,7 +194,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     }
 
     fn take(&self) -> Option<Result<T, Error>> {
-        self.reply.take(self.cell(), self.name())
+        self.job.take()
     }
 
     fn help(self: Arc<Self>) {

@@ -166,8 +166,8 @@ pub(crate) trait AnyCall: Send + Sync {
     /// Starts its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
     /// Runs no user code: whoever takes the value decodes it.
-    fn complete(self: Arc<Self>, reply: Reply);
-    fn fail(self: Arc<Self>, error: Error);
+    fn complete(&self, reply: Reply);
+    fn fail(&self, error: Error);
 }
 
 pub(crate) fn codec_error(function: &'static str, message: &str) -> Error {

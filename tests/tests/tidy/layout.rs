@@ -75,6 +75,7 @@ const INTO_ENGINES: &[(&str, &str, &str)] = &[(
 /// The only files with `unsafe`; each block in them has a SAFETY sentence.
 const UNSAFE: &[&str] = &[
     "runtime/src/cell.rs",
+    "runtime/src/cell/job.rs",
     "runtime/src/cross/arguments.rs",
     "runtime/src/cross/methods.rs",
     "runtime/src/current.rs",

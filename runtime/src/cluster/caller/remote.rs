@@ -11,7 +11,7 @@ use crate::cluster::broker::envelope::{Fault, File, Parts};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Elsewhere;
-use crate::process::call::Unread;
+use crate::process::call::ReplyCell;
 use crate::process::job::{Job, Reply, codec_error};
 use crate::process::platform;
 use crate::process::value::message::Message;
@@ -27,11 +27,9 @@ pub(crate) trait Remote: Send + Sync {
 }
 
 struct RemoteCall<T> {
-    function: &'static Function,
-    cell: Cell<T>,
+    cell: ReplyCell<(), T>,
     caller: &'static Caller,
     number: u64,
-    reply: Unread,
     /// Its part of what may be out at once, until it has ended.
     elsewhere: Lock<Option<Elsewhere>>,
 }
@@ -45,9 +43,9 @@ where
     let elsewhere = limiter.map(|limiter| limiter.send(function.options()));
     let is_refused = matches!(elsewhere, Some(None));
     let number = caller.next_number();
-    let cell = Cell::started(function, "process");
-    let (reply, elsewhere) = (Unread::default(), Lock::new(elsewhere.flatten()));
-    let call = Arc::new(RemoteCall { function, cell, caller, number, reply, elsewhere });
+    let cell = ReplyCell::started(function, "process");
+    let elsewhere = Lock::new(elsewhere.flatten());
+    let call = Arc::new(RemoteCall { cell, caller, number, elsewhere });
     if is_refused {
         call.finish(Err(Error::busy(function.name())));
     } else {
@@ -59,7 +57,7 @@ where
 impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
     fn finish(&self, result: Result<T, Error>) {
         self.leave();
-        self.cell.finish(result);
+        self.cell.cell().finish(result);
     }
 
     /// Makes room for the next one, before somebody hears of the end.
@@ -71,42 +69,42 @@ impl<T: DeserializeOwned + Send + 'static> RemoteCall<T> {
 
 impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
     fn function(&self) -> &'static Function {
-        self.function
+        self.cell.function()
     }
 
     fn is_finished(&self) -> bool {
-        self.cell.is_finished()
+        self.cell.cell().is_finished()
     }
 
     fn reply(&self, status: u32, parts: Parts) {
-        let name = self.function.name();
+        let name = self.cell.function().name();
         let files = parts.files.iter().map(|file| platform::freeze(&file.contents));
         match files.collect::<Result<Vec<_>, _>>() {
             Ok(handles) => {
                 let reply = Reply { status, bytes: parts.bytes.into(), handles };
                 self.leave();
-                self.reply.end(&self.cell, name, reply);
+                self.cell.end(reply);
             }
             Err(error) => self.finish(Err(codec_error(name, &format!("its result: {error}")))),
         }
     }
 
     fn fail(&self, fault: Fault) {
-        self.finish(Err(fault.into_error(self.function.name())));
+        self.finish(Err(fault.into_error(self.cell.function().name())));
     }
 }
 
 impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
     fn cell(&self) -> &Cell<T> {
-        &self.cell
+        self.cell.cell()
     }
 
     fn take(&self) -> Option<Result<T, Error>> {
-        self.reply.take(&self.cell, self.function.name())
+        self.cell.take()
     }
 
     fn name(&self) -> &'static str {
-        self.function.name()
+        self.cell.function().name()
     }
 
     fn cancel(self: Arc<Self>, why: Error) {

@@ -142,7 +142,7 @@ impl AnyCall for Hosted {
         self.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
-    fn complete(self: Arc<Self>, reply: Reply) {
+    fn complete(&self, reply: Reply) {
         let contents = |file: &Handle| Ok(File { contents: platform::contents(file)? });
         let bytes = reply.bytes.reader().into_vec();
         self.finish(match reply.handles.iter().map(contents).collect::<io::Result<_>>() {
@@ -151,7 +151,7 @@ impl AnyCall for Hosted {
         });
     }
 
-    fn fail(self: Arc<Self>, error: Error) {
+    fn fail(&self, error: Error) {
         self.finish(Ended::Failed(Fault::of(&error)));
     }
 }

@@ -159,7 +159,7 @@ impl Pool {
                 Chore::StartClock(call, number) => self.start_clock(call, number),
                 Chore::Fail(request, why) => {
                     let error = worker_error(request.call.function().name(), why);
-                    Arc::clone(&request.call).fail(error);
+                    request.call.fail(error);
                 }
                 Chore::Drop(request) => drop(request),
             }

@@ -238,7 +238,7 @@ impl Pool {
                 if let Some(request) = &sent.request {
                     let why = format!("its worker is corrupt: {}", corrupt.0);
                     let error = codec_error(request.call.function().name(), &why);
-                    Arc::clone(&request.call).fail(error);
+                    request.call.fail(error);
                 }
                 Err(corrupt)
             }
@@ -249,7 +249,7 @@ impl Pool {
     fn give(&'static self, reply: Reply, request: &mut Option<Request>) {
         let is_skipped = reply.status == status::SKIPPED;
         if let Some(request) = request.as_ref().filter(|_| !is_skipped) {
-            Arc::clone(&request.call).complete(reply);
+            request.call.complete(reply);
         }
         // A call that was taken back, but then the caller changed its mind, or never knew.
         if let Some(request) = request.take_if(|request| is_skipped && !request.call.is_finished())

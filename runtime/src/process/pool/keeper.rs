@@ -57,7 +57,7 @@ impl Owner for Pool {
         observe::worker_ended(link.process.id(), &how_it_ended(end));
         for request in self.strike_out(link, &why) {
             let error = blame(link, request.call.function().name(), end);
-            Arc::clone(&request.call).fail(error);
+            request.call.fail(error);
         }
     }
 }

@@ -1,0 +1,171 @@
+//! A cell with the job that will fill it, and with what its value may be made from.
+//!
+//! Both lie beside the word that decides, and are touched only by whoever has won the right to: the
+//! job by who leaves `QUEUED`, what a value is made from by who ends the call and then by who takes
+//! the value.
+
+use super::Cell;
+use super::state::{FINISHING, PENDING, QUEUED, RUNNING};
+use crate::carry::Carried;
+use crate::error::Error;
+use crate::function::Function;
+use crate::limit::Place;
+use crate::observe::Observed;
+#[cfg(feature = "process")]
+use crate::panic::drop_quietly;
+use crate::relay;
+use crate::sync::UnsafeCell;
+use crate::{timer, tokio};
+
+/// A [`Cell`] with the job that will fill it. Engines embed it in their call objects. A call may
+/// also end with an `R`, from which the thread that takes its value makes that.
+pub(crate) struct JobCell<J, T, R = ()> {
+    function: &'static Function,
+    cell: Cell<T>,
+    job: UnsafeCell<Option<J>>,
+    unmade: UnsafeCell<Option<R>>,
+}
+
+// SAFETY: as for `Cell`; `job` is touched only by the thread that won the step to `RUNNING`,
+// `unmade` by the one that won the step to `FINISHING` and then by the one that set `TAKEN`.
+unsafe impl<J: Send, T: Send, R: Send> Sync for JobCell<J, T, R> {}
+// SAFETY: it owns a `J`, an `R` and a `Cell<T>`, which are `Send`.
+unsafe impl<J: Send, T: Send, R: Send> Send for JobCell<J, T, R> {}
+
+/// A claimed job with its place under the function's `limit`, which must be held until the body has
+/// ended and its arguments are dropped.
+pub(crate) struct Claim<J> {
+    pub(crate) job: J,
+    pub(crate) place: Place,
+    /// What was current at the call.
+    pub(crate) carried: Option<Carried>,
+}
+
+impl<J, T, R> JobCell<J, T, R> {
+    /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
+    #[inline]
+    pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
+        let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
+        if function.options().timeout.is_some() {
+            timer::prepare();
+        }
+        let mut cell = Cell::at(stage, Observed::call(function, mode));
+        if mode != "async" {
+            cell.clock = UnsafeCell::new(tokio::hold_clock());
+        }
+        Self::of(function, cell, Some(job))
+    }
+
+    /// A cell of a call that somebody else already runs.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn started(function: &'static Function, mode: &'static str) -> Self {
+        let observed = Observed::call(function, mode);
+        observed.started();
+        Self::of(function, Cell::at(RUNNING, observed), None)
+    }
+
+    fn of(function: &'static Function, cell: Cell<T>, job: Option<J>) -> Self {
+        Self { function, cell, job: UnsafeCell::new(job), unmade: UnsafeCell::new(None) }
+    }
+
+    pub(crate) fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    pub(crate) fn cell(&self) -> &Cell<T> {
+        &self.cell
+    }
+
+    /// Makes a pending job claimable; returns false if it was revoked.
+    pub(crate) fn admit(&self) -> bool {
+        self.cell.state.advance(PENDING, QUEUED)
+    }
+
+    /// Claims the job, to run it. Exactly one caller succeeds.
+    pub(crate) fn claim(&self) -> Option<Claim<J>> {
+        if !self.cell.state.advance(QUEUED, RUNNING) {
+            return None;
+        }
+        self.cell.observed.started();
+        let carried = self.cell.observed.take_carried();
+        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()), carried })
+    }
+
+    fn take_job(&self) -> Option<J> {
+        self.job.with_mut(|job| {
+            // SAFETY: called once, by the one caller that won the step to `RUNNING`.
+            unsafe { (*job).take() }
+        })
+    }
+
+    /// Ends a running call with what its value is made from, as [`Cell::finish`] does with the
+    /// value.
+    #[cfg(feature = "process")]
+    pub(crate) fn finish_unmade(&self, from: R) {
+        let cell = &self.cell;
+        if !cell.state.advance(RUNNING, FINISHING) {
+            return drop_quietly(from);
+        }
+        cell.observed.ended(&Ok(()));
+        self.unmade.with_mut(|unmade| {
+            // SAFETY: only one caller wins the step to `FINISHING`, and nobody reads before
+            // `FINISHED`.
+            unsafe { *unmade = Some(from) }
+        });
+        cell.publish(0);
+    }
+
+    /// Takes the output, or makes it; only the first caller gets it.
+    #[cfg(feature = "process")]
+    pub(crate) fn take_or_make(
+        &self,
+        make: impl FnOnce(R) -> Result<T, Error>,
+    ) -> Option<Result<T, Error>> {
+        if !self.cell.win_output() {
+            return None;
+        }
+        self.cell.output().or_else(|| {
+            let unmade = self.unmade.with_mut(|unmade| {
+                // SAFETY: written before `FINISHED`, if ever; only one caller wins the output.
+                unsafe { (*unmade).take() }
+            });
+            unmade.map(make)
+        })
+    }
+}
+
+impl<J: Send + 'static, T, R> JobCell<J, T, R> {
+    /// Ends a task that has not started with this error, and drops its job on this thread. Returns
+    /// the error if the task has started.
+    pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
+        let place = if self.cell.state.advance(PENDING, RUNNING) {
+            self.function.limiter().inspect(|limiter| limiter.give_up());
+            None
+        } else if self.cell.state.advance(QUEUED, RUNNING) {
+            self.function.limiter()
+        } else {
+            return Err(why);
+        };
+        self.end_unstarted(why, Place(place));
+        Ok(())
+    }
+
+    /// Ends a pending task that no line has taken, and drops its job on this thread.
+    pub(crate) fn refuse(&self) {
+        if self.cell.state.advance(PENDING, RUNNING) {
+            self.end_unstarted(Error::busy(self.function.name()), Place(None));
+        }
+    }
+
+    fn end_unstarted(&self, why: Error, place: Place) {
+        self.cell.observed.started();
+        self.cell.request_cancel();
+        let job = self.take_job();
+        // First, since the job's destructors may take long.
+        self.cell.finish(Err(why));
+        // It may own tasks, whose arguments own others.
+        relay::discard(job);
+        relay::discard(self.cell.observed.take_carried());
+        drop(place);
+    }
+}
