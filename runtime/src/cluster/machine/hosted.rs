@@ -50,8 +50,8 @@ impl Hosted {
         tell: Tell,
     ) -> Result<Arc<Self>, String> {
         let files = parts.files.iter().map(|file| platform::freeze(&file.contents).map(Arc::new));
-        let files = files.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let message = Message { bytes: Bytes::new(&parts.bytes), files };
+        let files = files.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+        let message = Message { bytes: Bytes::new(&parts.bytes), files: files.into() };
         let job = Job { message, invoke: task.invoke, body: task.body };
         let function = function_of(task);
         let pool = pool::pool_of(function, false)?;

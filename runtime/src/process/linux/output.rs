@@ -8,11 +8,18 @@ struct Stream(libc::FILE);
 unsafe extern "C" {
     static stdout: *mut Stream;
     fn fflush(stream: *mut Stream) -> i32;
+    fn __fpending(stream: *mut Stream) -> usize;
 }
 
 /// Flushes C's stdout. Only that stream: another may be locked forever by a thread that a body left
 /// waiting for input.
 pub(crate) fn flush_c_output() {
-    // SAFETY: the C library's own stream, which is there for good.
-    unsafe { fflush(stdout) };
+    // SAFETY: the C library's own stream, which is there for good. It is asked without its lock,
+    // which costs as much as the rest of a small reply: what a thread prints at this very moment,
+    // and so no earlier than the end of the body, may stay.
+    unsafe {
+        if __fpending(stdout) > 0 {
+            fflush(stdout);
+        }
+    }
 }

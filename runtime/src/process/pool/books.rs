@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::dispatcher;
 use super::link::Link;
-use super::outbox::{Answer, Answering, Outbox};
+use super::outbox::{Answer, Brought, Outbox};
 use super::queue::{Queue, Waiting};
 use super::request::Request;
 use crate::observe;
@@ -139,9 +139,7 @@ impl Pool {
         let identity = Identity::current();
         let shells = self.change(|state, chores| {
             state.allow_only(identity, chores);
-            let shells = state.queue.push_back(Waiting::Call(call));
-            self.hand_out(state, chores);
-            shells
+            self.place(state, call, chores)
         });
         if !shells.is_empty() {
             drop_quietly(shells);
@@ -150,7 +148,24 @@ impl Pool {
 
     /// Does the deferred work.
     pub(super) fn run(&'static self, chores: Chores) {
-        for chore in chores.list {
+        if !chores.list.is_empty() {
+            self.run_all(chores.list);
+        }
+        if chores.start && chores.is_first {
+            self.start_counted_worker(chores.era);
+        } else if chores.start {
+            dispatcher::start_worker(self, chores.era);
+        }
+        if chores.replace {
+            dispatcher::start_worker(self, chores.era);
+        }
+        if chores.attend {
+            dispatcher::attend();
+        }
+    }
+
+    fn run_all(&'static self, chores: Vec<Chore>) {
+        for chore in chores {
             match chore {
                 Chore::Wake(link) => link.channel.wake_worker(),
                 Chore::Rouse(link) => link.rouse(),
@@ -163,17 +178,6 @@ impl Pool {
                 }
                 Chore::Drop(request) => drop(request),
             }
-        }
-        if chores.start && chores.is_first {
-            self.start_counted_worker(chores.era);
-        } else if chores.start {
-            dispatcher::start_worker(self, chores.era);
-        }
-        if chores.replace {
-            dispatcher::start_worker(self, chores.era);
-        }
-        if chores.attend {
-            dispatcher::attend();
         }
     }
 
@@ -198,7 +202,7 @@ impl Pool {
     /// Counts the worker that is wanted, before anybody else sees that it is.
     fn count_start(&self, state: &mut State, chores: &mut Chores) {
         chores.era = state.era;
-        chores.start &= self.wants_more(state);
+        chores.start = chores.start && self.wants_more(state);
         if chores.start {
             state.starting += 1;
             let nobody = state.outboxes.iter().all(|outbox| outbox.link.is_retired());
@@ -268,26 +272,21 @@ impl Pool {
     }
 
     /// Removes the calls that these replies answer, and hands out more. Returns false if a reply is
-    /// for another call than the one whose turn it is; then it and all later ones are ignored.
-    pub(super) fn answered(
-        &'static self,
-        link: &Link,
-        replies: impl Iterator<Item = Answering>,
-        answers: &mut Vec<Answer>,
-    ) -> bool {
+    /// for another call than the one whose turn it is; then it and all later ones have no answer.
+    pub(super) fn answered(&'static self, link: &Link, replies: &mut [Brought]) -> bool {
         self.change(|state, chores| {
             let is_crowded = state.outboxes.len() > self.workers_max;
             let Some(outbox) = state.outbox(link.key) else { return false };
             let mut has_to_go = false;
-            for Answering { number, is_grown, is_item } in replies {
-                if is_item {
-                    let Some(call) = outbox.yielded(number) else { return false };
-                    answers.push(Answer::Item(call));
+            for reply in replies {
+                if reply.is_item {
+                    let Some(call) = outbox.yielded(reply.number) else { return false };
+                    reply.answer = Some(Answer::Item(call));
                     continue;
                 }
-                let Some(sent) = outbox.answered(number) else { return false };
-                has_to_go |= outbox.has_to_go(&sent, is_grown);
-                answers.push(Answer::Whole(sent));
+                let Some(request) = outbox.answered(reply.number) else { return false };
+                has_to_go |= outbox.has_to_go(request.as_ref(), reply.is_grown);
+                reply.answer = Some(Answer::Whole(request));
             }
             let idle = outbox.unanswered.is_empty();
             let is_spare = self.yields && is_crowded;

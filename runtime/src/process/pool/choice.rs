@@ -1,6 +1,7 @@
 //! Which worker gets which call. Runs under the pool's lock.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State};
@@ -8,7 +9,7 @@ use super::outbox::{NotSent, Outbox};
 use super::queue::Waiting;
 use super::request::Request;
 use crate::function::Function;
-use crate::process::job::WorkerKey;
+use crate::process::job::{AnyCall, WorkerKey};
 
 /// How many calls may go to workers before the first one of the queue, and how far behind it they
 /// are looked for.
@@ -18,6 +19,32 @@ const MAX_AHEAD: usize = 64;
 /// its start there.
 fn wants_idle(function: &Function) -> bool {
     function.options().timeout.is_some()
+}
+
+impl State {
+    /// Sends a request to a worker; returns it if that has no room, or is gone.
+    fn send(
+        &mut self,
+        request: Request,
+        index: usize,
+        chores: &mut Chores,
+    ) -> Result<(), Box<Request>> {
+        let clocked = request.wants_clock().then(|| Arc::clone(&request.call));
+        let outbox = &mut self.outboxes[index];
+        match outbox.send(request) {
+            Ok(asleep) => {
+                if asleep {
+                    chores.add(Chore::Wake(Arc::clone(&outbox.link)));
+                }
+                if let Some(call) = clocked {
+                    chores.add(Chore::StartClock(call, outbox.last()));
+                }
+            }
+            Err(NotSent::Full(request) | NotSent::Gone(request)) => return Err(request),
+            Err(NotSent::Failed(request, why)) => chores.add(Chore::Fail(request, why)),
+        }
+        Ok(())
+    }
 }
 
 impl Pool {
@@ -34,24 +61,36 @@ impl Pool {
             state.overtaken = if position == 0 { 0 } else { state.overtaken + 1 };
             let Some(waiting) = state.queue.remove(position) else { return };
             let Some(request) = Self::claim(waiting, chores) else { continue };
-            let clocked = request.wants_clock().then(|| Arc::clone(&request.call));
-            let outbox = &mut state.outboxes[index];
-            match outbox.send(request) {
-                Ok(asleep) => {
-                    if asleep {
-                        chores.add(Chore::Wake(Arc::clone(&outbox.link)));
-                    }
-                    if let Some(call) = clocked {
-                        chores.add(Chore::StartClock(call, outbox.last()));
-                    }
-                }
-                Err(NotSent::Full(request) | NotSent::Gone(request)) => {
-                    state.queue.insert(position, Waiting::Request(request));
-                    return;
-                }
-                Err(NotSent::Failed(request, why)) => chores.add(Chore::Fail(request, why)),
+            if let Err(request) = state.send(request, index, chores) {
+                state.queue.insert(position, Waiting::Request(request));
+                return;
             }
         }
+    }
+
+    /// Gives a new call to a worker, or has it wait. Returns shells of calls that nobody waits for,
+    /// to drop without the lock.
+    pub(super) fn place(
+        &self,
+        state: &mut State,
+        call: Arc<dyn AnyCall>,
+        chores: &mut Chores,
+    ) -> VecDeque<Waiting> {
+        chores.attend = true;
+        // Usually no other call waits, and a worker is idle.
+        if state.queue.is_empty()
+            && let Some(index) = self.choose(state, call.function(), chores)
+        {
+            if let Some(request) = Request::claim(call)
+                && let Err(request) = state.send(request, index, chores)
+            {
+                state.queue.push_front(Waiting::Request(request));
+            }
+            return VecDeque::new();
+        }
+        let shells = state.queue.push_back(Waiting::Call(call));
+        self.hand_out(state, chores);
+        shells
     }
 
     /// The next call that a worker can take, by its position in the queue, and that worker. If the

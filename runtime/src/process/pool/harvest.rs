@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
-use super::outbox::{Answer, Answering, Sent};
+use super::outbox::{Answer, Brought};
 use super::request::Request;
 use crate::process::channel::{
     Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
 };
-use crate::process::job::{Address, AnyCall, Reply, codec_error, status};
+use crate::process::job::{Address, AnyCall, Reply, status};
 use crate::process::platform::{Handle, View};
 use crate::sync::MutexGuard;
 use crate::{aside, relay, wait};
@@ -25,24 +25,9 @@ use crate::{aside, relay, wait};
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;
 
-/// Replies that are being taken, and what they answer.
-#[derive(Default)]
-struct Batch {
-    replies: Vec<Brought>,
-    answers: Vec<Answer>,
-}
-
-/// A reply that was taken off the channel.
-struct Brought {
-    number: u64,
-    /// Until the books have it.
-    heading: Option<Answering>,
-    reply: Result<Reply, Corrupt>,
-}
-
 thread_local! {
     /// A reused buffer.
-    static ROOM: Cell<Batch> = Cell::default();
+    static ROOM: Cell<Vec<Brought>> = const { Cell::new(Vec::new()) };
 }
 
 impl Pool {
@@ -144,30 +129,32 @@ impl Pool {
 
     fn harvest_all(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
         let mut taken = 0;
-        let mut batch = ROOM.try_with(Cell::take).unwrap_or_default();
+        let mut replies = ROOM.try_with(Cell::take).unwrap_or_default();
         loop {
-            match self.take(link, inbox, &mut batch) {
-                Ok(0) => break,
-                Ok(count) => taken += count,
+            match self.take(link, inbox, &mut replies) {
+                Ok(BATCH) => taken += BATCH,
+                Ok(last) => {
+                    taken += last;
+                    break;
+                }
                 Err(Corrupt(what)) => {
                     link.condemn(format!("its worker is corrupt: {what}"));
                     break;
                 }
             }
         }
-        let _ = ROOM.try_with(|room| room.set(batch));
+        let _ = ROOM.try_with(|room| room.set(replies));
         taken
     }
 
+    /// Takes up to a batch of replies; fewer only if there are no more.
     fn take(
         &'static self,
         link: &Link,
         inbox: &mut Inbox,
-        batch: &mut Batch,
+        replies: &mut Vec<Brought>,
     ) -> Result<usize, Corrupt> {
-        let Batch { replies, answers } = batch;
         replies.clear();
-        answers.clear();
         let mut head = inbox.head;
         // All of it first: the worker may change it as soon as it has another call.
         while replies.len() < BATCH {
@@ -179,26 +166,29 @@ impl Pool {
                 Err(_) => break,
             };
             head = start.wrapping_add(record(REPLY_HEAD, reply.length));
-            let earlier = replies.last().and_then(|earlier| earlier.reply.as_ref().err());
-            let brought = match earlier {
+            let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
+            let contents = match earlier {
                 Some(&corrupt) => Err(corrupt),
                 None => bring(link, inbox, start, reply),
             };
-            let is_grown = reply.flags & GROWN != 0;
-            let is_item = reply.status == status::ITEM;
-            let heading = Answering { number: reply.number, is_grown, is_item };
-            replies.push(Brought { heading: Some(heading), number: reply.number, reply: brought });
+            replies.push(Brought {
+                number: reply.number,
+                is_grown: reply.flags & GROWN != 0,
+                is_item: reply.status == status::ITEM,
+                contents,
+                answer: None,
+            });
         }
         if replies.is_empty() {
             return Ok(0);
         }
-        let headings = replies.iter_mut().filter_map(|brought| brought.heading.take());
-        let was_asked = self.answered(link, headings, answers);
+        let was_asked = self.answered(link, replies);
         let mut result = Ok(replies.len());
-        for (brought, answer) in replies.drain(..).zip(answers.drain(..)) {
+        for Brought { number, contents, answer, .. } in replies.drain(..) {
             let given = match answer {
-                Answer::Whole(sent) => self.give_whole(brought.reply, sent),
-                Answer::Item(call) => give_item(link, brought, call),
+                Some(Answer::Whole(request)) => self.give_whole(contents, request),
+                Some(Answer::Item(call)) => give_item(link, number, contents, call),
+                None => break,
             };
             result = result.and_then(|count| given.map(|()| count));
         }
@@ -214,47 +204,30 @@ impl Pool {
         }
     }
 
-    /// Gives a reply to the call that it ends.
+    /// Gives a reply to the call that it ends, if somebody waits for that.
     fn give_whole(
         &'static self,
         reply: Result<Reply, Corrupt>,
-        mut sent: Sent,
+        request: Option<Request>,
     ) -> Result<(), Corrupt> {
-        let denies = |reply: &Reply| {
-            let has_yielded = |sent: &Sent| sent.request.as_ref().is_some_and(Request::has_yielded);
-            reply.status == status::SKIPPED && has_yielded(&sent)
-        };
-        let reply = match reply {
-            Ok(reply) if denies(&reply) => Err(Corrupt("it denied a call that had yielded")),
-            reply => reply,
-        };
+        let Some(request) = request else { return reply.map(drop) };
+        let is_skipped = |reply: &Reply| reply.status == status::SKIPPED;
         match reply {
-            Ok(reply) => {
-                self.give(reply, &mut sent.request);
+            // A call that was taken back, but then the caller changed its mind, or never knew.
+            Ok(reply) if is_skipped(&reply) && !request.has_yielded() => {
+                if !request.call.is_finished() {
+                    self.resubmit(request);
+                }
                 Ok(())
             }
-            // It has run, with an unknown result.
-            Err(corrupt) => {
-                if let Some(request) = &sent.request {
-                    let why = format!("its worker is corrupt: {}", corrupt.0);
-                    let error = codec_error(request.call.function().name(), &why);
-                    request.call.fail(error);
-                }
-                Err(corrupt)
+            Ok(reply) if is_skipped(&reply) => {
+                Err(request.is_lost(Corrupt("it denied a call that had yielded")))
             }
-        }
-    }
-
-    /// Gives a reply to the call that waits for it, if one does.
-    fn give(&'static self, reply: Reply, request: &mut Option<Request>) {
-        let is_skipped = reply.status == status::SKIPPED;
-        if let Some(request) = request.as_ref().filter(|_| !is_skipped) {
-            request.call.complete(reply);
-        }
-        // A call that was taken back, but then the caller changed its mind, or never knew.
-        if let Some(request) = request.take_if(|request| is_skipped && !request.call.is_finished())
-        {
-            self.resubmit(request);
+            Ok(reply) => {
+                request.call.complete(reply);
+                Ok(())
+            }
+            Err(corrupt) => Err(request.is_lost(corrupt)),
         }
     }
 }
@@ -303,6 +276,9 @@ fn find(
 
 /// Takes handles from the socket, where they arrive before the reply does.
 fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, Corrupt> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     while inbox.handles.len() < count {
         match link.socket.try_receive() {
             Ok(packet) if !inbox.is_flooded => {
@@ -325,8 +301,13 @@ pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
 }
 
 /// Gives an item to the call that yields it, if somebody wants it.
-fn give_item(link: &Link, brought: Brought, call: Option<Arc<dyn AnyCall>>) -> Result<(), Corrupt> {
-    let item = brought.reply?;
-    let take = |call: Arc<dyn AnyCall>| call.take_item(&link.channel, brought.number, item);
+fn give_item(
+    link: &Link,
+    number: u64,
+    item: Result<Reply, Corrupt>,
+    call: Option<Arc<dyn AnyCall>>,
+) -> Result<(), Corrupt> {
+    let item = item?;
+    let take = |call: Arc<dyn AnyCall>| call.take_item(&link.channel, number, item);
     if call.is_none_or(take) { Ok(()) } else { Err(Corrupt("it yields more than it may")) }
 }

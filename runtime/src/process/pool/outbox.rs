@@ -11,8 +11,8 @@ use super::link::Link;
 use super::renewal::Renewal;
 use super::request::Request;
 use crate::function::Function;
-use crate::process::channel::{HEAD, LARGE, Large, RING, RequestHead, record};
-use crate::process::job::{Address, AnyCall};
+use crate::process::channel::{Corrupt, HEAD, LARGE, Large, RING, RequestHead, record};
+use crate::process::job::{Address, AnyCall, Reply};
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
 use crate::process::value::message::Bytes;
@@ -33,21 +33,28 @@ pub(crate) struct Sent {
     is_large: bool,
 }
 
-/// What the head of a reply says.
-pub(super) struct Answering {
+/// A reply that was taken off the channel.
+pub(super) struct Brought {
     pub(super) number: u64,
     /// The worker has grown too large.
     pub(super) is_grown: bool,
     /// It is an item of a stream.
     pub(super) is_item: bool,
+    pub(super) contents: Result<Reply, Corrupt>,
+    /// What it is of, once the books have said so.
+    pub(super) answer: Option<Answer>,
 }
 
 /// What a reply is of.
 pub(super) enum Answer {
-    Whole(Sent),
+    /// A call, if somebody wants it.
+    Whole(Option<Request>),
     /// An item of a call that goes on, if somebody wants it.
     Item(Option<Arc<dyn AnyCall>>),
 }
+
+// The compiler moves up to that much without a call of `memcpy`.
+const _: () = assert!(size_of::<Sent>() <= 128 && size_of::<Option<Answer>>() <= 128);
 
 /// Why a request was not sent.
 pub(crate) enum NotSent {
@@ -191,8 +198,11 @@ impl Outbox {
             Some(bytes) if is_inline => bytes,
             _ => place.as_bytes(),
         };
-        let handles = message.files.iter().map(|file| &**file).chain(&memory);
-        let handles: Vec<&Handle> = handles.collect();
+        let handles: Vec<&Handle> = if message.files.is_empty() && memory.is_none() {
+            Vec::new()
+        } else {
+            message.files.iter().map(|file| &**file).chain(&memory).collect()
+        };
         head.length = bytes.len() as u32;
         let too_many = |_| Unsent::Failed("it has too many shared slices".to_owned());
         head.handles = u16::try_from(handles.len()).map_err(too_many)?;
@@ -209,8 +219,8 @@ impl Outbox {
         Ok(Some(start))
     }
 
-    /// Takes the request that the reply with this number answers.
-    pub(crate) fn answered(&mut self, number: u64) -> Option<Sent> {
+    /// Takes the request that the reply with this number answers, if somebody wants it.
+    pub(crate) fn answered(&mut self, number: u64) -> Option<Option<Request>> {
         if number != self.first {
             return None;
         }
@@ -219,7 +229,7 @@ impl Outbox {
         self.first += 1;
         self.taken = sent.end;
         self.large -= usize::from(sent.is_large);
-        Some(sent)
+        Some(sent.request)
     }
 
     /// The call that yields under this number, if it is the one whose turn it is, and somebody

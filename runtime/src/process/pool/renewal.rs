@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State};
 use super::link::Link;
-use super::outbox::{Outbox, Sent};
+use super::outbox::Outbox;
+use super::request::Request;
 use crate::function::Function;
 
 /// The progress of a worker's replacement.
@@ -36,8 +37,8 @@ impl Outbox {
     }
 
     /// Counts an answered call. Returns true if the worker should be replaced now.
-    pub(super) fn has_to_go(&mut self, sent: &Sent, is_grown: bool) -> bool {
-        let Some(request) = &sent.request else { return false };
+    pub(super) fn has_to_go(&mut self, answered: Option<&Request>, is_grown: bool) -> bool {
+        let Some(request) = answered else { return false };
         let function = request.call.function();
         let mut has_to_go = is_grown;
         if let Some(most) = function.options().renew_after {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::cell::Claim;
 use crate::limit::Place;
-use crate::process::channel::SIZE_UNIT;
-use crate::process::job::{Address, AnyCall, Job};
+use crate::process::channel::{Corrupt, SIZE_UNIT};
+use crate::process::job::{Address, AnyCall, Job, codec_error};
 use crate::timer::Alarm;
 
 /// How often a call is resent if its workers die before running it.
@@ -17,7 +17,8 @@ pub(crate) struct Request {
     pub(crate) job: Job,
     /// Held until the call has ended.
     _place: Place,
-    alarm: Option<Alarm>,
+    /// Boxed, since few have one and all are moved.
+    alarm: Option<Box<Alarm>>,
     /// How many workers died when this call was next.
     deaths: u32,
 }
@@ -46,7 +47,7 @@ impl Request {
 
     /// Keeps the alarm until the call has been answered. Returns it if the call already has one.
     pub(crate) fn set_alarm(&mut self, alarm: Option<Alarm>) -> Option<Alarm> {
-        std::mem::replace(&mut self.alarm, alarm)
+        std::mem::replace(&mut self.alarm, alarm.map(Box::new)).map(|alarm| *alarm)
     }
 
     /// Records that it is no longer with a worker.
@@ -60,6 +61,13 @@ impl Request {
     pub(crate) fn suspect(&mut self) -> bool {
         self.deaths += 1;
         self.deaths <= MAX_DEATHS && !self.has_yielded()
+    }
+
+    /// Ends its call, which has run with a result that is unknown for this reason.
+    pub(crate) fn is_lost(&self, corrupt: Corrupt) -> Corrupt {
+        let why = format!("its worker is corrupt: {}", corrupt.0);
+        self.call.fail(codec_error(self.call.function().name(), &why));
+        corrupt
     }
 
     /// Whether it has begun for certain.

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "a thread-local list, lent while a value is read or written")]
 
 use std::cell::Cell;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
 
@@ -12,6 +13,25 @@ use crate::process::value::wire::WireError;
 
 /// A file on its way.
 pub(crate) type File = Arc<Handle>;
+
+/// The files of a message. Few have any, and all are moved, so this is one pointer. A clone shares
+/// them.
+#[derive(Clone)]
+pub(crate) struct Files(Option<Arc<Vec<File>>>);
+
+impl From<Vec<File>> for Files {
+    fn from(files: Vec<File>) -> Self {
+        Self((!files.is_empty()).then(|| Arc::new(files)))
+    }
+}
+
+impl Deref for Files {
+    type Target = [File];
+
+    fn deref(&self) -> &[File] {
+        self.0.as_ref().map_or(&[], |files| files)
+    }
+}
 
 /// Received files, each until it is taken.
 type Arrived = Vec<Option<Handle>>;

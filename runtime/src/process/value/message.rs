@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::process::segment::Segment;
-use crate::process::value::files::{self, File};
+use crate::process::value::files::{self, Files};
 use crate::process::value::output::{Finished, Output};
 use crate::process::value::wire::{self, Reader, WireError};
 
-const SMALL: usize = 54;
+const SMALL: usize = 46;
 /// How much of the scratch space a thread keeps.
 const MAX_SCRATCH: usize = 64 << 10;
 
@@ -20,7 +20,7 @@ const MAX_SCRATCH: usize = 64 << 10;
 #[derive(Clone)]
 pub(crate) struct Message {
     pub(crate) bytes: Bytes,
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Files,
 }
 
 /// Where they lie.
@@ -79,7 +79,7 @@ impl Message {
             Finished::Segment(segment, length) => Bytes::in_segment(segment, length),
             Finished::Given(_) => unreachable!("the output started on the heap"),
         };
-        Ok(Self { bytes, files })
+        Ok(Self { bytes, files: files.into() })
     }
 }
 
