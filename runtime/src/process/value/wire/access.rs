@@ -3,7 +3,7 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::decode::{Decoder, get};
+use super::decode::{Decoder, Reader, get};
 use super::reader::MAX_NAME;
 use super::{WireError, tag};
 
@@ -78,23 +78,21 @@ impl<'de> de::MapAccess<'de> for &mut Items<'_, '_> {
     }
 }
 
-/// The numbers of a run, one by one, for visitors that do not take the run as a whole.
-pub(super) struct Run<'r, 'a, N> {
+/// The numbers of a run, one by one, for visitors that do not take the run as a whole. It does not
+/// depend on the kind of number, or each visitor would be compiled once for each kind.
+pub(super) struct Run<'r, 'a> {
     pub(super) decoder: &'r mut Decoder<'a>,
+    pub(super) tag: u8,
     pub(super) left: usize,
-    pub(super) number: std::marker::PhantomData<N>,
 }
 
-impl<N> Run<'_, '_, N> {
+impl Run<'_, '_> {
     pub(super) fn finish(self, of: usize) -> Result<(), WireError> {
         if self.left == 0 { Ok(()) } else { Err(left_over(self.left, of)) }
     }
 }
 
-impl<'de, N> de::SeqAccess<'de> for &mut Run<'_, '_, N>
-where
-    N: Copy + IntoDeserializer<'de, WireError>,
-{
+impl<'de> de::SeqAccess<'de> for &mut Run<'_, '_> {
     type Error = WireError;
 
     fn next_element_seed<S>(&mut self, seed: S) -> Result<Option<S::Value>, WireError>
@@ -105,12 +103,56 @@ where
             return Ok(None);
         }
         self.left -= 1;
-        let number = self.decoder.reader.number::<N>()?;
-        seed.deserialize(number.into_deserializer()).map(Some)
+        seed.deserialize(Number { reader: &mut self.decoder.reader, tag: self.tag }).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left.min(self.decoder.reader.left() / size_of::<N>()))
+        Some(self.left.min(self.decoder.reader.left() / tag::number_size(self.tag)))
+    }
+}
+
+/// The next number of a run with that tag.
+struct Number<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    tag: u8,
+}
+
+impl<'de> de::Deserializer<'de> for Number<'_, '_> {
+    type Error = WireError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WireError> {
+        let reader = self.reader;
+        match self.tag {
+            tag::I8S => visitor.visit_i8(reader.number()?),
+            tag::I16S => visitor.visit_i16(reader.number()?),
+            tag::I32S => visitor.visit_i32(reader.number()?),
+            tag::I64S => visitor.visit_i64(reader.number()?),
+            tag::I128S => visitor.visit_i128(reader.number()?),
+            tag::U8S => visitor.visit_u8(reader.number()?),
+            tag::U16S => visitor.visit_u16(reader.number()?),
+            tag::U32S => visitor.visit_u32(reader.number()?),
+            tag::U64S => visitor.visit_u64(reader.number()?),
+            tag::U128S => visitor.visit_u128(reader.number()?),
+            tag::F32S => visitor.visit_f32(reader.number()?),
+            _ => visitor.visit_f64(reader.number()?),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WireError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, WireError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

@@ -1,8 +1,6 @@
 //! Self-describing values: for types that choose by the input, and for values that are not exactly
 //! of the requested kind.
 
-use std::marker::PhantomData;
-
 use serde::de::{self, IntoDeserializer, Visitor};
 
 use super::access::{Kind, Pair, Payload, Run};
@@ -19,12 +17,6 @@ impl Decoder<'_> {
                 visitor.$visit(self.reader.number()?)
             }};
         }
-        macro_rules! run {
-            ($number:ty) => {{
-                let count = self.run_of::<$number>()?;
-                self.packed::<$number, V>(count, visitor)
-            }};
-        }
         match self.tag()? {
             tag::I8 => number!(visit_i8),
             tag::I16 => number!(visit_i16),
@@ -38,18 +30,10 @@ impl Decoder<'_> {
             tag::U128 => number!(visit_u128),
             tag::F32 => number!(visit_f32),
             tag::F64 => number!(visit_f64),
-            tag::I8S => run!(i8),
-            tag::I16S => run!(i16),
-            tag::I32S => run!(i32),
-            tag::I64S => run!(i64),
-            tag::I128S => run!(i128),
-            tag::U8S => run!(u8),
-            tag::U16S => run!(u16),
-            tag::U32S => run!(u32),
-            tag::U64S => run!(u64),
-            tag::U128S => run!(u128),
-            tag::F32S => run!(f32),
-            tag::F64S => run!(f64),
+            tag @ tag::I8S..=tag::F64S => {
+                let count = self.run_of(tag)?;
+                self.one_by_one(tag, count, visitor)
+            }
             tag::STRUCT => {
                 self.depth.check()?;
                 let place = self.number_in_word()?;
@@ -115,17 +99,14 @@ impl Decoder<'_> {
         }
     }
 
-    /// A run of numbers, one by one.
-    pub(super) fn packed<'de, N, V>(
+    /// The numbers of a run with this tag, one by one.
+    pub(super) fn one_by_one<'de, V: Visitor<'de>>(
         &mut self,
+        tag: u8,
         count: usize,
         visitor: V,
-    ) -> Result<V::Value, WireError>
-    where
-        N: Copy + IntoDeserializer<'de, WireError>,
-        V: Visitor<'de>,
-    {
-        let mut run = Run::<N> { decoder: self, left: count, number: PhantomData };
+    ) -> Result<V::Value, WireError> {
+        let mut run = Run { decoder: self, tag, left: count };
         let value = visitor.visit_seq(&mut run)?;
         run.finish(count)?;
         Ok(value)

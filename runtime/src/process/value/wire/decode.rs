@@ -86,11 +86,11 @@ impl Decoder<'_> {
         Ok(count)
     }
 
-    /// The count of a run of numbers, whose first number is next then.
-    pub(super) fn run_of<N>(&mut self) -> Result<usize, WireError> {
+    /// The count of a run with this tag, whose first number is next then.
+    pub(super) fn run_of(&mut self, tag: u8) -> Result<usize, WireError> {
         let count = self.length()?;
         let position = self.whole.left() - self.reader.left();
-        self.reader.skip(bulk::padding::<N>(position))?;
+        self.reader.skip(tag::padding(tag, position))?;
         Ok(count)
     }
 
@@ -98,14 +98,14 @@ impl Decoder<'_> {
     #[inline]
     pub(super) fn run<N: Copy>(&mut self, tag: u8) -> Option<Result<Vec<N>, WireError>> {
         (self.reader.peek() == Some(tag))
-            .then(|| self.run_of::<N>().and_then(|count| self.reader.numbers(count)))
+            .then(|| self.run_of(tag).and_then(|count| self.reader.numbers(count)))
     }
 
     /// The same in place, if it may be lent. Private to `bulk`.
     #[inline]
     pub(super) fn lent_run<N: Copy>(&mut self, tag: u8) -> Option<Result<LentSlice<N>, WireError>> {
         (self.reader.peek() == Some(tag))
-            .then(|| self.run_of::<N>().and_then(|count| self.reader.lent_numbers(count)))
+            .then(|| self.run_of(tag).and_then(|count| self.reader.lent_numbers(count)))
     }
 
     /// A string in place, if that is next and may be lent.
@@ -242,7 +242,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         match self.tag()? {
             tag::BYTES => {
                 let length = self.length()?;
-                self.packed::<u8, V>(length, visitor)
+                self.one_by_one(tag::U8S, length, visitor)
             }
             _ => self.bare(visitor),
         }

@@ -45,3 +45,22 @@ pub(super) const fn word(tag: u8, number: usize) -> [u8; 8] {
 pub(super) const fn split(word: u64) -> (u8, u64) {
     (word as u8, word >> 8)
 }
+
+/// The size of the numbers of a run with this tag.
+#[inline]
+pub(super) const fn number_size(tag: u8) -> usize {
+    match tag {
+        I8S | U8S => 1,
+        I16S | U16S => 2,
+        I32S | U32S | F32S => 4,
+        I128S | U128S => 16,
+        _ => 8,
+    }
+}
+
+/// The padding before a run with this tag, at that position of a message.
+#[inline]
+pub(super) const fn padding(tag: u8, position: usize) -> usize {
+    // At least the alignment of such a number on every machine.
+    position.next_multiple_of(number_size(tag)) - position
+}

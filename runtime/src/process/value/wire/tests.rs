@@ -84,7 +84,20 @@ fn a_run_of_numbers_and_its_elements_are_read_as_each_other() {
     assert_eq!(bytes_of(&(numbers.as_slice(),)), bytes_of(&(numbers.clone(),)));
     assert_eq!(read::<Vec<f64>>(&one_by_one), Ok(numbers.clone()));
     assert_eq!(read::<VecDeque<f64>>(&in_one_piece), Ok(numbers.into()));
+    macro_rules! each_kind {
+        ($($number:ident)*) => { $(
+            let numbers = [$number::MIN, $number::MAX, 7 as $number];
+            let run = bytes_of(&(true, numbers.to_vec()));
+            assert_eq!(read(&run), Ok((true, VecDeque::from(numbers))));
+            assert_eq!(read(&run), Ok((true, VecDeque::from(numbers.map(Some)))));
+            assert_eq!(read(&run), Ok((true, VecDeque::from(numbers.map(Metres)))));
+        )* };
+    }
+    each_kind!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
 }
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Metres<N>(N);
 
 #[test]
 fn borrowed_arguments_arrive_owned() {
