@@ -1,6 +1,7 @@
 //! User code of every kind, in every mode, does its worst: its own call fails or is slow, but other
 //! calls and their deadlines are not late, and everything is dropped once.
 
+use std::fmt::Display;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -11,6 +12,9 @@ use trine_tests::checks::{ends_in_time, wait_until};
 use trine_tests::programs::alone;
 
 mod elsewhere;
+mod modes;
+
+use modes::{MODES, Mode};
 
 /// What user code does where it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -171,6 +175,17 @@ impl Drop for Hostile {
     }
 }
 
+/// What every body does.
+fn body(arguments: Hostile) -> Hostile {
+    let (at, deed, _) = arguments.0;
+    if at == Place::Body {
+        deed.done();
+    }
+    // rustc leaks a value that is returned past a panicking destructor.
+    drop(arguments);
+    Hostile::new(at, deed, Place::DropOfValue)
+}
+
 /// Always tries again, if it gets as far as saying so.
 fn retry_if(outcome: Result<&Hostile, &trine::Error>) -> bool {
     if let Ok(Hostile((Place::RetryIf, deed, _))) = outcome {
@@ -178,108 +193,6 @@ fn retry_if(outcome: Result<&Hostile, &trine::Error>) -> bool {
     }
     true
 }
-
-/// One call of each kind in one mode.
-struct Mode {
-    name: &'static str,
-    call: fn(Hostile) -> Task<Hostile>,
-    retried: fn(Hostile) -> Task<Result<Hostile, Hostile>>,
-    chosen: fn(Hostile) -> Task<Hostile>,
-    /// With everything that says when a call starts.
-    in_line: [fn(Hostile) -> Task<Hostile>; 2],
-    quick: fn(u32) -> Task<u32>,
-    never: fn() -> Task<()>,
-}
-
-macro_rules! mode {
-    ($module:ident, $mode:ident, $never:expr, $($async:ident)?) => {
-        mod $module {
-            use super::{Hostile, Mode, Place};
-            use trine::concurrent;
-
-            pub(super) const MODE: Mode =
-                Mode {
-                    name: stringify!($mode),
-                    call,
-                    retried,
-                    chosen,
-                    in_line: [first, last],
-                    quick,
-                    never,
-                };
-
-            #[concurrent($mode)]
-            $($async)? fn call(arguments: Hostile) -> Hostile {
-                let (at, deed, _) = arguments.0;
-                if at == Place::Body {
-                    deed.done();
-                }
-                // rustc leaks a value that is returned past a panicking destructor.
-                drop(arguments);
-                Hostile::new(at, deed, Place::DropOfValue)
-            }
-
-            #[concurrent($mode, retries = 2, backoff = 1ms)]
-            $($async)? fn retried(arguments: Hostile) -> Result<Hostile, Hostile> {
-                let (at, deed, _) = arguments.0;
-                if at == Place::Body {
-                    deed.done();
-                }
-                drop(arguments);
-                Err(Hostile::new(at, deed, Place::DropOfValue))
-            }
-
-            #[concurrent($mode, retries = 2, retry_if = super::retry_if)]
-            $($async)? fn chosen(arguments: Hostile) -> Hostile {
-                let (at, deed, _) = arguments.0;
-                drop(arguments);
-                Hostile::new(at, deed, Place::DropOfValue)
-            }
-
-            #[concurrent($mode, priority = high, limit = 1, queue = 2)]
-            $($async)? fn first(arguments: Hostile) -> Hostile {
-                let (at, deed, _) = arguments.0;
-                if at == Place::Body {
-                    deed.done();
-                }
-                drop(arguments);
-                Hostile::new(at, deed, Place::DropOfValue)
-            }
-
-            #[concurrent($mode, priority = low)]
-            $($async)? fn last(arguments: Hostile) -> Hostile {
-                let (at, deed, _) = arguments.0;
-                if at == Place::Body {
-                    deed.done();
-                }
-                drop(arguments);
-                Hostile::new(at, deed, Place::DropOfValue)
-            }
-
-            #[concurrent($mode)]
-            $($async)? fn quick(number: u32) -> u32 {
-                number
-            }
-
-            #[concurrent($mode, timeout = 20ms)]
-            $($async)? fn never() {
-                $never
-            }
-        }
-    };
-}
-
-fn until_cancelled() {
-    while !trine::cancelled() {
-        std::thread::yield_now();
-    }
-}
-
-mode!(threads, threads, super::until_cancelled(),);
-mode!(process, process, super::until_cancelled(),);
-mode!(asynchronous, async, std::future::pending::<()>().await, async);
-
-const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 #[concurrent(threads)]
 fn quick(number: u32) -> u32 {
@@ -325,30 +238,40 @@ fn in_sequence(run: &(dyn Fn() + Sync)) {
 type Run = fn(&(dyn Fn() + Sync));
 
 /// How the calls of a row run.
-const RUNS: &[(&str, Run)] = &[("", in_this_mode), (" in sequence", in_sequence)];
+const RUNS: [(&str, Run); 2] = [("", in_this_mode), (" in sequence", in_sequence)];
 
-/// Every mode and deed, in each way to run. Other calls are checked after the last row of a mode.
-fn everywhere(places: &[&str], act: impl Fn(&Mode, usize, Deed) + Sync) {
+/// Every mode and deed, in each way to run. The modes run side by side, and in each of them so many
+/// places, since most of the time goes into `Deed::Waits`. Other calls are checked after the last
+/// row of a mode.
+fn everywhere(
+    places: &[impl Display + Sync],
+    at_a_time: usize,
+    act: impl Fn(&Mode, usize, Deed) + Sync,
+) {
     let _one_at_a_time = ONE_AT_A_TIME.lock();
-    for mode in MODES {
-        for (index, place) in places.iter().enumerate() {
-            for (deed, (run_name, run)) in
-                DEEDS.iter().flat_map(|deed| RUNS.iter().map(move |run| (deed, run)))
-            {
-                let name = format!("{}{run_name}, {place} {deed:?}", mode.name);
-                ends_in_time(&name, || run(&|| act(mode, index, *deed)));
+    let rows: Vec<_> = (0..places.len()).flat_map(|at| RUNS.map(|run| (at, run))).collect();
+    at_once(MODES, |mode| {
+        for deed in DEEDS {
+            for rows in rows.chunks(at_a_time * RUNS.len()) {
+                at_once(rows, |&(index, (run_name, run))| {
+                    let name = format!("{}{run_name}, {} {deed:?}", mode.name, places[index]);
+                    ends_in_time(&name, || run(&|| act(mode, index, *deed)));
+                });
             }
         }
         bystanders_are_well(mode.name);
-    }
+    });
     wait_until(|| ALIVE.load(SeqCst) == 0);
+}
+
+fn at_once<T: Sync>(rows: &[T], run: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| rows.iter().for_each(|row| drop(scope.spawn(|| run(row)))));
 }
 
 #[test]
 fn every_place_of_user_code_times_what_it_may_do() {
     let names: Vec<_> = PLACES.iter().map(|place| format!("{place:?}")).collect();
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    everywhere(&names, |mode, index, deed| {
+    everywhere(&names, PLACES.len(), |mode, index, deed| {
         let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);
         for end in ENDS {
             contained(|| end((mode.call)(hostile())));
@@ -358,13 +281,13 @@ fn every_place_of_user_code_times_what_it_may_do() {
     });
 }
 
-/// The same in line for a place, a thread or a worker, behind others that do as bad.
+/// The same in line for a place, a thread or a worker, behind others that do as bad. In turn, or
+/// most would find the line full.
 #[test]
 fn every_place_in_line_times_what_it_may_do() {
     alone(every_place_in_line_times_what_it_may_do, &[], || {
         let names: Vec<_> = PLACES.iter().map(|place| format!("in line, {place:?}")).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        everywhere(&names, |mode, index, deed| {
+        everywhere(&names, 1, |mode, index, deed| {
             let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);
             for end in ENDS {
                 for call in mode.in_line {
@@ -381,8 +304,7 @@ fn every_place_in_line_times_what_it_may_do() {
 fn a_panic_of_a_call_is_told_as_one() {
     const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];
     let names: Vec<_> = IN_CALLS.iter().map(|place| format!("the blame of {place:?}")).collect();
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    everywhere(&names, |mode, index, deed| {
+    everywhere(&names, PLACES.len(), |mode, index, deed| {
         let at = IN_CALLS[index];
         let is_reached = mode.name == "process" || at == Place::Body;
         let result = (mode.call)(Hostile::new(at, deed, Place::DropOfArguments)).join();
