@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::process::{Command, Output};
+use std::thread;
 
 /// Set in a program that [`alone`] started.
 const ALONE: &str = "TRINE_TEST_ALONE";
@@ -30,19 +31,36 @@ pub fn alone<F: Fn()>(test: F, variables: &[(&str, &str)], body: fn()) {
     }
 }
 
-/// Runs all tests of this program again, once for each value of a variable; does nothing if it is
-/// already set.
+/// The same once for each value of a variable, side by side.
+pub fn alone_with_each<F: Fn() + Copy + Sync>(
+    test: F,
+    variable: &str,
+    values: &[&str],
+    body: fn(),
+) {
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    with_each(values, |value| alone(test, &[(variable, value)], body));
+}
+
+/// Runs all tests of this program again, once for each value of a variable, side by side; does
+/// nothing if it is already set.
 pub fn again_with(variable: &str, values: &[&str]) {
     if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {
         return;
     }
-    for value in values {
+    with_each(values, |value| {
         let this = std::env::current_exe().unwrap();
         let output = Command::new(this).env(variable, value).output().unwrap();
         let text = text_of(&output);
         assert!(output.status.success(), "with {variable}={value}:\n{text}");
         assert!(text.contains("test result: ok"), "nothing ran:\n{text}");
-    }
+    });
+}
+
+fn with_each(values: &[&str], run: impl Fn(&str) + Sync) {
+    thread::scope(|scope| values.iter().for_each(|value| drop(scope.spawn(|| run(value)))));
 }
 
 fn text_of(output: &Output) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use trine::{Error, Task, concurrent, gather};
 use trine_tests::process::double;
-use trine_tests::programs::alone;
+use trine_tests::programs::alone_with_each;
 
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
@@ -111,9 +111,7 @@ fn until_finished<T>(task: &Task<T>) {
 #[test]
 fn what_a_decoder_does_is_its_own_calls_matter() {
     let test = what_a_decoder_does_is_its_own_calls_matter;
-    for processes in ["1", "2"] {
-        alone(test, &[("TRINE_PROCESSES", processes)], all_ways);
-    }
+    alone_with_each(test, "TRINE_PROCESSES", &["1", "2"], all_ways);
 }
 
 fn all_ways() {

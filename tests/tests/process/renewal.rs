@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
 use trine_tests::process::double;
-use trine_tests::programs::alone;
+use trine_tests::programs::{alone, alone_with_each};
 
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
@@ -64,19 +64,17 @@ fn until_replaced(call: Call, way: &Way, workers: usize) -> HashMap<u32, usize> 
 
 #[test]
 fn a_worker_is_replaced_and_no_call_fails() {
-    for processes in ["1", "2"] {
-        alone(a_worker_is_replaced_and_no_call_fails, &[("TRINE_PROCESSES", processes)], || {
-            for way in WAYS {
-                let answered = until_replaced(after_ten, way, 6);
-                // No worker goes before its time; the last of them may have only just begun.
-                let early = answered.values().filter(|count| **count < 10).count();
-                assert!(early <= 2, "{}: {answered:?}", way.0);
-                until_replaced(|| beyond(8 << 20), way, 5);
-                until_replaced(leaves_a_child, way, 3);
-                until_replaced(leaves_an_orphan, way, 3);
-            }
-        });
-    }
+    alone_with_each(a_worker_is_replaced_and_no_call_fails, "TRINE_PROCESSES", &["1", "2"], || {
+        for way in WAYS {
+            let answered = until_replaced(after_ten, way, 6);
+            // No worker goes before its time; the last of them may have only just begun.
+            let early = answered.values().filter(|count| **count < 10).count();
+            assert!(early <= 2, "{}: {answered:?}", way.0);
+            until_replaced(|| beyond(8 << 20), way, 5);
+            until_replaced(leaves_a_child, way, 3);
+            until_replaced(leaves_an_orphan, way, 3);
+        }
+    });
 }
 
 fn children() -> usize {
