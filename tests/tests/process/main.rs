@@ -1,6 +1,6 @@
 //! The process engine. Tests that have to be programs of their own, because they are killed or
-//! limited, are beside this one in files without a harness: `outcomes.rs`, `parents.rs`,
-//! `refusals.rs`, and the folder `surroundings/`.
+//! limited, are beside this one without a harness: `outcomes.rs`, `parents.rs`, and the folder
+//! `surroundings/`.
 
 mod attributes;
 mod calls;

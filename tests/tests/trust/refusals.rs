@@ -22,7 +22,7 @@ mod forked;
 const WATCHDOG: u32 = 60;
 
 fn main() {
-    checks::main(PARTS, CHECKS, checks::in_turn);
+    checks::main(PARTS, CHECKS, checks::at_once);
 }
 
 const PARTS: &[Named] = &[

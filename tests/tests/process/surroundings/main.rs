@@ -1,6 +1,6 @@
 //! Unusual surroundings: programs with somebody else's rights, without SIGCHLD, on a terminal, as
-//! process 1, on one core. A worker inherits what the chapter names and no more, and what it does
-//! or suffers stays in it.
+//! process 1, on one core, or refused what a worker needs. A worker inherits what the chapter names
+//! and no more, and what it does or suffers stays in it.
 //!
 //! No test harness: this program also plays the programs in such surroundings.
 
@@ -16,6 +16,7 @@ use trine_tests::checks::{self, Named, part};
 mod children;
 mod inheritance;
 mod printing;
+mod refusals;
 mod rights;
 
 use children::{forked, no_children, process_1, strays, terminated};
@@ -26,7 +27,9 @@ use printing::{asks, c_output, on_terminal, overflows, says};
 use rights::{gives_up, gives_up_capabilities, gives_up_groups, secure, secure_starts_nothing};
 
 fn main() {
-    checks::main(PARTS, CHECKS, checks::in_turn);
+    // All they do is wait for programs, in one case for long.
+    let (parts, checks) = ([PARTS, refusals::PARTS].concat(), [CHECKS, refusals::CHECKS].concat());
+    checks::main(&parts, &checks, checks::at_once);
 }
 
 const PARTS: &[Named] = &[

@@ -39,7 +39,10 @@ pub(super) fn secure_starts_nothing() {
         return println!("skipped: needs the superuser");
     }
     let copy = std::env::temp_dir().join(format!("trine-secure-{}", std::process::id()));
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // Not by this program: a child that another check starts meanwhile would have the copy open
+    // for writing, and such a file cannot be executed.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+    assert!(copied.unwrap().success());
     std::os::unix::fs::chown(&copy, Some(NOBODY), None).unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
     let mut secure = Command::new(&copy);

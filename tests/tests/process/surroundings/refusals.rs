@@ -1,13 +1,11 @@
 //! What can keep a worker from starting: each is an error that says so, at once or within the time
 //! allowed for a start, for every call, and leaves no process behind.
-//!
-//! No test harness: this program plays the parents that are refused something.
 
 use std::io::Error as SystemError;
 use std::time::Duration;
 
 use trine::ErrorKind;
-use trine_tests::checks::{self, Named, output_of, part};
+use trine_tests::checks::{Named, output_of, part};
 use trine_tests::process::double;
 
 /// Runs before the runtime's constructor. It spoils what that looks for, so that the worker runs
@@ -45,12 +43,7 @@ static SPOILER: extern "C" fn() = {
     spoil
 };
 
-fn main() {
-    // All they do is wait for programs, in one case for long.
-    checks::main(PARTS, CHECKS, checks::at_once);
-}
-
-const PARTS: &[Named] = &[
+pub(super) const PARTS: &[Named] = &[
     ("calls", calls),
     // The argument that a worker is started with. Here it gets as far as `main`, which calls again.
     ("trine-worker", calls),
@@ -64,7 +57,7 @@ const PARTS: &[Named] = &[
     ("parks", parks),
 ];
 
-const CHECKS: &[Named] = &[
+pub(super) const CHECKS: &[Named] = &[
     ("without its constructor a program bombs nobody", no_constructor_no_bomb),
     ("a forked child is refused", forked_child_is_refused),
     ("a limit of open files", || refused("few-files", &["memfd_create: Too many open files"])),
