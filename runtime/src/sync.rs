@@ -10,12 +10,16 @@ use std::time::Duration;
 
 #[cfg(not(trine_loom))]
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence,
+    };
 }
 
 #[cfg(trine_loom)]
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence,
+    };
 }
 
 #[cfg(trine_loom)]
@@ -40,6 +44,21 @@ macro_rules! modelled_locals {
 }
 #[cfg(trine_loom)]
 pub(crate) use modelled_locals as thread_local;
+
+/// Statics, which a model makes anew for each interleaving.
+#[cfg(feature = "threads")]
+macro_rules! statics {
+    ($($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;)*) => {
+        $(
+            #[cfg(not(trine_loom))]
+            $(#[$about])* static $name: $type = $value;
+            #[cfg(trine_loom)]
+            loom::lazy_static! { $(#[$about])* static ref $name: $type = $value; }
+        )*
+    };
+}
+#[cfg(feature = "threads")]
+pub(crate) use statics;
 
 /// The lock for protocols that have a model.
 #[cfg(not(trine_loom))]
@@ -157,6 +176,13 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
+    #[cfg(feature = "threads")]
+    #[inline]
+    pub(crate) fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get())
+    }
+
+    #[inline]
     pub(crate) fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
         access(self.0.get())
     }

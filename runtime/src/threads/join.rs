@@ -14,10 +14,13 @@
 
 use std::mem;
 
+mod around;
 #[allow(unsafe_code, reason = "a branch on the stack, run by another thread while it stands")]
 mod branch;
 #[allow(unsafe_code, reason = "a list of branches on the stack")]
 mod fork;
+#[cfg(all(test, trine_loom))]
+mod model;
 
 use branch::{Abandon, Branch};
 use fork::Fork;

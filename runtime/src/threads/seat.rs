@@ -12,9 +12,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::ptr;
-#[cfg(trine_loom)]
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_deque::{Steal, Stealer, Worker as Deque};
@@ -27,6 +25,7 @@ use super::flags::Flags;
 use super::post::Post;
 use super::strays;
 use crate::parker::Parker;
+use crate::sync::atomic::{AtomicPtr, Ordering};
 
 #[cfg(test)]
 mod tests;
@@ -86,11 +85,10 @@ const SEATS_IN_ALL: usize = SEATS_OUTSIDE + config::MAX_THREADS;
 static SEATS_IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 static SEATS: [OnceLock<Seat>; SEATS_IN_ALL] = [const { OnceLock::new() }; SEATS_IN_ALL];
-/// The seats that may have something to take.
-#[cfg(not(trine_loom))]
-static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
-#[cfg(trine_loom)]
-static FLAGS: LazyLock<Flags<{ SEATS_IN_ALL / 64 }>> = LazyLock::new(Flags::new);
+crate::sync::statics! {
+    /// The seats that may have something to take.
+    static FLAGS: Flags<{ SEATS_IN_ALL / 64 }> = Flags::new();
+}
 /// How many tasks were given up, or claimed by joiners, whose shells were not at the end of the
 /// deque.
 static BURIED: AtomicUsize = AtomicUsize::new(0);
@@ -212,7 +210,7 @@ impl PartialEq for Seat {
 }
 
 impl Seat {
-    fn new(index: usize) -> Self {
+    pub(super) fn new(index: usize) -> Self {
         let deque = Deque::new_lifo();
         Self {
             offered: CachePadded::new(AtomicPtr::new(ptr::null_mut())),

@@ -75,7 +75,7 @@ fn a_wake_up_that_comes_late_disturbs_no_later_wait() {
         let others = [come_elsewhere(&first), come_elsewhere(&second)];
         let kept = Kept::default();
         // Gives up, as a dropped future does, and leaves its waker behind.
-        kept.lend(|sleeper| drop(first.poll(&sleeper.waker)));
+        kept.lend(|sleeper| _ = first.poll(&sleeper.waker));
         wait_for(&kept, &second);
         others.into_iter().for_each(|other| other.join().unwrap());
     });

@@ -1,16 +1,16 @@
 //! A branch of fork-join: run by its owner, or by the thread that has taken it.
 
-use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
-use std::sync::atomic::Ordering;
 use std::thread;
 
+use super::around::{pool, seat};
 use super::fork::{Fork, Link, Shared};
 use crate::panic::drop_quietly;
-use crate::threads::pool::pool;
-use crate::threads::seat::{self, Offer, Seat};
+use crate::sync::atomic::Ordering;
+use crate::sync::{UnsafeCell, yield_now};
+use crate::threads::seat::{Offer, Seat};
 use crate::wait;
 
 /// A second closure, on the stack of the joining thread.
@@ -52,7 +52,7 @@ where
     #[inline]
     unsafe fn take(&self) -> B {
         // SAFETY: by the contract the closure is still there, and nobody else reaches it.
-        unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
+        self.closure.with_mut(|closure| unsafe { ManuallyDrop::take(&mut *closure) })
     }
 
     /// # Safety
@@ -63,7 +63,7 @@ where
         unsafe {
             let branch = &*link.cast::<Self>();
             let result = catch_unwind(AssertUnwindSafe(branch.take()));
-            (*branch.result.get()).write(result);
+            branch.result.with_mut(|place| _ = (*place).write(result));
             let shared = branch.link.shared();
             let owner = shared.owner;
             if shared.done.set() {
@@ -86,11 +86,16 @@ where
             self.wait(),
             "`trine::join` in a forked child: the thread that runs its second closure is not here"
         );
-        // SAFETY: the latch says that the result was written, and this is the only reader.
-        match unsafe { (*self.result.get()).assume_init_read() } {
-            Ok(value) => value,
-            Err(panic) => resume_unwind(panic),
-        }
+        // SAFETY: the latch is set, and this is the only call.
+        unsafe { self.read() }.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// # Safety
+    /// Called once, after the latch was set by the thread that had taken the branch.
+    unsafe fn read(&self) -> thread::Result<RB> {
+        // SAFETY: the latch says that the result was written, and by the contract nobody else
+        // reads it.
+        self.result.with_mut(|result| unsafe { (*result).assume_init_read() })
     }
 
     /// Takes the branch back if nobody else has taken it.
@@ -141,8 +146,8 @@ where
             for _ in 0..16 {
                 std::hint::spin_loop();
             }
-            if rounds.is_multiple_of(4) {
-                thread::yield_now();
+            if rounds.is_multiple_of(4) || cfg!(trine_loom) {
+                yield_now();
             }
         }
         true
@@ -150,7 +155,7 @@ where
 }
 
 /// How often to poll before sleeping: a few microseconds, about the price of a wake-up.
-const ROUNDS: u32 = 64;
+const ROUNDS: u32 = if cfg!(trine_loom) { 1 } else { 64 };
 
 struct EndLease(*const Link);
 
@@ -173,8 +178,8 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
             // SAFETY: out of the list, or taken back: nobody else has it.
             drop_quietly(unsafe { branch.take() });
         } else if branch.wait() {
-            // SAFETY: the latch says that the result was written, and this is the only reader.
-            drop_quietly(unsafe { (*branch.result.get()).assume_init_read() });
+            // SAFETY: the latch is set, and this is the only call.
+            drop_quietly(unsafe { branch.read() });
         }
     }
 }
@@ -188,6 +193,25 @@ pub(in crate::threads) fn take_offer(run: impl FnOnce(&mut dyn FnMut())) -> bool
         unsafe { run_taken(branch, mine) }
     });
     true
+}
+
+/// The same from one thread.
+#[cfg(all(test, trine_loom))]
+pub(super) fn take_offer_of(owner: &Seat) -> bool {
+    let (Some(mine), Some(branch)) = (seat::mine(), owner.take_offered()) else { return false };
+    // SAFETY: it was taken just now, by this thread alone.
+    unsafe { run_taken(branch, mine) };
+    true
+}
+
+/// The frame ends: loom reports whoever still uses it.
+#[cfg(all(test, trine_loom))]
+impl<B, RB> Drop for Branch<B, RB> {
+    fn drop(&mut self) {
+        self.link.end();
+        self.closure.with_mut(|_| ());
+        self.result.with_mut(|_| ());
+    }
 }
 
 /// # Safety

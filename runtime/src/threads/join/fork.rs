@@ -1,16 +1,17 @@
 //! A thread's private branches: a list that nobody else touches, whose oldest entry is offered to
 //! all.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::process::abort;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::around::{pool, seat};
 use crate::sequential;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{UnsafeCell, thread_local};
 use crate::threads::latch::Latch;
-use crate::threads::pool::pool;
-use crate::threads::seat::{self, Offer, Seat};
+use crate::threads::seat::{Offer, Seat};
 
 /// The head of a branch on some thread's stack.
 pub(super) struct Link {
@@ -66,10 +67,12 @@ pub(super) struct Fork {
     lease: Cell<*const Link>,
 }
 
-/// Always empty, so that the first join offers its branch and gets a seat for that.
-static NOWHERE: AtomicPtr<Offer> = AtomicPtr::new(ptr::null_mut());
-/// Always full.
-static NEVER: AtomicPtr<Offer> = AtomicPtr::new(ptr::dangling_mut());
+crate::sync::statics! {
+    /// Always empty, so that the first join offers its branch and gets a seat for that.
+    static NOWHERE: AtomicPtr<Offer> = AtomicPtr::new(ptr::null_mut());
+    /// Always full.
+    static NEVER: AtomicPtr<Offer> = AtomicPtr::new(ptr::dangling_mut());
+}
 
 thread_local! {
     // Constant and without a destructor: reaching it is one instruction.
@@ -84,13 +87,17 @@ thread_local! {
 }
 
 impl Link {
+    #[cfg(not(trine_loom))]
     pub(super) const fn new(run: unsafe fn(*const Link)) -> Self {
-        Self {
-            older: Neighbour::unset(),
-            younger: Neighbour::unset(),
-            run,
-            shared: UnsafeCell::new(MaybeUninit::uninit()),
-        }
+        let shared = UnsafeCell::new(MaybeUninit::uninit());
+        Self { older: Neighbour::unset(), younger: Neighbour::unset(), run, shared }
+    }
+
+    /// loom's cells are no constants.
+    #[cfg(trine_loom)]
+    pub(super) fn new(run: unsafe fn(*const Link)) -> Self {
+        let shared = UnsafeCell::new(MaybeUninit::uninit());
+        Self { older: Neighbour::unset(), younger: Neighbour::unset(), run, shared }
     }
 
     /// # Safety
@@ -104,7 +111,14 @@ impl Link {
     /// The branch was offered, and its owner has not left it.
     pub(super) unsafe fn shared(&self) -> &Shared {
         // SAFETY: written before the branch was offered, and only read since.
-        unsafe { (*self.shared.get()).assume_init_ref() }
+        self.shared.with(|shared| unsafe { (*shared).assume_init_ref() })
+    }
+}
+
+#[cfg(all(test, trine_loom))]
+impl Link {
+    pub(super) fn end(&self) {
+        self.shared.with_mut(|_| ());
     }
 }
 
@@ -223,7 +237,8 @@ impl Fork {
             }
             (*oldest).older.set(ptr::null());
             let thief = AtomicPtr::new(ptr::null_mut());
-            (*(*oldest).shared.get()).write(Shared { owner, thief, done: Latch::new() });
+            let shared = Shared { owner, thief, done: Latch::new() };
+            (*oldest).shared.with_mut(|place| _ = (*place).write(shared));
             oldest
         };
         let pool = pool();
