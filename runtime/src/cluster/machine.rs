@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::depth::Depth;
 use self::hosted::{Ended, Hosted, Permission, Tell};
-use super::broker::envelope::{Body, Ending, Fault, Parts, Task, Value};
+use super::broker::envelope::{Body, Ending, Fault, Parcel, Parts, Value};
 use super::broker::settings::Settings;
 use super::broker::{Broker, LastError};
 use super::clock;
@@ -41,7 +41,7 @@ type Key = (u64, u64);
 
 /// The state of a call here.
 enum Event {
-    Collected(Key, Box<Task>, Result<Parts, String>),
+    Collected(Key, Box<Parcel>, Result<Parts, String>),
     Ended(Key, Ended),
     Answer(Key, Ending),
 }
@@ -222,7 +222,9 @@ impl Machine {
                         self.core.break_off(lease);
                     }
                 }
-                MachineDeed::Submit { lease, number, task } => self.submit((lease, number), &task),
+                MachineDeed::Submit { lease, number, parcel } => {
+                    self.submit((lease, number), &parcel)
+                }
                 MachineDeed::Recall { lease, number } => {
                     let call = self.calls.get(&(lease, number));
                     call.and_then(|call| call.hosted.as_ref()).map(|hosted| hosted.recall());
@@ -241,25 +243,25 @@ impl Machine {
         }
     }
 
-    fn submit(&mut self, key: Key, task: &Body) {
+    fn submit(&mut self, key: Key, parcel: &Body) {
         self.calls.insert(key, Call { hosted: None, stops: false, since: Instant::now() });
-        let Some(mut task) = task.open::<Task>() else {
+        let Some(mut parcel) = parcel.open::<Parcel>() else {
             let message = "the call's message cannot be decoded".to_owned();
             return self.answered(key, Ending::Failed(Fault::Codec { message }));
         };
-        match std::mem::take(&mut task.value) {
-            Value::Here(parts) => self.start(key, &task, Ok(parts)),
+        match std::mem::take(&mut parcel.value) {
+            Value::Here(parts) => self.start(key, &parcel, Ok(parts)),
             stored => {
                 let (broker, news) = (self.broker.clone(), self.news.clone());
                 tokio::spawn(async move {
                     let parts = broker.collect(stored).await;
-                    let _ = news.send(Event::Collected(key, Box::new(task), parts));
+                    let _ = news.send(Event::Collected(key, Box::new(parcel), parts));
                 });
             }
         }
     }
 
-    fn start(&mut self, key: Key, task: &Task, parts: Result<Parts, String>) {
+    fn start(&mut self, key: Key, parcel: &Parcel, parts: Result<Parts, String>) {
         match self.calls.get(&key) {
             None => return,
             Some(call) if call.stops => {
@@ -270,7 +272,7 @@ impl Machine {
         let permission = self.permission(key.0);
         let news = self.news.clone();
         let tell: Tell = Box::new(move |ended| _ = news.send(Event::Ended(key, ended)));
-        match parts.and_then(|parts| Hosted::start(task, &parts, permission, tell)) {
+        match parts.and_then(|parts| Hosted::start(parcel, &parts, permission, tell)) {
             Ok(hosted) => {
                 if let Some(call) = self.calls.get_mut(&key) {
                     call.hosted = Some(hosted);
@@ -282,7 +284,7 @@ impl Machine {
 
     fn take_news(&mut self, news: Event) {
         match news {
-            Event::Collected(key, task, parts) => self.start(key, &task, parts),
+            Event::Collected(key, parcel, parts) => self.start(key, &parcel, parts),
             Event::Answer(key, ending) => self.answered(key, ending),
             Event::Ended(key, Ended::Returned) => {
                 self.calls.remove(&key);

@@ -1,5 +1,5 @@
-//! The contents of messages, in the same encoding as values. The protocol carries tasks and endings
-//! as plain bytes, which are decoded where they are used.
+//! The contents of messages, in the same encoding as values. The protocol carries parcels and
+//! endings as plain bytes, which are decoded where they are used.
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,9 +59,9 @@ impl<'de> Deserialize<'de> for Body {
     }
 }
 
-/// A call on its way to a machine.
+/// A job packed for a machine, with the name and the options of its function.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Task {
+pub(crate) struct Parcel {
     pub(crate) name: String,
     /// The distance of the code from the anchor.
     pub(crate) invoke: i64,

@@ -9,7 +9,7 @@ use super::Command;
 use super::event_loop::EventLoop;
 use super::remote::parts_of;
 use crate::cluster::broker::Broker;
-use crate::cluster::broker::envelope::{Body, Stored, Task, Value};
+use crate::cluster::broker::envelope::{Body, Parcel, Stored, Value};
 use crate::cluster::broker::limits::{Place, Places};
 use crate::cluster::clock;
 use crate::function::Function;
@@ -17,7 +17,7 @@ use crate::process::job::Job;
 
 /// A call that is ready to be sent.
 pub(crate) struct Ready {
-    task: Body,
+    parcel: Body,
     stored: Option<Stored>,
     place: Option<Place>,
 }
@@ -77,19 +77,19 @@ impl EventLoop {
 
     /// Gives a call to whichever machine has room.
     pub(super) fn submit(&mut self, number: u64, ready: Ready) {
-        let Ready { task, stored, place } = ready;
+        let Ready { parcel, stored, place } = ready;
         let Some(open) = self.open.get_mut(&number) else { return self.forget(stored) };
         let function = open.call.function();
         open.arguments = stored.or(open.arguments.take());
         if place.is_none() && function.options().limit.is_some() {
             // Its arguments were stored first; now it needs a place.
             let stored = open.arguments.clone();
-            let Some(body) = task.open::<Task>().map(|task| task.body) else { return };
-            return self.limited(number, function, body, Ready { task, stored, place });
+            let Some(body) = parcel.open::<Parcel>().map(|parcel| parcel.body) else { return };
+            return self.limited(number, function, body, Ready { parcel, stored, place });
         }
         open.place = place;
         let label = function.options().on.unwrap_or_default();
-        self.core.submit(clock::now(), number, task, label);
+        self.core.submit(clock::now(), number, parcel, label);
     }
 }
 
@@ -98,14 +98,14 @@ fn ready(function: &Function, invoke: i64, body: i64, value: Value) -> Result<Re
         Value::Here(parts) => (None, parts.length()),
         Value::Stored(stored) => (Some(stored.clone()), 0),
     };
-    let task = Task {
+    let parcel = Parcel {
         name: function.name().to_owned(),
         invoke,
         body,
         options: function.options().clone(),
         value,
     };
-    Ok(Ready { task: Body::of(&task, about)?, stored, place: None })
+    Ok(Ready { parcel: Body::of(&parcel, about)?, stored, place: None })
 }
 
 /// Gives places to the calls of a function as they become available.

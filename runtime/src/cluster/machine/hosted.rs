@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cluster::broker::envelope::{Fault, File, Parts, Task};
+use crate::cluster::broker::envelope::{Fault, File, Parcel, Parts};
 use crate::cluster::clock;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
@@ -44,7 +44,7 @@ pub(crate) struct Hosted {
 impl Hosted {
     /// Gives the call to a worker process.
     pub(crate) fn start(
-        task: &Task,
+        parcel: &Parcel,
         parts: &Parts,
         permission: Permission,
         tell: Tell,
@@ -52,8 +52,8 @@ impl Hosted {
         let files = parts.files.iter().map(|file| platform::freeze(&file.contents).map(Arc::new));
         let files = files.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
         let message = Message { bytes: Bytes::new(&parts.bytes), files: files.into() };
-        let job = Job { message, invoke: task.invoke, body: task.body };
-        let function = function_of(task);
+        let job = Job { message, invoke: parcel.invoke, body: parcel.body };
+        let function = function_of(parcel);
         let pool = pool::pool_of(function, false)?;
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
@@ -158,13 +158,13 @@ impl AnyCall for Hosted {
 
 /// The function's data for the pool, leaked once per function. Their number is bounded by the
 /// program, and only holders of the key can name one.
-fn function_of(task: &Task) -> &'static Function {
+fn function_of(parcel: &Parcel) -> &'static Function {
     static KNOWN: Lock<Option<HashMap<(i64, Options), &'static Function>>> = Lock::new(None);
     // Its caller enforces the limit, across all machines.
-    let options = Options { limit: None, ..task.options.clone() };
+    let options = Options { limit: None, ..parcel.options.clone() };
     let mut known = KNOWN.lock();
     known
         .get_or_insert_default()
-        .entry((task.body, options.clone()))
-        .or_insert_with(|| Box::leak(Box::new(Function::with(task.name.clone().leak(), options))))
+        .entry((parcel.body, options.clone()))
+        .or_insert_with(|| Box::leak(Box::new(Function::with(parcel.name.clone().leak(), options))))
 }

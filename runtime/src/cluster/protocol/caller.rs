@@ -87,7 +87,7 @@ struct Queue<T> {
 }
 
 struct Queued<T> {
-    task: T,
+    parcel: T,
     since: Moment,
 }
 
@@ -114,9 +114,9 @@ impl<T: Clone + Weight, E> Caller<T, E> {
     }
 
     /// Accepts a call; a machine with the label may run it, or any machine if it is empty.
-    pub(crate) fn submit(&mut self, now: Moment, number: u64, task: T, label: &'static str) {
+    pub(crate) fn submit(&mut self, now: Moment, number: u64, parcel: T, label: &'static str) {
         let queue = self.queues.entry(label).or_insert_with(Queue::new);
-        queue.calls.insert(number, Queued { task, since: now });
+        queue.calls.insert(number, Queued { parcel, since: now });
     }
 
     /// Nobody wants that call any more; its end is not reported.
@@ -224,9 +224,9 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 self.deeds.push(Deed::Finish { number, end });
             }
             Word::Returned { number } => {
-                if let Some(Some((task, label))) = link.calls.remove(&number) {
+                if let Some(Some((parcel, label))) = link.calls.remove(&number) {
                     self.places.remove(&number);
-                    self.submit(now, number, task, label);
+                    self.submit(now, number, parcel, label);
                 }
             }
         }
@@ -240,8 +240,8 @@ impl<T: Clone + Weight, E> Caller<T, E> {
     /// Gives up a machine with all its calls.
     fn lose(&mut self, lease: u64) {
         let Some(link) = self.links.remove(&lease) else { return };
-        for (number, task) in link.calls {
-            if task.is_some() {
+        for (number, parcel) in link.calls {
+            if parcel.is_some() {
                 self.places.remove(&number);
                 self.deeds.push(Deed::Finish { number, end: End::Lost });
             }
@@ -335,7 +335,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 };
                 let Some((number, call)) = queue.calls.pop_first() else { break };
                 places.insert(number, link.lease);
-                link.send(number, call.task, label);
+                link.send(number, call.parcel, label);
             }
         }
     }

@@ -88,16 +88,16 @@ impl<T: Clone + Weight> Link<T> {
         self.credit.saturating_sub(self.used)
     }
 
-    pub(super) fn send(&mut self, number: u64, task: T, label: &'static str) {
+    pub(super) fn send(&mut self, number: u64, parcel: T, label: &'static str) {
         self.used += 1;
-        self.calls.insert(number, Some((task.clone(), label)));
-        self.delivery.push(Order::Call { number, task });
+        self.calls.insert(number, Some((parcel.clone(), label)));
+        self.delivery.push(Order::Call { number, parcel });
     }
 
     /// Nobody wants this call any more.
     pub(super) fn cancel(&mut self, number: u64) {
-        if let Some(task) = self.calls.get_mut(&number)
-            && task.take().is_some()
+        if let Some(parcel) = self.calls.get_mut(&number)
+            && parcel.take().is_some()
         {
             self.delivery.push(Order::Cancel { number });
         }

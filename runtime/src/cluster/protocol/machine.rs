@@ -18,7 +18,7 @@ pub(crate) enum Deed<T, E> {
     Submit {
         lease: u64,
         number: u64,
-        task: T,
+        parcel: T,
     },
     /// Ends a call, wherever it is. With `cancelled`, its caller no longer wanted it; otherwise its
     /// caller can no longer be told.
@@ -200,13 +200,13 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
         for order in received.frames {
             match order {
-                Order::Call { number: call, task } => self.take(number, call, task),
+                Order::Call { number: call, parcel } => self.take(number, call, parcel),
                 Order::Cancel { number: call } => self.stop(number, call, true),
             }
         }
     }
 
-    fn take(&mut self, number: u64, call: u64, task: T) {
+    fn take(&mut self, number: u64, call: u64, parcel: T) {
         let Some(lease) = self.leases.get_mut(&number) else { return };
         let has_room = self.shares.came(number);
         self.arrived += 1;
@@ -214,7 +214,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         self.arrivals.insert(here.arrival, (number, call));
         lease.calls.insert(call, here);
         if has_room && !self.drains {
-            self.deeds.push(Deed::Submit { lease: number, number: call, task });
+            self.deeds.push(Deed::Submit { lease: number, number: call, parcel });
         } else {
             self.returned(number, call);
         }

@@ -47,7 +47,7 @@ pub(crate) enum ToMachine<T> {
 /// A frame from a caller.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Order<T> {
-    Call { number: u64, task: T },
+    Call { number: u64, parcel: T },
     Cancel { number: u64 },
 }
 
@@ -139,7 +139,7 @@ impl<E: Weight> Weight for ToCaller<E> {
 impl<T: Weight> Weight for Order<T> {
     fn weight(&self) -> usize {
         match self {
-            Self::Call { task, .. } => 64 + task.weight(),
+            Self::Call { parcel, .. } => 64 + parcel.weight(),
             Self::Cancel { .. } => 64,
         }
     }

@@ -51,10 +51,10 @@ impl MachineNode {
         };
         match deed {
             MachineDeed::Send { .. } | MachineDeed::Forget { .. } => {}
-            MachineDeed::Submit { lease, number, task } => {
-                // The upper half of a task is its caller, the lower half the number of the call
+            MachineDeed::Submit { lease, number, parcel } => {
+                // The upper half of a parcel is its caller, the lower half the number of the call
                 // there.
-                self.queue.push((lease, number, task >> 32));
+                self.queue.push((lease, number, parcel >> 32));
             }
             MachineDeed::Recall { lease, number } => {
                 if queued(&mut self.queue, (lease, number)) {

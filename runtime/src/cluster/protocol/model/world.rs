@@ -204,8 +204,8 @@ impl World {
             (Node::Caller(core), Event::Tick(_)) => core.tick(now),
             (Node::Caller(core), Event::Absent(_)) => core.nobody(now, ""),
             (Node::Caller(core), Event::Submit(_, number)) => {
-                let task = (index as u64) << 32 | number;
-                core.submit(now, number, task, "");
+                let parcel = (index as u64) << 32 | number;
+                core.submit(now, number, parcel, "");
             }
             (Node::Caller(core), Event::Cancel(_, number)) => {
                 core.cancel(number);
