@@ -39,7 +39,7 @@ pub(crate) trait Call<T>: Send + Sync {
     fn help(self: Arc<Self>) {}
 
     /// Called at the first poll: spins for a few microseconds if the task is likely to end in them.
-    fn glance(self: Arc<Self>) {}
+    fn glance(&self) {}
 
     /// Whether the task's body has a deadline. A joiner that ran it could not leave at that time,
     /// so none does.
@@ -343,11 +343,9 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !std::mem::replace(&mut self.awaited, true) {
+        if !std::mem::replace(&mut self.awaited, true) && !self.is_finished() {
             ask(&self.call, Asked::by_executor());
-            if !self.is_finished() {
-                Arc::clone(&self.call).glance();
-            }
+            self.call.glance();
         }
         poll(&*self.call, context)
     }

@@ -201,8 +201,8 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
         self.pool.help(&*self);
     }
 
-    fn glance(self: Arc<Self>) {
-        self.pool.glance(&*self);
+    fn glance(&self) {
+        self.pool.glance(self);
     }
 
     fn cancel(self: Arc<Self>, why: Error) {

@@ -1,0 +1,264 @@
+//! A call, and what tokio runs of it: the body, then the end of the cell.
+//!
+//! tokio moves what it runs a few times before it does, so that is small: written as an `async fn`,
+//! it would also keep room for what is never there at the same time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::tokio::runtime::Handle;
+use ::tokio::task::JoinHandle;
+use pin_project_lite::pin_project;
+
+use super::deadline::Deadline;
+use super::turn;
+use crate::carry::{self, Carried};
+use crate::cell::{Cell, JobCell};
+use crate::error::Error;
+use crate::function::Function;
+use crate::limit::{Admit, Place};
+use crate::options::Priority;
+use crate::relay::Asked;
+use crate::sync::Lock;
+use crate::task::{Call, Task, time_out};
+use crate::{panic, tokio};
+
+/// The arguments, and the function that makes a future of them.
+type AsyncJob<A, F> = (A, fn(A) -> F);
+
+pub(super) struct AsyncCall<A, T, F> {
+    job: JobCell<AsyncJob<A, F>, T>,
+    /// Where it runs. Kept if the function has a limit, to start it later, and for a current-thread
+    /// runtime, whose thread must not block on it.
+    runtime: Option<Handle>,
+    /// tokio's own, to stop the body by. Its memory is given back with the call's, where the call
+    /// was made: threads that free each other's memory wait for each other.
+    handle: Lock<Option<JoinHandle<()>>>,
+}
+
+impl<A, T, F> AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    /// Starts a call there, or has it wait for a place.
+    pub(super) fn start(
+        runtime: &Handle,
+        function: &'static Function,
+        arguments: A,
+        body: fn(A) -> F,
+    ) -> Task<T> {
+        let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(runtime);
+        let call = Arc::new(Self {
+            job: JobCell::new(function, "async", (arguments, body)),
+            runtime: is_kept.then(|| runtime.clone()),
+            handle: Lock::new(None),
+        });
+        match function.limiter() {
+            None => call.spawn_on(runtime),
+            Some(limiter) => limiter.enter(function.options(), call.clone()),
+        }
+        Task::new(call)
+    }
+
+    fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
+        if turn::is_taken_by(self.job.function()) {
+            return turn::spawn(runtime, Arc::clone(self) as Arc<dyn turn::Waiting>);
+        }
+        // Locked, so that a cancel which sees that it runs finds what to stop.
+        let mut handle = self.handle.lock();
+        *handle = Some(runtime.spawn(Drive::new(Arc::clone(self))));
+    }
+}
+
+impl<A, T, F> turn::Waiting for AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn priority(&self) -> Priority {
+        self.job.function().options().priority
+    }
+
+    fn is_queued(&self) -> bool {
+        self.job.cell().is_queued()
+    }
+
+    fn drive(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(Drive::new(self))
+    }
+
+    fn keep(&self, handle: JoinHandle<()>) {
+        *self.handle.lock() = Some(handle);
+    }
+}
+
+impl<A, T, F> Admit for AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
+    }
+
+    fn refuse(self: Arc<Self>) {
+        self.job.refuse();
+    }
+
+    fn admit(self: Arc<Self>) -> bool {
+        let admitted = self.job.admit();
+        if admitted && let Some(runtime) = &self.runtime {
+            self.spawn_on(runtime);
+        }
+        admitted
+    }
+}
+
+impl<A, T, F> Call<T> for AsyncCall<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn cell(&self) -> &Cell<T> {
+        self.job.cell()
+    }
+
+    fn name(&self) -> &'static str {
+        self.job.function().name()
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        let Err(why) = self.job.revoke(why) else { return };
+        if self.cell().is_finished() {
+            return;
+        }
+        if why.is_timeout() {
+            // First: a body that sees the request may return at once, after its deadline.
+            self.cell().finish(Err(why));
+        }
+        self.cell().request_cancel();
+        // A body that is being polled right now stops when it comes to its await.
+        let handle = self.handle.lock().as_ref().map(JoinHandle::abort_handle);
+        if let Some(handle) = handle {
+            handle.abort();
+        }
+    }
+
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        let is_driven_here =
+            |runtime: &Handle| !tokio::is_multi_thread(runtime) && tokio::is_driven_here(runtime);
+        asked.blocks && self.runtime.as_ref().is_some_and(is_driven_here)
+    }
+}
+
+pin_project! {
+    /// A call that tokio owns. The fields are dropped in this order: wherever tokio drops it, the
+    /// body's values are dropped before the task ends.
+    struct Drive<A, T, F>
+    where
+        A: Send,
+        A: 'static,
+        T: Send,
+        T: 'static,
+        F: Future<Output = T>,
+        F: Send,
+        F: 'static,
+    {
+        #[pin]
+        body: Option<F>,
+        alarm: Option<Box<Deadline>>,
+        carried: Option<Carried>,
+        place: Option<Place>,
+        driver: Driver<A, T, F>,
+    }
+}
+
+impl<A, T, F> Drive<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn new(call: Arc<AsyncCall<A, T, F>>) -> Self {
+        Self { body: None, alarm: None, carried: None, place: None, driver: Driver(call) }
+    }
+}
+
+impl<A, T, F> Future for Drive<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let call = &this.driver.0;
+        let mut job = None;
+        if this.body.is_none() {
+            let Some(claim) = call.job.claim() else { return Poll::Ready(()) };
+            job = Some(claim.job);
+            (*this.place, *this.carried) = (Some(claim.place), claim.carried);
+            let deadline = |allowed| Box::new(Deadline::after(allowed, time_out(call, allowed)));
+            *this.alarm = call.job.function().options().timeout.map(deadline);
+        }
+        let polled = run(call, this.carried.as_ref(), || {
+            if let Some((arguments, make)) = job {
+                this.body.set(Some(make(arguments)));
+            }
+            let body = this.body.as_mut().as_pin_mut();
+            body.map_or(Poll::Pending, |body| body.poll(context))
+        });
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(error) => Err(error),
+        };
+        this.body.set(None);
+        call.cell().finish(result);
+        // Now, and not when tokio gets to it.
+        (*this.alarm, *this.carried, *this.place) = (None, None, None);
+        Poll::Ready(())
+    }
+}
+
+/// Ends the task if tokio drops it before it has ended, for example as its runtime shuts down.
+struct Driver<A, T, F>(Arc<AsyncCall<A, T, F>>)
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static;
+
+impl<A, T, F> Drop for Driver<A, T, F>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn drop(&mut self) {
+        let Self(call) = self;
+        if !call.cell().is_finished()
+            && let Err(why) = call.job.revoke(Error::cancelled(call.name()))
+        {
+            call.cell().finish(Err(why));
+        }
+    }
+}
+
+/// Runs a piece of the body. What panics beside it, such as a subscriber, ends the call too.
+fn run<A, T, F, R>(
+    call: &AsyncCall<A, T, F>,
+    carried: Option<&Carried>,
+    piece: impl FnOnce() -> R,
+) -> Result<R, Error> {
+    let cell = call.job.cell();
+    panic::catch(call.job.function().name(), || cell.run(|| carry::within(carried, piece)))
+}
