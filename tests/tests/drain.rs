@@ -87,6 +87,15 @@ fn follow() {
     FOLLOWED.fetch_add(1, SeqCst);
 }
 
+/// As a value, or as a panic's payload.
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
 type Way = fn(&'static Mode);
 
 /// What follows a call, and is counted as it runs.
@@ -98,6 +107,22 @@ const WAYS: &[(&str, Way)] = &[
             .then(|_| {
                 std::thread::sleep(Duration::from_millis(10));
                 (mode.value)(2).map(|_| follow())
+            })
+            .detach();
+    }),
+    ("a map that panics", |mode| {
+        (mode.value)(1)
+            .map(|_| {
+                follow();
+                std::panic::panic_any(PanicsWhenDropped)
+            })
+            .detach();
+    }),
+    ("a value that panics when it is dropped", |mode| {
+        (mode.value)(1)
+            .map(|_| {
+                follow();
+                PanicsWhenDropped
             })
             .detach();
     }),

@@ -38,6 +38,19 @@ const PARTS: &[Named] = &[
         let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
         println!("on {name}");
     }),
+    ("no-stack", || {
+        watch();
+        trine::Config::new().thread_stack(usize::MAX / 2).apply().unwrap();
+        for (name, wait) in WAYS {
+            for result in [plain, with_retries, first].map(|call| wait(name, call)) {
+                let is_told = result.as_ref().err().is_none_or(|error| {
+                    matches!(error.kind(), ErrorKind::Worker { .. }) || error.is_timeout()
+                });
+                assert!(is_told, "{name}: {result:?}");
+            }
+        }
+        println!("all ended");
+    }),
     ("bounded", || {
         trine::Config::new().threads(2).max_threads(4).apply().unwrap();
         bounded();
@@ -66,6 +79,7 @@ const CHECKS: &[Named] = &[
         assert_eq!(output_of(part("barrier")), "700 met\n");
     }),
     ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep\n")),
+    ("a stack that no machine has", || assert_eq!(output_of(part("no-stack")), "all ended\n")),
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),
 ];
 

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use trine::{Task, TaskIterator, TaskSet, concurrent, gather, race};
+use futures::Stream;
+use trine::{Error, Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::checks::wait_until;
 
-use super::{DEEDS, Deed, Mode, contained, everywhere};
+use super::{DEEDS, Deed, Mode, contained, everywhere, quick};
 
 type Act = fn(&Mode, Deed);
 
@@ -214,12 +215,30 @@ fn borrows(number: &u32) -> u32 {
     *number
 }
 
+/// Reads to its end.
+fn read(stream: impl Stream<Item = Result<u32, Error>> + Unpin) {
+    futures::executor::block_on_stream(stream).for_each(drop);
+}
+
+fn never_made(deed: Deed) -> Task<u32> {
+    deed.done();
+    quick(1)
+}
+
 const ACTS: &[(&str, Act)] = &[
     ("an iterator of gather", |mode, deed| drop(gather(calls(mode, deed)).join())),
     ("an iterator of race", |mode, deed| drop(race(calls(mode, deed)).join())),
     ("an iterator of buffered", |mode, deed| calls(mode, deed).buffered(2).for_each(drop)),
     ("an iterator of buffer_unordered", |mode, deed| {
         calls(mode, deed).buffer_unordered(2).for_each(drop);
+    }),
+    ("an iterator of into_stream", |mode, deed| {
+        contained(|| read(calls(mode, deed).buffered(2).into_stream()));
+        contained(|| read(calls(mode, deed).buffer_unordered(2).into_stream()));
+    }),
+    ("an iterator of next_timeout", |mode, deed| {
+        let mut window = calls(mode, deed).buffer_unordered(2);
+        while window.next_timeout(Duration::from_secs(60)).unwrap().is_some() {}
     }),
     ("an iterator of a set", |mode, deed| {
         let mut set: TaskSet<_> = calls(mode, deed).collect();
@@ -250,6 +269,35 @@ const ACTS: &[(&str, Act)] = &[
                 quick(number)
             })
             .detach();
+    }),
+    ("what follows an outcome", |mode, deed| {
+        let outcome = (mode.quick)(1).map(move |_| deed.done()).outcome();
+        let mapped = outcome.map(move |result| {
+            assert_eq!(result.is_err(), deed.panics());
+            // Its payload may panic, and two panics at once are the end.
+            contained(|| drop(result));
+            deed.done();
+        });
+        assert_eq!(mapped.join().is_err(), deed.panics());
+        (mode.quick)(1).outcome().then(move |_| never_made(deed)).detach();
+    }),
+    ("the value of an outcome", |mode, deed| {
+        let outcome = || (mode.quick)(1).map(move |_| Last(deed)).outcome();
+        outcome().detach();
+        drop(outcome());
+        contained(|| drop(gather([outcome(), outcome()]).join()));
+    }),
+    ("what a set owns", |mode, deed| {
+        let mut set: TaskSet<_> =
+            (0..3).map(|n| (mode.quick)(n).map(move |_| Last(deed))).collect();
+        contained(|| drop(set.join_next()));
+        set.add((mode.quick)(3).map(move |_| Last(deed)));
+        contained(|| drop(set));
+    }),
+    ("what drain waits for", |mode, deed| {
+        (mode.quick)(1).map(move |_| deed.done()).detach();
+        // Others are never done, so it only looks.
+        let _ = trine::drain(Duration::ZERO);
     }),
     ("what a map owns", |mode, deed| {
         for detach in [true, false] {
