@@ -7,13 +7,17 @@
 //! destructor delays only what is its own.
 
 use std::collections::VecDeque;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(not(trine_loom))]
+use std::time::Instant;
 
 use crate::forks;
 use crate::panic::quietly;
 use crate::relay::{self, Step};
-use crate::sync::{Guard, Lock, Signal};
+use crate::sync::{Condvar, Mutex, MutexGuard, ThreadBuilder, statics};
+
+#[cfg(all(test, trine_loom))]
+mod model;
 
 /// After this long inside a step, a thread no longer keeps others from the next.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -22,9 +26,11 @@ const MAX_THREADS: usize = 512;
 /// A thread that is not needed for this long ends, unless it is the only one.
 const KEEP_SPARE: Duration = Duration::from_secs(10);
 
-static STATE: Lock<State> = Lock::new(State::new());
-/// Threads wait here for a step.
-static STEPS: Signal = Signal::new();
+statics! {
+    static STATE: Mutex<State> = Mutex::new(State::new());
+    /// Threads wait here for a step.
+    static STEPS: Condvar = Condvar::new();
+}
 
 struct State {
     steps: VecDeque<Step>,
@@ -37,6 +43,10 @@ struct State {
     running: Option<u64>,
     /// How many steps were started.
     begun: u64,
+    max_threads: usize,
+    /// A model ends.
+    #[cfg(trine_loom)]
+    is_over: bool,
 }
 
 impl State {
@@ -48,6 +58,9 @@ impl State {
             watching: 0,
             running: None,
             begun: 0,
+            max_threads: MAX_THREADS,
+            #[cfg(trine_loom)]
+            is_over: false,
         }
     }
 
@@ -58,6 +71,23 @@ impl State {
         self.running = Some(self.begun);
         self.waiting -= 1;
         Some(step)
+    }
+
+    /// A step that cannot wait, if there is one and this one can.
+    fn urgent_instead_of(&mut self, step: Step) -> Step {
+        if !can_wait(&step) {
+            return step;
+        }
+        match self.steps.iter().position(|other| !can_wait(other)) {
+            None => step,
+            Some(place) => std::mem::replace(&mut self.steps[place], step),
+        }
+    }
+
+    /// A thread ends that is in no step.
+    fn leave(&mut self) {
+        self.threads -= 1;
+        self.waiting -= 1;
     }
 
     fn end(&mut self, number: u64) {
@@ -101,12 +131,16 @@ pub(crate) fn take(steps: Vec<Step>) {
     // No thread can be started. Better late than never; but destructors can wait until one of those
     // returns that exist, if any do.
     let has_threads = state.threads > 0;
-    let can_wait = |step: &Step| has_threads && matches!(step, Step::Drop(_));
-    let (kept, urgent): (VecDeque<_>, _) =
-        std::mem::take(&mut state.steps).into_iter().partition(can_wait);
+    let steps = std::mem::take(&mut state.steps).into_iter();
+    let (kept, urgent): (VecDeque<_>, _) = steps.partition(|step| has_threads && can_wait(step));
     state.steps = kept;
     drop(state);
     run_here(urgent);
+}
+
+/// Whether nobody waits for this step.
+fn can_wait(step: &Step) -> bool {
+    matches!(step, Step::Drop(_))
 }
 
 fn run_here(steps: impl IntoIterator<Item = Step>) {
@@ -131,11 +165,11 @@ fn have_continued(state: &mut State) -> bool {
 
 /// Starts a thread, which counts as waiting from now on.
 fn start(state: &mut State) -> bool {
-    if state.threads == MAX_THREADS {
+    if state.threads == state.max_threads {
         return false;
     }
     forks::watch();
-    let is_started = thread::Builder::new().name("trine-aside".to_owned()).spawn(live).is_ok();
+    let is_started = ThreadBuilder::new().name("trine-aside".to_owned()).spawn(live).is_ok();
     state.threads += usize::from(is_started);
     state.waiting += usize::from(is_started);
     is_started
@@ -144,13 +178,14 @@ fn start(state: &mut State) -> bool {
 fn live() {
     let mut state = STATE.lock();
     while let Some(mut turn) = wait_for_turn(state) {
-        let Some(step) = turn.begin() else {
+        let Some(mut step) = turn.begin() else {
             state = turn;
             continue;
         };
         let number = turn.begun;
-        if !turn.steps.is_empty() {
-            have_continued(&mut turn);
+        if !turn.steps.is_empty() && !have_continued(&mut turn) {
+            // Nobody takes the others while this one blocks, as a destructor may.
+            step = turn.urgent_instead_of(step);
         }
         drop(turn);
         quietly(|| relay::take(step));
@@ -161,27 +196,57 @@ fn live() {
 
 /// Waits until it is up to this thread to take a step. `None` if it was not needed for long, and
 /// has left.
-fn wait_for_turn(mut state: Guard<'static, State>) -> Option<Guard<'static, State>> {
+fn wait_for_turn(mut state: MutexGuard<'static, State>) -> Option<MutexGuard<'static, State>> {
     loop {
-        let (began, begun) = (Instant::now(), state.begun);
+        #[cfg(trine_loom)]
+        if state.is_over {
+            state.leave();
+            return None;
+        }
+        let begun = state.begun;
+        let has_waited;
         if state.steps.is_empty() {
-            state = STEPS.wait_timeout(state, KEEP_SPARE);
-            let is_spare = state.steps.is_empty() && state.waiting > 1;
-            if is_spare && began.elapsed() >= KEEP_SPARE {
-                state.threads -= 1;
-                state.waiting -= 1;
+            (state, has_waited) = wait(state, KEEP_SPARE);
+            if has_waited && state.steps.is_empty() && state.waiting > 1 {
+                state.leave();
                 return None;
             }
         } else if state.running.is_none() {
             return Some(state);
         } else {
             state.watching += 1;
-            state = STEPS.wait_timeout(state, PATIENCE);
+            (state, has_waited) = wait(state, PATIENCE);
             state.watching -= 1;
-            let is_late = state.begun == begun && began.elapsed() >= PATIENCE;
+            let is_late = has_waited && state.begun == begun;
             if is_late && state.running.is_some() && !state.steps.is_empty() {
                 return Some(state);
             }
         }
+    }
+}
+
+/// Waits until it is woken, and says whether that took at least so long.
+#[cfg(not(trine_loom))]
+fn wait(
+    state: MutexGuard<'static, State>,
+    at_most: Duration,
+) -> (MutexGuard<'static, State>, bool) {
+    let began = Instant::now();
+    let state = STEPS.wait_timeout(state, at_most);
+    (state, began.elapsed() >= at_most)
+}
+
+/// loom has no notion of time: whoever watches loses patience at once, and a spare thread stays.
+#[cfg(trine_loom)]
+fn wait(
+    state: MutexGuard<'static, State>,
+    at_most: Duration,
+) -> (MutexGuard<'static, State>, bool) {
+    if at_most == PATIENCE {
+        drop(state);
+        crate::sync::yield_now();
+        (STATE.lock(), true)
+    } else {
+        (STEPS.wait(state), false)
     }
 }

@@ -20,6 +20,7 @@ use crate::{forks, panic, sequential, stream, tokio, wait};
 
 mod call;
 mod deadline;
+mod stoppable;
 mod turn;
 
 use call::AsyncCall;

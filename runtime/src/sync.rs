@@ -27,11 +27,11 @@ pub(crate) use loom::cell::UnsafeCell;
 #[cfg(trine_loom)]
 pub(crate) use loom::sync::MutexGuard;
 #[cfg(trine_loom)]
-pub(crate) use loom::thread::yield_now;
+pub(crate) use loom::thread::{Builder as ThreadBuilder, yield_now};
 #[cfg(trine_loom)]
 pub(crate) use modelled::{Condvar, Mutex};
 #[cfg(not(trine_loom))]
-pub(crate) use std::thread::yield_now;
+pub(crate) use std::thread::{Builder as ThreadBuilder, yield_now};
 #[cfg(not(trine_loom))]
 pub(crate) use std::thread_local;
 
@@ -46,7 +46,6 @@ macro_rules! modelled_locals {
 pub(crate) use modelled_locals as thread_local;
 
 /// Statics, which a model makes anew for each interleaving.
-#[cfg(feature = "threads")]
 macro_rules! statics {
     ($($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;)*) => {
         $(
@@ -57,7 +56,6 @@ macro_rules! statics {
         )*
     };
 }
-#[cfg(feature = "threads")]
 pub(crate) use statics;
 
 /// The lock for protocols that have a model.

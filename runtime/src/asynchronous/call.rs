@@ -13,6 +13,7 @@ use ::tokio::task::JoinHandle;
 use pin_project_lite::pin_project;
 
 use super::deadline::Deadline;
+use super::stoppable::Stoppable;
 use super::turn;
 use crate::carry::{self, Carried};
 use crate::cell::{Cell, JobCell};
@@ -21,7 +22,6 @@ use crate::function::Function;
 use crate::limit::{Admit, Place};
 use crate::options::Priority;
 use crate::relay::Asked;
-use crate::sync::Lock;
 use crate::task::{Call, Task, time_out};
 use crate::{panic, tokio};
 
@@ -29,13 +29,12 @@ use crate::{panic, tokio};
 type AsyncJob<A, F> = (A, fn(A) -> F);
 
 pub(super) struct AsyncCall<A, T, F> {
-    job: JobCell<AsyncJob<A, F>, T>,
+    /// Stopped by tokio's handle, whose memory is given back with the call's, where the call was
+    /// made: threads that free each other's memory wait for each other.
+    body: Stoppable<AsyncJob<A, F>, T, JoinHandle<()>>,
     /// Where it runs. Kept if the function has a limit, to start it later, and for a current-thread
     /// runtime, whose thread must not block on it.
     runtime: Option<Handle>,
-    /// tokio's own, to stop the body by. Its memory is given back with the call's, where the call
-    /// was made: threads that free each other's memory wait for each other.
-    handle: Lock<Option<JoinHandle<()>>>,
 }
 
 impl<A, T, F> AsyncCall<A, T, F>
@@ -53,9 +52,8 @@ where
     ) -> Task<T> {
         let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(runtime);
         let call = Arc::new(Self {
-            job: JobCell::new(function, "async", (arguments, body)),
+            body: Stoppable::new(JobCell::new(function, "async", (arguments, body))),
             runtime: is_kept.then(|| runtime.clone()),
-            handle: Lock::new(None),
         });
         match function.limiter() {
             None => call.spawn_on(runtime),
@@ -65,12 +63,10 @@ where
     }
 
     fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
-        if turn::is_taken_by(self.job.function()) {
+        if turn::is_taken_by(self.body.job.function()) {
             return turn::spawn(runtime, Arc::clone(self) as Arc<dyn turn::Waiting>);
         }
-        // Locked, so that a cancel which sees that it runs finds what to stop.
-        let mut handle = self.handle.lock();
-        *handle = Some(runtime.spawn(Drive::new(Arc::clone(self))));
+        self.body.start(|| runtime.spawn(Drive::new(Arc::clone(self))));
     }
 }
 
@@ -81,11 +77,11 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     fn priority(&self) -> Priority {
-        self.job.function().options().priority
+        self.body.job.function().options().priority
     }
 
     fn is_queued(&self) -> bool {
-        self.job.cell().is_queued()
+        self.body.job.cell().is_queued()
     }
 
     fn drive(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -93,7 +89,7 @@ where
     }
 
     fn keep(&self, handle: JoinHandle<()>) {
-        *self.handle.lock() = Some(handle);
+        self.body.keep(handle);
     }
 }
 
@@ -108,11 +104,11 @@ where
     }
 
     fn refuse(self: Arc<Self>) {
-        self.job.refuse();
+        self.body.job.refuse();
     }
 
     fn admit(self: Arc<Self>) -> bool {
-        let admitted = self.job.admit();
+        let admitted = self.body.job.admit();
         if admitted && let Some(runtime) = &self.runtime {
             self.spawn_on(runtime);
         }
@@ -127,26 +123,16 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     fn cell(&self) -> &Cell<T> {
-        self.job.cell()
+        self.body.job.cell()
     }
 
     fn name(&self) -> &'static str {
-        self.job.function().name()
+        self.body.job.function().name()
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let Err(why) = self.job.revoke(why) else { return };
-        if self.cell().is_finished() {
-            return;
-        }
-        if why.is_timeout() {
-            // First: a body that sees the request may return at once, after its deadline.
-            self.cell().finish(Err(why));
-        }
-        self.cell().request_cancel();
         // A body that is being polled right now stops when it comes to its await.
-        let handle = self.handle.lock().as_ref().map(JoinHandle::abort_handle);
-        if let Some(handle) = handle {
+        if let Some(handle) = self.body.cancel(why, JoinHandle::abort_handle) {
             handle.abort();
         }
     }
@@ -187,7 +173,13 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     fn new(call: Arc<AsyncCall<A, T, F>>) -> Self {
-        Self { body: None, alarm: None, carried: None, place: None, driver: Driver(call) }
+        Self {
+            body: None,
+            alarm: None,
+            carried: None,
+            place: None,
+            driver: Driver { call, has_claimed: false },
+        }
     }
 }
 
@@ -201,15 +193,20 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let call = &this.driver.0;
         let mut job = None;
         if this.body.is_none() {
-            let Some(claim) = call.job.claim() else { return Poll::Ready(()) };
+            this.driver.has_claimed = true;
+            let Some(claim) = this.driver.call.body.job.claim() else {
+                this.driver.has_claimed = false;
+                return Poll::Ready(());
+            };
+            let call = &this.driver.call;
             job = Some(claim.job);
             (*this.place, *this.carried) = (Some(claim.place), claim.carried);
             let deadline = |allowed| Box::new(Deadline::after(allowed, time_out(call, allowed)));
-            *this.alarm = call.job.function().options().timeout.map(deadline);
+            *this.alarm = call.body.job.function().options().timeout.map(deadline);
         }
+        let call = &this.driver.call;
         let polled = run(call, this.carried.as_ref(), || {
             if let Some((arguments, make)) = job {
                 this.body.set(Some(make(arguments)));
@@ -231,11 +228,15 @@ where
 }
 
 /// Ends the task if tokio drops it before it has ended, for example as its runtime shuts down.
-struct Driver<A, T, F>(Arc<AsyncCall<A, T, F>>)
+struct Driver<A, T, F>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static;
+    F: Future<Output = T> + Send + 'static,
+{
+    call: Arc<AsyncCall<A, T, F>>,
+    has_claimed: bool,
+}
 
 impl<A, T, F> Drop for Driver<A, T, F>
 where
@@ -244,12 +245,7 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     fn drop(&mut self) {
-        let Self(call) = self;
-        if !call.cell().is_finished()
-            && let Err(why) = call.job.revoke(Error::cancelled(call.name()))
-        {
-            call.cell().finish(Err(why));
-        }
+        self.call.body.let_go(self.has_claimed);
     }
 }
 
@@ -259,6 +255,6 @@ fn run<A, T, F, R>(
     carried: Option<&Carried>,
     piece: impl FnOnce() -> R,
 ) -> Result<R, Error> {
-    let cell = call.job.cell();
-    panic::catch(call.job.function().name(), || cell.run(|| carry::within(carried, piece)))
+    let cell = call.body.job.cell();
+    panic::catch(call.body.job.function().name(), || cell.run(|| carry::within(carried, piece)))
 }
