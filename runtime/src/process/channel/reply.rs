@@ -85,10 +85,21 @@ impl Drop for Copied {
 /// A large reply, where the worker left it. A correct worker writes nothing else there until this
 /// is dropped; a faulty one may at any time, so it is only read by copying.
 pub(crate) struct Loan {
+    // Dropped in this order: from the release on the worker may send the segment again, and whoever
+    // takes that reply makes sure that nobody has the view.
     view: Arc<View>,
     length: usize,
-    /// The segment that it came in, to report that it was read.
-    segment: Option<(Arc<ParentEnd>, usize)>,
+    segment: Option<Release>,
+}
+
+/// Reports that a reply in a segment was read.
+struct Release(Arc<ParentEnd>, usize);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let Self(channel, segment) = self;
+        channel.release_segment(*segment);
+    }
 }
 
 impl Loan {
@@ -99,6 +110,7 @@ impl Loan {
         segment: Option<(Arc<ParentEnd>, usize)>,
     ) -> Self {
         assert!(length <= view.length());
+        let segment = segment.map(|(channel, number)| Release(channel, number));
         Self { view, length, segment }
     }
 
@@ -110,11 +122,8 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        if let Some((channel, segment)) = &self.segment {
-            if !is_kept(self.view.length()) {
-                self.view.discard();
-            }
-            channel.release_segment(*segment);
+        if self.segment.is_some() && !is_kept(self.view.length()) {
+            self.view.discard();
         }
     }
 }
