@@ -14,13 +14,13 @@
 use super::args::Args;
 use super::body;
 use super::function::{Function, Parameter};
-use super::outer::hidden_self;
 use super::span::hidden;
 use super::tuple::{MAX_TUPLE, tuple};
-use super::types::{has_impl, is_known_to_cross, ungrouped, words};
+use super::types::{has_impl, has_short_opaque, is_known_to_cross, ungrouped, words};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::{Receiver, Type};
+use syn::spanned::Spanned;
+use syn::{Receiver, Type, TypeParam};
 
 /// The arguments of the outer function, in a tuple. Unless the type's name alone shows that an
 /// argument can cross, it goes through a function whose bound checks that: the compiler then points
@@ -45,7 +45,9 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     let mut values: Vec<TokenStream> = parameters.collect();
     match &function.receiver {
         Some(receiver) if function.has_sibling(args.mode) => {
-            values.insert(0, hidden_self(receiver).into_token_stream());
+            values.insert(0, receiver.self_token.into_token_stream());
+            // The compiler points at the tuple instead of an element that is the user's token.
+            return tuple(values, hidden(receiver.self_token.span));
         }
         Some(receiver) => {
             values = vec![method(args, function, receiver, &tuple(values, span))];
@@ -83,16 +85,38 @@ fn method(
 pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
     let generics = function.generics();
     let is_sure = function.output.as_ref().is_none_or(is_known_to_cross);
-    let is_doubtful = |parameter: &&Parameter| {
-        let ty = &parameter.ty;
-        words(ty.to_token_stream()).iter().any(|word| generics.iter().any(|name| *name == word))
-            || args.mode.encodes && is_sure && !is_known_to_cross(ty)
+    let short = short_lived(function);
+    let names = |parameter: &Parameter, names: &dyn Fn(&str) -> bool| {
+        words(parameter.ty.to_token_stream()).iter().any(|word| names(word))
     };
+    let is_short = |parameter: &&Parameter| {
+        has_short_opaque(&parameter.ty)
+            || names(parameter, &|word| short.iter().any(|name| *name == word))
+    };
+    let is_doubtful = |parameter: &&Parameter| {
+        names(parameter, &|word| generics.iter().any(|name| *name == word))
+            || args.mode.encodes && is_sure && !is_known_to_cross(&parameter.ty)
+    };
+    let parameters = || function.parameters.iter();
+    let found = parameters().find(is_short).or_else(|| parameters().find(is_doubtful));
     // What is wrong with a future is a matter of the body.
     let receiver = function.receiver.as_ref().filter(|_| !args.mode.awaits);
     let of_self = || receiver.map(|receiver| receiver.self_token.span);
-    let found = function.parameters.iter().find(is_doubtful).map(|found| found.name.span());
-    found.or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
+    // An item that cannot cross is reported for the whole call too.
+    let item = function.output.as_ref().filter(|_| function.yields.is_some());
+    let of_item = || item.filter(|item| !is_known_to_cross(item)).map(Spanned::span);
+    let found = found.map(|found| found.name.span());
+    found.or_else(of_item).or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
+}
+
+/// The type parameters whose own bounds do not say `'static`.
+fn short_lived(function: &Function) -> Vec<&Ident> {
+    let is_short = |parameter: &&TypeParam| {
+        let bounds = words(parameter.bounds.to_token_stream());
+        !bounds.iter().any(|word| word == "static")
+    };
+    let generics = function.signature.generics.type_params();
+    generics.filter(is_short).map(|parameter| &parameter.ident).collect()
 }
 
 /// Whether an argument of this type needs no check of its own: types known to cross, types without

@@ -22,18 +22,18 @@
 //! // and in what it gets:
 //! move |(mut request,): (String,)| { let _ = &self; { BODY } }
 //! // Output of the last one in `process`:
-//! |(this, request): (Self, String)| -> usize { Self::__trine_handle(this, request) }
+//! |(this, request): (Self, String)| { <Self>::__trine_handle(this, request) }
 //! ```
 use super::args::Args;
 use super::function::{Function, Parameter};
-use super::outer::receiver_type;
+use super::outer::{receiver_type, self_type};
 use super::sibling;
 use super::span::hidden;
 use super::tuple::{place, tuple};
 use super::types::{has_impl, ungrouped, words};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Pat, Type};
+use syn::{Pat, Receiver, Type};
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, for this kind of function in this mode.
 pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
@@ -44,7 +44,10 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
         Some(receiver) if function.has_sibling(args.mode) => {
             let first = body.owned(&receiver_type(args, receiver));
             let types = body.types(Some(first));
-            body.around(&body.with_receiver(), &types, &body.call_sibling())
+            let (pattern, call) = (body.with_receiver(), body.call_sibling(receiver));
+            // The sibling has the result's type. Here it would be one more place to report a type
+            // that is unknown.
+            quote_spanned!(span=> |#pattern #types| #call)
         }
         Some(_) => {
             let method = body.this();
@@ -198,21 +201,20 @@ impl<'a> Body<'a> {
     }
 
     /// A method's body is in the sibling; `Self` and the generics are still in sight here.
-    fn call_sibling(&self) -> TokenStream {
+    fn call_sibling(&self, receiver: &Receiver) -> TokenStream {
         let span = self.span;
         let sibling = sibling::name(self.function);
         let generics = self.function.generics();
         let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         let mut values = self.values();
-        if let Some(receiver) = &self.function.receiver {
-            let this = self.this();
-            let reference = self.is_sent_reference(&receiver_type(self.args, receiver));
-            values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
-        }
-        let call = quote_spanned!(span=> Self::#sibling #generics (#(#values),*));
+        let this = self.this();
+        let reference = self.is_sent_reference(&receiver_type(self.args, receiver));
+        values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
+        let of = self_type(receiver);
+        let call = quote_spanned!(span=> <#of>::#sibling #generics (#(#values),*));
         match self.function.signature.asyncness {
             Some(_) => self.driven(call),
-            None => quote_spanned!(span=> { #call }),
+            None => quote_spanned!(self.result_span()=> { #call }),
         }
     }
 

@@ -123,7 +123,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let closure = body::closure(args, function);
     let again = args.has("retries").then(|| again(args, function, span));
     let signature = outer::signature(args, function);
-    let sibling = function.has_sibling(args.mode).then(|| sibling::method(function));
+    let sibling = function.has_sibling(args.mode).then(|| sibling::method(args, function));
     // Located at the first option: a constant option is evaluated when the static is initialized,
     // and the compiler then underlines from here to the faulty option.
     let first = args.options.first().map_or(span, |given| hidden(given.span));

@@ -10,9 +10,9 @@ use super::args::Args;
 use super::attributes;
 use super::function::Function;
 use super::scope;
-use super::span::{hidden, visible};
+use super::span::visible;
 use super::yields;
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
 
@@ -20,12 +20,9 @@ use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
 /// `scoped`, the scope as the first parameter.
 pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
     let receiver = function.receiver.as_ref().map(|receiver| {
-        if !function.has_sibling(args.mode) {
-            // The body, which is in here, refers to it.
-            return receiver.clone();
-        }
-        let self_token = hidden_self(receiver);
-        Receiver { mutability: None, self_token, ..receiver.clone() }
+        // With a sibling, it is not this function that changes it.
+        let mutability = receiver.mutability.filter(|_| !function.has_sibling(args.mode));
+        Receiver { mutability, ..receiver.clone() }
     });
     let named = function.parameters.iter().map(|parameter| {
         let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
@@ -111,15 +108,15 @@ fn last(tokens: TokenStream) -> Option<Span> {
     }
 }
 
-/// `self` in an outer function that contains no user code.
-pub(crate) fn hidden_self(receiver: &Receiver) -> Token![self] {
-    Token![self](hidden(receiver.self_token.span))
+/// `Self`, in each place at the receiver: in a function on its own, which has none, that is one
+/// error.
+pub(crate) fn self_type(receiver: &Receiver) -> Ident {
+    Ident::new("Self", visible(receiver.self_token.span))
 }
 
 /// The type of `self` in the closure.
 pub(crate) fn receiver_type(args: &Args, receiver: &Receiver) -> Type {
-    let span = visible(receiver.self_token.span);
-    let this = proc_macro2::Ident::new("Self", span);
+    let this = self_type(receiver);
     match &receiver.kind {
         ReceiverKind::Typed(_, ty) => (**ty).clone(),
         ReceiverKind::Reference(and, lifetime, mutability) => {

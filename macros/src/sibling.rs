@@ -9,20 +9,35 @@
 //! #[doc(hidden)]
 //! fn __trine_handle(&self, mut request: String) -> usize { BODY }
 //! ```
+use super::args::Args;
 use super::attributes;
 use super::function::Function;
 use super::span::{hidden, visible};
+use super::types::{is_known_to_cross, ungrouped};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ReturnType, Type};
 
 /// The method that has the body, with the user's patterns, lints and lifetimes.
-pub(crate) fn method(function: &Function) -> TokenStream {
+pub(crate) fn method(args: &Args, function: &Function) -> TokenStream {
     let mut signature = function.signature.clone();
     signature.ident = name(function);
     let span = visible(function.signature.ident.span());
     // rustc does not lint the signature of a function that begins with a generated token; the
     // signature that callers see is linted instead. The body is linted as usual.
     signature.fn_token.span = visible(signature.fn_token.span);
+    if let ReturnType::Type(_, output) = &mut signature.output
+        && !is_known_to_cross(output)
+        && let Type::Path(path) = ungrouped(output)
+        && path.path.get_ident().is_some()
+    {
+        // A type that is unknown is reported once only if it is a generic argument each time that
+        // it is written, as it is in the result of the function that callers see.
+        let place = visible(path.span());
+        let runtime = args.runtime(place);
+        **output = syn::parse_quote_spanned!(place=> #runtime::process::Itself<#path>);
+    }
     let attributes = attributes::of_sibling(function);
     let body = function.body_or_empty();
     quote_spanned! {span=>

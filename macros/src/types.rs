@@ -86,6 +86,21 @@ pub(crate) fn opaque_span(ty: &Type) -> Option<Span> {
     found
 }
 
+/// Whether the type has an `impl Trait` that is not bounded by a lifetime.
+pub(crate) fn has_short_opaque(ty: &Type) -> bool {
+    let mut found = false;
+    walk(&mut ty.clone(), &mut |place| {
+        if let Place::Impl(opaque) = place {
+            found |= !opaque.bounds.iter().any(is_lifetime);
+        }
+    });
+    found
+}
+
+fn is_lifetime(bound: &TypeParamBound) -> bool {
+    matches!(bound, TypeParamBound::Lifetime(_))
+}
+
 /// Standard library types that are `Send` if their parameters are.
 #[rustfmt::skip]
 const KNOWN: &[&str] = &[
@@ -160,8 +175,7 @@ pub(crate) fn bound_opaque(ty: &mut Type, lifetime: &Lifetime) {
             }
         }
         Place::Impl(opaque) => {
-            let lives = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(_));
-            if !opaque.bounds.iter().any(lives) {
+            if !opaque.bounds.iter().any(is_lifetime) {
                 let lifetime = at(lifetime, opaque.impl_token.span);
                 opaque.bounds.push(TypeParamBound::Lifetime(lifetime));
             }

@@ -158,7 +158,7 @@ pub(crate) mod value;
 mod worker;
 
 pub use self::value::shared::Shared;
-pub use crate::cross::process::{Never, Owned};
+pub use crate::cross::process::{Itself, Never, Owned};
 
 /// Starts the worker processes, so that the first calls do not wait for that.
 ///

@@ -90,8 +90,8 @@ impl Grid {
                 &FUNCTION
             },
             (self, weight),
-            |(this, weight): (::trine::process::Owned<Self>, u64)| -> u64 {
-                Self::__trine_sum(&this, weight)
+            |(this, weight): (::trine::process::Owned<Self>, u64)| {
+                <Self>::__trine_sum(&this, weight)
             },
         )
     }

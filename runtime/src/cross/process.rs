@@ -87,6 +87,10 @@ pub trait Output: Serialize + DeserializeOwned + Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send> Output for T {}
 
+/// The type itself, which the expansion of a method names as a generic argument: the compiler then
+/// reports a result type that it does not know once.
+pub type Itself<T> = T;
+
 /// The result of a process function that never returns (`-> !`). It has no values.
 ///
 /// The other modes use [`Infallible`](std::convert::Infallible), which serde does not support.
