@@ -4,7 +4,7 @@ use super::args::Args;
 use super::attributes;
 use super::error::Errors;
 use super::function::Function;
-use super::types::{Borrow, borrows, has_impl, opaque_span, ungrouped};
+use super::types::{Borrow, borrows, has_impl, opaque_span, sized_instead, ungrouped};
 use super::yields;
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
@@ -131,6 +131,16 @@ fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
 }
 
 fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
+    if let Some(instead) = sized_instead(ty, args.mode.encodes) {
+        errors.push(
+            ty.span(),
+            format!(
+                "a value of this type has no size that is known here, so it cannot be moved into \
+                 a task: take {instead}"
+            ),
+        );
+        return;
+    }
     let borrows = borrows(ty);
     if args.mode.encodes {
         let is_reference = matches!(ungrouped(ty), Type::Reference(_));
@@ -196,6 +206,16 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
             "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>` for \
              `impl Trait`; a function that yields returns `impl Iterator<Item = T>` or \
              `impl Stream<Item = T>`",
+        );
+        return;
+    }
+    if let Some(instead) = sized_instead(ty, args.mode.encodes) {
+        errors.push(
+            ty.span(),
+            format!(
+                "a value of this type has no size that is known here, so it cannot come out of a \
+                 task: return {instead}"
+            ),
         );
         return;
     }

@@ -21,10 +21,10 @@ use super::error::Errors;
 use super::function::Function;
 use super::outer;
 use super::span::visible;
-use super::types::{borrows, has_impl};
+use super::types::{borrows, has_impl, is_unsized};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Type, Visibility};
+use syn::{ReceiverKind, Type, Visibility};
 
 /// The mistakes, and the function with a body that type-checks in any case.
 pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> TokenStream {
@@ -34,7 +34,12 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
         .iter()
         .map(|parameter| {
             let mut written = parameter.written.clone();
-            *written.ty = parameter.ty.clone();
+            let ty = &parameter.ty;
+            *written.ty = match is_unsized(ty) {
+                // Its use in the body is mostly that of a reference.
+                true => syn::parse_quote_spanned!(span=> &(#ty)),
+                false => ty.clone(),
+            };
             if function.body.is_none() {
                 *written.pat = syn::parse_quote!(_);
             }
@@ -47,15 +52,14 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     let outer = outer::around(args, function, function.receiver.as_ref(), &parameters, unknown);
     let outer = quote!(#(#attributes)* #outer);
     let Some(body) = &function.body else {
-        // Allowed in traits and `extern` blocks, where a body could be one mistake more.
-        let of_type = function.receiver.is_some() && !may_be_of_trait(function);
-        let end = match of_type {
-            true => quote_spanned!(span=> { ::core::panic!() }),
-            false => quote!(;),
+        let end = match may_be_foreign(function) || may_take_unsized(function) {
+            true => quote!(;),
+            false => quote_spanned!(span=> { ::core::panic!() }),
         };
         return quote!(#errors #outer #end);
     };
-    let output = function.declared().filter(|output| !has_impl(output));
+    let has_type = |output: &&Type| !has_impl(output) && !is_unsized(output);
+    let output = function.declared().filter(has_type);
     let is_future = function.is_future(args.mode);
     let body = if function.signature.asyncness.is_some() || is_future {
         let edge = output.map(|output| {
@@ -90,11 +94,28 @@ fn is_unknown(function: &Function) -> bool {
         || function.output.as_ref().is_some_and(has_no_name)
 }
 
+/// Whether it may be in an `extern` block, where a body would be one mistake more. Elsewhere it is
+/// the lack of one.
+fn may_be_foreign(function: &Function) -> bool {
+    let signature = &function.signature;
+    let is_plain = signature.generics.params.is_empty() && signature.asyncness.is_none();
+    is_plain && function.receiver.is_none() && function.yields.is_none()
+}
+
+/// Whether it may be declared in a trait, where a body cannot have `self` by value.
+fn may_take_unsized(function: &Function) -> bool {
+    let receiver = function.receiver.as_ref().map(|receiver| &receiver.kind);
+    may_be_of_trait(function) && matches!(receiver, Some(ReceiverKind::Value))
+}
+
 fn may_be_of_trait(function: &Function) -> bool {
     function.receiver.is_some() && matches!(function.visibility, Visibility::Inherited)
 }
 
-/// Whether the type cannot be written where callers see it, because it or its lifetime is unnamed.
+/// Whether the type cannot be written where callers see it, because it or its lifetime is unnamed,
+/// or because it has no size.
 fn has_no_name(ty: &Type) -> bool {
-    has_impl(ty) || borrows(ty).iter().any(|borrow| borrow.named().is_none() && !borrow.is_static())
+    has_impl(ty)
+        || is_unsized(ty)
+        || borrows(ty).iter().any(|borrow| borrow.named().is_none() && !borrow.is_static())
 }

@@ -3,6 +3,7 @@
 //! Only what the value itself may borrow counts, not the inputs and outputs of `fn(&str)` and
 //! `dyn Fn(&str)`, nor lifetimes bound by `for<'a>`.
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::quote;
 use syn::spanned::Spanned;
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound,
@@ -137,6 +138,27 @@ fn are_known(arguments: &PathArguments) -> bool {
             .all(|argument| matches!(argument, GenericArgument::Type(ty) if is_known_to_cross(ty))),
         _ => false,
     }
+}
+
+/// The owned type to use instead, if values of this type have no size of their own.
+pub(crate) fn sized_instead(ty: &Type, encodes: bool) -> Option<String> {
+    match ungrouped(ty) {
+        Type::Slice(slice) => {
+            let element = &slice.elem;
+            Some(format!("`Vec<{}>`", quote!(#element)))
+        }
+        Type::TraitObject(_) if encodes => {
+            Some("an enum of the types that it can be, since a worker has to know which".to_owned())
+        }
+        Type::TraitObject(_) => Some("`Box<dyn Trait + Send>`".to_owned()),
+        Type::Path(path) if path.path.is_ident("str") => Some("`String`".to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether values of this type have no size of their own, as far as its tokens tell.
+pub(crate) fn is_unsized(ty: &Type) -> bool {
+    sized_instead(ty, false).is_some()
 }
 
 /// All identifiers among the tokens, and lifetimes without their quotes.

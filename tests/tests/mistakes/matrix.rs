@@ -57,6 +57,9 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { qualifiers: "extern \"C\"", ..attribute("MODE") },
     Rejection { parameter: "extra: &mut u8", ..attribute("MODE") },
     Rejection { parameter: "extra: Option<&u8>", ..attribute("MODE") },
+    Rejection { parameter: "extra: str", ..attribute("MODE") },
+    Rejection { parameter: "extra: [u8]", ..attribute("MODE") },
+    Rejection { parameter: "extra: dyn Fn() -> u8", ..attribute("MODE") },
     Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
     Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
@@ -93,6 +96,9 @@ fn program(
         "extra: u8" => "1",
         "extra: &mut u8" => "&mut 1",
         "extra: Option<&u8>" => "Some(&1)",
+        "extra: str" => "\"\"",
+        "extra: [u8]" => "&[1]",
+        "extra: dyn Fn() -> u8" => "&|| 1",
         _ => "[1].iter()",
     };
     let start = if *qualifiers == "unsafe" { "unsafe { " } else { "" };
