@@ -10,6 +10,7 @@ mod sources {
     mod methods;
     mod process;
     mod scoped;
+    mod streams;
     mod threads;
 }
 
@@ -24,6 +25,8 @@ mod expansions {
     mod process;
     #[path = "scoped.expanded.rs"]
     mod scoped;
+    #[path = "streams.expanded.rs"]
+    mod streams;
     #[path = "threads.expanded.rs"]
     mod threads;
 }

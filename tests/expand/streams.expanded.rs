@@ -1,0 +1,68 @@
+//! Functions that yield: the items leave one by one, and `impl Trait` stays where the body runs.
+use trine::concurrent;
+pub fn numbers(most: u64) -> ::trine::Stream<u64> {
+    ::trine::threads::stream(
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("numbers")
+                .ahead(16);
+            &FUNCTION
+        },
+        (most,),
+        |(most,): (u64,)| { 0..most },
+    )
+}
+pub fn relayed(most: u64) -> ::trine::Stream<Result<u64, trine::Error>> {
+    ::trine::asynchronous::stream_polled(
+        {
+            static FUNCTION: ::trine::Function = ::trine::Function::new("relayed");
+            &FUNCTION
+        },
+        (most,),
+        |(most,): (u64,)| { numbers(most) },
+    )
+}
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Book {
+    lines: Vec<String>,
+}
+impl Book {
+    pub fn search(self, word: String) -> ::trine::Stream<String> {
+        ::trine::process::stream(
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("search")
+                    .timeout(::core::time::Duration::from_secs(5));
+                &FUNCTION
+            },
+            (self, word),
+            |(this, word): (Self, String)| { <Self>::__trine_search(this, word) },
+        )
+    }
+    #[doc(hidden)]
+    fn __trine_search(self, word: String) -> impl Iterator<Item = String> {
+        self.lines.into_iter().filter(move |line| line.contains(&word))
+    }
+    pub fn words(self, argument0: (usize, usize)) -> ::trine::Stream<String> {
+        ::trine::threads::stream(
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("words");
+                &FUNCTION
+            },
+            (
+                ::trine::cross::method((argument0,))
+                    .body(move |arguments: ((usize, usize),)| {
+                        let _ = &self;
+                        let argument0 = arguments.0;
+                        let (least, _) = argument0;
+                        {
+                            ({
+                                self.lines
+                                    .into_iter()
+                                    .filter(move |line| line.len() >= least)
+                            })
+                        }
+                    }),
+            ),
+            |(method,): (_,)| { method.run() },
+        )
+    }
+}
