@@ -133,6 +133,7 @@
 
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
+use crate::process::code::StreamCode;
 use crate::retry::Retry;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::stream::Stream;
@@ -213,7 +214,7 @@ where
     I: Iterator<Item = T>,
     T: Output + 'static,
 {
-    launch::stream(function, arguments, body)
+    launch::stream(function, arguments, StreamCode::new::<A, B, I>(body))
 }
 
 /// The same where that is `impl Stream`, which is polled in the worker.
@@ -227,7 +228,7 @@ where
     S: futures_core::Stream<Item = T>,
     T: Output + 'static,
 {
-    launch::stream_polled(function, arguments, body)
+    launch::stream(function, arguments, StreamCode::polled::<A, B, S>(body))
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

@@ -32,12 +32,27 @@ where
     T: Serialize,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, fn(B) -> T>(body) };
-    let arguments = wire::decode(arguments)
-        .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    let value = body(A::received(arguments));
+    let (body, arguments) = unsafe { received::<A, B, T>(body, arguments)? };
+    let value = body(arguments);
     platform::end_forked_child();
     wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
+}
+
+type Body<B, T> = fn(B) -> T;
+
+/// The body at the address, and its decoded arguments.
+///
+/// # Safety
+/// `body` must be the address of a `fn(B) -> T`.
+unsafe fn received<A: Arguments<B>, B, T>(
+    body: usize,
+    arguments: Reader<'_>,
+) -> Result<(Body<B, T>, B), WireError> {
+    // SAFETY: the caller's promise.
+    let body = unsafe { std::mem::transmute::<usize, Body<B, T>>(body) };
+    let arguments = wire::decode(arguments)
+        .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
+    Ok((body, A::received(arguments)))
 }
 
 /// Where a body that yields puts its items.
@@ -68,10 +83,8 @@ where
     I: Iterator<Item: Serialize>,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, fn(B) -> I>(body) };
-    let arguments = wire::decode(arguments)
-        .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    for item in body(A::received(arguments)) {
+    let (body, arguments) = unsafe { received::<A, B, I>(body, arguments)? };
+    for item in body(arguments) {
         platform::end_forked_child();
         if !put(outlet, &item)? {
             return Ok(false);
@@ -95,11 +108,9 @@ where
     S: futures_core::Stream<Item: Serialize>,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, fn(B) -> S>(body) };
-    let arguments = wire::decode(arguments)
-        .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
+    let (body, arguments) = unsafe { received::<A, B, S>(body, arguments)? };
     wait::block_on(async move {
-        let mut items = pin!(body(A::received(arguments)));
+        let mut items = pin!(body(arguments));
         while let Some(item) = poll_fn(|context| items.as_mut().poll_next(context)).await {
             platform::end_forked_child();
             if !put(outlet, &item)? {

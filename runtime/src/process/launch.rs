@@ -115,34 +115,7 @@ where
 }
 
 /// Starts a call that yields. It stays on this machine.
-pub(crate) fn stream<A, B, I, T>(
-    function: &'static Function,
-    arguments: A,
-    body: fn(B) -> I,
-) -> Stream<T>
-where
-    A: Arguments<B>,
-    I: Iterator<Item = T>,
-    T: Output + 'static,
-{
-    launch_stream(function, arguments, StreamCode::new::<A, B, I>(body))
-}
-
-/// The same, where the items are polled for.
-pub(crate) fn stream_polled<A, B, S, T>(
-    function: &'static Function,
-    arguments: A,
-    body: fn(B) -> S,
-) -> Stream<T>
-where
-    A: Arguments<B>,
-    S: futures_core::Stream<Item = T>,
-    T: Output + 'static,
-{
-    launch_stream(function, arguments, StreamCode::polled::<A, B, S>(body))
-}
-
-fn launch_stream<A, T>(function: &'static Function, arguments: A, code: StreamCode) -> Stream<T>
+pub(crate) fn stream<A, T>(function: &'static Function, arguments: A, code: StreamCode) -> Stream<T>
 where
     A: Serialize,
     T: Output + 'static,
