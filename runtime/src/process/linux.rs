@@ -32,7 +32,7 @@ pub(crate) use self::entry::may_start_workers;
 pub(crate) use self::forks::{end_child as end_forked_child, watch_worker};
 pub(crate) use self::identity::Identity;
 pub(crate) use self::image::{distance, function};
-pub(crate) use self::limits::{beyond_limit, handles_max, limit_memory, size};
+pub(crate) use self::limits::{beyond_limit, limit_memory, max_handles, size};
 pub(crate) use self::lineage::depth;
 #[cfg(feature = "cluster")]
 pub(crate) use self::memory::contents;

@@ -19,7 +19,7 @@
 //!   variable that makes the entry serve, and `EXECUTABLE` the file of this program.
 //! * [`distance`], [`function`]: addresses in the code of this executable, which are the same in a
 //!   worker.
-//! * [`limit_memory`], [`beyond_limit`], [`handles_max`], [`size`]: the limits of this process.
+//! * [`limit_memory`], [`beyond_limit`], [`max_handles`], [`size`]: the limits of this process.
 //!   [`has_many_dead_children`]: whether it ought to end to be rid of them.
 //! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: detecting forked
 //!   children, which must not act on behalf of their parent.

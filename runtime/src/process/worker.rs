@@ -205,7 +205,7 @@ impl Worker {
             leave("trine worker ends: a body kept a borrowed argument beyond its call");
         }
         match ended {
-            Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::handles_max() => {
+            Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::max_handles() => {
                 output.clear();
                 output.write(b"its result: it has too many shared slices");
                 (status::CODEC, Vec::new())

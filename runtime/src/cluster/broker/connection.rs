@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{ConnectError, ConnectErrorKind, Event, jetstream};
@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::Broker;
 use super::settings::Settings;
 use super::subject::Build;
+use crate::sync::Lock;
 
 /// How long a broker may be silent before the connection counts as lost.
 const PING: Duration = Duration::from_secs(2);
@@ -20,15 +21,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The client's last error, for messages.
 #[derive(Clone, Default)]
-pub(crate) struct LastError(Arc<Mutex<Option<String>>>);
+pub(crate) struct LastError(Arc<Lock<Option<String>>>);
 
 impl LastError {
     fn set(&self, error: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *self.0.lock() = error;
     }
 
     pub(crate) fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }
 

@@ -188,7 +188,7 @@ pub(crate) fn has_many_dead_children() -> bool {
     false
 }
 
-pub(crate) fn handles_max() -> usize {
+pub(crate) fn max_handles() -> usize {
     PACKET_HANDLES
 }
 

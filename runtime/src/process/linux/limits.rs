@@ -98,7 +98,7 @@ fn is_in_alloc_error() -> bool {
 
 /// How many handles a reply may carry: a fraction of the process's limit, so that no worker can
 /// exhaust its parent's.
-pub(crate) fn handles_max() -> usize {
+pub(crate) fn max_handles() -> usize {
     let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(most / 4).unwrap_or(usize::MAX).clamp(16, 4096)
 }

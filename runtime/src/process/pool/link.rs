@@ -103,7 +103,7 @@ impl Inbox {
             }
             Packet::Handles(handles) if !self.is_flooded => {
                 self.handles.extend(handles);
-                if self.handles.len() > platform::handles_max() {
+                if self.handles.len() > platform::max_handles() {
                     self.is_flooded = true;
                     self.handles.clear();
                     link.retire();

@@ -146,7 +146,7 @@ impl Items<'_> {
         if let Err(error) = encoded {
             return Ok(Err(error));
         }
-        if attached.len() > platform::handles_max() {
+        if attached.len() > platform::max_handles() {
             return Ok(Err(WireError::new("it has too many shared slices")));
         }
         let length = output.len();
