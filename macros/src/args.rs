@@ -22,6 +22,8 @@ pub(crate) struct Args {
     pub(crate) mode: &'static Mode,
     /// Whether the mode was given and known. Otherwise nothing is checked against it.
     pub(crate) has_mode: bool,
+    /// Where the mode was given.
+    pub(crate) mode_span: Span,
     /// The options, as they were given.
     pub(crate) options: Vec<Given>,
     /// `crate = …`: the path of the runtime crate, when it is not `::trine`.
@@ -29,6 +31,7 @@ pub(crate) struct Args {
 }
 
 /// An option that was given.
+#[derive(Clone)]
 pub(crate) struct Given {
     pub(crate) row: &'static Row,
     pub(crate) span: Span,
@@ -45,7 +48,9 @@ impl Args {
         enabled: fn(&Mode) -> bool,
         errors: &mut Errors,
     ) -> Self {
-        let mut args = Args { mode: &THREADS, has_mode: false, options: Vec::new(), runtime: None };
+        let mode_span = Span::call_site();
+        let (options, runtime) = (Vec::new(), None);
+        let mut args = Args { mode: &THREADS, has_mode: false, mode_span, options, runtime };
         let reader = |input: ParseStream<'_>| {
             let mut reader = Reader { args: &mut args, errors, enabled, expects_mode: true };
             reader.read(input);
@@ -55,6 +60,25 @@ impl Args {
             errors.add(error);
         }
         args
+    }
+
+    /// Parses the options of a method in an `impl` with these.
+    pub(crate) fn parse_options(&self, options: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = self.with(Vec::new());
+        let reader = |input: ParseStream<'_>| {
+            let enabled = |_: &Mode| true;
+            Reader { args: &mut args, errors, enabled, expects_mode: false }.read(input);
+            Ok(())
+        };
+        if let Err(error) = reader.parse2(options) {
+            errors.add(error);
+        }
+        args
+    }
+
+    /// The same with these options.
+    pub(crate) fn with(&self, options: Vec<Given>) -> Self {
+        Args { options, runtime: self.runtime.clone(), ..*self }
     }
 
     /// Whether the option of this name was given.
@@ -179,6 +203,7 @@ impl Reader<'_> {
             return Err(Error::new(ident.span(), message));
         }
         self.args.mode = mode;
+        self.args.mode_span = ident.span();
         self.args.has_mode = expects_mode;
         let name = mode.name;
         if !(self.enabled)(mode) {
@@ -312,10 +337,13 @@ impl Reader<'_> {
             self.args.runtime = Some(values::path(input)?);
             return Ok(());
         }
-        if row.kind == Kind::Path {
-            let path = values::function(input, row)?;
+        if matches!(row.kind, Kind::Path | Kind::Type) {
+            let written = match row.kind {
+                Kind::Path => values::function(input, row)?,
+                _ => values::name(input, row)?,
+            };
             if let Some(given) = self.args.options.last_mut() {
-                given.written = path;
+                given.written = written;
             }
             return Ok(());
         }

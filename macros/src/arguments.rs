@@ -28,21 +28,7 @@ use syn::{Receiver, Type, TypeParam};
 pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let count = function.parameters.len() + usize::from(function.receiver.is_some());
-    let argument = |ty: &Type, name: TokenStream, place: Span| {
-        let asks = !args.mode.encodes && count <= MAX_TUPLE && !is_plain(function, ty);
-        if !asks {
-            return name;
-        }
-        let span = hidden(place);
-        let runtime = args.runtime(span);
-        let ask = if args.has("retries") { "repeatable" } else { "argument" };
-        let ask = Ident::new(ask, span);
-        quote_spanned!(span=> #runtime::cross::#ask(#name))
-    };
-    let parameters = function.parameters.iter().map(|parameter| {
-        argument(&parameter.ty, parameter.name.to_token_stream(), parameter.name.span())
-    });
-    let mut values: Vec<TokenStream> = parameters.collect();
+    let mut values = each(args, function, count, args.has("retries"));
     match &function.receiver {
         Some(receiver) if function.has_sibling(args.mode) => {
             values.insert(0, receiver.self_token.into_token_stream());
@@ -55,6 +41,26 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
         None => {}
     }
     tuple(values, span)
+}
+
+/// The same without a receiver. Those that are repeated can be copied.
+pub(crate) fn plain(args: &Args, function: &Function, is_repeated: bool) -> TokenStream {
+    let values = each(args, function, function.parameters.len(), is_repeated);
+    tuple(values, hidden(function.signature.ident.span()))
+}
+
+fn each(args: &Args, function: &Function, count: usize, is_repeated: bool) -> Vec<TokenStream> {
+    let argument = |parameter: &Parameter| {
+        let (ty, name) = (&parameter.ty, &parameter.name);
+        if args.mode.encodes || count > MAX_TUPLE || is_plain(function, ty) {
+            return name.to_token_stream();
+        }
+        let span = hidden(name.span());
+        let runtime = args.runtime(span);
+        let ask = Ident::new(if is_repeated { "repeatable" } else { "argument" }, span);
+        quote_spanned!(span=> #runtime::cross::#ask(#name))
+    };
+    function.parameters.iter().map(argument).collect()
 }
 
 /// The body of a method, which captures `self`, and the other arguments.

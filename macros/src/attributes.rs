@@ -106,6 +106,28 @@ fn is_for_compiler(attribute: &Attribute) -> bool {
 pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
     let attributes = function.attributes.iter();
     let users = attributes.filter_map(|attribute| outer_attribute(args, function, attribute));
+    let line = line(args, "Each call runs as a task");
+    let span = visible(function.signature.ident.span());
+    users.chain([quote_spanned!(span=> #[cfg_attr(doc, doc = #line)])]).collect()
+}
+
+/// Of the same function of a worker: its docs, and what is to be known of its signature.
+pub(crate) fn of_worker(args: &Args, function: &Function, what: &str) -> Vec<TokenStream> {
+    let is_its = |attribute: &&Attribute| {
+        let has_message = !matches!(attribute.meta, Meta::Path(_));
+        let of_signature = ["doc", "cfg", "deprecated"];
+        is_lint(attribute)
+            || of_signature.iter().any(|name| attribute.path().is_ident(name))
+            || attribute.path().is_ident("must_use") && has_message
+    };
+    let users = function.attributes.iter().filter(is_its).map(ToTokens::to_token_stream);
+    // Not for rustdoc alone: an undocumented function is reported where it was written.
+    let (line, span) = (line(args, what), visible(function.signature.ident.span()));
+    users.chain([quote_spanned!(span=> #[doc = #line])]).collect()
+}
+
+/// A line of documentation: the mode and the options.
+fn line(args: &Args, what: &str) -> String {
     let options = args.options.iter().filter_map(|given| {
         let (name, written) = (given.row.name, &given.written.to_string().replace(" :: ", "::"));
         match given.row.kind {
@@ -115,10 +137,7 @@ pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
         }
     });
     let options: String = options.collect();
-    let line = format!("\nEach call runs as a task: `{}`{options}.", args.mode.name);
-    let span = visible(function.signature.ident.span());
-    let line = quote_spanned!(span=> #[cfg_attr(doc, doc = #line)]);
-    users.chain([line]).collect()
+    format!("\n{what}: `{}`{options}.", args.mode.name)
 }
 
 /// The attributes of the function that stands in after a mistake, without those that would complain

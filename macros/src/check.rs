@@ -59,6 +59,13 @@ fn missing_body(function: &Function, errors: &mut Errors) {
 fn options(args: &Args, function: &Function, errors: &mut Errors) {
     let generics = function.generics();
     for given in &args.options {
+        if given.row.is_of_worker() {
+            let name = given.row.name;
+            let message = format!(
+                "`{name}` is for a worker with state: put `concurrent` on an `impl`, or remove it"
+            );
+            errors.push(given.span, message);
+        }
         let mut unknown = given.written.clone().into_iter().filter(|token| match token {
             TokenTree::Ident(ident) => ident == "Self" || generics.contains(&ident),
             _ => false,
@@ -220,13 +227,11 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
         return;
     }
     let allowed = is_said || args.is_scoped() && !args.mode.encodes;
-    let is_wrong =
-        |borrow: &&Borrow| !borrow.is_static() || args.mode.encodes && borrow.is_static_reference();
-    if let Some(borrow) = borrows(ty).iter().find(is_wrong)
+    if let Some(span) = result_borrow(args, ty)
         && !allowed
     {
         errors.push(
-            borrow.span,
+            span,
             if args.mode.encodes {
                 "a result comes out of the worker by value and cannot borrow, not from the program \
                  either: return an owned type, as `String` for `&str`"
@@ -238,8 +243,15 @@ fn output(args: &Args, ty: &Type, is_said: bool, errors: &mut Errors) {
     }
 }
 
+/// Where a result borrows what it cannot.
+pub(crate) fn result_borrow(args: &Args, ty: &Type) -> Option<Span> {
+    let is_wrong =
+        |borrow: &&Borrow| !borrow.is_static() || args.mode.encodes && borrow.is_static_reference();
+    borrows(ty).iter().find(is_wrong).map(|borrow| borrow.span)
+}
+
 /// The owned type to use instead of a borrowed one.
-fn own(ty: &Type) -> String {
+pub(crate) fn own(ty: &Type) -> String {
     let Type::Reference(reference) = ungrouped(ty) else {
         return "own it".to_owned();
     };

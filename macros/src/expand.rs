@@ -29,7 +29,9 @@ use super::error::Errors;
 use super::function::Function;
 use super::mode::Mode;
 use super::span::{hidden, visible};
-use super::{arguments, body, conditional, half_typed, outer, recover, scope, sibling, yields};
+use super::{
+    arguments, body, conditional, half_typed, outer, parts, recover, scope, sibling, worker, yields,
+};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
@@ -43,6 +45,9 @@ pub(crate) fn concurrent(
         // Attribute macros on statements and expressions are unstable; the compiler reports that
         // itself.
         return item;
+    }
+    if worker::is_impl(&item) {
+        return worker::concurrent(arguments, item, enabled);
     }
     let mut errors = Errors::default();
     let args = Args::parse(arguments.clone(), enabled, &mut errors);
@@ -112,31 +117,19 @@ const OF_BODIES: &[&str] = &[
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
-    let runtime = args.runtime(span);
-    let name = function.name();
-    let builders = args.builders();
     let scope = function.scope.as_ref().map(|_| {
         let scope = scope::name(span);
         quote!(#scope,)
     });
     let arguments = arguments::sent(args, function);
     let closure = body::closure(args, function);
-    let again = args.has("retries").then(|| again(args, function, span));
+    let again = args.has("retries").then(|| parts::again(args, function, span));
     let signature = outer::signature(args, function);
     let sibling = function.has_sibling(args.mode).then(|| sibling::method(args, function));
-    // Located at the first option: a constant option is evaluated when the static is initialized,
-    // and the compiler then underlines from here to the faulty option.
-    let first = args.options.first().map_or(span, |given| hidden(given.span));
-    let function_runtime = args.runtime(first);
-    let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
-    // A separate block: items have no hygiene on stable Rust, so without it the body could see this
-    // static in place of its own.
+    let kept = parts::kept(args, function);
     let between = quote_spanned! {span=>
         #scope
-        {
-            static FUNCTION: #runtime::Function = #new;
-            &FUNCTION
-        },
+        #kept,
         #arguments,
         #closure
         #again
@@ -149,18 +142,6 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let mut block = Group::new(Delimiter::Brace, call);
     block.set_span(function.body_or_empty().span());
     quote!(#signature #block #sibling)
-}
-
-/// Which outcomes are tried again.
-fn again(args: &Args, function: &Function, span: Span) -> TokenStream {
-    let runtime = args.runtime(span);
-    if let Some(path) = args.written("retry_if").filter(|path| !path.is_empty()) {
-        return quote_spanned!(span=> , #runtime::Retry::when(#path));
-    }
-    let output = function.output_or_unit();
-    quote_spanned! {span=>
-        , #runtime::Retry::failed(|output: &#output| #runtime::Returned(output).is_err())
-    }
 }
 
 /// The entry of the engine.

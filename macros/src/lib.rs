@@ -23,6 +23,7 @@ mod half_typed;
 mod mode;
 mod options;
 mod outer;
+mod parts;
 mod quantity;
 mod recover;
 mod scope;
@@ -31,6 +32,7 @@ mod span;
 mod tuple;
 mod types;
 mod values;
+mod worker;
 mod yields;
 
 use mode::Mode;

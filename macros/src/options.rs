@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Path,
     /// `= path`; where the runtime crate is.
     Crate,
+    /// `= Name`, of the type that is made.
+    Type,
 }
 
 /// Which modes have it.
@@ -93,6 +95,14 @@ static OPTIONS: &[Row] = &[
           needs: None, also_called: &["queue_name", "group", "executor"] },
     Row { name: "ahead", kind: Kind::Count, example: "ahead = 16", modes: Modes::All,
           needs: None, also_called: &["buffer", "capacity", "prefetch", "bound", "queue_size"] },
+    Row { name: "restarts", kind: Kind::Times, example: "restarts = 3", modes: Modes::All,
+          needs: None, also_called: &["max_restarts", "restart", "intensity"] },
+    Row { name: "per", kind: Kind::Duration, example: "per = 1min", modes: Modes::All,
+          needs: Some("restarts"), also_called: &["period", "within", "window"] },
+    Row { name: "copies", kind: Kind::Count, example: "copies = 2", modes: Modes::All,
+          needs: None, also_called: &["replicas", "instances", "pool_size"] },
+    Row { name: "name", kind: Kind::Type, example: "name = ModelPool", modes: Modes::All,
+          needs: None, also_called: &["named", "as", "rename", "worker_name"] },
     Row { name: "local", kind: Kind::Flag, example: "local", modes: ANOTHER_MACHINE,
           needs: None, also_called: &["here"] },
     Row { name: "on", kind: Kind::Label, example: "on = \"gpu\"", modes: ANOTHER_MACHINE,
@@ -118,6 +128,11 @@ impl Row {
         matches!(self.kind, Kind::Flag | Kind::Scoped)
     }
 
+    /// Whether it means something only on an `impl`.
+    pub(crate) fn is_of_worker(&self) -> bool {
+        ["restarts", "per", "copies", "name"].contains(&self.name)
+    }
+
     /// Why this mode does not have this option.
     pub(crate) fn refused_by(&self, mode: &Mode) -> Option<&'static str> {
         match self.modes {
@@ -127,7 +142,7 @@ impl Row {
     }
 }
 
-/// "`timeout`, `retries`, … and `crate`".
+/// "`timeout`, `retries`, … and `crate`": those of functions.
 pub(crate) fn listed() -> String {
     let quoted: Vec<String> = names().iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
@@ -137,5 +152,5 @@ pub(crate) fn listed() -> String {
 }
 
 fn names() -> Vec<&'static str> {
-    OPTIONS.iter().map(|row| row.name).collect()
+    OPTIONS.iter().filter(|row| !row.is_of_worker()).map(|row| row.name).collect()
 }

@@ -18,6 +18,13 @@ pub(crate) fn path(input: ParseStream<'_>) -> Result<Path> {
     input.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), expected))
 }
 
+/// `name = ModelPool`, a name for a type.
+pub(crate) fn name(input: ParseStream<'_>, row: &Row) -> Result<TokenStream> {
+    let expected = format!("expected a name for a type, without quotes: `{}`", row.example);
+    let name: Ident = input.parse().map_err(|error| Error::new(error.span(), expected))?;
+    Ok(name.into_token_stream())
+}
+
 /// `retry_if = path`, with generic arguments if need be. Not a closure: the expansion is a place of
 /// its own, with other names in sight.
 pub(crate) fn function(input: ParseStream<'_>, row: &Row) -> Result<TokenStream> {

@@ -86,6 +86,9 @@ pub enum ErrorKind {
     },
     /// The machine that ran the body is gone, and nobody knows how far it got.
     WorkerLost,
+    /// The worker with state that it was a call to has lost its value or was stopped, and is not
+    /// made anew.
+    Stopped,
 }
 
 impl Error {
@@ -156,6 +159,12 @@ impl Error {
         matches!(self.kind(), ErrorKind::WorkerLost)
     }
 
+    /// Whether the worker with state that it was a call to is no more.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Stopped)
+    }
+
     /// Continues the task's panic on this thread, as if the body had been called here.
     ///
     /// The payload is the original one in `threads` and `async`; from a worker process it is the
@@ -191,6 +200,7 @@ impl Error {
         Self::new(function, ErrorKind::Cancelled)
     }
 
+    #[cfg(feature = "cluster")]
     pub(crate) fn busy(function: &'static str) -> Self {
         Self::new(function, ErrorKind::Busy)
     }
@@ -265,6 +275,7 @@ impl fmt::Display for Summary<'_> {
             }
             ErrorKind::Worker { message } => write!(f, "could not start: {message}"),
             ErrorKind::WorkerLost => f.write_str("was lost with the machine that ran it"),
+            ErrorKind::Stopped => f.write_str("was not run: its worker has stopped"),
         }
     }
 }

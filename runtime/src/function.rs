@@ -148,6 +148,30 @@ impl Function {
         self
     }
 
+    /// `restarts = …`: how often a worker with state is made anew, in `per`.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn restarts(mut self, restarts: u32) -> Self {
+        assert!(restarts > 0, "`restarts` must be more than zero");
+        self.options.restarts = restarts;
+        self
+    }
+
+    /// `per = …`: the time that `restarts` are counted in, if it is not a minute.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn per(mut self, per: Duration) -> Self {
+        assert!(!per.is_zero(), "`per` must be more than zero");
+        self.options.per = per;
+        self
+    }
+
     /// `fresh`: every call gets its own worker process.
     #[must_use]
     pub const fn fresh(mut self) -> Self {

@@ -10,6 +10,7 @@
 //! * [`errors`]: the two layers of a result, and what each failure means.
 //! * [`borrowing`]: arguments and results that are not owned.
 //! * [`streams`]: functions that yield items while they work.
+//! * [`workers`]: a value that is costly to make, and calls of its methods.
 //! * [`service`]: services: handlers that await, clients that disconnect, too many requests,
 //!   shutdown.
 //! * [`testing`]: tests of code that uses trine.
@@ -41,6 +42,9 @@ pub mod borrowing {}
 
 #[doc = include_str!("../docs/streams.md")]
 pub mod streams {}
+
+#[doc = include_str!("../docs/workers.md")]
+pub mod workers {}
 
 #[doc = include_str!("../docs/service.md")]
 pub mod service {}

@@ -30,6 +30,7 @@
 //! * [`Task`], the one handle: join it, await it, cancel it, chain it.
 //! * [`Stream`], the handle of functions that yield.
 //! * [`concurrent`], the attribute, and its options.
+//! * [`Worker`]: the attribute on an `impl`, for a value that is costly to make.
 //! * [`gather()`], [`race()`], [`TaskIterator`], [`TaskSet`], [`join()`]: many tasks at once.
 //! * [`scope()`]: calls that borrow.
 //! * [`guide`]: choosing a mode, coming from Python, rayon or tokio, errors, tests, performance.
@@ -68,6 +69,7 @@ mod observe;
 mod options;
 mod panic;
 mod parker;
+mod place;
 mod priority;
 mod random;
 mod relay;
@@ -83,6 +85,7 @@ mod timer;
 mod tokio;
 mod wait;
 mod wakers;
+pub mod worker;
 
 pub mod guide;
 
@@ -136,6 +139,9 @@ pub use threads::join;
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
 /// | `ahead = 16` | all | at most 16 items of its [`Stream`] wait to be read; 64 without it |
+/// | `restarts = 3` | threads | on an `impl`: the value is made anew that often, see below |
+/// | `per = 1min` | threads | the time that `restarts` are counted in; a minute without it |
+/// | `name = ModelPool` | threads | on an `impl`: the name of the type that is made |
 /// | `crate = path` | all | the path of this crate, if it was renamed |
 ///
 /// A function that yields, `-> impl Iterator<Item = T>` or `-> impl Stream<Item = T>`, gives a
@@ -175,6 +181,32 @@ pub use threads::join;
 /// generic or not. `threads` and `process` take `fn` and `async fn`, `async` takes `async fn`.
 /// Arguments and results must be able to cross to where the body runs, see [`cross`]; one that
 /// cannot is an error at that argument.
+///
+/// # On an `impl`
+/// A value that is costly to make lives where its methods run, and its methods are calls, one at a
+/// time and in order. See [`guide::workers`] and [`Worker`].
+///
+/// ```
+/// use trine::concurrent;
+///
+/// struct Sum(u64);
+///
+/// #[concurrent(threads, restarts = 3)]
+/// impl Sum {
+///     pub fn new() -> Self {
+///         Self(0)
+///     }
+///     pub fn add(&mut self, number: u64) -> u64 {
+///         self.0 += number;
+///         self.0
+///     }
+/// }
+///
+/// let sum = SumWorker::new(); // starts now
+/// let (first, second) = (sum.add(40), sum.add(2));
+/// assert_eq!((first.join()?, second.join()?), (40, 42));
+/// # Ok::<(), trine::Error>(())
+/// ```
 ///
 /// # In a trait
 /// A trait with concurrent functions declares what they return: `-> Task<T>`. An impl of it marks
@@ -228,3 +260,4 @@ pub use threads::join;
 /// ```
 pub use trine_macros::concurrent;
 pub use wait::{block_on, blocking};
+pub use worker::Worker;

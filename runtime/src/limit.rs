@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::error::ErrorKind;
 use crate::options::Options;
 use crate::relay;
 use crate::sync::{Guard, Lock};
@@ -19,15 +20,20 @@ pub(crate) trait Admit: Send + Sync {
     /// the meantime, in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
 
-    /// Ends the call as `Busy`, since too many wait for a place.
-    fn refuse(self: Arc<Self>);
+    /// Ends the call with this error, since it gets no place.
+    fn refuse(self: Arc<Self>, why: ErrorKind);
 
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
+
+    /// Runs an admitted call on this thread, for one that waits behind it; returns whether it did.
+    fn assist(self: Arc<Self>) -> bool {
+        false
+    }
 }
 
 /// A line may always hold this many calls that were given up.
-const MAX_GIVEN_UP: isize = 32;
+pub(crate) const MAX_GIVEN_UP: isize = 32;
 
 pub(crate) struct Limiter {
     line: Lock<Line>,
@@ -69,7 +75,7 @@ impl Limiter {
         if options.limit.is_some_and(|limit| line.running >= limit) {
             if options.queue.is_some_and(|queue| line.length() >= queue) {
                 drop(line);
-                call.refuse();
+                call.refuse(ErrorKind::Busy);
             } else {
                 line.waiting.push_back(call);
             }
@@ -143,17 +149,6 @@ impl Limiter {
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter").finish_non_exhaustive()
-    }
-}
-
-/// A place under the limit, held from the claim of a call until its body has ended.
-pub(crate) struct Place(pub(crate) Option<&'static Limiter>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(limiter) = self.0 {
-            limiter.leave();
-        }
     }
 }
 

@@ -41,6 +41,12 @@ pub(crate) struct Options {
     pub(crate) priority: Priority,
     /// How many items of a stream may be on the way to their reader.
     pub(crate) ahead: Option<usize>,
+    /// How often a worker with state is made anew in `per`. Only its own program does that.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) restarts: u32,
+    /// The time that `restarts` are counted in; a minute if it is zero.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) per: Duration,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
@@ -62,6 +68,8 @@ impl Options {
         pool: None,
         priority: Priority::Usual,
         ahead: None,
+        restarts: 0,
+        per: Duration::ZERO,
         local: false,
         on: None,
     };

@@ -76,7 +76,8 @@ pub struct Failures {
     pub busy: u64,
     /// [`ErrorKind::MemoryLimit`].
     pub memory_limit: u64,
-    /// All other kinds: values that could not cross, workers that could not start or were lost.
+    /// All other kinds: values that could not cross, workers that could not start, were lost or
+    /// have stopped.
     pub other: u64,
 }
 

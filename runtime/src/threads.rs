@@ -16,21 +16,22 @@
 //! | `monitor`, `probe`, `clock` | detecting waits, through the kernel |
 //! | `shortage`, `standstill` | what to do if there are too few threads |
 //! | `join`, `latch` | fork-join on the stack |
+//! | `call` | a task, as the pool and its handle see it |
+//! | `stateful` | workers with state, whose calls are ordinary tasks in a line |
 
 use std::sync::Arc;
 
-use crate::cell::{Cell, Claim, JobCell};
+use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
-use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::Admit;
-use crate::options::Priority;
-use crate::relay::Asked;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
-use crate::task::{Call, Task, deadline};
-use crate::{carry, panic, sequential, stream, tokio, wait};
+use crate::task::Task;
+use crate::{panic, sequential, stream, wait};
 
+use call::ThreadCall;
+
+mod call;
 mod clock;
 mod crew;
 mod flags;
@@ -52,10 +53,12 @@ mod seat;
 mod shortage;
 mod spin;
 mod standstill;
+mod stateful;
 mod strays;
 mod worker;
 
 pub use join::join;
+pub use stateful::{call, call_mut, call_retrying, worker};
 
 /// Starts `body` on the pool; what `#[concurrent(threads)]` expands to.
 ///
@@ -71,10 +74,10 @@ where
     B: 'static,
     T: Send + 'static,
 {
-    start(function, (arguments, body), call)
+    start(function, (arguments, body), apply)
 }
 
-fn call<A: Arguments<B>, B, T>((arguments, body): (A, fn(B) -> T)) -> T {
+fn apply<A: Arguments<B>, B, T>((arguments, body): (A, fn(B) -> T)) -> T {
     body(arguments.values())
 }
 
@@ -166,7 +169,7 @@ where
     B: 'static,
     T: Send + 'static,
 {
-    let attempt = move |arguments| start(function, (arguments, body), call);
+    let attempt = move |arguments| start(function, (arguments, body), apply);
     retry::spawn(function, arguments, attempt, move |outcome| again.wants(outcome))
 }
 
@@ -211,133 +214,5 @@ where
     T: Send + 'scope,
 {
     let start = move |job| start(function, job, ScopedJob::run);
-    scope::launch_retrying(scope, function, (arguments, body), call, again, start)
-}
-
-struct ThreadCall<A, T> {
-    job: JobCell<A, T>,
-    body: fn(A) -> T,
-}
-
-impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
-    /// Runs the body on this thread, if nobody else does.
-    fn claim_and_run(self: Arc<Self>) -> bool {
-        let Some(Claim { job: arguments, place: _place, carried }) = self.job.claim() else {
-            return false;
-        };
-        let (function, cell) = (self.job.function(), self.job.cell());
-        // A panic from here on, in the body, a subscriber or in setting an alarm, ends the call.
-        let result = panic::catch(function.name(), || {
-            cell.run(|| {
-                let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
-                carry::within(carried.as_ref(), || (self.body)(arguments))
-            })
-        });
-        cell.finish(result);
-        true
-    }
-}
-
-impl<A, T> ThreadCall<A, T> {
-    fn unserved(&self, why: &str) -> Error {
-        Error::new(self.job.function().name(), ErrorKind::Worker { message: why.to_owned() })
-    }
-}
-
-impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
-    fn is_queued(&self) -> bool {
-        self.cell().is_queued()
-    }
-
-    fn function(&self) -> &'static Function {
-        self.job.function()
-    }
-
-    fn run(self: Arc<Self>) {
-        self.claim_and_run();
-    }
-
-    fn refuse(&self, why: &str) -> bool {
-        let is_wanted = !self.cell().is_abandoned();
-        if is_wanted {
-            let _ = self.job.revoke(self.unserved(why));
-        }
-        is_wanted
-    }
-}
-
-impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
-    fn is_pending(&self) -> bool {
-        self.cell().is_pending()
-    }
-
-    fn refuse(self: Arc<Self>) {
-        self.job.refuse();
-    }
-
-    fn admit(self: Arc<Self>) -> bool {
-        let admitted = self.job.admit();
-        if admitted {
-            pool::push(self);
-        }
-        admitted
-    }
-}
-
-impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
-    fn cell(&self) -> &Cell<T> {
-        self.job.cell()
-    }
-
-    fn name(&self) -> &'static str {
-        self.job.function().name()
-    }
-
-    fn has_deadline(&self) -> bool {
-        self.job.function().options().timeout.is_some()
-    }
-
-    fn help(self: Arc<Self>) {
-        // A body inside a tokio runtime could not start its own.
-        if tokio::may_run_bodies() {
-            let call = Arc::as_ptr(&self);
-            let function = self.job.function();
-            let ran = worker::attributed(function, || self.claim_and_run());
-            let is_at_a_seat = ran && function.options().priority == Priority::Usual;
-            if is_at_a_seat && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
-                pool::pool().published();
-            }
-        }
-    }
-
-    fn hasten(self: Arc<Self>) {
-        if self.cell().is_queued() {
-            pool::pool().dispatch(self);
-        }
-    }
-
-    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
-        let will_be_helped = || {
-            let may_be = !self.has_deadline() && tokio::may_run_bodies();
-            asked.helps && may_be && self.cell().is_queued()
-        };
-        if let Err(why) = pool::pool().serves()
-            && !will_be_helped()
-            && let Err(error) = self.job.revoke(self.unserved(&why))
-            && !pool::pool().is_here()
-        {
-            // If it runs anywhere, then in the process that this one was forked from.
-            self.cell().finish(Err(error));
-        }
-        false
-    }
-
-    fn cancel(self: Arc<Self>, why: Error) {
-        let Err(why) = self.job.revoke(why) else { return seat::bury() };
-        if why.is_timeout() {
-            // First: a body that sees the request may return at once, after its deadline.
-            self.cell().finish(Err(why));
-        }
-        self.cell().request_cancel();
-    }
+    scope::launch_retrying(scope, function, (arguments, body), apply, again, start)
 }

@@ -38,6 +38,19 @@ async fn add_async(a: u64, b: u64) -> u64 {
     a + b
 }
 
+struct Sum(u64);
+
+#[concurrent(threads)]
+impl Sum {
+    pub(crate) fn new() -> Self {
+        Self(0)
+    }
+    pub(crate) fn add(&mut self, number: u64) -> u64 {
+        self.0 = number;
+        self.0
+    }
+}
+
 /// The fewest allocations of this thread in one round, because queues grow now and then.
 fn fewest(mut round: impl FnMut()) -> usize {
     let count = || ALLOCATIONS.with(Cell::get);
@@ -54,6 +67,12 @@ fn fewest(mut round: impl FnMut()) -> usize {
 #[test]
 fn a_task_on_threads_is_one_allocation() {
     assert_eq!(fewest(|| assert_eq!(add(1, 2).join().unwrap(), 3)), 1);
+}
+
+#[test]
+fn a_call_to_a_worker_with_state_is_one_allocation() {
+    let sum = SumWorker::new();
+    assert_eq!(fewest(|| assert_eq!(sum.add(3).join().unwrap(), 3)), 1);
 }
 
 #[test]

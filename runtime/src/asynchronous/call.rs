@@ -17,10 +17,11 @@ use super::stoppable::Stoppable;
 use super::turn;
 use crate::carry::{self, Carried};
 use crate::cell::{Cell, JobCell};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::{Admit, Place};
+use crate::limit::Admit;
 use crate::options::Priority;
+use crate::place::Place;
 use crate::relay::Asked;
 use crate::task::{Call, Task, time_out};
 use crate::{panic, tokio};
@@ -103,8 +104,8 @@ where
         self.cell().is_pending()
     }
 
-    fn refuse(self: Arc<Self>) {
-        self.body.job.refuse();
+    fn refuse(self: Arc<Self>, why: ErrorKind) {
+        self.body.job.refuse(why);
     }
 
     fn admit(self: Arc<Self>) -> bool {

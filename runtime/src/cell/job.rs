@@ -4,23 +4,28 @@
 //! job by who leaves `QUEUED`, what a value is made from by who ends the call and then by who takes
 //! the value.
 
+use std::sync::Arc;
+
 use super::Cell;
 use super::state::{FINISHING, PENDING, QUEUED, RUNNING};
 use crate::carry::Carried;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::Place;
 use crate::observe::Observed;
 #[cfg(feature = "process")]
 use crate::panic::drop_quietly;
+use crate::place::Place;
 use crate::relay;
 use crate::sync::UnsafeCell;
+use crate::worker::line::Line;
 use crate::{timer, tokio};
 
 /// A [`Cell`] with the job that will fill it. Engines embed it in their call objects. A call may
 /// also end with an `R`, from which the thread that takes its value makes that.
 pub(crate) struct JobCell<J, T, R = ()> {
     function: &'static Function,
+    /// Of the worker that it is a call to, if it is one with state.
+    line: Option<Arc<Line>>,
     cell: Cell<T>,
     job: UnsafeCell<Option<J>>,
     unmade: UnsafeCell<Option<R>>,
@@ -32,8 +37,8 @@ unsafe impl<J: Send, T: Send, R: Send> Sync for JobCell<J, T, R> {}
 // SAFETY: it owns a `J`, an `R` and a `Cell<T>`, which are `Send`.
 unsafe impl<J: Send, T: Send, R: Send> Send for JobCell<J, T, R> {}
 
-/// A claimed job with its place under the function's `limit`, which must be held until the body has
-/// ended and its arguments are dropped.
+/// A claimed job with its place, which must be held until the body has ended and its arguments are
+/// dropped.
 pub(crate) struct Claim<J> {
     pub(crate) job: J,
     pub(crate) place: Place,
@@ -46,6 +51,27 @@ impl<J, T, R> JobCell<J, T, R> {
     #[inline]
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
+        Self::at(stage, function, mode, job, None)
+    }
+
+    /// A cell for a call to a worker with state: `PENDING` until it is its turn.
+    pub(crate) fn in_line(
+        function: &'static Function,
+        mode: &'static str,
+        job: J,
+        line: Arc<Line>,
+    ) -> Self {
+        Self::at(PENDING, function, mode, job, Some(line))
+    }
+
+    #[inline]
+    fn at(
+        stage: u32,
+        function: &'static Function,
+        mode: &'static str,
+        job: J,
+        line: Option<Arc<Line>>,
+    ) -> Self {
         if function.options().timeout.is_some() {
             timer::prepare();
         }
@@ -53,7 +79,7 @@ impl<J, T, R> JobCell<J, T, R> {
         if mode != "async" {
             cell.clock = UnsafeCell::new(tokio::hold_clock());
         }
-        Self::of(function, cell, Some(job))
+        Self { line, ..Self::of(function, cell, Some(job)) }
     }
 
     /// A cell of a call that somebody else already runs.
@@ -65,7 +91,8 @@ impl<J, T, R> JobCell<J, T, R> {
     }
 
     fn of(function: &'static Function, cell: Cell<T>, job: Option<J>) -> Self {
-        Self { function, cell, job: UnsafeCell::new(job), unmade: UnsafeCell::new(None) }
+        let (job, unmade) = (UnsafeCell::new(job), UnsafeCell::new(None));
+        Self { function, line: None, cell, job, unmade }
     }
 
     pub(crate) fn function(&self) -> &'static Function {
@@ -74,6 +101,19 @@ impl<J, T, R> JobCell<J, T, R> {
 
     pub(crate) fn cell(&self) -> &Cell<T> {
         &self.cell
+    }
+
+    /// Where it waits for its turn, if it is a call to a worker with state.
+    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
+        self.line.as_ref()
+    }
+
+    /// What its end passes on, once.
+    pub(crate) fn place(&self) -> Place {
+        match &self.line {
+            Some(line) => Place::turn(Arc::clone(line)),
+            None => self.function.limiter().map_or(Place::FREE, Place::under),
+        }
     }
 
     /// Makes a pending job claimable; returns false if it was revoked.
@@ -88,7 +128,7 @@ impl<J, T, R> JobCell<J, T, R> {
         }
         self.cell.observed.started();
         let carried = self.cell.observed.take_carried();
-        Some(Claim { job: self.take_job()?, place: Place(self.function.limiter()), carried })
+        Some(Claim { job: self.take_job()?, place: self.place(), carried })
     }
 
     fn take_job(&self) -> Option<J> {
@@ -139,21 +179,24 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
     /// the error if the task has started.
     pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
-            self.function.limiter().inspect(|limiter| limiter.give_up());
-            None
+            match &self.line {
+                Some(line) => line.give_up(),
+                None => _ = self.function.limiter().inspect(|limiter| limiter.give_up()),
+            }
+            Place::FREE
         } else if self.cell.state.advance(QUEUED, RUNNING) {
-            self.function.limiter()
+            self.place()
         } else {
             return Err(why);
         };
-        self.end_unstarted(why, Place(place));
+        self.end_unstarted(why, place);
         Ok(())
     }
 
-    /// Ends a pending task that no line has taken, and drops its job on this thread.
-    pub(crate) fn refuse(&self) {
+    /// Ends a pending task that gets no place, and drops its job on this thread.
+    pub(crate) fn refuse(&self, why: ErrorKind) {
         if self.cell.state.advance(PENDING, RUNNING) {
-            self.end_unstarted(Error::busy(self.function.name()), Place(None));
+            self.end_unstarted(Error::new(self.function.name(), why), Place::FREE);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde::de::DeserializeOwned;
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::panic;
@@ -164,6 +164,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
     fn fail(&self, error: Error) {
         self.job.cell().finish(Err(error));
     }
+
+    fn leave(&self) {
+        drop(self.job.place());
+    }
 }
 
 impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
@@ -171,8 +175,8 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         self.cell().is_pending()
     }
 
-    fn refuse(self: Arc<Self>) {
-        self.job.refuse();
+    fn refuse(self: Arc<Self>, why: ErrorKind) {
+        self.job.refuse(why);
     }
 
     fn admit(self: Arc<Self>) -> bool {

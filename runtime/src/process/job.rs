@@ -168,6 +168,8 @@ pub(crate) trait AnyCall: Send + Sync {
     /// Runs no user code: whoever takes the value decodes it.
     fn complete(&self, reply: Reply);
     fn fail(&self, error: Error);
+    /// Passes on its place; once, after it was claimed and has ended.
+    fn leave(&self) {}
 }
 
 pub(crate) fn codec_error(function: &'static str, message: &str) -> Error {

@@ -28,7 +28,7 @@ enum Which<T> {
 
 impl<T> Retry<T> {
     /// Tries again after values that this calls failures, and after errors that another try may
-    /// avoid: all but `Cancelled`, `Busy` and `Codec`.
+    /// avoid: all but `Cancelled`, `Busy`, `Codec` and `Stopped`.
     #[must_use]
     pub const fn failed(failed: fn(&T) -> bool) -> Self {
         Self(Which::Failed(failed))
@@ -56,7 +56,9 @@ impl<T> Retry<T> {
 fn may_pass(kind: &ErrorKind) -> bool {
     match kind {
         // It would fail the same way, or the caller is to hear of it at once.
-        ErrorKind::Codec { .. } | ErrorKind::Busy | ErrorKind::Cancelled => false,
+        ErrorKind::Codec { .. } | ErrorKind::Busy | ErrorKind::Cancelled | ErrorKind::Stopped => {
+            false
+        }
         ErrorKind::Panicked { .. }
         | ErrorKind::Crashed { .. }
         | ErrorKind::StackOverflow

@@ -144,6 +144,10 @@ fn expand_items(items: &mut Vec<Item>) {
                 expand_items(&mut items);
                 items
             }
+            // Its methods have options of their own, which go with it.
+            Item::Impl(block) if find(&block.attrs).is_some() => {
+                parsed::<File>(expansion(block.attrs.clone(), &block)).items
+            }
             item => vec![item],
         })
         .collect();

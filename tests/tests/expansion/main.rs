@@ -24,6 +24,7 @@ mod pipeline {
     mod mode;
     mod options;
     mod outer;
+    mod parts;
     mod quantity;
     mod recover;
     mod scope;
@@ -32,6 +33,7 @@ mod pipeline {
     mod tuple;
     mod types;
     mod values;
+    mod worker;
     mod yields;
 }
 

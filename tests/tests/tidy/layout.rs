@@ -52,8 +52,9 @@ const CIRCLES: &[(&str, &str)] = &[
     ("process/value/shared process/value/shared/seen", "slices that are remembered are slices"),
     ("task task/waiting", "one type in two files"),
     (
-        "threads threads/join threads/join/branch threads/join/fork threads/monitor threads/pool \
-         threads/probe threads/probe/kernel threads/standstill threads/worker",
+        "threads threads/call threads/join threads/join/branch threads/join/fork threads/monitor \
+         threads/pool threads/probe threads/probe/kernel threads/standstill threads/stateful \
+         threads/worker",
         "one machine: the pool makes workers and wakes the monitor, the monitor gives the pool \
          permits, and a worker runs what `join` offers through the pool",
     ),

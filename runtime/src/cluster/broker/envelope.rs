@@ -136,6 +136,7 @@ pub(crate) enum Fault {
     Codec { message: String },
     Worker { message: String },
     WorkerLost,
+    Stopped,
 }
 
 impl Fault {
@@ -155,6 +156,7 @@ impl Fault {
             ErrorKind::Codec { message } => Self::Codec { message },
             ErrorKind::Worker { message } => Self::Worker { message },
             ErrorKind::WorkerLost => Self::WorkerLost,
+            ErrorKind::Stopped => Self::Stopped,
         }
     }
 
@@ -173,6 +175,7 @@ impl Fault {
             Self::Codec { message } => ErrorKind::Codec { message },
             Self::Worker { message } => ErrorKind::Worker { message },
             Self::WorkerLost => ErrorKind::WorkerLost,
+            Self::Stopped => ErrorKind::Stopped,
         };
         Error::new(function, kind)
     }

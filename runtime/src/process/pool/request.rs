@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::cell::Claim;
-use crate::limit::Place;
 use crate::process::channel::{Corrupt, SIZE_UNIT};
 use crate::process::job::{Address, AnyCall, Job, codec_error};
 use crate::timer::Alarm;
@@ -15,8 +14,6 @@ const MAX_DEATHS: u32 = 5;
 pub(crate) struct Request {
     pub(crate) call: Arc<dyn AnyCall>,
     pub(crate) job: Job,
-    /// Held until the call has ended.
-    _place: Place,
     /// Boxed, since few have one and all are moved.
     alarm: Option<Box<Alarm>>,
     /// How many workers died when this call was next.
@@ -27,7 +24,9 @@ impl Request {
     /// Claims a call's job; `None` if it was cancelled.
     pub(crate) fn claim(call: Arc<dyn AnyCall>) -> Option<Self> {
         let Claim { job, place, .. } = call.claim()?;
-        Some(Self { call, job, _place: place, alarm: None, deaths: 0 })
+        // The call knows it as well, and all requests are moved.
+        place.keep();
+        Some(Self { call, job, alarm: None, deaths: 0 })
     }
 
     /// Whether it has a time limit that has not started yet.
@@ -73,5 +72,12 @@ impl Request {
     /// Whether it has begun for certain.
     pub(crate) fn has_yielded(&self) -> bool {
         self.call.has_yielded()
+    }
+}
+
+impl Drop for Request {
+    /// The call has ended: its place is passed on.
+    fn drop(&mut self) {
+        self.call.leave();
     }
 }

@@ -1,0 +1,37 @@
+//! What the expansion of a function and that of a method of a worker have in common.
+use super::args::Args;
+use super::function::Function;
+use super::span::hidden;
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+
+/// The static with the name and the options of a function.
+pub(crate) fn kept(args: &Args, function: &Function) -> TokenStream {
+    let span = hidden(function.signature.ident.span());
+    let (runtime, name, builders) = (args.runtime(span), function.name(), args.builders());
+    // Located at the first option: a constant option is evaluated when the static is initialized,
+    // and the compiler then underlines from here to the faulty option.
+    let first = args.options.first().map_or(span, |given| hidden(given.span));
+    let function_runtime = args.runtime(first);
+    let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
+    // A separate block: items have no hygiene on stable Rust, so without it the body could see this
+    // static in place of its own.
+    quote_spanned! {span=>
+        {
+            static FUNCTION: #runtime::Function = #new;
+            &FUNCTION
+        }
+    }
+}
+
+/// Which outcomes are tried again.
+pub(crate) fn again(args: &Args, function: &Function, span: Span) -> TokenStream {
+    let runtime = args.runtime(span);
+    if let Some(path) = args.written("retry_if").filter(|path| !path.is_empty()) {
+        return quote_spanned!(span=> , #runtime::Retry::when(#path));
+    }
+    let output = function.output_or_unit();
+    quote_spanned! {span=>
+        , #runtime::Retry::failed(|output: &#output| #runtime::Returned(output).is_err())
+    }
+}

@@ -1,0 +1,192 @@
+//! What of an `impl` cannot be a worker: each mistake at its token, with a reason and a remedy.
+use super::super::args::Args;
+use super::super::check::{own, result_borrow};
+use super::super::error::Errors;
+use super::super::types::{borrows, opaque_span, ungrouped};
+use super::block::{Block, Part};
+use syn::spanned::Spanned;
+use syn::{ReceiverKind, Safety, Type};
+
+/// Reports everything about the block that `args` does not allow.
+pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
+    if let Some(span) = block.of_trait {
+        errors.push(
+            span,
+            "a worker is made of the type's own methods, and this is an `impl` of a trait: put \
+             `concurrent` on an `impl Type` block, and call the trait's methods in its methods",
+        );
+        return;
+    }
+    if !matches!(ungrouped(&block.this), Type::Path(_)) {
+        errors.push(block.this.span(), "a worker is of a type with a name: a struct or an enum");
+        return;
+    }
+    if args.has_mode && args.mode.name != "threads" {
+        let name = args.mode.name;
+        errors.push(
+            args.mode_span,
+            format!(
+                "workers with state are there in `threads`, and not yet in `{name}`: write \
+                 `threads`, or make each function of the `impl` concurrent by itself"
+            ),
+        );
+        return;
+    }
+    options(args, errors);
+    if block.constructors.is_empty() {
+        errors.push(
+            block.span,
+            "a worker needs a constructor, which makes its value where that lives: a `pub fn` \
+             without `self` that returns `Self` or `Result<Self, E>`",
+        );
+    }
+    for lifetime in block.generics.lifetimes() {
+        errors.push(
+            lifetime.span(),
+            "a worker outlives every borrow: own what the type borrows (`String`, `Vec<T>`, \
+             `Arc<T>`)",
+        );
+    }
+    for part in &block.constructors {
+        constructor(part, errors);
+    }
+    for part in &block.methods {
+        method(part, errors);
+    }
+    for part in block.constructors.iter().chain(&block.methods) {
+        qualifiers(part, errors);
+        for parameter in &part.function.parameters {
+            argument(&part.args, &parameter.written.ty, errors);
+        }
+    }
+}
+
+/// Options that a worker does not have.
+#[rustfmt::skip]
+const REFUSED: &[(&str, &str)] = &[
+    ("limit", "a worker runs one call at a time anyway: make fewer workers"),
+    ("scoped", "the value outlives every borrow: own the arguments"),
+    ("fresh", "a worker is a process of its own anyway"),
+    ("pool", "a worker is a process of its own and serves nobody else"),
+    ("ahead", "its methods cannot yield: return a `Vec`"),
+    ("renew", "call `restart` on the worker where it is to be made anew"),
+    ("copies", "make several workers, and choose one for each call"),
+    ("local", "a worker never leaves this machine anyway"),
+    ("on", "a worker never leaves this machine"),
+];
+
+fn options(args: &Args, errors: &mut Errors) {
+    for given in &args.options {
+        let refused = REFUSED.iter().find(|(name, _)| *name == given.row.name);
+        if let Some((name, why)) = refused {
+            errors.push(given.span, format!("a worker with state has no `{name}`: {why}"));
+        }
+    }
+}
+
+fn constructor(part: &Part, errors: &mut Errors) {
+    if let Some((name, span)) = part.own.first() {
+        errors.push(
+            *span,
+            format!(
+                "a constructor has no options of its own, and no call waits for it: write \
+                 `{name}` at the `impl` or at a method"
+            ),
+        );
+    }
+    if let Some(parameter) = part.function.signature.generics.params.first() {
+        errors.push(
+            parameter.span(),
+            "a constructor cannot be generic, since the value is made anew by the same one: use \
+             a type, or a type parameter of the `impl`",
+        );
+    }
+}
+
+fn method(part: &Part, errors: &mut Errors) {
+    let function = &part.function;
+    let Some(receiver) = &function.receiver else { return };
+    if !matches!(receiver.kind, ReceiverKind::Reference(..)) {
+        errors.push(
+            receiver.self_token.span,
+            "a worker lends its value to one call after the other: take `&self` or `&mut self`, \
+             or make the method private",
+        );
+    }
+    for (name, span) in &part.own {
+        if part.is_mutable && ["retries", "backoff", "retry_if"].contains(name) {
+            errors.push(
+                *span,
+                format!(
+                    "`{name}` is for `&self`: what a failed call with `&mut self` has changed \
+                     cannot be taken back; remove it, and call again where that is right"
+                ),
+            );
+        }
+        let refused = REFUSED.iter().find(|(refused, _)| refused == name);
+        if let Some((name, why)) = refused {
+            errors.push(*span, format!("a worker with state has no `{name}`: {why}"));
+        } else if ["restarts", "per", "name", "memory", "crate"].contains(name) {
+            let message = format!("`{name}` is of the whole worker: write it at the `impl`");
+            errors.push(*span, message);
+        }
+    }
+    if function.yields.is_some() {
+        errors.push(
+            function.signature.output.span(),
+            "a method of a worker cannot yield, since its value serves the next call: return a \
+             `Vec`, or yield in a function of its own",
+        );
+    } else if let Some(output) = &function.output {
+        if let Some(opaque) = opaque_span(output) {
+            errors.push(
+                opaque,
+                "a task needs a result with a name: write the type, or `Box<dyn Trait + Send>`",
+            );
+        } else if let Some(span) = result_borrow(&part.args, output) {
+            errors.push(
+                span,
+                "a result leaves the worker, and what it borrows stays there: return an owned \
+                 type, as `String` for `&str`",
+            );
+        }
+    }
+}
+
+fn qualifiers(part: &Part, errors: &mut Errors) {
+    let signature = &part.function.signature;
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        errors.push(
+            unsafety.span,
+            "an `unsafe fn` leaves a promise to its caller that nobody can check once the call \
+             runs elsewhere: make it safe, or private",
+        );
+    }
+    let is_constructor = part.function.receiver.is_none();
+    if part.args.has_mode && part.args.mode.awaits && signature.asyncness.is_none() {
+        errors.push(
+            signature.fn_token.span,
+            match is_constructor {
+                true => {
+                    "the mode `async` runs an `async fn`, and so it makes the value: write \
+                         `async fn`"
+                }
+                false => {
+                    "the mode `async` runs an `async fn`: write `async fn`, or choose \
+                          `threads` for methods that compute or block"
+                }
+            },
+        );
+    }
+}
+
+fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
+    let found = borrows(ty);
+    let is_lent = args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_));
+    let wrong = found.iter().skip(usize::from(is_lent)).find(|borrow| !borrow.is_static());
+    let changed = found.iter().find_map(|borrow| borrow.mutable).filter(|_| args.mode.encodes);
+    if let Some(span) = changed.or_else(|| wrong.map(|borrow| borrow.span)) {
+        let own = own(ty);
+        errors.push(span, format!("a borrow, and the call runs where the value lives: {own}"));
+    }
+}

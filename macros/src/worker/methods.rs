@@ -1,0 +1,188 @@
+//! The functions of a worker: each starts what the plain one of the same name does, where the value
+//! lives.
+use super::super::args::Args;
+use super::super::function::{Function, Parameter};
+use super::super::span::{hidden, visible};
+use super::super::tuple::tuple;
+use super::super::types::{has_impl, ungrouped};
+use super::super::{arguments, attributes, outer, parts};
+use super::block::{Block, Part};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Receiver, Type};
+
+/// A constructor: it returns the worker, and not a task.
+pub(super) fn constructor(block: &Block, part: &Part, is_right: bool) -> TokenStream {
+    let Part { function, args, .. } = part;
+    let signature = &function.signature;
+    let (visibility, fn_token, name) =
+        (&function.visibility, &signature.fn_token, &signature.ident);
+    let span = hidden(name.span());
+    let attributes = attributes::of_worker(args, function, "The value lives in a worker");
+    let parameters = parameters(function);
+    let (generics, clause) = (&signature.generics, &signature.generics.where_clause);
+    let called = Called { block, part, span };
+    let (start, this) = (called.entry("worker"), &block.this);
+    let body = is_right.then(|| {
+        let (function, arguments) = (called.function(), called.arguments());
+        let (pattern, types, call) = (called.pattern(), called.types(), called.plain(&[]));
+        let call = match args.mode.awaits {
+            true => quote_spanned!(span=> async move { #call.await }),
+            false => quote_spanned!(span=> { #call }),
+        };
+        let body = quote_spanned!(span=> |#pattern: #types| #call);
+        quote_spanned!(span=> Self(#start::<#this, _, _, _>(#function, #arguments, #body)))
+    });
+    let block = called.braces(body);
+    quote! {
+        #(#attributes)*
+        #visibility #fn_token #name #generics (#(#parameters),*) -> Self #clause #block
+    }
+}
+
+/// A method, which returns a task.
+pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream {
+    let Part { function, args, .. } = part;
+    if !is_right && (function.yields.is_some() || function.output.as_ref().is_some_and(has_impl)) {
+        // What it returns has no name, which has been reported.
+        return TokenStream::new();
+    }
+    let span = hidden(function.signature.ident.span());
+    let this = syn::Token![self](span);
+    let receiver: Receiver = syn::parse_quote_spanned!(span=> &#this);
+    let attributes =
+        attributes::of_worker(args, function, "Each call runs as a task of the worker");
+    let signature = outer::around(args, function, Some(&receiver), &parameters(function), None);
+    let called = Called { block, part, span };
+    let body = is_right.then(|| {
+        let entry = called.entry(match (part.is_mutable, args.has("retries")) {
+            (true, _) => "call_mut",
+            (false, false) => "call",
+            (false, true) => "call_retrying",
+        });
+        let again = args.has("retries").then(|| parts::again(args, function, span));
+        let (statics, arguments) = (called.function(), called.arguments());
+        let closure = called.closure();
+        quote_spanned!(span=> #entry(&#this.0, #statics, #arguments, #closure #again))
+    });
+    let block = called.braces(body);
+    quote!(#(#attributes)* #signature #block)
+}
+
+fn parameters(function: &Function) -> Vec<TokenStream> {
+    let named = function.parameters.iter().map(|parameter| {
+        let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
+        quote!(#name #colon #ty)
+    });
+    named.collect()
+}
+
+struct Called<'a> {
+    block: &'a Block,
+    part: &'a Part,
+    span: Span,
+}
+
+impl Called<'_> {
+    fn args(&self) -> &Args {
+        &self.part.args
+    }
+
+    /// `::trine::threads::call`.
+    fn entry(&self, name: &str) -> TokenStream {
+        let (runtime, span) = (self.args().runtime(self.span), self.span);
+        let (module, name) = (Ident::new(self.args().mode.module, span), Ident::new(name, span));
+        quote_spanned!(span=> #runtime::#module::#name)
+    }
+
+    fn function(&self) -> TokenStream {
+        parts::kept(self.args(), &self.part.function)
+    }
+
+    fn arguments(&self) -> TokenStream {
+        let is_kept = self.part.function.receiver.is_none();
+        arguments::plain(self.args(), &self.part.function, is_kept || self.args().has("retries"))
+    }
+
+    fn pattern(&self) -> TokenStream {
+        let names = self.part.function.parameters.iter();
+        tuple(names.map(|parameter| parameter.name.to_token_stream()).collect(), self.span)
+    }
+
+    fn types(&self) -> TokenStream {
+        let types = self.part.function.parameters.iter().map(|parameter| self.owned(&parameter.ty));
+        tuple(types.collect(), self.span)
+    }
+
+    /// What the closure gets for a parameter of this type.
+    fn owned(&self, ty: &Type) -> TokenStream {
+        match ungrouped(ty) {
+            Type::Reference(reference) if self.args().mode.encodes => {
+                let (runtime, borrowed) = (self.args().runtime(self.span), &reference.elem);
+                quote_spanned!(self.span=> #runtime::process::Owned<#borrowed>)
+            }
+            _ if has_impl(ty) => quote_spanned!(self.span=> _),
+            _ => ty.to_token_stream(),
+        }
+    }
+
+    /// `Model::predict(this, input)`.
+    fn plain(&self, receiver: &[TokenStream]) -> TokenStream {
+        let (this, name) = (&self.block.this, &self.part.function.signature.ident);
+        let generics = self.part.function.generics();
+        let span = self.span;
+        let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
+        let has_opaque = |parameter: &Parameter| has_impl(&parameter.ty);
+        let generics = generics.filter(|_| !self.part.function.parameters.iter().any(has_opaque));
+        let values = self.part.function.parameters.iter().map(|parameter| {
+            let name = &parameter.name;
+            let is_lent = matches!(ungrouped(&parameter.ty), Type::Reference(_));
+            match is_lent && self.args().mode.encodes {
+                true => quote_spanned!(span=> &#name),
+                false => quote!(#name),
+            }
+        });
+        let values = receiver.iter().cloned().chain(values);
+        let has_name = matches!(ungrouped(this), Type::Path(path)
+            if path.path.segments.iter().all(|segment| segment.arguments.is_none()));
+        let this = if has_name { quote!(#this) } else { quote_spanned!(span=> <#this>) };
+        let call = quote_spanned!(span=> #this::#name #generics (#(#values),*));
+        let is_driven = self.part.function.signature.asyncness.is_some();
+        if is_driven && !self.args().mode.awaits {
+            let runtime = self.args().runtime(span);
+            return quote_spanned!(span=> #runtime::block_on(#call));
+        }
+        call
+    }
+
+    /// What runs where the value is.
+    fn closure(&self) -> TokenStream {
+        let (span, value) = (self.span, &self.block.this);
+        let this = Ident::new("this", span);
+        let (pattern, types) = (self.pattern(), self.types());
+        let mutable = self.part.is_mutable.then(|| quote_spanned!(span=> mut));
+        if self.args().mode.awaits {
+            let call = self.plain(&[quote_spanned!(span=> &#mutable #this)]);
+            return quote_spanned! {span=>
+                |#mutable #this, #pattern: #types| async move {
+                    let output = #call.await;
+                    (#this, output)
+                }
+            };
+        }
+        let call = self.plain(&[quote!(#this)]);
+        let output = self.part.function.output.as_ref().map(|output| quote!(-> #output));
+        quote_spanned! {span=>
+            |#this: &#mutable #value, #pattern: #types| #output { #call }
+        }
+    }
+
+    /// The body, or after a mistake one that suits every signature.
+    fn braces(&self, body: Option<TokenStream>) -> Group {
+        let span = visible(self.part.function.signature.ident.span());
+        let body = body.unwrap_or_else(|| quote_spanned!(span=> ::core::panic!()));
+        let mut braces = Group::new(Delimiter::Brace, body);
+        braces.set_span(span);
+        braces
+    }
+}

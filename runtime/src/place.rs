@@ -1,0 +1,45 @@
+//! What a claimed call holds until its body has ended: a place that others wait for.
+
+use std::sync::Arc;
+
+use crate::limit::Limiter;
+use crate::worker::line::Line;
+
+/// Passed on when it is dropped.
+pub(crate) struct Place(Of);
+
+enum Of {
+    /// Nobody waits for it.
+    Nothing,
+    /// One of those under the function's `limit`.
+    Limit(&'static Limiter),
+    /// The turn of a worker with state.
+    Turn(Arc<Line>),
+}
+
+impl Place {
+    pub(crate) const FREE: Self = Self(Of::Nothing);
+
+    pub(crate) const fn under(limiter: &'static Limiter) -> Self {
+        Self(Of::Limit(limiter))
+    }
+
+    pub(crate) const fn turn(line: Arc<Line>) -> Self {
+        Self(Of::Turn(line))
+    }
+
+    /// Keeps it beyond this: whoever claimed it passes it on by another one.
+    pub(crate) fn keep(mut self) {
+        self.0 = Of::Nothing;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.0, Of::Nothing) {
+            Of::Nothing => {}
+            Of::Limit(limiter) => limiter.leave(),
+            Of::Turn(line) => line.leave(),
+        }
+    }
+}

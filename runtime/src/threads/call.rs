@@ -1,0 +1,160 @@
+//! A task of the pool: claimed by a worker or by the thread that joins it, whoever comes first.
+
+use std::sync::Arc;
+
+use super::{pool, seat, worker};
+use crate::cell::{Cell, Claim, JobCell};
+use crate::error::{Error, ErrorKind};
+use crate::function::Function;
+use crate::limit::Admit;
+use crate::options::Priority;
+use crate::relay::Asked;
+use crate::task::{Call, deadline};
+use crate::{carry, panic, sequential, tokio};
+
+pub(super) struct ThreadCall<A, T> {
+    pub(super) job: JobCell<A, T>,
+    pub(super) body: fn(A) -> T,
+}
+
+impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
+    /// Runs the body on this thread, if nobody else does.
+    fn claim_and_run(self: Arc<Self>) -> bool {
+        let Some(Claim { job: arguments, place: _place, carried }) = self.job.claim() else {
+            return false;
+        };
+        let (function, cell) = (self.job.function(), self.job.cell());
+        // A panic from here on, in the body, a subscriber or in setting an alarm, ends the call.
+        let result = panic::catch(function.name(), || {
+            cell.run(|| {
+                let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
+                carry::within(carried.as_ref(), || (self.body)(arguments))
+            })
+        });
+        cell.finish(result);
+        true
+    }
+
+    /// The same for a joiner.
+    fn run_here(self: Arc<Self>) -> bool {
+        // A body inside a tokio runtime could not start its own.
+        if !tokio::may_run_bodies() {
+            return false;
+        }
+        let call = Arc::as_ptr(&self);
+        let function = self.job.function();
+        let ran = worker::attributed(function, || self.claim_and_run());
+        let is_at_a_seat = ran && function.options().priority == Priority::Usual;
+        if is_at_a_seat && seat::mine_if_any().is_some_and(|seat| seat.take_back(call)) {
+            pool::pool().published();
+        }
+        ran
+    }
+}
+
+impl<A, T> ThreadCall<A, T> {
+    fn unserved(&self, why: &str) -> Error {
+        Error::new(self.job.function().name(), ErrorKind::Worker { message: why.to_owned() })
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
+    fn is_queued(&self) -> bool {
+        self.cell().is_queued()
+    }
+
+    fn function(&self) -> &'static Function {
+        self.job.function()
+    }
+
+    fn run(self: Arc<Self>) {
+        self.claim_and_run();
+    }
+
+    fn refuse(&self, why: &str) -> bool {
+        let is_wanted = !self.cell().is_abandoned();
+        if is_wanted {
+            let _ = self.job.revoke(self.unserved(why));
+        }
+        is_wanted
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
+    }
+
+    fn refuse(self: Arc<Self>, why: ErrorKind) {
+        self.job.refuse(why);
+    }
+
+    fn admit(self: Arc<Self>) -> bool {
+        let admitted = self.job.admit();
+        if admitted && sequential::is_on() {
+            // Of a worker with state: other calls have ended by now.
+            self.claim_and_run();
+        } else if admitted {
+            pool::push(self);
+        }
+        admitted
+    }
+
+    fn assist(self: Arc<Self>) -> bool {
+        self.run_here()
+    }
+}
+
+impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
+    fn cell(&self) -> &Cell<T> {
+        self.job.cell()
+    }
+
+    fn name(&self) -> &'static str {
+        self.job.function().name()
+    }
+
+    fn has_deadline(&self) -> bool {
+        self.job.function().options().timeout.is_some()
+    }
+
+    fn help(self: Arc<Self>) {
+        if let Some(line) = self.job.line() {
+            // Those before it have to end first, and may run here as well.
+            while self.cell().is_pending() && tokio::may_run_bodies() && line.assist() {}
+        }
+        self.run_here();
+    }
+
+    fn hasten(self: Arc<Self>) {
+        if self.cell().is_queued() {
+            pool::pool().dispatch(self);
+        }
+    }
+
+    fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
+        let will_be_helped = || {
+            let may_be = !self.has_deadline() && tokio::may_run_bodies();
+            let is_there = self.cell().is_queued() || self.job.line().is_some();
+            asked.helps && may_be && is_there
+        };
+        if let Err(why) = pool::pool().serves()
+            && !will_be_helped()
+            && let Err(error) = self.job.revoke(self.unserved(&why))
+            && !pool::pool().is_here()
+        {
+            // If it runs anywhere, then in the process that this one was forked from.
+            self.cell().finish(Err(error));
+        }
+        false
+    }
+
+    fn cancel(self: Arc<Self>, why: Error) {
+        let Err(why) = self.job.revoke(why) else { return seat::bury() };
+        if why.is_timeout() {
+            // First: a body that sees the request may return at once, after its deadline.
+            self.cell().finish(Err(why));
+        }
+        self.cell().request_cancel();
+    }
+}

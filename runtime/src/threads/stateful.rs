@@ -1,0 +1,175 @@
+//! Workers with state on the pool. They have no thread of their own: whoever ends a call queues the
+//! next one, and a joiner runs those before its own that nobody has begun.
+
+use std::sync::Arc;
+
+use super::call::ThreadCall;
+use crate::cell::JobCell;
+use crate::cross::{Arguments, RepeatableArguments};
+use crate::function::Function;
+use crate::limit::Admit;
+use crate::retry::{self, Retry};
+use crate::sequential;
+use crate::task::{Call, Task};
+use crate::worker::line::{Home, Line};
+use crate::worker::slot::Slot;
+use crate::worker::{Constructed, Worker};
+
+/// Starts a worker whose value `body` makes on the pool; what a constructor expands to in an `impl`
+/// with `#[concurrent(threads)]`.
+///
+/// The arguments are kept, and copied each time that the value is made.
+///
+/// ```
+/// static NEW: trine::Function = trine::Function::new("new");
+/// static PUSH: trine::Function = trine::Function::new("push");
+/// let list = trine::threads::worker(&NEW, (1,), |(first,): (u32,)| vec![first]);
+/// let push = |list: &mut Vec<u32>, (number,): (u32,)| list.push(number);
+/// trine::threads::call_mut(&list, &PUSH, (2,), push).join()?;
+/// let sum = trine::threads::call(&list, &PUSH, (), |list: &Vec<u32>, ()| list.iter().sum());
+/// assert_eq!(sum.join()?, 3_u32);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn worker<T, A, B, M>(
+    constructor: &'static Function,
+    arguments: A,
+    body: fn(B) -> M,
+) -> Worker<T>
+where
+    T: Send + 'static,
+    A: RepeatableArguments<B> + 'static,
+    B: 'static,
+    M: Constructed<T> + 'static,
+{
+    let slot = Slot::new(Box::new(move || body(arguments.clone().values()).constructed()));
+    let home = Box::new(Pooled { constructor, slot: Arc::clone(&slot) });
+    Worker::start(constructor, slot, home)
+}
+
+/// Starts `body` on the pool when it is its turn at this worker; what a method with `&self` expands
+/// to.
+pub fn call<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B) -> R,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+{
+    enter(worker.line(), function, (worker.place(), arguments, body), look)
+}
+
+/// The same for a method with `&mut self`: if it panics, the value is gone.
+pub fn call_mut<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&mut T, B) -> R,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+{
+    enter(worker.line(), function, (worker.place(), arguments, body), change)
+}
+
+/// The same for a method with `&self` and `retries`. Each try waits for its turn.
+pub fn call_retrying<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B) -> R,
+    again: Retry<R>,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: RepeatableArguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+{
+    let worker = worker.clone();
+    let attempt = move |arguments| call(&worker, function, arguments, body);
+    retry::spawn(function, arguments, attempt, move |outcome| again.wants(outcome))
+}
+
+/// What a call carries: where the value is, the arguments, and the method.
+type Method<T, A, F> = (Arc<Slot<T>>, A, F);
+
+fn look<T, A, B, R>((slot, arguments, body): Method<T, A, fn(&T, B) -> R>) -> R
+where
+    A: Arguments<B>,
+{
+    body(&slot.hold(false), arguments.values())
+}
+
+fn change<T, A, B, R>((slot, arguments, body): Method<T, A, fn(&mut T, B) -> R>) -> R
+where
+    A: Arguments<B>,
+{
+    let mut held = slot.hold(true);
+    let result = body(&mut held, arguments.values());
+    held.give_back();
+    result
+}
+
+fn enter<A, R>(
+    line: &Arc<Line>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(A) -> R,
+) -> Task<R>
+where
+    A: Send + 'static,
+    R: Send + 'static,
+{
+    let job = JobCell::in_line(function, "threads", arguments, Arc::clone(line));
+    let call = Arc::new(ThreadCall { job, body });
+    line.enter(call.clone());
+    let task = Task::new(call);
+    if sequential::is_on() {
+        task.help();
+    }
+    task
+}
+
+/// A value that the pool makes, and drops.
+struct Pooled<T> {
+    constructor: &'static Function,
+    slot: Arc<Slot<T>>,
+}
+
+impl<T: Send + 'static> Home for Pooled<T> {
+    fn make(&self, line: &Arc<Line>) {
+        let name = self.constructor.name();
+        let arguments = (Arc::clone(&self.slot), Arc::clone(line), name);
+        run(line, self.constructor, arguments, |(slot, line, name)| line.made(slot.make(name)));
+    }
+
+    fn clear(&self, line: &Arc<Line>, is_last: bool) {
+        static DROP: Function = Function::new("drop");
+        let arguments = (Arc::clone(&self.slot), is_last);
+        run(line, &DROP, arguments, |(slot, is_last)| match is_last {
+            true => slot.clear_for_good(),
+            false => slot.clear(),
+        });
+    }
+
+    fn is_lost(&self) -> bool {
+        self.slot.is_lost()
+    }
+}
+
+/// Runs something on the pool that has the turn.
+fn run<A: Send + 'static>(line: &Arc<Line>, function: &'static Function, job: A, body: fn(A)) {
+    let job = JobCell::in_line(function, "threads", job, Arc::clone(line));
+    let call = Arc::new(ThreadCall { job, body });
+    line.hold(call.clone());
+    call.cell().abandon();
+    call.admit();
+}

@@ -1,0 +1,165 @@
+//! Workers with state: the type stays as it is, and another one calls its methods.
+use std::path::PathBuf;
+use trine::concurrent;
+pub struct Model {
+    weights: Vec<f32>,
+}
+impl Model {
+    const MAX: usize = 100;
+    /// Loads it.
+    pub fn load(path: PathBuf) -> Result<Self, String> {
+        let weights = std::fs::read(path).map_err(|error| error.to_string())?;
+        Ok(Self {
+            weights: weights.into_iter().map(f32::from).collect(),
+        })
+    }
+    pub fn predict(&self, input: Vec<f32>) -> Result<f32, String> {
+        if input.len() > Self::MAX {
+            Err("too long".into())
+        } else {
+            Ok(self.weight() * input[0])
+        }
+    }
+    pub fn merge(&mut self, (other, _): (Self, u8)) {
+        self.weights.extend(other.weights);
+    }
+    fn weight(&self) -> f32 {
+        self.weights.iter().sum()
+    }
+}
+///A worker with a `Model`, which lives where its methods run: `threads`.
+pub struct ModelWorker<T = Model>(::trine::Worker<T>);
+impl ModelWorker<Model> {
+    /// Loads it.
+    /**
+The value lives in a worker: `threads`, `restarts = 3`.*/
+    pub fn load(path: PathBuf) -> Self {
+        Self(
+            ::trine::threads::worker::<
+                Model,
+                _,
+                _,
+                _,
+            >(
+                {
+                    static FUNCTION: ::trine::Function = ::trine::Function::new("load")
+                        .restarts(3);
+                    &FUNCTION
+                },
+                (path,),
+                |(path,): (PathBuf,)| { Model::load(path) },
+            ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `threads`, `timeout = 1s`, `retries = 2`.*/
+    pub fn predict(&self, input: Vec<f32>) -> ::trine::Task<Result<f32, String>> {
+        ::trine::threads::call_retrying(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("predict")
+                    .timeout(::core::time::Duration::from_secs(1))
+                    .retries(2);
+                &FUNCTION
+            },
+            (input,),
+            |this: &Model, (input,): (Vec<f32>,)| -> Result<f32, String> {
+                Model::predict(this, input)
+            },
+            ::trine::Retry::failed(|output: &Result<f32, String>| {
+                ::trine::Returned(output).is_err()
+            }),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `threads`, `timeout = 5s`.*/
+    pub fn merge(&self, argument0: (Model, u8)) -> ::trine::Task<()> {
+        ::trine::threads::call_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("merge")
+                    .timeout(::core::time::Duration::from_secs(5));
+                &FUNCTION
+            },
+            (::trine::cross::argument(argument0),),
+            |this: &mut Model, (argument0,): ((Model, u8),)| {
+                Model::merge(this, argument0)
+            },
+        )
+    }
+}
+impl ::core::clone::Clone for ModelWorker<Model> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::ops::Deref for ModelWorker<Model> {
+    type Target = ::trine::Worker<Model>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+pub struct Cache<K, const N: usize>(Vec<K>);
+impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(N))
+    }
+    pub(crate) async fn add<I: Into<K> + Send + 'static>(&mut self, key: I) -> bool {
+        self.0.push(key.into());
+        std::future::ready(true).await
+    }
+}
+///A worker with a `Cache<K,N>`, which lives where its methods run: `threads`.
+pub(crate) struct SharedCache<K: Eq + Send + 'static, const N: usize>(
+    ::trine::Worker<Cache<K, N>>,
+);
+impl<K: Eq + Send + 'static, const N: usize> SharedCache<K, N> {
+    /**
+The value lives in a worker: `threads`.*/
+    pub(crate) fn new() -> Self {
+        Self(
+            ::trine::threads::worker::<
+                Cache<K, N>,
+                _,
+                _,
+                _,
+            >(
+                {
+                    static FUNCTION: ::trine::Function = ::trine::Function::new("new");
+                    &FUNCTION
+                },
+                (),
+                |(): ()| { <Cache<K, N>>::new() },
+            ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `threads`.*/
+    pub(crate) fn add<I: Into<K> + Send + 'static>(
+        &self,
+        key: I,
+    ) -> ::trine::Task<bool> {
+        ::trine::threads::call_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("add");
+                &FUNCTION
+            },
+            (key,),
+            |this: &mut Cache<K, N>, (key,): (I,)| -> bool {
+                ::trine::block_on(<Cache<K, N>>::add::<I>(this, key))
+            },
+        )
+    }
+}
+impl<K: Eq + Send + 'static, const N: usize> ::core::clone::Clone for SharedCache<K, N> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl<K: Eq + Send + 'static, const N: usize> ::core::ops::Deref for SharedCache<K, N> {
+    type Target = ::trine::Worker<Cache<K, N>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

@@ -1,0 +1,46 @@
+//! Workers with state: the type stays as it is, and another one calls its methods.
+use std::path::PathBuf;
+
+use trine::concurrent;
+
+pub struct Model {
+    weights: Vec<f32>,
+}
+
+#[concurrent(threads, restarts = 3, timeout = 5s)]
+impl Model {
+    const MAX: usize = 100;
+
+    /// Loads it.
+    pub fn load(path: PathBuf) -> Result<Self, String> {
+        let weights = std::fs::read(path).map_err(|error| error.to_string())?;
+        Ok(Self { weights: weights.into_iter().map(f32::from).collect() })
+    }
+
+    #[concurrent(timeout = 1s, retries = 2)]
+    pub fn predict(&self, input: Vec<f32>) -> Result<f32, String> {
+        if input.len() > Self::MAX { Err("too long".into()) } else { Ok(self.weight() * input[0]) }
+    }
+
+    pub fn merge(&mut self, (other, _): (Self, u8)) {
+        self.weights.extend(other.weights);
+    }
+
+    fn weight(&self) -> f32 {
+        self.weights.iter().sum()
+    }
+}
+
+pub struct Cache<K, const N: usize>(Vec<K>);
+
+#[concurrent(threads, name = SharedCache)]
+impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(N))
+    }
+
+    pub(crate) async fn add<I: Into<K> + Send + 'static>(&mut self, key: I) -> bool {
+        self.0.push(key.into());
+        std::future::ready(true).await
+    }
+}

@@ -1,0 +1,9 @@
+//! Workers with state: the attribute on an `impl`, in every mode that has it.
+//!
+//! `counters` is the same worker once per mode, and a row of `each_mode!` runs a check with each.
+
+mod counters;
+mod hostile;
+mod order;
+mod shapes;
+mod supervision;

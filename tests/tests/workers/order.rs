@@ -1,0 +1,87 @@
+//! One at a time, in the order of the calls.
+
+use std::sync::Arc;
+use std::thread;
+
+use trine::{concurrent, gather};
+use trine_tests::gate::Gate;
+
+use crate::counters::each_mode;
+
+each_mode! {
+    calls_run_in_the_order_in_which_they_were_made(counter: 0) {
+        let tasks: Vec<_> = (1..=200).map(|_| (counter.add)(1)).collect();
+        let counts = gather(tasks).join().unwrap();
+        assert_eq!(counts, Vec::from_iter(1..=200));
+    }
+
+    the_last_one_can_be_joined_first(counter: 0) {
+        let mut tasks: Vec<_> = (1..=50).map(|_| (counter.add)(1)).collect();
+        let last = tasks.pop().unwrap();
+        assert_eq!(last.join().unwrap(), 50);
+        assert_eq!(gather(tasks).join().unwrap().len(), 49);
+    }
+
+    nothing_is_lost_between_many_callers(counter: 0) {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..250).for_each(|_| (counter.add)(1).detach()));
+            }
+        });
+        assert_eq!((counter.read)().join().unwrap(), 1000);
+    }
+
+    inline_in_sequential(counter: 0) {
+        trine::sequential(|| {
+            let inline = (counter.start)("", 1);
+            assert_eq!((inline.add)(1).join().unwrap(), 2);
+            assert!((inline.spoil)().join().unwrap_err().is_panic());
+            assert_eq!((inline.read)().join().unwrap(), 1);
+        });
+        assert_eq!((counter.read)().join().unwrap(), 0);
+    }
+}
+
+struct Log(Vec<u32>);
+
+#[concurrent(threads)]
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+    pub(crate) fn wait(&mut self, port: u16) {
+        crate::counters::pass(port);
+    }
+    pub(crate) fn push(&mut self, number: u32) -> Vec<u32> {
+        self.0.push(number);
+        self.0.clone()
+    }
+}
+
+#[test]
+fn a_joiner_runs_what_is_before_its_call_while_the_pool_is_busy() {
+    let log = LogWorker::new();
+    let gate = Gate::new();
+    let runs = log.wait(gate.port());
+    let held = gate.entered();
+    let first = log.push(1);
+    let second = log.push(2);
+    drop(held);
+    assert_eq!(second.join().unwrap(), [1, 2]);
+    assert_eq!(first.join().unwrap(), [1]);
+    runs.join().unwrap();
+}
+
+#[test]
+fn a_long_line_takes_no_stack() {
+    let log = Arc::new(LogWorker::new());
+    let gate = Gate::new();
+    let runs = log.wait(gate.port());
+    let held = gate.entered();
+    let many: Vec<_> = (0..100_000).map(|_| log.wait(0)).collect();
+    log.stop();
+    drop(held);
+    runs.join().unwrap();
+    let stopped = many.into_iter().filter(|_| true).map(|task| task.join().unwrap_err());
+    assert!(stopped.into_iter().all(|error| error.is_stopped()));
+}
