@@ -4,7 +4,7 @@
 //! It is captured at the call and travels with the job, so that whoever claims a call has it; and
 //! where a closure is given that is to follow a task or may run on another thread. Both closures of
 //! the hook are code of users: a panic in them is the call's error, and one in the drop of what
-//! they made ends nothing. Calls that they make carry nothing, since there would be no end of them.
+//! they made ends nothing. Calls that they make carry nothing, or there would be no end to it.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Waiting for detached tasks, when a service shuts down.
 //!
-//! Calls are counted anyway, for the statistics. Between two tries, and before what `map` and
-//! `then` have run, there is no call: what follows one is counted here.
+//! Calls are counted anyway, for the statistics. During the pause before a retry, and until the
+//! closures of `map` and `then` have run, there is no call, so what follows one is counted here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;

@@ -26,7 +26,7 @@
 //!   `#[serde(skip)]` has its default), whatever serde attributes its type has. Where that is
 //!   impossible, the call returns a [`Codec`](crate::ErrorKind::Codec) error that names the type
 //!   and the field, never a different value. `untagged`, `flatten`, tagged enums and JSON values
-//!   work too, and so do maps with keys of any type. Types with another form for people than for
+//!   work too, and so do maps with keys of any type. Types with one form for people and another for
 //!   programs (addresses, UUIDs) cross as in JSON.
 //! * Values that serde does not support do not cross: a path that is not UTF-8 (an `OsString`
 //!   does), a `SystemTime` before 1970, an `i128` inside an `untagged`, internally tagged or
@@ -66,12 +66,12 @@
 //! worker unless `TRINE_PROCESSES` says otherwise, since the cores are already in use.
 //!
 //! # Streams
-//! Of a function that yields, each item is encoded and sent as it comes, and decoded by whoever
-//! reads it. Its iterator stays in the worker, which has no other call until it is at its end:
-//! there are as many workers for streams as are read at a time, beside those for plain calls. When
-//! the [`Stream`] is dropped or cancelled, the iterator is dropped at its next yield; a body that
-//! does not come to one within 100 ms is killed. Such calls stay on this machine, also where a
-//! cluster is set.
+//! The items of a function that yields are encoded and sent one by one, as they come, and whoever
+//! reads them decodes them. The iterator stays in its worker, which runs no other call until the
+//! iterator is at its end. So there are as many workers for streams as are read at a time, beside
+//! those for plain calls. When the [`Stream`] is dropped or cancelled, the iterator is dropped at
+//! its next yield; a body that does not reach one within 100 ms is killed. Such calls stay on this
+//! machine, even with a cluster.
 //!
 //! # How calls end
 //! | the body | the task |

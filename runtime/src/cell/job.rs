@@ -1,8 +1,8 @@
 //! A cell with the job that will fill it, and with what its value may be made from.
 //!
-//! Both lie beside the word that decides, and are touched only by whoever has won the right to: the
-//! job by who leaves `QUEUED`, what a value is made from by who ends the call and then by who takes
-//! the value.
+//! Both lie beside the word that decides, and only the winner of a right touches them. The job is
+//! for whoever leaves `QUEUED`. What a value is made from is for whoever ends the call, and then
+//! for whoever takes the value.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Workers have no more rights than the program at a call: one with the rights of before gets none.
+//! A worker has no more rights than the program at a call: one with former rights gets no calls.
 //!
 //! What counts is the thread that calls. Usually all threads have the same rights. Where one has
 //! changed its own by a system call, its first worker is started by it; the dispatcher cannot start

@@ -3,7 +3,7 @@
 //! serde passes every value it serializes through a generic method (`serialize_field<T>`,
 //! `serialize_element<T>`, …), so the format sees the type `T` of every argument, field and
 //! element. If that is exactly a vector or slice of a primitive number, its bytes are the encoding.
-//! This module recognizes those types by `TypeId`, which folds to constants.
+//! This module recognizes those types by `TypeId`, which optimizers fold to constants.
 //!
 //! A run begins at a multiple of its numbers' size, counted from the start of the message, so
 //! that it can be read in place.
