@@ -15,6 +15,7 @@ use raw::Reply;
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, Task, concurrent};
 use trine_tests::gate::Gate;
+use trine_tests::process::double;
 use trine_tests::programs::again_with;
 
 /// A hang is a failure.
@@ -25,11 +26,6 @@ const TOO_LONG: Duration = Duration::from_secs(60);
 #[test]
 fn again_with_one_worker_and_with_two() {
     again_with("TRINE_PROCESSES", &["1", "2"]);
-}
-
-#[concurrent(process)]
-fn double(number: u32) -> u32 {
-    number * 2
 }
 
 #[concurrent(process)]

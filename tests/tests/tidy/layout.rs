@@ -31,7 +31,10 @@ const CIRCLES: &[(&str, &str)] = &[
          cluster/caller/remote cluster/machine cluster/operations",
         "a call and the thread that sends it know each other",
     ),
-    ("cluster/broker cluster/broker/connection", "a connection makes the broker that it is of"),
+    (
+        "cluster/broker cluster/broker/connection",
+        "connecting makes the broker, which keeps its connection",
+    ),
     ("cluster/protocol/delivery cluster/protocol/messages", "frames are messages, and carry some"),
     (
         "combine combine/buffered combine/gather combine/race combine/set combine/stall \
