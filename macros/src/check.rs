@@ -126,7 +126,11 @@ fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
         ReceiverKind::Reference(_, _, Some(mutability)) if args.mode.encodes => {
             mutable(mutability.span, errors);
         }
-        ReceiverKind::Reference(..) if !args.mode.encodes && !args.is_scoped() => {
+        ReceiverKind::Reference(_, lifetime, _)
+            if !args.mode.encodes
+                && !args.is_scoped()
+                && lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") =>
+        {
             errors.push(
                 receiver.self_token.span,
                 "`self` is borrowed, and the task may outlive the borrow: take `self` or \

@@ -118,7 +118,7 @@ const OF_BODIES: &[&str] = &[
 fn expand(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let scope = function.scope.as_ref().map(|_| {
-        let scope = scope::name(span);
+        let scope = scope::name(function, span);
         quote!(#scope,)
     });
     let arguments = arguments::sent(args, function);

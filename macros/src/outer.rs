@@ -63,7 +63,7 @@ pub(crate) fn around(
     let (scope, task) = match &function.scope {
         Some(lifetime) => {
             scope::bind(&mut generics, function, lifetime, end);
-            let scope = scope::name(span);
+            let scope = scope::name(function, span);
             (
                 quote_spanned!(span=> #scope: &#lifetime #runtime::Scope<#lifetime, '_>,),
                 quote_spanned!(result=> #result_runtime::ScopedTask<#lifetime, #output #close),

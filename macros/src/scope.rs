@@ -18,9 +18,13 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Lifetime, ReceiverKind, Token};
 
-/// The name of the scope parameter in the outer function.
-pub(crate) fn name(span: Span) -> Ident {
-    Ident::new("scope", hidden(span))
+/// The name of the scope parameter in the outer function, which no other parameter has.
+pub(crate) fn name(function: &Function, span: Span) -> Ident {
+    let mut name = "scope".to_owned();
+    while function.parameters.iter().any(|parameter| parameter.name == name) {
+        name.push('_');
+    }
+    Ident::new(&name, hidden(span))
 }
 
 /// Replaces elided lifetimes by the scope's, so that the function, its closure and its task agree
