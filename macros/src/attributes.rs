@@ -24,8 +24,9 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Meta, Token};
 
 /// Reports attribute macros below `#[concurrent]`, which would see a function that merely starts a
-/// task.
-pub(crate) fn check(function: &Function, errors: &mut Errors) {
+/// task. Returns whether one of them runs the function, so that it may not be concurrent at all.
+pub(crate) fn check(function: &Function, errors: &mut Errors) -> bool {
+    let mut is_run = false;
     for attribute in function.attributes.iter().filter(|attribute| !is_for_compiler(attribute)) {
         let path = attribute.path();
         let written = path.to_token_stream().to_string().replace(' ', "");
@@ -33,6 +34,7 @@ pub(crate) fn check(function: &Function, errors: &mut Errors) {
         let message = if last == "concurrent" {
             "`concurrent` is given twice: a function runs in one mode".to_owned()
         } else if RUNNERS.contains(&&*last) {
+            is_run = true;
             format!(
                 "what `#[{written}]` runs cannot be concurrent, since it takes no `Task`: leave \
                  this function plain, and call a concurrent function in it"
@@ -45,6 +47,7 @@ pub(crate) fn check(function: &Function, errors: &mut Errors) {
         };
         errors.push(path.span(), message);
     }
+    is_run
 }
 
 /// Attributes that let something other than the program's own code call the function.
@@ -84,6 +87,16 @@ const OF_COMPILER: &[&str] = &[
     "automatically_derived",
     "linkage",
     "used",
+    // Not allowed on a function, which the compiler says.
+    "repr",
+    "non_exhaustive",
+    "link",
+    "path",
+    "macro_use",
+    "macro_export",
+    "proc_macro",
+    "proc_macro_derive",
+    "proc_macro_attribute",
 ];
 
 /// Tools whose attributes are not macros.

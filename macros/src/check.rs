@@ -24,7 +24,10 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
         );
         return;
     }
-    attributes::check(function, errors);
+    let is_run = attributes::check(function, errors);
+    if is_run || made_by_async_trait(function, errors) {
+        return;
+    }
     options(args, function, errors);
     qualifiers(args, function, errors);
     yields::check(args, function.yields.as_ref(), signature, errors);
@@ -53,6 +56,21 @@ fn missing_body(function: &Function, errors: &mut Errors) {
          on its own or a method in an `impl Type` block; in a trait, declare what it returns: \
          `-> trine::Task<T>`; a foreign function, call in one that is concurrent",
     );
+}
+
+/// What `async_trait` makes of an `async fn`, which is not one any more.
+fn made_by_async_trait(function: &Function, errors: &mut Errors) -> bool {
+    let mut lifetimes = function.signature.generics.lifetimes();
+    let is_made = lifetimes.any(|parameter| parameter.lifetime.ident == "async_trait");
+    if is_made {
+        errors.push(
+            function.signature.ident.span(),
+            "`async_trait` has changed this `async fn` before `concurrent` could see it: write \
+             `fn` with `threads` or `process`, or move the concurrent functions to a trait without \
+             `async_trait`, which they do not need",
+        );
+    }
+    is_made
 }
 
 /// The options are stored in a static, which cannot use `Self` or the function's generics.

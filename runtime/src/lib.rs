@@ -242,11 +242,16 @@ pub use threads::join;
 /// | attribute | above | below |
 /// | --- | --- | --- |
 /// | docs, `cfg`, lints, `must_use`, tool attributes (`clippy::…`) | as usual | as usual |
+/// | `inline`, `cold`, `track_caller`, `no_mangle`, `link_section` | as usual | as usual |
+/// | `deprecated`, `target_feature`, and any of these in a `cfg_attr` | as usual | as usual |
 /// | macros that change the body (`tracing::instrument`) | the task is in the span | an error |
-/// | macros that call it (`test`, `tokio::test`, `rstest`, `tokio::main`) | an error | an error |
+/// | `async_trait`, on an impl with a concurrent `fn`, or `async fn` | as usual, or an error | |
+/// | `tokio::main`, not on `main` | the task is in a runtime of its own | an error |
+/// | macros that call it (`test`, `tokio::test`, `rstest`, `test_case`) | an error | an error |
 /// | `concurrent` once more | an error | an error |
 ///
-/// A test or `main` cannot return a `Task`: let it call a concurrent function.
+/// A test or `main` cannot return a `Task`: let it call a concurrent function. `track_caller` and
+/// `inline` are about the function that starts the task, `target_feature` about the body too.
 ///
 /// ```
 /// use trine::concurrent;
