@@ -11,7 +11,6 @@ use std::sync::Arc;
 use ::tokio::runtime::Handle;
 
 use crate::cross::{Answer, Arguments, RepeatableArguments};
-use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
@@ -20,10 +19,12 @@ use crate::{forks, panic, sequential, stream, tokio, wait};
 
 mod call;
 mod deadline;
+mod stateful;
 mod stoppable;
 mod turn;
 
-use call::AsyncCall;
+use call::{AsyncCall, refused};
+pub use stateful::{call, call_mut, call_retrying, worker};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///
@@ -46,12 +47,12 @@ where
     F: Answer<Output = T> + Send + 'static,
 {
     match tokio::ambient() {
-        Ok(runtime) => spawn_on(runtime, function, (arguments, body), call),
+        Ok(runtime) => spawn_on(runtime, function, (arguments, body), apply),
         Err(refusal) => refused(function, &refusal),
     }
 }
 
-fn call<A: Arguments<B>, B, F>((arguments, body): (A, fn(B) -> F)) -> F {
+fn apply<A: Arguments<B>, B, F>((arguments, body): (A, fn(B) -> F)) -> F {
     body(arguments.values())
 }
 
@@ -129,7 +130,7 @@ where
         Ok(runtime) => runtime,
         Err(refusal) => return refused(function, &refusal),
     };
-    let start = move |arguments| spawn_on(runtime.clone(), function, (arguments, body), call);
+    let start = move |arguments| spawn_on(runtime.clone(), function, (arguments, body), apply);
     retry::spawn(function, arguments, start, move |outcome| again.wants(outcome))
 }
 
@@ -169,7 +170,7 @@ where
 {
     let runtime = tokio::multi_thread();
     let start = move |job: ScopedFuture| start_elsewhere(&runtime, function, job);
-    scope::launch_retrying_future(scope, function, (arguments, body), call, again, start)
+    scope::launch_retrying_future(scope, function, (arguments, body), apply, again, start)
 }
 
 fn start_elsewhere(
@@ -181,12 +182,4 @@ fn start_elsewhere(
         Ok(runtime) => spawn_on(runtime.clone(), function, job, |job| job),
         Err(refusal) => refused(function, refusal),
     }
-}
-
-fn refused<T: Send + 'static>(function: &'static Function, refusal: &io::Error) -> Task<T> {
-    let message = format!("no tokio runtime to run it on: {refusal}");
-    sequential::done(
-        function.name(),
-        Err(Error::new(function.name(), ErrorKind::Worker { message })),
-    )
 }

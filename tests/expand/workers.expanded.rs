@@ -163,3 +163,86 @@ impl<K: Eq + Send + 'static, const N: usize> ::core::ops::Deref for SharedCache<
         &self.0
     }
 }
+pub struct Connection {
+    sent: Vec<String>,
+}
+impl Connection {
+    pub async fn open(address: String) -> std::io::Result<Self> {
+        Ok(std::future::ready(Self { sent: vec![address] }).await)
+    }
+    pub async fn count(&self) -> usize {
+        self.sent.len()
+    }
+    pub async fn send(&mut self, line: String) {
+        self.sent.push(line);
+    }
+}
+///A worker with a `Connection`, which lives where its methods run: `async`.
+pub struct ConnectionWorker<T = Connection>(::trine::Worker<T>);
+impl ConnectionWorker<Connection> {
+    /**
+The value lives in a worker: `async`, `restarts = 10`, `per = 1h`.*/
+    pub fn open(address: String) -> Self {
+        Self(
+            ::trine::asynchronous::worker::<
+                Connection,
+                _,
+                _,
+                _,
+            >(
+                {
+                    static FUNCTION: ::trine::Function = ::trine::Function::new("open")
+                        .restarts(10)
+                        .per(::core::time::Duration::from_secs(3600));
+                    &FUNCTION
+                },
+                (address,),
+                |(address,): (String,)| async move { Connection::open(address).await },
+            ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `async`.*/
+    pub fn count(&self) -> ::trine::Task<usize> {
+        ::trine::asynchronous::call(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("count");
+                &FUNCTION
+            },
+            (),
+            |this, (): ()| async move {
+                let output = Connection::count(&this).await;
+                (this, output)
+            },
+        )
+    }
+    /**
+Each call runs as a task of the worker: `async`, `priority = high`.*/
+    pub fn send(&self, line: String) -> ::trine::Task<()> {
+        ::trine::asynchronous::call_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("send")
+                    .priority_high();
+                &FUNCTION
+            },
+            (line,),
+            |mut this, (line,): (String,)| async move {
+                let output = Connection::send(&mut this, line).await;
+                (this, output)
+            },
+        )
+    }
+}
+impl ::core::clone::Clone for ConnectionWorker<Connection> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::ops::Deref for ConnectionWorker<Connection> {
+    type Target = ::trine::Worker<Connection>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

@@ -44,3 +44,23 @@ impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
         std::future::ready(true).await
     }
 }
+
+pub struct Connection {
+    sent: Vec<String>,
+}
+
+#[concurrent(async, restarts = 10, per = 1h)]
+impl Connection {
+    pub async fn open(address: String) -> std::io::Result<Self> {
+        Ok(std::future::ready(Self { sent: vec![address] }).await)
+    }
+
+    pub async fn count(&self) -> usize {
+        self.sent.len()
+    }
+
+    #[concurrent(priority = high)]
+    pub async fn send(&mut self, line: String) {
+        self.sent.push(line);
+    }
+}

@@ -4,6 +4,7 @@
 //! it would also keep room for what is never there at the same time.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,7 +25,8 @@ use crate::options::Priority;
 use crate::place::Place;
 use crate::relay::Asked;
 use crate::task::{Call, Task, time_out};
-use crate::{panic, tokio};
+use crate::worker::line::Line;
+use crate::{panic, sequential, tokio, wait};
 
 /// The arguments, and the function that makes a future of them.
 type AsyncJob<A, F> = (A, fn(A) -> F);
@@ -61,6 +63,25 @@ where
             Some(limiter) => limiter.enter(function.options(), call.clone()),
         }
         Task::new(call)
+    }
+
+    /// A call that waits for its turn in this line.
+    pub(super) fn in_line(
+        runtime: Handle,
+        function: &'static Function,
+        line: &Arc<Line>,
+        arguments: A,
+        body: fn(A) -> F,
+    ) -> Arc<Self> {
+        let job = JobCell::in_line(function, "async", (arguments, body), Arc::clone(line));
+        Arc::new(Self { body: Stoppable::new(job), runtime: Some(runtime) })
+    }
+
+    /// Begins a call that nobody waits for and that has the turn.
+    pub(super) fn begin(self: Arc<Self>, line: &Line) {
+        line.hold(self.clone());
+        self.cell().abandon();
+        self.admit();
     }
 
     fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
@@ -110,7 +131,10 @@ where
 
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.body.job.admit();
-        if admitted && let Some(runtime) = &self.runtime {
+        if admitted && sequential::is_on() {
+            // Of a worker with state: other calls have ended by now.
+            wait::block_on(Drive::new(self));
+        } else if admitted && let Some(runtime) = &self.runtime {
             self.spawn_on(runtime);
         }
         admitted
@@ -258,4 +282,16 @@ fn run<A, T, F, R>(
 ) -> Result<R, Error> {
     let cell = call.body.job.cell();
     panic::catch(call.body.job.function().name(), || cell.run(|| carry::within(carried, piece)))
+}
+
+/// The task of a call for which there is no runtime.
+pub(super) fn refused<T: Send + 'static>(
+    function: &'static Function,
+    refusal: &io::Error,
+) -> Task<T> {
+    let message = format!("no tokio runtime to run it on: {refusal}");
+    sequential::done(
+        function.name(),
+        Err(Error::new(function.name(), ErrorKind::Worker { message })),
+    )
 }

@@ -12,7 +12,7 @@ use crate::retry::{self, Retry};
 use crate::sequential;
 use crate::task::{Call, Task};
 use crate::worker::line::{Home, Line};
-use crate::worker::slot::Slot;
+use crate::worker::slot::{Kept, Slot, failed};
 use crate::worker::{Constructed, Worker};
 
 /// Starts a worker whose value `body` makes on the pool; what a constructor expands to in an `impl`
@@ -41,9 +41,10 @@ where
     B: 'static,
     M: Constructed<T> + 'static,
 {
-    let slot = Slot::new(Box::new(move || body(arguments.clone().values()).constructed()));
-    let home = Box::new(Pooled { constructor, slot: Arc::clone(&slot) });
-    Worker::start(constructor, slot, home)
+    let maker: Maker<T> = Box::new(move || body(arguments.clone().values()).constructed());
+    let slot = Slot::new();
+    let home = Pooled { constructor, slot: Arc::clone(&slot), maker: Kept::new(maker) };
+    Worker::start(constructor, slot, Box::new(home))
 }
 
 /// Starts `body` on the pool when it is its turn at this worker; what a method with `&self` expands
@@ -138,25 +139,33 @@ where
     task
 }
 
+type Maker<T> = Box<dyn FnMut() -> Result<T, String> + Send>;
+
 /// A value that the pool makes, and drops.
 struct Pooled<T> {
     constructor: &'static Function,
     slot: Arc<Slot<T>>,
+    maker: Arc<Kept<Maker<T>>>,
 }
 
 impl<T: Send + 'static> Home for Pooled<T> {
     fn make(&self, line: &Arc<Line>) {
-        let name = self.constructor.name();
-        let arguments = (Arc::clone(&self.slot), Arc::clone(line), name);
-        run(line, self.constructor, arguments, |(slot, line, name)| line.made(slot.make(name)));
+        let (name, slot) = (self.constructor.name(), Arc::clone(&self.slot));
+        let job = (name, slot, Arc::clone(line), Arc::clone(&self.maker));
+        run(line, self.constructor, job, |(name, slot, line, maker)| {
+            slot.clear();
+            let made = maker.run(name, |maker| maker());
+            let made = made.and_then(|made| made.map_err(|why| failed(name, &why)));
+            line.made(made.map(|value| slot.put(value)));
+        });
     }
 
     fn clear(&self, line: &Arc<Line>, is_last: bool) {
         static DROP: Function = Function::new("drop");
-        let arguments = (Arc::clone(&self.slot), is_last);
-        run(line, &DROP, arguments, |(slot, is_last)| match is_last {
-            true => slot.clear_for_good(),
-            false => slot.clear(),
+        let job = (Arc::clone(&self.slot), is_last.then(|| Arc::clone(&self.maker)));
+        run(line, &DROP, job, |(slot, maker)| {
+            slot.clear();
+            maker.into_iter().for_each(|maker| maker.clear());
         });
     }
 

@@ -13,56 +13,58 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::panic::{self, drop_quietly};
 use crate::sync::Lock;
 
-/// What makes the value, each time anew; with the message of a failure.
-pub(crate) type Maker<T> = Box<dyn FnMut() -> Result<T, String> + Send>;
+/// What a value is made by, as often as it is made anew.
+pub(crate) struct Kept<M>(Lock<Option<M>>);
+
+impl<M> Kept<M> {
+    pub(crate) fn new(maker: M) -> Arc<Self> {
+        Arc::new(Self(Lock::new(Some(maker))))
+    }
+
+    /// Runs it, without the lock; or what calls are told.
+    pub(crate) fn run<R>(
+        &self,
+        constructor: &'static str,
+        run: impl FnOnce(&mut M) -> R,
+    ) -> Result<R, Arc<str>> {
+        let Some(mut maker) = self.0.lock().take() else {
+            return Err(failed(constructor, &"what it was made from is gone"));
+        };
+        let ran = panic::catch(constructor, || run(&mut maker));
+        *self.0.lock() = Some(maker);
+        ran.map_err(|error| failed(constructor, &error))
+    }
+
+    pub(crate) fn clear(&self) {
+        let maker = self.0.lock().take();
+        drop_quietly(maker);
+    }
+}
 
 pub(crate) struct Slot<T> {
     value: Lock<Option<Box<T>>>,
-    maker: Lock<Option<Maker<T>>>,
     is_lost: AtomicBool,
 }
 
 impl<T> Slot<T> {
-    pub(crate) fn new(maker: Maker<T>) -> Arc<Self> {
-        let (value, maker) = (Lock::new(None), Lock::new(Some(maker)));
-        Arc::new(Self { value, maker, is_lost: AtomicBool::new(false) })
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { value: Lock::new(None), is_lost: AtomicBool::new(false) })
     }
 
     pub(crate) fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Acquire)
     }
 
-    /// Makes the value, in place of the one that there may be.
-    pub(crate) fn make(&self, constructor: &'static str) -> Result<(), Arc<str>> {
-        self.clear();
-        let Some(mut maker) = self.maker.lock().take() else {
-            return Err(failed(constructor, &"what it was made from is gone"));
-        };
-        let made = panic::catch(constructor, &mut maker);
-        *self.maker.lock() = Some(maker);
-        let message = match made {
-            Ok(Ok(value)) => {
-                self.is_lost.store(false, Ordering::Release);
-                *self.value.lock() = Some(Box::new(value));
-                return Ok(());
-            }
-            Ok(Err(message)) => failed(constructor, &message),
-            Err(error) => failed(constructor, &error),
-        };
-        Err(message)
+    /// There is a value from now on.
+    pub(crate) fn put(&self, value: T) {
+        self.is_lost.store(false, Ordering::Release);
+        *self.value.lock() = Some(Box::new(value));
     }
 
     /// Drops the value.
     pub(crate) fn clear(&self) {
         let value = self.value.lock().take();
         drop_quietly(value);
-    }
-
-    /// Drops the value, and what it was made from.
-    pub(crate) fn clear_for_good(&self) {
-        self.clear();
-        let maker = self.maker.lock().take();
-        drop_quietly(maker);
     }
 
     /// The value, for whoever has the turn.

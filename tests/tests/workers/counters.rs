@@ -110,6 +110,7 @@ macro_rules! counters {
 }
 
 counters!(on_threads, threads);
+counters!(on_async, async, async);
 
 /// A test for each mode, with a worker that starts at the number.
 macro_rules! each_mode {
@@ -124,6 +125,11 @@ macro_rules! each_mode {
                 #[test]
                 fn threads() {
                     check(&crate::counters::on_threads::start("", $first));
+                }
+
+                #[test]
+                fn asynchronous() {
+                    check(&crate::counters::on_async::start("", $first));
                 }
             }
         )*

@@ -1,6 +1,8 @@
 //! What becomes of the value, of the call, and of the calls behind it.
 
-use trine::{ErrorKind, Task, block_on, gather};
+use std::sync::mpsc;
+
+use trine::{ErrorKind, Task, block_on, concurrent, gather};
 use trine_tests::gate::Gate;
 
 use crate::counters::each_mode;
@@ -115,4 +117,84 @@ fn on_threads_a_body_beyond_its_time_runs_on_and_keeps_the_value() {
     drop(held);
     assert_eq!(waits.join().unwrap(), 1001);
     assert_eq!(counter.restarts(), 0);
+}
+
+/// Ends calls in the middle of a change, and looks whether the value was made anew.
+struct Halved(u64);
+
+#[concurrent(async, restarts = 2)]
+impl Halved {
+    pub(crate) async fn new() -> Self {
+        Self(1)
+    }
+    pub(crate) async fn change(&mut self, begun: mpsc::Sender<()>) {
+        self.0 = 1000;
+        begun.send(()).unwrap();
+        std::future::pending().await
+    }
+    #[concurrent(timeout = 5ms)]
+    pub(crate) async fn change_in_time(&mut self) {
+        self.0 = 1000;
+        std::future::pending().await
+    }
+    pub(crate) async fn look(&self, begun: mpsc::Sender<()>) {
+        begun.send(()).unwrap();
+        std::future::pending().await
+    }
+    pub(crate) async fn read(&self) -> u64 {
+        tokio::task::yield_now().await;
+        self.0
+    }
+    pub(crate) async fn set(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[test]
+fn on_tokio_a_change_that_is_stopped_in_the_middle_ends_the_value() {
+    let halved = HalvedWorker::new();
+    let (begun, begins) = mpsc::channel();
+    let change = halved.change(begun);
+    let read = halved.read();
+    begins.recv().unwrap();
+    change.cancel();
+    assert!(change.join().unwrap_err().is_cancelled());
+    assert_eq!((read.join().unwrap(), halved.restarts()), (1, 1));
+    assert!(halved.change_in_time().join().unwrap_err().is_timeout());
+    assert_eq!((halved.read().join().unwrap(), halved.restarts()), (1, 2));
+}
+
+#[test]
+fn on_tokio_a_look_that_is_stopped_ends_nothing() {
+    let halved = HalvedWorker::new();
+    halved.set(5).join().unwrap();
+    let (begun, begins) = mpsc::channel();
+    let look = halved.look(begun);
+    begins.recv().unwrap();
+    drop(look);
+    assert_eq!((halved.read().join().unwrap(), halved.restarts()), (5, 0));
+}
+
+#[test]
+fn a_runtime_that_shuts_down_ends_the_calls_and_nothing_hangs() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let halved = {
+        let _inside = runtime.enter();
+        HalvedWorker::new()
+    };
+    let (begun, begins) = mpsc::channel();
+    let look = halved.look(begun);
+    begins.recv().unwrap();
+    let waits: Vec<_> = (0..1000).map(|_| halved.read()).collect();
+    runtime.shutdown_background();
+    assert!(look.join().unwrap_err().is_cancelled());
+    assert!(waits.into_iter().all(|read| read.join().is_err()));
+    assert!(halved.read().join().is_err());
+}
+
+#[tokio::test]
+async fn on_a_current_thread_runtime_it_is_awaited_there() {
+    let halved = HalvedWorker::new();
+    halved.set(3).detach();
+    assert_eq!(halved.read().await.unwrap(), 3);
 }
