@@ -4,11 +4,12 @@
 //! the body runs, so nobody has to name it.
 use super::args::Args;
 use super::error::Errors;
-use super::types::ungrouped;
+use super::types::{ungrouped, words};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::{
-    GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type, TypeParamBound,
+    FnArg, GenericArgument, PathArguments, PathSegment, ReceiverKind, ReturnType, Signature, Type,
+    TypeParamBound,
 };
 
 /// How a body hands out its items.
@@ -99,6 +100,14 @@ pub(crate) fn check(
              in the stream that it returns",
         );
     }
+    if args.has_mode && args.mode.encodes && is_lent(signature) {
+        errors.push(
+            yields.span,
+            "what a method yields may borrow its arguments, and the worker lends a `&` only until \
+             the method returns: take it by value, `self` too, or add `+ use<>` if nothing is \
+             borrowed",
+        );
+    }
     if args.has_mode && args.mode.awaits && yields.kind == Kind::Iterator {
         errors.push(
             yields.span,
@@ -106,6 +115,18 @@ pub(crate) fn check(
              `threads` for an iterator",
         );
     }
+}
+
+/// Whether a method yields what captures the lifetimes of its references: all of them, unless
+/// `use<…>` says otherwise.
+fn is_lent(signature: &Signature) -> bool {
+    let is_reference = |input: &FnArg| match input {
+        FnArg::Receiver(receiver) => matches!(receiver.kind, ReceiverKind::Reference(..)),
+        FnArg::Typed(parameter) => matches!(ungrouped(&parameter.ty), Type::Reference(_)),
+    };
+    let is_method = matches!(signature.inputs.first(), Some(FnArg::Receiver(_)));
+    let says = words(signature.output.to_token_stream()).iter().any(|word| word == "use");
+    is_method && !says && signature.inputs.iter().any(is_reference)
 }
 
 /// The entry of the engine that takes such a body.

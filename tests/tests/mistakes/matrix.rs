@@ -63,8 +63,8 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
     Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
-    Rejection { result: "impl Iterator<Item = u8>", ..attribute("MODE, retries = 3") },
-    Rejection { result: "impl Stream<Item = u8>", ..attribute("MODE, ahead = 0") },
+    Rejection { result: "impl Iterator<Item = u8> + use<>", ..attribute("MODE, retries = 3") },
+    Rejection { result: "impl Stream<Item = u8> + use<>", ..attribute("MODE, ahead = 0") },
 ];
 
 /// The kinds of functions, the mode that suits each, and a call of it.
