@@ -168,7 +168,7 @@ fn a_cancelled_job_is_dropped_once() {
     });
 }
 
-/// What a value is made from is moved as the value is: by who ends the call, then by who takes it.
+/// What a value is made from moves as the value does: to whoever ends the call, then to its taker.
 #[cfg(feature = "process")]
 #[test]
 fn what_a_value_is_made_from_is_taken_or_dropped_once() {

@@ -93,7 +93,7 @@ fn meets(others: Arc<Barrier>) -> u32 {
     1
 }
 
-/// Threads inherit the cores of who starts them.
+/// Threads inherit the cores of the thread that starts them.
 #[test]
 fn the_first_thread_may_be_pinned_to_a_core() {
     alone(the_first_thread_may_be_pinned_to_a_core, &[], || {
