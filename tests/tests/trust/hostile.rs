@@ -277,8 +277,16 @@ fn at_once<T: Sync>(rows: &[T], run: impl Fn(&T) + Sync) {
     std::thread::scope(|scope| rows.iter().for_each(|row| drop(scope.spawn(|| run(row)))));
 }
 
+/// The rows run in a program of their own, where panics print no backtraces: there are thousands of
+/// them, one printed after the other, and a row would seem to hang behind those of its neighbours.
+const QUIETLY: &[(&str, &str)] = &[("RUST_BACKTRACE", "0")];
+
 #[test]
 fn every_place_of_user_code_times_what_it_may_do() {
+    alone(every_place_of_user_code_times_what_it_may_do, QUIETLY, every_place);
+}
+
+fn every_place() {
     let names: Vec<_> = PLACES.iter().map(|place| format!("{place:?}")).collect();
     everywhere(&names, PLACES.len(), |mode, index, deed| {
         let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);
@@ -294,7 +302,7 @@ fn every_place_of_user_code_times_what_it_may_do() {
 /// most would find the line full.
 #[test]
 fn every_place_in_line_times_what_it_may_do() {
-    alone(every_place_in_line_times_what_it_may_do, &[], || {
+    alone(every_place_in_line_times_what_it_may_do, QUIETLY, || {
         let names: Vec<_> = PLACES.iter().map(|place| format!("in line, {place:?}")).collect();
         everywhere(&names, 1, |mode, index, deed| {
             let hostile = || Hostile::new(PLACES[index], deed, Place::DropOfArguments);

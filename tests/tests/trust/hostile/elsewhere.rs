@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use futures::Stream;
 use trine::{Error, Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::checks::wait_until;
+use trine_tests::programs::alone;
 
-use super::{DEEDS, Deed, Mode, contained, everywhere, quick};
+use super::{DEEDS, Deed, Mode, QUIETLY, contained, everywhere, quick};
 
 type Act = fn(&Mode, Deed);
 
@@ -333,6 +334,10 @@ const ACTS: &[(&str, Act)] = &[
 
 #[test]
 fn every_other_place_times_what_it_may_do() {
-    let names: Vec<_> = ACTS.iter().map(|(name, _)| *name).collect();
-    everywhere(&names, names.len(), |mode, index, deed| contained(|| ACTS[index].1(mode, deed)));
+    alone(every_other_place_times_what_it_may_do, QUIETLY, || {
+        let names: Vec<_> = ACTS.iter().map(|(name, _)| *name).collect();
+        everywhere(&names, names.len(), |mode, index, deed| {
+            contained(|| ACTS[index].1(mode, deed))
+        });
+    });
 }
