@@ -18,7 +18,7 @@ use crate::relay::{self, Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{observe, panic, random, sequential, timer, wait};
+use crate::{observe, panic, random, sequential, timer, tokio, wait};
 
 mod which;
 
@@ -27,10 +27,21 @@ pub use self::which::{Retry, Returned};
 /// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
+/// Where attempts run, as the runtime of the caller sees it, whose clock may be paused.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Attempts {
+    /// The clock stands still until the call has ended, also between attempts.
+    Elsewhere,
+    /// The clock goes on in attempts, and stands still in pauses, which take real time.
+    #[cfg_attr(not(feature = "async"), expect(dead_code))]
+    OnTokio,
+}
+
 /// Starts `start` with a clone of the arguments, again while `wants` says so of its outcome and
 /// retries are left.
 pub(crate) fn spawn<A, T, S, W>(
     function: &'static Function,
+    attempts: Attempts,
     arguments: A,
     start: S,
     wants: W,
@@ -49,6 +60,7 @@ where
         backoff: function.options().backoff,
         attempt: None,
         pause: None,
+        clock: if attempts == Attempts::Elsewhere { tokio::hold_clock() } else { None },
     };
     if progress.backoff > Duration::ZERO {
         timer::prepare();
@@ -89,6 +101,8 @@ struct Progress<A, T> {
     attempt: Option<Arc<Task<T>>>,
     /// The pause before the next attempt; dropping it calls the attempt off.
     pause: Option<Alarm>,
+    /// Until it has ended.
+    clock: Option<tokio::HeldClock>,
 }
 
 impl<A, T, S, W> Retrying<A, T, S, W>
@@ -157,12 +171,14 @@ where
 
     fn drop_arguments(&self) {
         // Not when the handle is dropped, which may be later: they may hold a scope open.
-        let (arguments, carried, following) = {
+        let (arguments, carried, following, clock) = {
             let mut progress = self.progress();
-            (progress.arguments.take(), progress.carried.take(), progress.following.take())
+            let Progress { arguments, carried, following, clock, .. } = &mut *progress;
+            (arguments.take(), carried.take(), following.take(), clock.take())
         };
         relay::discard((arguments, carried));
         drop(following);
+        panic::drop_quietly(clock);
     }
 
     fn end(&self, result: Result<T, Error>) {
@@ -215,6 +231,8 @@ where
     fn pause(self: &Arc<Self>, pause: Duration) {
         // Nobody else may hold it: its handle is gone when it is detached.
         let next = Arc::clone(self);
+        // On tokio this is the thread of the attempt.
+        let clock = tokio::hold_clock();
         let earlier = {
             // Locked, so that the next attempt, which may be over at once, sets its pause after
             // this one, and does not lose it.
@@ -225,6 +243,7 @@ where
                     next.attempt();
                     // The waiter has asked before.
                     next.needs_this_thread(&mut Asked::by_executor());
+                    panic::drop_quietly(clock);
                 });
             });
             progress.pause.replace(alarm)

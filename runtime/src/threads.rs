@@ -24,7 +24,7 @@ use std::sync::Arc;
 use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
 use crate::function::Function;
-use crate::retry::{self, Retry};
+use crate::retry::{self, Attempts, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::Task;
 use crate::{panic, sequential, stream, wait};
@@ -170,7 +170,9 @@ where
     T: Send + 'static,
 {
     let attempt = move |arguments| start(function, (arguments, body), apply);
-    retry::spawn(function, arguments, attempt, move |outcome| again.wants(outcome))
+    retry::spawn(function, Attempts::Elsewhere, arguments, attempt, move |outcome| {
+        again.wants(outcome)
+    })
 }
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.

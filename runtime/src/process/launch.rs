@@ -16,7 +16,7 @@ use crate::process::value::output::Output as Buffer;
 use crate::process::value::wire::WireError;
 use crate::process::value::{files, wire};
 use crate::process::{platform, pool};
-use crate::retry::{self, Retry};
+use crate::retry::{self, Attempts, Retry};
 use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
 use crate::task::Task;
@@ -48,7 +48,9 @@ where
     match encode(function.name(), arguments) {
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);
-            retry::spawn(function, message, attempt, move |outcome| again.wants(outcome))
+            retry::spawn(function, Attempts::Elsewhere, message, attempt, move |outcome| {
+                again.wants(outcome)
+            })
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::panic;
 use crate::relay::{Asked, Observer};
-use crate::retry::{self, Retry};
+use crate::retry::{self, Attempts, Retry};
 use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
 
@@ -326,8 +326,8 @@ where
     };
     let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
     let wants = jobs.wants();
-    let inner =
-        retry::spawn(function, jobs, move |jobs: Jobs<ScopedJob>| start(jobs.make()), wants);
+    let start = move |jobs: Jobs<ScopedJob>| start(jobs.make());
+    let inner = retry::spawn(function, Attempts::Elsewhere, jobs, start, wants);
     landing.connect(scope, inner)
 }
 
@@ -357,7 +357,7 @@ where
     let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
     let wants = jobs.wants();
     let start = move |jobs: Jobs<ScopedFuture>| start(jobs.make());
-    let inner = retry::spawn(function, jobs, start, wants);
+    let inner = retry::spawn(function, Attempts::Elsewhere, jobs, start, wants);
     landing.connect(scope, inner)
 }
 

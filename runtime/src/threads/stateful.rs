@@ -8,7 +8,7 @@ use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
 use crate::function::Function;
 use crate::limit::Admit;
-use crate::retry::{self, Retry};
+use crate::retry::{self, Attempts, Retry};
 use crate::sequential;
 use crate::task::{Call, Task};
 use crate::worker::line::{Home, Line};
@@ -96,7 +96,9 @@ where
 {
     let worker = worker.clone();
     let attempt = move |arguments| call(&worker, function, arguments, body);
-    retry::spawn(function, arguments, attempt, move |outcome| again.wants(outcome))
+    retry::spawn(function, Attempts::Elsewhere, arguments, attempt, move |outcome| {
+        again.wants(outcome)
+    })
 }
 
 /// What a call carries: where the value is, the arguments, and the method.

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
-use trine::{concurrent, gather};
+use trine::{ErrorKind, Task, concurrent, gather};
 use trine_tests::gate::Gate;
 use trine_tests::modes::MODES;
 
@@ -76,4 +76,45 @@ async fn the_clock_goes_on_when_they_have_ended() {
     let both = gather([call, naps(HOUR)]);
     assert_eq!(both.await.unwrap(), [2, 1]);
     feeder.join().unwrap();
+}
+
+#[concurrent(threads, retries = 2, backoff = 10ms)]
+fn fails() -> Result<(), ()> {
+    Err(())
+}
+
+#[concurrent(process, retries = 2, backoff = 10ms)]
+fn fails_in_a_process() -> Result<(), ()> {
+    Err(())
+}
+
+#[concurrent(async, retries = 2, backoff = 10ms)]
+async fn fails_on_tokio() -> Result<(), ()> {
+    sleep(HOUR / 4).await;
+    Err(())
+}
+
+/// Between attempts nothing of it runs anywhere.
+#[tokio::test(start_paused = true)]
+async fn the_clock_stands_still_in_the_pauses_of_retries() {
+    let calls = [fails(), fails_in_a_process(), fails_on_tokio()];
+    for (index, call) in calls.into_iter().enumerate() {
+        let waited = timeout(HOUR, call).await;
+        assert_eq!(waited.unwrap_or_else(|_| panic!("call {index}")).unwrap(), Err(()));
+    }
+}
+
+#[concurrent(async)]
+async fn waits() {
+    pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_handle_takes_real_time() {
+    let after = Duration::from_millis(5);
+    let calls: [fn() -> Task<()>; 2] = [waits, || waits().map(|()| ())];
+    for call in calls {
+        let error = call().timeout(after).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::TimedOut { after });
+    }
 }
