@@ -13,6 +13,7 @@ use trine_tests::programs::alone;
 
 mod elsewhere;
 mod modes;
+mod streams;
 
 use modes::{MODES, Mode};
 

@@ -79,7 +79,7 @@ fn wakes(mode: &Mode, deed: Deed) {
     wait_until(|| set.next_timeout(std::time::Duration::ZERO).is_ok());
 }
 
-trait PollOnce: Future + Sized {
+pub(super) trait PollOnce: Future + Sized {
     fn poll_once(self, waker: &Waker) -> bool {
         std::pin::pin!(self).poll(&mut Context::from_waker(waker)).is_ready()
     }
