@@ -171,8 +171,9 @@ impl<T> Cell<T> {
             unsafe { (*clock).take() }
         });
         if clock.is_some() {
-            // After the waiter was told, so that it runs before the clock moves on.
-            drop_quietly(clock);
+            // After the waiter was told, so that it runs before the clock moves on: where telling
+            // it waits, so does this.
+            relay::discard(clock);
         }
     }
 

@@ -62,6 +62,16 @@ async fn the_clock_stands_still_for_calls_that_run_elsewhere() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_clock_stands_still_until_whoever_waits_for_several_is_told() {
+    for mode in MODES.iter().filter(|mode| mode.name != "async") {
+        for _ in 0..20 {
+            let both = gather([(mode.value)(1), (mode.value)(2)]);
+            assert_eq!(timeout(HOUR, both).await.expect(mode.name).unwrap(), [2, 3]);
+        }
+    }
+}
+
 #[concurrent(async)]
 async fn naps(time: Duration) -> u32 {
     sleep(time).await;
