@@ -44,6 +44,18 @@ fn the_errors_of_a_log() {
 }
 
 #[test]
+fn a_model_that_crashes_once() {
+    let output = run(&mut example("worker"));
+    assert!(output.status.success(), "{output:?}");
+    let said = text(output.stdout);
+    assert_eq!(said.matches("loading").count(), 2, "at first, and after the crash");
+    for line in ["free money: 3", "see you soon: 0", "true", "[2, 1] after 1 restart"] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    assert!(said.contains("could not start: the constructor `load` of its worker failed: there"));
+}
+
+#[test]
 fn the_tour_of_a_small_folder() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tour");
     let below = folder.join("below");

@@ -4,7 +4,7 @@
 //! A call in line is pending: it is in no engine's queue and holds no thread. Whoever ends a call
 //! passes the turn on, to the next call or to the [`Home`] of the value, so the next one runs where
 //! this one ran and nothing is kept awake for the line. One lock, held for a few instructions and
-//! never while foreign code runs, decides who has the turn.
+//! never while foreign code runs, decides who has the turn; `loom` checks it (`line/model.rs`).
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,6 +16,9 @@ use crate::function::Function;
 use crate::limit::{Admit, MAX_GIVEN_UP};
 use crate::relay;
 use crate::sync::{Mutex, MutexGuard};
+
+#[cfg(all(test, trine_loom))]
+mod model;
 
 /// The time that restarts are counted in if no other is given.
 const USUAL_PER: Duration = Duration::from_secs(60);
