@@ -112,6 +112,7 @@ pub use retry::{Retry, Returned};
 pub use scope::{Scope, ScopedTask, scope};
 pub use sequential::sequential;
 pub use stats::{Failures, FunctionStats, Latency, Stats, WorkerStats, stats};
+pub use stream::channel::{Sender, channel};
 pub use stream::{Stream, StreamIter};
 pub use task::Task;
 #[cfg(feature = "threads")]

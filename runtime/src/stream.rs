@@ -2,8 +2,8 @@
 //!
 //! A call that yields is a task like any other, whose body puts items into a flow as they come; so
 //! places, deadlines, panics and crashes are what they are for tasks, and the engines know nothing
-//! of readers. `flow` is the queue between the two, `source` the flow and the task as one, and
-//! `gather` the task that reads it all.
+//! of readers. `flow` is the queue between the two, `source` the flow and the task as one, `gather`
+//! the task that reads it all, and `channel` a stream of what anybody sends.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,11 +19,12 @@ use crate::task::{Task, ask};
 use crate::timer::Alarm;
 use crate::{sequential, tokio, wait};
 
+pub(crate) mod channel;
 pub(crate) mod flow;
 mod gather;
 pub(crate) mod source;
 
-use self::flow::Flow;
+use self::flow::{Flow, Push};
 use self::source::{Fed, Source};
 
 /// How many items are on the way where the option `ahead` does not say.
@@ -314,12 +315,15 @@ pub(crate) fn drive<T: Send + 'static>(
 
 /// Puts an item in when there is room; false if nothing more is wanted.
 fn push<T>(flow: &Flow<T>, item: T) -> bool {
-    let mut item = Some(item);
-    if let Poll::Ready(goes_on) = flow.poll_push(&mut item, None) {
+    wait_to_push(&mut Push::new(flow, item))
+}
+
+fn wait_to_push<T>(push: &mut Push<'_, T>) -> bool {
+    if let Poll::Ready(goes_on) = push.poll(None) {
         return goes_on;
     }
-    wait::spin(|| flow.has_room());
-    wait::until(None, |waker| flow.poll_push(&mut item, Some(waker))).unwrap_or(false)
+    wait::spin(|| push.has_room());
+    wait::until(None, |waker| push.poll(Some(waker))).unwrap_or(false)
 }
 
 /// The same, of what is polled.
@@ -336,8 +340,8 @@ where
     // It may use the runtime, in which this is polled.
     let mut items = pin!(body());
     while let Some(item) = poll_fn(|context| items.as_mut().poll_next(context)).await {
-        let mut item = Some(item);
-        if !poll_fn(|context| flow.poll_push(&mut item, Some(context.waker()))).await {
+        let mut push = Push::new(&flow, item);
+        if !poll_fn(|context| push.poll(Some(context.waker()))).await {
             return false;
         }
     }

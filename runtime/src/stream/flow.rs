@@ -1,15 +1,16 @@
 //! Items between the one that yields them and the one that reads: a queue of bounded length.
 //!
-//! Both sides go through one lock, which the reader takes once for many items: it takes over up to
-//! half of what may be on the way, and the other half may be filled meanwhile. Neither side looks
-//! in a loop: who cannot go on leaves its waker under the lock, and the other side takes it there.
-//! `flow/model.rs` checks that under loom.
+//! All go through one lock, which the reader takes once for many items: it takes over up to half of
+//! what may be on the way, and the other half may be filled meanwhile. Nobody looks in a loop: who
+//! cannot go on leaves its waker under the lock, and the other side takes it there. Writers wait in
+//! a line. While there is room the first of them is on its way, and when it has put its item in, or
+//! is given up, it sends the next. `flow/model.rs` checks that under loom.
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use crate::relay;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 #[cfg(all(test, trine_loom))]
 mod model;
@@ -48,14 +49,55 @@ struct State<T> {
     /// Nothing more is wanted.
     is_stopped: bool,
     reader: Option<Waker>,
-    writer: Option<Waker>,
+    /// The writers that wait, each with its turn, in order.
+    line: VecDeque<(u64, Waker)>,
+    /// The last turn that was given.
+    turn: u64,
+}
+
+/// How a writer waits that finds no room.
+pub(crate) struct Wait<'a> {
+    /// Its turn, if it has waited before.
+    turn: &'a mut Option<u64>,
+    waker: &'a Waker,
 }
 
 impl<T> State<T> {
+    fn on_the_way(&self) -> usize {
+        self.queue.len() + self.held
+    }
+
+    /// Puts a writer in line, or back to where it was.
+    fn wait(&mut self, wait: Wait<'_>) {
+        let turn = *wait.turn.get_or_insert_with(|| {
+            self.turn += 1;
+            self.turn
+        });
+        let at = self.line.partition_point(|(other, _)| *other < turn);
+        match self.line.get_mut(at) {
+            Some((same, waker)) if *same == turn => waker.clone_from(wait.waker),
+            _ => self.line.insert(at, (turn, wait.waker.clone())),
+        }
+    }
+
+    /// Takes a writer out of the line, if it is still there.
+    fn leave(&mut self, turn: u64) {
+        let at = self.line.partition_point(|(other, _)| *other < turn);
+        if self.line.get(at).is_some_and(|(same, _)| *same == turn) {
+            self.line.remove(at);
+        }
+    }
+
+    /// The writer that may come now.
+    fn next_writer(&mut self, ahead: usize) -> Option<Waker> {
+        let has_room = self.on_the_way() < ahead;
+        if has_room { self.line.pop_front().map(|(_, waker)| waker) } else { None }
+    }
+
     /// How many items a writer elsewhere is to be told of, if it is time: in part of what may be on
     /// the way, and always before the reader waits.
     fn grant(&mut self, ahead: usize) -> Option<u64> {
-        let on_the_way = self.queue.len() + self.held;
+        let on_the_way = self.on_the_way();
         let done = self.pushed - on_the_way as u64;
         let is_much = self.done_bytes > MAX_BYTES / 4;
         let is_time = on_the_way == 0 || is_much || done - self.granted > ahead as u64 / 4;
@@ -88,30 +130,43 @@ impl<T> Flow<T> {
             done_bytes: 0,
             is_stopped: false,
             reader: None,
-            writer: None,
+            line: VecDeque::new(),
+            turn: 0,
         };
         Self { state: Mutex::new(state), ahead, grant }
     }
 
     /// Puts an item in, if there is room; false if nothing more is wanted, and the item is left.
-    /// Without room the writer is to wait, and is woken by `waker`.
-    pub(crate) fn poll_push(&self, item: &mut Option<T>, waker: Option<&Waker>) -> Poll<bool> {
+    /// Without room the writer is to wait.
+    pub(crate) fn poll_push(&self, item: &mut Option<T>, wait: Option<Wait<'_>>) -> Poll<bool> {
         let mut state = self.state.lock();
-        if state.is_stopped {
-            return Poll::Ready(false);
-        }
-        if state.queue.len() + state.held >= self.ahead {
-            state.writer = waker.cloned();
+        if !state.is_stopped && state.on_the_way() >= self.ahead {
+            if let Some(wait) = wait {
+                state.wait(wait);
+            }
             return Poll::Pending;
+        }
+        if let Some(turn) = wait.and_then(|wait| wait.turn.take()) {
+            state.leave(turn);
+        }
+        Poll::Ready(self.put(state, item))
+    }
+
+    /// The same, whether there is room or not.
+    pub(crate) fn push_beyond(&self, item: &mut Option<T>) -> bool {
+        self.put(self.state.lock(), item)
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, item: &mut Option<T>) -> bool {
+        if state.is_stopped {
+            return false;
         }
         state.queue.extend(item.take());
         state.pushed += 1;
-        let reader = state.reader.take();
+        let (reader, writer) = (state.reader.take(), state.next_writer(self.ahead));
         drop(state);
-        if let Some(reader) = reader {
-            relay::wake(reader);
-        }
-        Poll::Ready(true)
+        reader.into_iter().chain(writer).for_each(relay::wake);
+        true
     }
 
     /// Takes items over to the reader, who has given on all that it had; false if there are none,
@@ -130,8 +185,7 @@ impl<T> Flow<T> {
         if held.is_empty() && !state.is_stopped {
             state.reader = waker.cloned();
         }
-        let has_room = state.queue.len() + state.held < self.ahead;
-        let writer = if has_room { state.writer.take() } else { None };
+        let writer = state.next_writer(self.ahead);
         let granted = self.grant.as_ref().and_then(|grant| {
             state.done_bytes += state.held_bytes;
             state.held_bytes = held.iter().map(grant.size).sum();
@@ -153,22 +207,28 @@ impl<T> Flow<T> {
     }
 
     /// Whether a writer would not have to wait.
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         let state = self.state.lock();
-        state.is_stopped || state.queue.len() + state.held < self.ahead
+        state.is_stopped || state.on_the_way() < self.ahead
     }
 
     /// Takes in no more: who yields is to end. What is there may still be read.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.is_stopped = true;
-        let wakers = (state.writer.take(), state.reader.take());
+        let (writers, reader) = (std::mem::take(&mut state.line), state.reader.take());
         drop(state);
-        if let Some(writer) = wakers.0 {
+        writers.into_iter().map(|(_, waker)| waker).chain(reader).for_each(relay::wake);
+    }
+
+    /// A writer with a turn waits no longer: if it was sent for, the next one may come.
+    fn give_up(&self, turn: u64) {
+        let mut state = self.state.lock();
+        state.leave(turn);
+        let writer = state.next_writer(self.ahead);
+        drop(state);
+        if let Some(writer) = writer {
             relay::wake(writer);
-        }
-        if let Some(reader) = wakers.1 {
-            relay::wake(reader);
         }
     }
 
@@ -176,5 +236,42 @@ impl<T> Flow<T> {
     pub(crate) fn close(&self) -> VecDeque<T> {
         self.stop();
         std::mem::take(&mut self.state.lock().queue)
+    }
+}
+
+/// An item on its way in. If it is dropped while it waits, whoever waits behind it may come.
+pub(crate) struct Push<'a, T> {
+    flow: &'a Flow<T>,
+    item: Option<T>,
+    turn: Option<u64>,
+}
+
+impl<'a, T> Push<'a, T> {
+    pub(crate) fn new(flow: &'a Flow<T>, item: T) -> Self {
+        Self { flow, item: Some(item), turn: None }
+    }
+
+    /// False if nothing more is wanted. While there is no room it waits for it, with a waker.
+    pub(crate) fn poll(&mut self, waker: Option<&Waker>) -> Poll<bool> {
+        let wait = waker.map(|waker| Wait { turn: &mut self.turn, waker });
+        self.flow.poll_push(&mut self.item, wait)
+    }
+
+    /// Whether it would not have to wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.flow.has_room()
+    }
+
+    /// The item, if it was not wanted.
+    pub(crate) fn into_item(mut self) -> Option<T> {
+        self.item.take()
+    }
+}
+
+impl<T> Drop for Push<'_, T> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn {
+            self.flow.give_up(turn);
+        }
     }
 }

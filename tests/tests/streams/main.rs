@@ -1,5 +1,6 @@
 //! Functions that yield: what is promised of streams, in each mode and each way to read one.
 
+mod channels;
 mod contract;
 mod functions;
 mod memory;

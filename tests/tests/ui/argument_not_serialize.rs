@@ -26,4 +26,14 @@ fn generic<T: Send>(value: T) {
     drop(value);
 }
 
+#[concurrent(process)]
+fn reports(progress: trine::Sender<u32>) {
+    drop(progress);
+}
+
+#[concurrent(process)]
+fn stage(numbers: trine::Stream<u32>) -> u32 {
+    numbers.into_iter().flatten().sum()
+}
+
 fn main() {}

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use loom::{model, thread};
 
-use super::{Flow, Grant};
+use super::{Flow, Grant, Push};
 use crate::parker::Parker;
 use crate::sync::{Condvar, Mutex};
 
@@ -45,8 +45,8 @@ fn goes_through(ahead: usize, count: u32) {
             let flow = Arc::clone(&flow);
             thread::spawn(move || {
                 for number in 0..count {
-                    let mut item = Some(number);
-                    assert!(wait(|waker| flow.poll_push(&mut item, Some(waker))));
+                    let mut push = Push::new(&flow, number);
+                    assert!(wait(|waker| push.poll(Some(waker))));
                 }
             })
         };
@@ -74,14 +74,63 @@ fn who_stops_the_flow_wakes_the_writer() {
             thread::spawn(move || {
                 let mut goes_on = true;
                 while goes_on {
-                    let mut item = Some(0);
-                    goes_on = wait(|waker| flow.poll_push(&mut item, Some(waker)));
+                    let mut push = Push::new(&flow, 0);
+                    goes_on = wait(|waker| push.poll(Some(waker)));
                 }
             })
         };
         flow.close();
         writer.join().unwrap();
     });
+}
+
+/// Two writers at once, one of which may give up when it has waited or was sent for.
+fn both_get_in(one_gives_up: bool) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(move || {
+        let flow = Arc::new(Flow::new(1));
+        assert_eq!(flow.poll_push(&mut Some(0), None), Poll::Ready(true));
+        let writers = [false, one_gives_up].map(|gives_up| {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                let mut push = Push::new(&flow, 1);
+                if gives_up {
+                    return push.poll(Some(Waker::noop())).is_ready();
+                }
+                wait(|waker| push.poll(Some(waker)))
+            })
+        });
+        let mut held = VecDeque::new();
+        let mut next = || {
+            wait(|waker| {
+                if held.is_empty() && !flow.refill(&mut held, Some(waker)) {
+                    return Poll::Pending;
+                }
+                Poll::Ready(held.pop_front())
+            })
+        };
+        // As long as nobody else comes, the one that waits must come in.
+        assert_eq!((next(), next()), (Some(0), Some(1)));
+        if !one_gives_up {
+            assert_eq!(next(), Some(1));
+        }
+        // Whoever gave up may have put its item in before; the last to come must not wait.
+        flow.stop();
+        for writer in writers {
+            let _ = writer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn two_writers_get_in_each_in_its_turn() {
+    both_get_in(false);
+}
+
+#[test]
+fn a_writer_that_gives_up_lets_the_next_one_in() {
+    both_get_in(true);
 }
 
 /// What a writer elsewhere has been granted, as its channel would tell it.
