@@ -144,7 +144,7 @@ mod channel;
 mod code;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod job;

@@ -315,9 +315,10 @@ impl Ring {
     }
 }
 
-#[cfg(fuzzing)]
-pub mod fuzzing;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod parent;
+mod received;
 #[deny(unsafe_code)]
 mod reception;
 mod reply;
@@ -325,8 +326,9 @@ mod reply;
 mod turn;
 mod worker;
 
+pub(crate) use self::received::Received;
 pub(crate) use self::reception::{Desk, Listener, Papers, Reception, Rendezvous, Told, Word};
-pub(crate) use self::reply::{Loan, ReplyBytes};
+pub(crate) use self::reply::ReplyBytes;
 
 #[cfg(test)]
 mod tests;

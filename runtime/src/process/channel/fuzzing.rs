@@ -1,8 +1,15 @@
-//! The rings for a fuzzer that plays the worker.
+//! The channel for a fuzzer that plays the worker.
 
-#![allow(unsafe_code, reason = "a ring in memory that the fuzzer fills")]
+#![allow(unsafe_code, reason = "memory that the fuzzer fills")]
 
 use super::*;
+
+mod halves;
+mod segments;
+
+pub use self::halves::{Halves, MOVE};
+pub(crate) use self::segments::Unsteady;
+pub use self::segments::{STEP, Segments};
 
 /// Both ends, over their own memory.
 pub struct Rings {

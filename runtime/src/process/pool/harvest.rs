@@ -14,11 +14,9 @@ use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::{Answer, Brought};
 use super::request::Request;
-use crate::process::channel::{
-    Corrupt, GROWN, LARGE, Large, Listener, Loan, REPLY_HEAD, ReplyBytes, ReplyHead, record,
-};
+use crate::process::channel::{Corrupt, GROWN, Listener, REPLY_HEAD, ReplyHead, record};
 use crate::process::job::{Address, AnyCall, Reply, status};
-use crate::process::platform::{Handle, View};
+use crate::process::platform::Handle;
 use crate::sync::MutexGuard;
 use crate::{aside, relay, wait};
 
@@ -235,43 +233,10 @@ impl Pool {
 /// The contents of a reply, taken off the channel.
 fn bring(link: &Link, inbox: &mut Inbox, start: u32, head: ReplyHead) -> Result<Reply, Corrupt> {
     let mut handles = receive(link, inbox, usize::from(head.handles))?;
-    let bytes = if head.flags & LARGE == 0 {
-        // SAFETY: `next_reply` found it, and it is freed after this.
-        unsafe { link.channel.reply_bytes(start, &head) }
-    } else {
-        // SAFETY: as above.
-        let large = unsafe { link.channel.large_reply(start, &head) }?;
-        ReplyBytes::Loan(find(link, inbox, large, &mut handles)?)
-    };
+    let received = &mut inbox.received;
+    // SAFETY: `next_reply` found it, and it is freed after this.
+    let bytes = unsafe { received.bring(&link.channel, start, &head, &mut handles) }?;
     Ok(Reply { status: head.status, bytes, handles })
-}
-
-/// The location of a large reply.
-fn find(
-    link: &Link,
-    inbox: &mut Inbox,
-    large: Large,
-    handles: &mut Vec<Handle>,
-) -> Result<Loan, Corrupt> {
-    let length =
-        usize::try_from(large.length).map_err(|_| Corrupt("a reply has an impossible length"))?;
-    let sent = if large.sent == 0 { None } else { handles.pop() };
-    let opened = sent.map(View::open).transpose();
-    let opened = opened.map_err(|_| Corrupt("a handle that is not memory"))?;
-    let number = large.segment as usize;
-    let Some(known) = inbox.segments.get_mut(number) else {
-        let mut view = opened.ok_or(Corrupt("a handle is missing"))?;
-        view.reach(length).map_err(|_| Corrupt("a large reply is cut short"))?;
-        return Ok(Loan::new(Arc::new(view), length, None));
-    };
-    if let Some(view) = opened {
-        *known = Some(Arc::new(view));
-    }
-    let view = known.as_mut().ok_or(Corrupt("a reply in a segment that was never sent"))?;
-    // A segment whose last reply is still being read must not be written again.
-    let alone = Arc::get_mut(view).ok_or(Corrupt("a reply in a segment that is in use"))?;
-    alone.reach(length).map_err(|_| Corrupt("a large reply is cut short"))?;
-    Ok(Loan::new(Arc::clone(view), length, Some((Arc::clone(&link.channel), number))))
 }
 
 /// Takes handles from the socket, where they arrive before the reply does.

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Reception};
+use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Received, Reception};
 use crate::process::job::WorkerKey;
-use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket, View};
-use crate::process::segment::{Reader, SEGMENTS};
+use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket};
+use crate::process::segment::Reader;
 use crate::process::spin::{Glances, Patience};
 use crate::sync::MutexGuard;
 use crate::timeline;
@@ -61,7 +61,7 @@ pub(crate) struct Inbox {
     /// A bell was read from the socket.
     pub(crate) took_bell: bool,
     /// The worker's segments.
-    pub(crate) segments: [Option<Arc<View>>; SEGMENTS],
+    pub(crate) received: Received,
     /// For threads that join calls of this worker.
     pub(crate) patience: Patience,
     /// Of the executors that poll them, for their first polls.
@@ -86,7 +86,7 @@ impl Inbox {
             handles: VecDeque::new(),
             is_flooded: false,
             took_bell: false,
-            segments: [const { None }; SEGMENTS],
+            received: Received::new(),
             patience: Patience::new(),
             glances: Glances::new(),
         }
