@@ -258,7 +258,7 @@ impl Worker {
             match self.socket.receive()? {
                 Packet::Handles(handles) => arrived.attached.extend(handles),
                 Packet::Bell => {}
-                Packet::End => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Packet::Unwanted | Packet::End => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
         if request.flags & LARGE == 0 {

@@ -1,9 +1,11 @@
 //! A worker that does everything it can to harm the program or other calls. Whatever it does, the
 //! program survives, every call ends, and all other calls get the right answers.
 
+mod attacks;
 mod lies;
 mod pools;
 mod raw;
+mod sieges;
 mod streams;
 
 use std::fs;
@@ -12,8 +14,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use raw::Reply;
-use serde::{Deserialize, Serialize};
-use trine::{Error, ErrorKind, Task, concurrent};
+use trine::{Error, Task, concurrent, gather};
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
 use trine_tests::programs::again_with;
@@ -48,160 +49,6 @@ fn fresh(number: u32) -> u32 {
     number * 2
 }
 
-/// What a worker does in the middle of a call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Attack {
-    /// Writes one word of its own half, and goes on.
-    Word(usize, u32),
-    /// The same, and aborts.
-    WordAndAbort(usize, u32),
-    /// Overwrites its whole half, and dies.
-    Everything(u64),
-    /// Answers its call by hand, and then does nothing.
-    AnswerAndSleep,
-    /// Answers its call by hand with this status, this many times, and ends.
-    Status(u32, u32),
-    /// Answers a call other than its own.
-    Number(i64),
-    Length(u32),
-    Handles(u16),
-    /// Sends a memory of this size as its result, for this segment.
-    Sparse(u64, u32),
-    /// Sends something that is not memory, or memory that could shrink.
-    NoMemory,
-    CouldShrink,
-    /// Names a segment that it never sent.
-    Unsent(u32),
-    /// Moves the end of its replies by this much.
-    Tail(u32),
-    Packets(usize),
-    Flood(usize),
-    CloseSocket,
-    Stop,
-}
-
-use Attack::*;
-
-const ATTACKS: &[Attack] = &[
-    Word(raw::TAIL.0, 8),
-    Word(raw::TAIL.0, u32::MAX),
-    Word(raw::CORE.0, 7),
-    Word(raw::RUNNING.0, 0),
-    Word(raw::RUNNING.0, u32::MAX),
-    Word(raw::RUNNING_HIGH.0, u32::MAX),
-    Word(raw::SLEEPING.0, 1),
-    Word(raw::SLEEPING.0, 3),
-    Word(raw::READY.0, 0),
-    WordAndAbort(raw::REPORT_LENGTH.0, u32::MAX),
-    WordAndAbort(raw::REPORT_LENGTH.0, 60 << 10),
-    WordAndAbort(raw::OVER_LIMIT.0, 1),
-    WordAndAbort(raw::RUNNING.0, 0),
-    WordAndAbort(raw::READY.0, 0),
-    Everything(0),
-    Everything(u64::MAX),
-    Everything(0x0000_0010_0000_0018),
-    AnswerAndSleep,
-    Status(0, 1),
-    Status(1, 1),
-    Status(2, 1),
-    Status(3, 1),
-    Status(77, 1),
-    Status(0, 40),
-    Status(3, 40),
-    Number(1),
-    Number(-1),
-    Number(i64::MAX),
-    Length(1),
-    Length(32 << 10),
-    Length(u32::MAX),
-    Length(u32::MAX - 7),
-    Handles(1),
-    Handles(u16::MAX),
-    Sparse(1 << 40, 16),
-    Sparse(1 << 40, 0),
-    Sparse(1 << 40, u32::MAX),
-    Sparse(0, 3),
-    NoMemory,
-    CouldShrink,
-    Unsent(0),
-    Unsent(15),
-    Tail(4),
-    Tail(256 << 10),
-    Tail((256 << 10) + 8),
-    Tail(1 << 31),
-    Packets(1000),
-    Flood(400),
-    CloseSocket,
-    Stop,
-];
-
-#[concurrent(process, timeout = 1s)]
-fn attack(attack: Attack) -> u32 {
-    carry_out(attack)
-}
-
-fn carry_out(attack: Attack) -> u32 {
-    match attack {
-        Word(at, value) => {
-            raw::write(raw::Word(at), value);
-            return 0;
-        }
-        WordAndAbort(at, value) => {
-            raw::write(raw::Word(at), value);
-            std::process::abort();
-        }
-        Everything(value) => raw::write_everything(value),
-        AnswerAndSleep => {
-            Reply::new().publish();
-            raw::sleep();
-        }
-        Status(status, count) => {
-            let reply = Reply { status, ..Reply::new() };
-            (0..count).for_each(|_| reply.publish());
-        }
-        Number(away) => {
-            let number = raw::number().wrapping_add_signed(away);
-            Reply { number, ..Reply::new() }.publish();
-        }
-        Length(length) => Reply { length, ..Reply::new() }.publish(),
-        Handles(handles) => Reply { handles, ..Reply::new() }.publish(),
-        Sparse(size, segment) => {
-            raw::send(b"F", &[raw::sparse(size, true)]);
-            Reply::large(size.max(64), segment).publish();
-        }
-        NoMemory => {
-            raw::send(b"F", &[raw::dev_null()]);
-            Reply::large(64, 16).publish();
-        }
-        CouldShrink => {
-            raw::send(b"F", &[raw::sparse(4096, false)]);
-            Reply::large(64, 16).publish();
-        }
-        Unsent(segment) => {
-            Reply { handles: 0, large: (64, segment, 0), ..Reply::large(64, segment) }.publish();
-        }
-        Tail(further) => {
-            raw::tell(raw::read(raw::TAIL).wrapping_add(further));
-            raw::sleep();
-        }
-        Packets(count) => {
-            (0..count).for_each(|_| _ = raw::send(b"nonsense", &[]));
-            return 0;
-        }
-        Flood(count) => {
-            let null = raw::dev_null();
-            (0..count).for_each(|_| _ = raw::send(b"F", &[null; 16]));
-            return 0;
-        }
-        CloseSocket => {
-            raw::close_socket();
-            raw::sleep();
-        }
-        Stop => raw::stop(),
-    }
-    std::process::exit(3)
-}
-
 fn ended<T>(what: &str, task: Task<T>) -> Result<T, Error> {
     task.join_timeout(TOO_LONG).unwrap_or_else(|_| panic!("{what}: it hangs"))
 }
@@ -214,6 +61,8 @@ struct Others {
     lists: Vec<Task<Vec<u64>>>,
     timed: Vec<Task<u32>>,
     fresh: Task<u32>,
+    /// Nobody joins these: the thread that serves all workers does.
+    polled: Task<Vec<u32>>,
 }
 
 impl Others {
@@ -224,10 +73,13 @@ impl Others {
             lists: (0..3).map(|more| list(10_000 + more)).collect(),
             timed: (0..4).map(timed).collect(),
             fresh: fresh(4),
+            polled: gather((0..10).map(double)).timeout(TOO_LONG),
         }
     }
 
     fn check(self, what: &str) {
+        let polled = trine::block_on(self.polled);
+        assert!(polled.unwrap().into_iter().eq((0..10).map(|number| number * 2)), "{what}");
         for (number, task) in (0..).zip(self.doubles) {
             assert_eq!(ended(what, task).unwrap(), number * 2, "{what}");
         }
@@ -241,30 +93,6 @@ impl Others {
             assert_eq!(ended(what, task).unwrap(), number * 2, "{what}");
         }
         assert_eq!(ended(what, self.fresh).unwrap(), 8, "{what}");
-    }
-}
-
-/// Whether an error is one that an attack may have.
-fn is_told(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Codec { .. } | ErrorKind::MemoryLimit)
-        || matches!(error.kind(), ErrorKind::Worker { .. })
-        || error.is_crash()
-        || error.is_timeout()
-}
-
-#[test]
-fn each_call_ends_and_others_are_right() {
-    assert_eq!(double(1).join().unwrap(), 2);
-    for hostile in ATTACKS {
-        let what = format!("{hostile:?}");
-        println!("{what}");
-        let task = attack(hostile.clone());
-        let others = Others::call();
-        if let Err(error) = ended(&what, task) {
-            assert!(is_told(&error), "{what}: {error}");
-        }
-        others.check(&what);
-        Others::call().check(&what);
     }
 }
 

@@ -4,7 +4,8 @@
 use trine::{Config, Task, concurrent};
 use trine_tests::programs::alone;
 
-use super::{ATTACKS, Attack, Others, carry_out, ended, is_told};
+use super::attacks::{ATTACKS, Attack, carry_out, is_told};
+use super::{Others, ended};
 
 #[concurrent(process, pool = "attacked", timeout = 1s)]
 fn attack_there(attack: Attack) -> u32 {

@@ -2,6 +2,9 @@
 //! this suite is here. The numbers are the layout in the engine's `channel.rs`.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
 use std::sync::atomic::{Ordering, fence};
 
 const WORDS: usize = 64 << 10;
@@ -142,7 +145,7 @@ pub(crate) fn close_socket() {
 pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
     let mut vector =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let mut control = [0_u64; 32];
+    let mut control = [0_u64; 160];
     // SAFETY: a zeroed record has no parts; they are filled in below.
     unsafe {
         let mut message: libc::msghdr = std::mem::zeroed();
@@ -173,6 +176,59 @@ pub(crate) fn sparse(size: u64, is_sealed: bool) -> i32 {
             libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
         }
         file
+    }
+}
+
+/// Memory of huge pages, if the system has any left.
+pub(crate) fn huge() -> i32 {
+    const HUGE: u64 = 2 << 20;
+    // SAFETY: system calls on a file of our own.
+    unsafe {
+        let flags = libc::MFD_ALLOW_SEALING | libc::MFD_HUGETLB;
+        let file = libc::memfd_create(c"trine".as_ptr(), flags);
+        libc::ftruncate(file, HUGE.cast_signed());
+        libc::fallocate(file, 0, 0, HUGE.cast_signed());
+        libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
+        file
+    }
+}
+
+/// A socket that whoever closes it last has to wait for, as long as its other end lives and reads
+/// nothing.
+pub(crate) fn lingering() -> i32 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    std::mem::forget(listener);
+    stream.set_nonblocking(true).unwrap();
+    while stream.write(&[1; 1 << 16]).is_ok() {}
+    let linger = libc::linger { l_onoff: 1, l_linger: 3600 };
+    let file = stream.into_raw_fd();
+    // SAFETY: an option of our own socket, with a record of that length.
+    let set = unsafe {
+        let length = size_of::<libc::linger>() as u32;
+        let linger = (&raw const linger).cast();
+        libc::setsockopt(file, libc::SOL_SOCKET, libc::SO_LINGER, linger, length)
+    };
+    assert_eq!(set, 0);
+    file
+}
+
+/// Closes our handle of a file.
+pub(crate) fn close(file: i32) {
+    // SAFETY: a file of our own.
+    unsafe { libc::close(file) };
+}
+
+/// Fills the description of a panic with these bytes.
+pub(crate) fn write_report(seed: u64) {
+    const REPORT: usize = 4 << 10;
+    let mut seed = seed;
+    for at in (own_half() + REPORT..own_half() + WORDS).step_by(8) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        // SAFETY: mapped and writable; that the parent reads it is the point of the test.
+        unsafe { (at as *mut u64).write_volatile(seed) };
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Watcher(Infallible);
 pub(crate) enum Packet {
     Bell,
     Handles(Vec<Handle>),
+    Unwanted,
     End,
 }
 

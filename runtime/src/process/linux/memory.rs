@@ -292,6 +292,14 @@ impl View {
 const FROZEN: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
 
+/// Whether a file is such memory: one that can be sealed, of ordinary pages. Of others there may be
+/// none left when a reader comes to one, which ends it by a SIGBUS.
+pub(super) fn is_memory(file: &OwnedFd) -> bool {
+    const HUGE_PAGES: u32 = 0x9584_58f6;
+    rustix::fs::fcntl_get_seals(file).is_ok()
+        && rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type as u32 != HUGE_PAGES)
+}
+
 /// Creates memory with these bytes, which nobody can change.
 pub(crate) fn freeze(bytes: &[u8]) -> io::Result<Handle> {
     let memory = Memory::new(bytes.len())?;

@@ -3,10 +3,14 @@
 //!
 //! Sequenced packets. A packet of one byte that is [`BELL`] says "look at the replies"; any other
 //! brings handles.
+//!
+//! Only memory is taken as a handle. To close another file may take as long as whoever made it
+//! likes (a socket that lingers, a file system of its own), so a thread of its own does that.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread;
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -14,7 +18,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
-use super::memory::{Handle, failed};
+use super::memory::{Handle, failed, is_memory};
 
 const BELL: u8 = b'!';
 const HANDLES: u8 = b'F';
@@ -22,6 +26,9 @@ const HANDLES: u8 = b'F';
 /// The maximum number of handles that arrive together or not at all.
 pub(crate) const PACKET_HANDLES: usize = 16;
 const MAX_PACKET: usize = 128;
+/// How many files the kernel lets come with a packet. What there is no room for it would close
+/// right here.
+const MAX_FILES: usize = 253;
 
 /// One end.
 pub(crate) struct Socket(OwnedFd);
@@ -30,6 +37,8 @@ pub(crate) struct Socket(OwnedFd);
 pub(crate) enum Packet {
     Bell,
     Handles(Vec<Handle>),
+    /// Files that are no memory. They are gone.
+    Unwanted,
     /// The other end is closed.
     End,
 }
@@ -99,6 +108,10 @@ impl Socket {
     fn receive_packet(&self, flags: RecvFlags) -> io::Result<Packet> {
         let mut bytes = [0; MAX_PACKET];
         let (length, files) = self.receive_into(&mut bytes, flags)?;
+        if !files.iter().all(is_memory) {
+            close_aside(files);
+            return Ok(Packet::Unwanted);
+        }
         Ok(match (length, bytes[0]) {
             (0, _) => Packet::End,
             (1, BELL) => Packet::Bell,
@@ -111,7 +124,7 @@ impl Socket {
         bytes: &mut [u8],
         flags: RecvFlags,
     ) -> io::Result<(usize, Vec<OwnedFd>)> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_HANDLES))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = flags | RecvFlags::CMSG_CLOEXEC;
         let mut receive = || {
@@ -133,6 +146,15 @@ impl Socket {
         }
         Ok((received.bytes, files))
     }
+}
+
+/// Without a thread they stay open.
+fn close_aside(files: Vec<OwnedFd>) {
+    let files = ManuallyDrop::new(files);
+    // Some of them need not take long.
+    files.iter().for_each(|file| _ = rustix::net::sockopt::set_socket_linger(file, None));
+    let closer = thread::Builder::new().name("trine-closer".into());
+    let _ = closer.stack_size(64 << 10).spawn(move || drop(ManuallyDrop::into_inner(files)));
 }
 
 impl AsFd for Socket {

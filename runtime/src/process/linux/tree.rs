@@ -35,9 +35,7 @@ pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
         // What is dying may still hand its children over, to where this look has passed already.
         let is_quiet = killed.iter().all(|&process| is_dead(process));
         let before = killed.len();
-        let mut found = Vec::new();
-        gather(root, &mut found);
-        for process in found {
+        for process in gather(root) {
             if !killed.contains(&process) {
                 let _ = kill_process(process, Signal::KILL);
                 killed.push(process);
@@ -55,8 +53,9 @@ pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
 
 /// Whether a process has ended, even if nobody has waited for it.
 fn is_dead(process: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    let stat = fs::read(format!("/proc/{}/stat", process.as_raw_nonzero()));
     let stat = stat.unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
     // After the name, which may contain anything.
     stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
 }
@@ -71,11 +70,15 @@ pub(crate) fn has_many_dead_children() -> bool {
     }
 }
 
-fn gather(parent: Pid, found: &mut Vec<Pid>) {
-    for child in children(parent) {
-        found.push(child);
-        gather(child, found);
+/// All below a process. A loop, since a chain of them may be as long as a worker likes.
+fn gather(root: Pid) -> Vec<Pid> {
+    let mut found = children(root);
+    let mut looked = 0;
+    while let Some(&process) = found.get(looked) {
+        found.extend(children(process));
+        looked += 1;
     }
+    found
 }
 
 fn children(parent: Pid) -> Vec<Pid> {

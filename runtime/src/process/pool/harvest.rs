@@ -14,7 +14,7 @@ use super::books::Pool;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::{Answer, Brought};
 use super::request::Request;
-use crate::process::channel::{Corrupt, GROWN, Listener, REPLY_HEAD, ReplyHead, record};
+use crate::process::channel::{Corrupt, GROWN, Listener, REPLY_HEAD, RING, ReplyHead, record};
 use crate::process::job::{Address, AnyCall, Reply, status};
 use crate::process::platform::Handle;
 use crate::sync::MutexGuard;
@@ -22,6 +22,11 @@ use crate::{aside, relay, wait};
 
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;
+/// For how many batches in a row: as many as a full ring can be. Others have replies too.
+const MAX_BATCHES: usize = (RING / REPLY_HEAD) as usize / BATCH + 1;
+/// The maximum number of packets to read at once. A socket holds a few hundred, and a worker that
+/// does nothing wrong sends no more while they are read.
+const MAX_PACKETS: usize = 4096;
 
 thread_local! {
     /// A reused buffer.
@@ -128,7 +133,7 @@ impl Pool {
     fn harvest_all(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
         let mut taken = 0;
         let mut replies = ROOM.try_with(Cell::take).unwrap_or_default();
-        loop {
+        for _ in 0..MAX_BATCHES {
             match self.take(link, inbox, &mut replies) {
                 Ok(BATCH) => taken += BATCH,
                 Ok(last) => {
@@ -244,8 +249,11 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, 
     if count == 0 {
         return Ok(Vec::new());
     }
+    let mut packets = 0;
     while inbox.handles.len() < count {
+        packets += 1;
         match link.socket.try_receive() {
+            Ok(_) if packets > MAX_PACKETS => return Err(Corrupt("it floods its socket")),
             Ok(packet) if !inbox.is_flooded => {
                 if !inbox.note(link, packet) {
                     return Err(Corrupt("a reply's handles are missing"));
@@ -260,9 +268,13 @@ fn receive(link: &Link, inbox: &mut Inbox, count: usize) -> Result<Vec<Handle>, 
 
 /// Reads everything from the socket.
 pub(super) fn read_socket(link: &Link, inbox: &mut Inbox) {
-    while let Ok(packet) = link.socket.try_receive()
-        && inbox.note(link, packet)
-    {}
+    for _ in 0..MAX_PACKETS {
+        let packet = link.socket.try_receive();
+        if !packet.is_ok_and(|packet| inbox.note(link, packet)) {
+            return;
+        }
+    }
+    link.condemn("its worker is corrupt: it floods its socket".into());
 }
 
 /// Gives an item to the call that yields it, if somebody wants it.

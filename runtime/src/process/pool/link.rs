@@ -110,6 +110,7 @@ impl Inbox {
                 }
             }
             Packet::Handles(_) => {}
+            Packet::Unwanted => link.condemn("its worker is corrupt: it sent no memory".into()),
             Packet::End => return false,
         }
         true
