@@ -29,8 +29,10 @@ impl State {
         index: usize,
         chores: &mut Chores,
     ) -> Result<(), Box<Request>> {
-        let clocked = request.wants_clock().then(|| Arc::clone(&request.call));
         let outbox = &mut self.outboxes[index];
+        // The time that its worker needs to start is not the call's.
+        let is_clocked = request.wants_clock() && outbox.link.has_served();
+        let clocked = is_clocked.then(|| Arc::clone(&request.call));
         match outbox.send(request) {
             Ok(asleep) => {
                 if asleep {

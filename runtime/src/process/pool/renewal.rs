@@ -83,10 +83,16 @@ impl State {
 }
 
 impl Pool {
-    /// A worker has begun to serve: the one that it replaces may end.
+    /// A worker has begun to serve: the time of the call that waits for that counts from now, and
+    /// the worker that it replaces may end.
     pub(super) fn welcome(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
+            for (number, sent) in (outbox.first..).zip(&outbox.unanswered) {
+                if let Some(request) = sent.request.as_ref().filter(|sent| sent.wants_clock()) {
+                    chores.add(Chore::StartClock(Arc::clone(&request.call), number));
+                }
+            }
             if !std::mem::take(&mut outbox.renewal.is_successor) {
                 return;
             }

@@ -4,7 +4,7 @@
 use std::io::Error as SystemError;
 use std::time::Duration;
 
-use trine::ErrorKind;
+use trine::{ErrorKind, concurrent};
 use trine_tests::checks::{Named, output_of, part};
 use trine_tests::process::double;
 
@@ -23,6 +23,9 @@ static SPOILER: extern "C" fn() = {
             }
             if !libc::getenv(c"SPOIL".as_ptr()).is_null() {
                 libc::setenv(worker, c"spoiled".as_ptr(), 1);
+            }
+            if !libc::getenv(c"SLOW".as_ptr()).is_null() {
+                libc::sleep(3);
             }
             if !libc::getenv(c"PARK".as_ptr()).is_null() {
                 assert_eq!(libc::write(1, c"parked\n".as_ptr().cast(), 7), 7);
@@ -55,6 +58,7 @@ pub(super) const PARTS: &[Named] = &[
     ("no-exec", || without(&[libc::SYS_execve, libc::SYS_execveat])),
     ("no-proc", no_proc),
     ("parks", parks),
+    ("starts-slowly", starts_slowly),
 ];
 
 pub(super) const CHECKS: &[Named] = &[
@@ -73,6 +77,11 @@ pub(super) const CHECKS: &[Named] = &[
     }),
     ("no proc", || refused("no-proc", &["/proc/self/exe: No such file"])),
     ("a worker that never gets ready", never_ready),
+    ("a worker that starts slowly", || {
+        let mut command = part("starts-slowly");
+        command.env("SLOW", "1");
+        assert_eq!(output_of(command), "ok\n");
+    }),
 ];
 
 /// Plays a part in which no worker can start, and looks for these words in its errors.
@@ -198,9 +207,29 @@ fn no_proc() {
     if is_hidden { say_refusals() } else { skip("no mounts here") }
 }
 
-/// One worker for both calls, and another for the last call, which does not wait for it.
+#[concurrent(process, timeout = 2s)]
+fn timed(number: u32) -> u32 {
+    number + 1
+}
+
+#[concurrent(process, fresh, timeout = 2s)]
+fn timed_and_fresh(number: u32) -> u32 {
+    number + 1
+}
+
+/// A function's time counts from the start of its body, however long its worker takes to start.
+fn starts_slowly() {
+    let tasks = [timed(1), timed_and_fresh(1), timed(1).map(|number| number)];
+    let [joined, fresh, polled] = tasks;
+    assert_eq!(trine::block_on(polled).unwrap(), 2);
+    assert_eq!(joined.join().unwrap(), 2);
+    assert_eq!(fresh.join().unwrap(), 2);
+    println!("ok");
+}
+
+/// One worker for these calls, and another for the last call, which does not wait for it.
 fn parks() {
-    for task in [double(1), double(2)] {
+    for task in [double(1), double(2), timed(3)] {
         let error = task.join().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
         println!("{error}");
@@ -215,7 +244,7 @@ fn never_ready() {
     command.env("PARK", "1").env("TRINE_PROCESSES", "1");
     let said = output_of(command);
     let count = |words: &str| said.lines().filter(|line| line.contains(words)).count();
-    assert_eq!(count("could not start: its worker was not ready within 10s"), 2, "{said}");
+    assert_eq!(count("could not start: its worker was not ready within 10s"), 3, "{said}");
     assert!((1..=2).contains(&count("parked")), "{said}");
 }
 
