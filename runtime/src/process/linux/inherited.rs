@@ -6,9 +6,11 @@
 //! * Files other than stdin, stdout and stderr are closed, or a socket that a library left open
 //!   across `exec` would keep listening in every worker. Inherited files are not close-on-exec;
 //!   files that earlier constructors opened nearly always are.
-//! * Signals that ask a program to end. Supervisors send them to all processes, but the program
-//!   decides what to do and may want to finish its work; its end ends the worker. They are caught
-//!   rather than ignored, so that programs that a body starts get the default.
+//! * Signals that ask a program for something. Supervisors send them to all processes, and tools to
+//!   all of a name, but the program decides what to do and may want to finish its work; its end
+//!   ends the worker. They are caught rather than ignored, so that programs that a body starts get
+//!   the default.
+//! * No signal is blocked, whichever the thread blocks that happens to start the worker.
 
 #![allow(unsafe_code, reason = "calls of the C library")]
 
@@ -27,7 +29,20 @@ pub(super) fn settle() {
     }
     tree::adopt_orphans();
     close_files();
-    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().for_each(pass_over);
+    PASSED_OVER.into_iter().for_each(pass_over);
+    unblock_signals();
+}
+
+const PASSED_OVER: [i32; 6] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+
+fn unblock_signals() {
+    // SAFETY: a set that the call fills in, for the only thread that there is.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
 }
 
 fn close_files() {

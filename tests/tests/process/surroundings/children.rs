@@ -11,7 +11,7 @@ use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
 
-use super::{ends, pass, passes, wants};
+use super::{end_here, ends, pass, passes, wants};
 
 /// Starts processes that leave its session: a child, a child's child, and one whose parent has
 /// ended.
@@ -68,9 +68,13 @@ pub(super) fn sleepers() -> Vec<i32> {
 /// How a child that this worker starts treats the signal.
 #[concurrent(process)]
 pub(super) fn masks_of_a_child() -> String {
-    let output = Command::new("grep").args(["Sig[IC]", "/proc/self/status"]).output().unwrap();
+    let output = Command::new("grep").args(["Sig[ICB]", "/proc/self/status"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// What asks a program for something: to end, to read its settings anew, to open its logs again.
+const ASKING: [i32; 6] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
 /// A supervisor may signal every process; what that means is for the program to decide.
 pub(super) fn terminated() {
@@ -82,18 +86,69 @@ pub(super) fn terminated() {
         .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
         .collect();
     for id in all.split_whitespace() {
-        // SAFETY: to a child of ours.
-        unsafe { libc::kill(id.parse().unwrap(), libc::SIGTERM) };
+        for signal in ASKING {
+            // SAFETY: to a child of ours.
+            unsafe { libc::kill(id.parse().unwrap(), signal) };
+        }
     }
     drop(stream);
     task.join().unwrap();
     let masks = masks_of_a_child().join().unwrap();
+    let all = |name: &str| {
+        let line = masks.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
     let terminate = 1_u64 << (libc::SIGTERM - 1);
-    for line in masks.lines() {
-        let (_, mask) = line.split_once(':').unwrap();
-        assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & terminate, 0, "{masks}");
+    assert_eq!((all("SigIgn:") | all("SigCgt:")) & terminate, 0, "{masks}");
+    println!("ok");
+}
+
+/// A program that takes its signals by `sigwait` blocks them in all of its threads.
+pub(super) fn blocks_signals() {
+    // SAFETY: a set with all signals, for this thread.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+    let masks = masks_of_a_child().join().unwrap();
+    assert!(masks.contains("SigBlk:\t0000000000000000"), "{masks}");
+    let error = ends("overflow").join().unwrap_err();
+    assert!(error.to_string().contains("overflowed its stack"), "{error}");
+    println!("ok");
+}
+
+/// A child in the worker's group, and one that has left it for a session of its own, when the
+/// worker dies by itself.
+pub(super) fn crashes_with_children() {
+    for how in ["abort", "segfault", "exit"] {
+        let gate = Gate::new();
+        let task = crashes_with_strays(gate.port(), how);
+        let stream = gate.entered();
+        wait_until(|| sleepers().len() == 2);
+        drop(stream);
+        assert!(task.join().unwrap_err().is_crash());
+        // Nobody kills the one that has left.
+        wait_until(|| sleepers().len() == 1);
+        for id in sleepers() {
+            // SAFETY: a process that sleeps, and that this test has started.
+            unsafe { libc::kill(id, libc::SIGKILL) };
+        }
+        wait_until(|| sleepers().is_empty());
     }
     println!("ok");
+}
+
+#[concurrent(process)]
+#[expect(clippy::zombie_processes, reason = "they are to be there when it dies")]
+fn crashes_with_strays(port: u16, how: &str) {
+    Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+    Command::new("sh").args(["-c", "(setsid sleep 1000 &)"]).stdin(Stdio::null()).status().unwrap();
+    pass(port);
+    if how == "exit" {
+        std::process::exit(3);
+    }
+    end_here(how);
 }
 
 #[concurrent(process, timeout = 100ms)]

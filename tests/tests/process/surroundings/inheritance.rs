@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 use std::sync::Once;
 
 use trine::{Error, concurrent};
 use trine_tests::checks::part;
 use trine_tests::process::double;
 
-use super::{output, said, skip, wants};
+use super::{ends, output, said, skip, wants};
 
 /// Reserves much memory at first, as some allocators do.
 struct Reserving;
@@ -150,6 +152,58 @@ pub(super) fn moves() {
 pub(super) fn fresh_place() -> (String, Option<String>) {
     let folder = std::env::current_dir().unwrap().to_string_lossy().into_owned();
     (folder, std::env::var("PLACE").ok())
+}
+
+/// Small and large calls, a crash, and what follows.
+fn works() {
+    assert_eq!(double(1).join().unwrap(), 2);
+    assert_eq!(length(vec![1; 1 << 20]).join().unwrap(), 1 << 20);
+    assert_eq!(filled(1 << 20).join().unwrap().len(), 1 << 20);
+    assert!(ends("abort").join().unwrap_err().is_crash());
+    assert_eq!(trine::block_on(double(2)).unwrap(), 4);
+    assert_eq!(fresh_double(3).join().unwrap(), 6);
+}
+
+#[concurrent(process, fresh)]
+pub(super) fn fresh_double(number: u32) -> u32 {
+    number * 2
+}
+
+/// Where nobody hears what it says.
+pub(super) fn works_quietly() {
+    works();
+}
+
+/// The numbers of the standard files are free, and the next file that is opened would get one.
+pub(super) fn no_standard_files() {
+    for closed in [&[0][..], &[1], &[0, 1], &[0, 1, 2], &[2]] {
+        let mut command = part("works-quietly");
+        // SAFETY: only system calls, on files that the program is to do without.
+        unsafe {
+            command.pre_exec(move || {
+                closed.iter().for_each(|&file| _ = libc::close(file));
+                Ok(())
+            });
+        }
+        let status = command.stdout(Stdio::inherit()).status().unwrap();
+        assert!(status.success(), "{closed:?}: {status:?}");
+    }
+}
+
+pub(super) fn stands_nowhere() {
+    let folder = std::env::temp_dir().join(format!("trine-gone-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    std::env::set_current_dir(&folder).unwrap();
+    fs::remove_dir(&folder).unwrap();
+    works();
+    println!("ok");
+}
+
+pub(super) fn masks_files() {
+    // SAFETY: it sets a number.
+    unsafe { libc::umask(0o777) };
+    works();
+    println!("ok");
 }
 
 pub(super) fn reserves() {

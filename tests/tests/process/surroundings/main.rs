@@ -19,9 +19,12 @@ mod printing;
 mod refusals;
 mod rights;
 
-use children::{forked, no_children, process_1, strays, terminated};
+use children::{
+    blocks_signals, crashes_with_children, forked, no_children, process_1, strays, terminated,
+};
 use inheritance::{
-    allocator_reserves, file_limit, listener, moves, pinned, reserves, tiny_file_limit,
+    allocator_reserves, file_limit, listener, masks_files, moves, no_standard_files, pinned,
+    reserves, stands_nowhere, tiny_file_limit, works_quietly,
 };
 use printing::{asks, c_output, on_terminal, overflows, says};
 use rights::{gives_up, gives_up_capabilities, gives_up_groups, secure, secure_starts_nothing};
@@ -45,7 +48,9 @@ const PARTS: &[Named] = &[
     ("tiny-file-limit", tiny_file_limit),
     ("listener", listener),
     ("strays", strays),
+    ("crashes-with-children", crashes_with_children),
     ("terminated", terminated),
+    ("blocks-signals", blocks_signals),
     ("process-1", process_1),
     ("no-children", no_children),
     ("c-output", c_output),
@@ -54,6 +59,9 @@ const PARTS: &[Named] = &[
     ("forked", forked),
     ("moves", moves),
     ("reserves", reserves),
+    ("works-quietly", works_quietly),
+    ("stands-nowhere", stands_nowhere),
+    ("masks-files", masks_files),
 ];
 
 const CHECKS: &[Named] = &[
@@ -67,7 +75,12 @@ const CHECKS: &[Named] = &[
     ("a limit of file sizes below all that is needed", || said("tiny-file-limit", "ok\n")),
     ("a file that nobody closes", || said("listener", "ok\n")),
     ("a grandchild in a session of its own", || said("strays", "ok\n")),
-    ("a signal to everybody", || said("terminated", "ok\n")),
+    ("a crash ends the worker's group", || said("crashes-with-children", "ok\n")),
+    ("signals to everybody", || said("terminated", "ok\n")),
+    ("a thread that blocks all signals", || said("blocks-signals", "ok\n")),
+    ("no standard files", no_standard_files),
+    ("a folder that is gone", || said("stands-nowhere", "ok\n")),
+    ("permission to do nothing with new files", || said("masks-files", "ok\n")),
     ("process 1 has no zombies", || said_in_namespace("process-1", "ok\n")),
     ("nobody hears of children", || said("no-children", "ok\n")),
     ("what c printed is out", || said("c-output", "from rust, from c, joined\n")),
@@ -147,6 +160,10 @@ fn wants(bytes: usize) -> usize {
 
 #[concurrent(process)]
 fn ends(how: &str) {
+    end_here(how);
+}
+
+fn end_here(how: &str) {
     match how {
         "abort" => std::process::abort(),
         "overflow" => assert!(deep(1) > 1),
