@@ -1,11 +1,12 @@
 //! The option `renew`, and warming up: workers come and go while calls run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
+use trine_tests::checks;
 use trine_tests::process::double;
 use trine_tests::programs::{alone, alone_with_each};
 
@@ -75,6 +76,60 @@ fn a_worker_is_replaced_and_no_call_fails() {
             until_replaced(leaves_an_orphan, way, 3);
         }
     });
+}
+
+#[concurrent(process, renew = 64MiB)]
+fn grows_once() -> u32 {
+    static GROWN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    GROWN.lock().unwrap().resize(100 << 20, 1);
+    std::process::id()
+}
+
+/// What a program may have no more of, so that no worker can be started.
+const REFUSED: &[(&str, libc::__rlimit_resource_t, libc::rlim_t)] =
+    &[("files", libc::RLIMIT_NOFILE, 4), ("file sizes", libc::RLIMIT_FSIZE, 4096)];
+
+fn limited(resource: libc::__rlimit_resource_t, most: libc::rlim_t) -> libc::rlimit {
+    // SAFETY: a record to fill in, and then a valid limit.
+    unsafe {
+        let mut before = std::mem::zeroed();
+        assert_eq!(libc::getrlimit(resource, &raw mut before), 0);
+        let now = libc::rlimit { rlim_cur: most, ..before };
+        assert_eq!(libc::setrlimit(resource, &raw const now), 0);
+        before
+    }
+}
+
+#[test]
+fn a_worker_goes_on_whose_replacement_does_not_start() {
+    for processes in ["1", "2"] {
+        let test = a_worker_goes_on_whose_replacement_does_not_start;
+        alone(test, &[("TRINE_PROCESSES", processes)], || {
+            let processes: usize = std::env::var("TRINE_PROCESSES").unwrap().parse().unwrap();
+            trine::process::warm_up();
+            for (what, resource, most) in REFUSED {
+                for call in [after_ten as Call, grows_once] {
+                    checks::wait_until(|| children() == processes);
+                    let before = limited(*resource, *most);
+                    let answered = WAYS.iter().cycle().take(12).flat_map(|way| (way.1)(call));
+                    let workers: BTreeSet<_> = answered.collect();
+                    limited(*resource, before.rlim_cur);
+                    // A replacement may have been on its way already.
+                    assert!(workers.len() <= 2 * processes, "{what}: {workers:?}");
+                    // Once there is room, they are replaced.
+                    until_gone(call, *workers.first().unwrap(), what);
+                }
+            }
+        });
+    }
+}
+
+fn until_gone(call: Call, worker: u32, what: &str) {
+    let since = Instant::now();
+    while checks::is_alive(worker.cast_signed()) {
+        assert!(since.elapsed() < TOO_LONG, "{what}: the worker stays");
+        call().join().unwrap();
+    }
 }
 
 fn children() -> usize {

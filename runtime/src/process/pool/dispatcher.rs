@@ -126,7 +126,7 @@ fn dispatcher() -> io::Result<&'static Dispatcher> {
         thread
             .spawn(|| relay::hold(|| dispatcher.run()))
             .map(drop)
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("a thread: {error}"))
     });
     runs.as_ref().map_err(|error| io::Error::other(error.clone()))?;
     Ok(dispatcher)
