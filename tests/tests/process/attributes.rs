@@ -88,8 +88,10 @@ macro_rules! rows {
     )* };
 }
 
+mod containers;
 mod conversions;
 mod enums;
+mod flattened;
 mod shapes;
 mod structs;
 

@@ -101,6 +101,31 @@ impl TryFrom<String> for Through {
     }
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "(u8, u8)", from = "(u8, u8)", crate = "serde")]
+struct From2(u16);
+
+impl From<From2> for (u8, u8) {
+    fn from(From2(number): From2) -> Self {
+        number.to_be_bytes().into()
+    }
+}
+
+impl From<(u8, u8)> for From2 {
+    fn from(bytes: (u8, u8)) -> Self {
+        Self(u16::from_be_bytes(bytes.into()))
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de> + Default"))]
+struct Bound<T> {
+    text: Cow<'static, str>,
+    #[serde(skip)]
+    default: T,
+    kept: T,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Transparent<T> {
@@ -162,6 +187,9 @@ rows! {
             both, each: 2, some: 3, doubled: 4, remote: Duration::new(5, both),
         })
         .collect()];
+    into_and_from Vec<From2>: [vec![From2(1), From2(u16::MAX)]];
+    bounds Bound<i32>:
+        [Bound { text: "text".into(), default: 1, kept: 2 }];
     into_and_try_from Through: [Through(7)];
     try_from_that_refuses Through2: [Through2 { id: Through(13) }]
         or "field `id` of `Through2`: unlucky";

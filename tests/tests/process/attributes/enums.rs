@@ -108,7 +108,77 @@ enum Address {
     Of(IpAddr),
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename_all_fields = "UPPERCASE")]
+enum RenamedAll {
+    BigFirst {
+        some_field: u8,
+    },
+    ThenSecond,
+    #[serde(rename_all = "PascalCase")]
+    AndThird {
+        other_field: u8,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all(serialize = "lowercase"))]
+enum RenamedOnOneSide {
+    Written,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WithVariant {
+    #[serde(with = "as_list")]
+    List(u8),
+    #[serde(serialize_with = "as_list::serialize", deserialize_with = "as_list::deserialize")]
+    Each(u8),
+    Skipping {
+        #[serde(skip)]
+        hidden: u8,
+        shown: u8,
+    },
+    Pair(#[serde(skip)] u8, u8),
+}
+
+mod as_list {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &u8, to: S) -> Result<S::Ok, S::Error> {
+        vec![*number; 2].serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
+        Vec::deserialize(from).map(|numbers: Vec<u8>| numbers[0])
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "t", content = "c")]
+enum AdjacentSkips {
+    #[serde(skip_deserializing)]
+    _Unread(u8),
+    Field(#[serde(skip_serializing, default)] u8, u8),
+    #[serde(other)]
+    Rest,
+}
+
 rows! {
+    enum_renamed_as_a_whole Vec<RenamedAll>: [vec![
+        RenamedAll::BigFirst { some_field: 1 },
+        RenamedAll::ThenSecond,
+        RenamedAll::AndThird { other_field: 2 },
+    ]];
+    enum_renamed_on_one_side RenamedOnOneSide: [RenamedOnOneSide::Written]
+        or "`RenamedOnOneSide`: unknown variant `written`";
+    enum_with_variants_by_functions Vec<WithVariant>: [vec![
+        WithVariant::List(1),
+        WithVariant::Each(2),
+        WithVariant::Skipping { hidden: 3, shown: 4 },
+        WithVariant::Pair(5, 6),
+    ]];
+    enum_adjacently_tagged_with_fewer AdjacentSkips:
+        [AdjacentSkips::Rest, AdjacentSkips::Field(1, 2)] or "field `c` of `AdjacentSkips`: ";
     enum_with_skipped_variants Vec<Order>: [
         vec![Order::Buy(100)],
         vec![Order::Sell(1, 2), Order::Hold { secret: 3, level: 4 }, Order::None],
