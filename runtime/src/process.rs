@@ -25,13 +25,16 @@
 //! * A value arrives as it was sent, or as JSON would have delivered it (a field with
 //!   `#[serde(skip)]` has its default), whatever serde attributes its type has. Where that is
 //!   impossible, the call returns a [`Codec`](crate::ErrorKind::Codec) error that names the type
-//!   and the field, never a different value. `untagged`, `flatten`, tagged enums and JSON values
-//!   work too, and so do maps with keys of any type. Types with one form for people and another for
-//!   programs (addresses, UUIDs) cross as in JSON.
+//!   and the field, never a different value. (In a type with `flatten`, `untagged` or a tag, serde
+//!   does not tell which field it was; then it is the one that holds that type.)
+//! * `untagged`, `flatten`, tagged enums and JSON values work too, and so do maps with keys of any
+//!   type. Types with one form for people and another for programs (addresses, UUIDs) cross as in
+//!   JSON.
 //! * Values that serde does not support do not cross: a path that is not UTF-8 (an `OsString`
 //!   does), a `SystemTime` before 1970, an `i128` inside an `untagged`, internally tagged or
 //!   `flatten` type. A type that borrows (a `&'static str`, `#[serde(borrow)]`) is not
-//!   `DeserializeOwned`, which the compiler reports; use `Cow<'static, str>` or `String`.
+//!   `DeserializeOwned`, which the compiler reports (its `Deserialize` is "not general enough");
+//!   use `Cow<'static, str>` or `String`.
 //! * Values may be nested as deeply as the stack of the encoding or decoding thread allows; deeper
 //!   ones are an error instead of an overflow.
 //! * Generic functions work without further bounds: the worker has the same code.
@@ -46,11 +49,15 @@
 //! leaves behind keep running beside later calls.
 //!
 //! A worker has its own session without a terminal, so it cannot be stopped by job control or read
-//! from the terminal. SIGTERM, SIGINT and SIGHUP do not end it, because supervisors send them to
-//! every process and the program may want to finish its work; the worker ends when the program
-//! does. Processes that a body starts get the default signal handlers. If a program changes its
-//! user, its groups or its capabilities, workers that still have the old ones get no more calls; a
-//! change is noticed within a tenth of a millisecond. In a program with more rights than its caller
+//! from the terminal. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 do not end it, because
+//! supervisors and tools send them to every process and the program may want to finish its work;
+//! the worker ends when the program does. No signal is blocked in it, and processes that a body
+//! starts get the default signal handlers.
+//!
+//! If a program changes its user, its groups or its capabilities, workers that still have the old
+//! ones get no more calls; a change is noticed within a tenth of a millisecond. A sandbox that a
+//! program enters later (seccomp, Landlock, a namespace, `chroot`) is not around the workers that
+//! are there by then: enter it before the first call. In a program with more rights than its caller
 //! (setuid), trine does nothing before `main`, and every call returns an error.
 //!
 //! # What a worker keeps
@@ -97,19 +104,25 @@
 //! their backtraces.
 //!
 //! A kill reaches everything that a body has started: other sessions and daemons too, since a
-//! worker adopts what its children leave behind. A worker that dies by itself takes its process
-//! group along. Calls that waited behind the one that died run elsewhere; none runs twice. When the
-//! program ends in any way (`kill -9`, Ctrl-C), its workers and their groups end at that moment. A
-//! worker with many dead children, for which nobody has waited, is replaced between two calls.
+//! worker adopts what its children leave behind. (So a body that waits for any child, as
+//! `waitpid(-1)` does, may hear of a process that it did not start.) A worker that dies by itself
+//! takes its process group along. When the program ends in any way (`kill -9`, Ctrl-C), its workers
+//! and their groups end at that moment. In these two cases a process that has left the group, such
+//! as a daemon, lives on. Calls that waited behind the one that died run elsewhere; none runs
+//! twice. A worker with many dead children, for which nobody has waited, is replaced between two
+//! calls.
+//!
+//! A `timeout` counts from when a worker that is ready has the call and nothing else to do: neither
+//! the queue nor the start of a worker counts. That one is bounded by itself, see below.
 //!
 //! # What keeps a worker from starting
-//! A worker needs a memfd, a socket, a pipe, a process, and `/proc` to find the program. If a
-//! limit, a system-call filter or a sandbox refuses one of these, the error names it:
-//! `memfd_create: Operation not permitted`, `/proc/self/exe: No such file or directory`. If a
-//! process ends before it serves, the error has its signal or exit code; one that is not ready
-//! after ten seconds is killed. Calls are refused without starting a process if the code is in a
-//! library, if they come from a forked child of a program with workers, and more than eight levels
-//! deep.
+//! A worker needs a memfd, a socket, a pipe, a process, and `/proc` to find the program; the first
+//! one also a thread that serves all of them. If a limit, a system-call filter or a sandbox refuses
+//! one of these, the error names it: `memfd_create: Operation not permitted`, `/proc/self/exe: No
+//! such file or directory`. If a process ends before it serves, the error has its signal or exit
+//! code; one that is not ready after ten seconds is killed. Calls are refused without starting a
+//! process if the code is in a library, if they come from a forked child of a program with workers,
+//! and more than eight levels deep.
 //!
 //! Every waiting call gets the error, and the next call tries again. While other workers serve, one
 //! that does not start is no error: the others do the work.
