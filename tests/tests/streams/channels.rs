@@ -225,19 +225,29 @@ fn one_that_gives_up_lets_the_next_one_send() {
 
 #[test]
 fn those_that_wait_send_in_their_turns() {
-    let (sender, mut stream) = channel(1);
-    sender.send(0).unwrap();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut waiting: Vec<_> = (1..=5).map(|number| Box::pin(sender.send_async(number))).collect();
-    for _ in 0..3 {
-        for future in &mut waiting {
-            assert!(future.as_mut().poll(&mut context).is_pending());
+    struct Called(u64, Arc<AtomicUsize>);
+    impl std::task::Wake for Called {
+        fn wake(self: Arc<Self>) {
+            self.1.store(self.0 as usize, Ordering::Relaxed);
         }
     }
-    for number in 0..=5 {
-        assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), number);
-        waiting.retain_mut(|future| future.as_mut().poll(&mut context).is_pending());
-        assert_eq!(waiting.len(), 4_usize.saturating_sub(number));
+    let (sender, mut stream) = channel(1);
+    sender.send(0).unwrap();
+    let last = Arc::new(AtomicUsize::new(0));
+    let waker = |number| Waker::from(Arc::new(Called(number, Arc::clone(&last))));
+    let mut waiting: Vec<_> = (1..=5).map(|number| Box::pin(sender.send_async(number))).collect();
+    let mut poll = |number: u64| {
+        let future = waiting[number as usize - 1].as_mut();
+        future.poll(&mut Context::from_waker(&waker(number)))
+    };
+    // Whoever is polled again keeps its turn.
+    for number in [1, 2, 3, 4, 5, 3, 2, 1] {
+        assert!(poll(number).is_pending());
+    }
+    for number in 1..=5 {
+        assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), number - 1);
+        assert_eq!(last.load(Ordering::Relaxed) as u64, number);
+        assert!(poll(number).is_ready());
     }
 }
 
