@@ -8,6 +8,7 @@
 #![allow(unsafe_code, reason = "mapped memory")]
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
-use rustix::process::Resource;
 
 /// Memory as it travels between processes.
 #[derive(Debug)]
@@ -153,14 +153,32 @@ fn make(length: usize) -> io::Result<Handle> {
     Ok(Handle(file))
 }
 
-/// Sets a file's length. Beyond the file size limit the kernel would send a signal, which ends the
-/// program.
+/// Sets a file's length. Beyond the file size limit the kernel also sends this thread a signal that
+/// would end the program. Asking for the limit first does not help: it may change in between.
 fn lengthen(file: impl AsFd, length: usize) -> io::Result<()> {
-    let most = rustix::process::getrlimit(Resource::Fsize).current;
-    if most.is_some_and(|most| length as u64 > most) {
-        return Err(failed("ftruncate", Errno::FBIG));
+    let result = without_signal(libc::SIGXFSZ, || rustix::fs::ftruncate(file, length as u64));
+    result.map_err(|error| failed("ftruncate", error))
+}
+
+/// Runs a system call, and takes back a signal that it sends to this thread.
+fn without_signal<R>(signal: i32, call: impl FnOnce() -> R) -> R {
+    let mut only = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: they fill in sets of signals, of which each is read after it was filled in.
+    let only = unsafe {
+        libc::sigemptyset(only.as_mut_ptr());
+        libc::sigaddset(only.as_mut_ptr(), signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, only.as_ptr(), before.as_mut_ptr());
+        only.assume_init()
+    };
+    let result = call();
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: they read sets that were filled in above.
+    unsafe {
+        libc::sigtimedwait(&raw const only, ptr::null_mut(), &raw const at_once);
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
     }
-    rustix::fs::ftruncate(file, length as u64).map_err(|error| failed("ftruncate", error))
+    result
 }
 
 impl Memory {
