@@ -109,7 +109,7 @@ fn a_worker_goes_on_whose_replacement_does_not_start() {
             trine::process::warm_up();
             for (what, resource, most) in REFUSED {
                 for call in [after_ten as Call, grows_once] {
-                    checks::wait_until(|| children() == processes);
+                    call().join().unwrap();
                     let before = limited(*resource, *most);
                     let answered = WAYS.iter().cycle().take(12).flat_map(|way| (way.1)(call));
                     let workers: BTreeSet<_> = answered.collect();
