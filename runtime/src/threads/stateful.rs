@@ -26,8 +26,8 @@ use crate::worker::{Constructed, Worker};
 /// let list = trine::threads::worker(&NEW, (1,), |(first,): (u32,)| vec![first]);
 /// let push = |list: &mut Vec<u32>, (number,): (u32,)| list.push(number);
 /// trine::threads::call_mut(&list, &PUSH, (2,), push).join()?;
-/// let sum = trine::threads::call(&list, &PUSH, (), |list: &Vec<u32>, ()| list.iter().sum());
-/// assert_eq!(sum.join()?, 3_u32);
+/// let sum = |list: &Vec<u32>, ()| list.iter().sum::<u32>();
+/// assert_eq!(trine::threads::call(&list, &PUSH, (), sum).join()?, 3);
 /// # Ok::<(), trine::Error>(())
 /// ```
 pub fn worker<T, A, B, M>(
