@@ -85,6 +85,7 @@ impl Pool {
     pub(super) fn leave<'a>(&'static self, link: &'a Link, desk: MutexGuard<'a, Desk>) {
         link.leave(desk, |desk| {
             read_socket(link, &mut desk.papers);
+            self.greet(link);
             self.harvest(link, &mut desk.papers);
         });
     }
@@ -104,6 +105,7 @@ impl Pool {
         let Some(mut desk) = link.try_desk() else { return };
         link.announce(&mut desk, Listener::Looking);
         read_socket(link, &mut desk.papers);
+        self.greet(link);
         self.harvest(link, &mut desk.papers);
         self.leave(link, desk);
     }

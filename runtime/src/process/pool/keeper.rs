@@ -25,9 +25,7 @@ impl Owner for Pool {
     }
 
     fn take_replies(&'static self, link: &Arc<Link>) -> bool {
-        if link.is_newly_serving() {
-            self.welcome(link);
-        }
+        self.greet(link);
         // A joining thread holds the desk, and leaves the worker in order.
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
@@ -40,6 +38,7 @@ impl Owner for Pool {
     }
 
     fn look_after(&'static self, link: &Arc<Link>) {
+        self.greet(link);
         // A body may have read its worker's socket, or filled it, and then no bell is heard.
         self.take_once(link);
         self.replace_if_stalled(link);
@@ -63,6 +62,14 @@ impl Owner for Pool {
 }
 
 impl Pool {
+    /// Welcomes a worker that has begun to serve. Its first bell says so, and whoever reads that
+    /// may be the only one to hear it.
+    pub(super) fn greet(&'static self, link: &Link) {
+        if link.is_newly_serving() {
+            self.welcome(link);
+        }
+    }
+
     /// Replaces a worker that does nothing although it has something to do. Its requests go to
     /// others; no call is blamed.
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {

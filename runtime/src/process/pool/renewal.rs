@@ -85,7 +85,7 @@ impl State {
 impl Pool {
     /// A worker has begun to serve: the time of the call that waits for that counts from now, and
     /// the worker that it replaces may end.
-    pub(super) fn welcome(&'static self, link: &Arc<Link>) {
+    pub(super) fn welcome(&'static self, link: &Link) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
             for (number, sent) in (outbox.first..).zip(&outbox.unanswered) {
