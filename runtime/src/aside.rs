@@ -177,17 +177,17 @@ fn start(state: &mut State) -> bool {
 
 fn live() {
     let mut state = STATE.lock();
-    while let Some(mut turn) = wait_for_turn(state) {
-        let Some(mut step) = turn.begin() else {
-            state = turn;
+    while let Some(mut taken) = wait_for_step(state) {
+        let Some(mut step) = taken.begin() else {
+            state = taken;
             continue;
         };
-        let number = turn.begun;
-        if !turn.steps.is_empty() && !have_continued(&mut turn) {
+        let number = taken.begun;
+        if !taken.steps.is_empty() && !have_continued(&mut taken) {
             // Nobody takes the others while this one blocks, as a destructor may.
-            step = turn.urgent_instead_of(step);
+            step = taken.urgent_instead_of(step);
         }
-        drop(turn);
+        drop(taken);
         quietly(|| relay::take(step));
         state = STATE.lock();
         state.end(number);
@@ -196,7 +196,7 @@ fn live() {
 
 /// Waits until it is up to this thread to take a step. `None` if it was not needed for long, and
 /// has left.
-fn wait_for_turn(mut state: MutexGuard<'static, State>) -> Option<MutexGuard<'static, State>> {
+fn wait_for_step(mut state: MutexGuard<'static, State>) -> Option<MutexGuard<'static, State>> {
     loop {
         #[cfg(trine_loom)]
         if state.is_over {

@@ -19,9 +19,9 @@ use crate::{forks, panic, sequential, stream, tokio, wait};
 
 mod call;
 mod deadline;
+mod ranked;
 mod stateful;
 mod stoppable;
-mod turn;
 
 use call::{AsyncCall, refused};
 pub use stateful::{call, call_mut, call_retrying, worker};

@@ -14,8 +14,8 @@ use ::tokio::task::JoinHandle;
 use pin_project_lite::pin_project;
 
 use super::deadline::Deadline;
+use super::ranked;
 use super::stoppable::Stoppable;
-use super::turn;
 use crate::carry::{self, Carried};
 use crate::cell::{Cell, JobCell};
 use crate::error::{Error, ErrorKind};
@@ -85,14 +85,14 @@ where
     }
 
     fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
-        if turn::is_taken_by(self.body.job.function()) {
-            return turn::spawn(runtime, Arc::clone(self) as Arc<dyn turn::Waiting>);
+        if ranked::concerns(self.body.job.function()) {
+            return ranked::spawn(runtime, Arc::clone(self) as Arc<dyn ranked::Waiting>);
         }
         self.body.start(|| runtime.spawn(Drive::new(Arc::clone(self))));
     }
 }
 
-impl<A, T, F> turn::Waiting for AsyncCall<A, T, F>
+impl<A, T, F> ranked::Waiting for AsyncCall<A, T, F>
 where
     A: Send + 'static,
     T: Send + 'static,

@@ -37,7 +37,9 @@ impl<T: Send + 'static> Task<T> {
     {
         let name = self.call().name();
         let function = carry::along(function);
-        self.turn(move |result| result.and_then(|value| panic::catch(name, || function(value))))
+        self.map_result(move |result| {
+            result.and_then(|value| panic::catch(name, || function(value)))
+        })
     }
 
     /// Turns the result into a value: returns a task that does not fail when this one does.
@@ -69,24 +71,24 @@ impl<T: Send + 'static> Task<T> {
     /// # Ok::<(), trine::Error>(())
     /// ```
     pub fn outcome(self) -> Task<Result<T, Error>> {
-        self.turn(Ok)
+        self.map_result(Ok)
     }
 
     /// A task whose result the function makes from this one's result.
-    pub(crate) fn turn<U, F>(self, function: F) -> Task<U>
+    pub(crate) fn map_result<U, F>(self, function: F) -> Task<U>
     where
         U: Send + 'static,
         F: FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
     {
         let call = Arc::clone(self.call());
-        let turned = Arc::new(Turned {
+        let mapped = Arc::new(Mapped {
             cell: Cell::running(),
             name: call.name(),
             source: Lock::new(Some((self, function))),
             following: Lock::new(Some(Following::new())),
         });
-        watch(&*call, turned.clone(), 0);
-        Task::new(turned)
+        watch(&*call, mapped.clone(), 0);
+        Task::new(mapped)
     }
 
     /// Starts the next task with this one's value once it is there; returns a task for both.
@@ -132,7 +134,7 @@ fn watch<T>(call: &dyn Call<T>, observer: Arc<dyn Observer>, index: usize) {
 }
 
 /// Turns another task's result into its own.
-struct Turned<T, U, F> {
+struct Mapped<T, U, F> {
     cell: Cell<U>,
     name: &'static str,
     /// `None` once it has been used or is no longer needed.
@@ -141,14 +143,14 @@ struct Turned<T, U, F> {
     following: Lock<Option<Following>>,
 }
 
-impl<T, U, F> Turned<T, U, F> {
+impl<T, U, F> Mapped<T, U, F> {
     fn end(&self, result: Result<U, Error>) {
         self.cell.finish(result);
         self.following.lock().take();
     }
 }
 
-impl<T, U, F> Observer for Turned<T, U, F>
+impl<T, U, F> Observer for Mapped<T, U, F>
 where
     T: Send + 'static,
     U: Send,
@@ -171,7 +173,7 @@ fn ask<T>(call: Arc<dyn Call<T>>, asked: &mut Asked) -> bool {
     !call.cell().is_finished() && call.needs_this_thread(asked)
 }
 
-impl<T, U, F> Combined for Turned<T, U, F>
+impl<T, U, F> Combined for Mapped<T, U, F>
 where
     T: Send + 'static,
     U: Send,
@@ -196,7 +198,7 @@ where
     }
 }
 
-impl<T, U, F> Call<U> for Turned<T, U, F>
+impl<T, U, F> Call<U> for Mapped<T, U, F>
 where
     T: Send + 'static,
     U: Send + 'static,

@@ -323,7 +323,7 @@ mod received;
 mod reception;
 mod reply;
 #[deny(unsafe_code)]
-mod turn;
+mod withdrawal;
 mod worker;
 
 pub(crate) use self::received::Received;

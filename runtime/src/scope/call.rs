@@ -367,7 +367,7 @@ pub(crate) fn adopt<'scope, T: Send + 'static>(
     task: Task<T>,
 ) -> ScopedTask<'scope, T> {
     let token = scope.token();
-    let task = task.turn(move |result| {
+    let task = task.map_result(move |result| {
         drop(token);
         result
     });

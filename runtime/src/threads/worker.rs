@@ -102,7 +102,7 @@ impl Worker {
     fn live(mut self) {
         // A child that a body has forked must not run queued tasks.
         while self.pool.is_here() {
-            let goes_on = self.has_permit && (self.turn() || self.linger());
+            let goes_on = self.has_permit && (self.work_once() || self.linger());
             if !goes_on && !self.sleep() {
                 break;
             }
@@ -126,7 +126,7 @@ impl Worker {
     }
 
     /// Does one piece of work.
-    fn turn(&mut self) -> bool {
+    fn work_once(&mut self) -> bool {
         while let Some(item) = self.find() {
             if item.is_queued() {
                 self.execute(item);

@@ -88,7 +88,7 @@ impl ParentEnd {
         // published.
         let withdrawn =
             unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
-        turn::withdraw(|| withdrawn.store(1, Relaxed), || self.running(), number)
+        withdrawal::withdraw(|| withdrawn.store(1, Relaxed), || self.running(), number)
     }
 
     /// Twice the number of the last call that the worker started, plus 1 if it is running.

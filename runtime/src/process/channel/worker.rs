@@ -64,7 +64,7 @@ impl WorkerEnd {
         // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
         let withdrawn =
             unsafe { &*at.add(std::mem::offset_of!(RequestHead, withdrawn)).cast::<AtomicU32>() };
-        turn::begin(
+        withdrawal::begin(
             || self.words().running.store(number * 2 + 1, Release),
             || withdrawn.load(Relaxed) != 0,
         )

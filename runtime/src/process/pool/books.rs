@@ -272,7 +272,7 @@ impl Pool {
     }
 
     /// Removes the calls that these replies answer, and hands out more. Returns false if a reply is
-    /// for another call than the one whose turn it is; then it and all later ones have no answer.
+    /// for another call than the next one; then it and all later ones have no answer.
     pub(super) fn answered(&'static self, link: &Link, replies: &mut [Brought]) -> bool {
         self.change(|state, chores| {
             let is_crowded = state.outboxes.len() > self.workers_max;

@@ -159,16 +159,16 @@ impl Dispatcher {
                 self.go_round(&mut rounds);
                 self.watcher.wait(&mut events, Some(Duration::ZERO));
             }
-            let mut turns: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
+            let mut to_serve: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
             for &Event { key, hung_up } in &events {
                 // If it is not found any more, it has been cleaned up.
                 let Some(watched) = self.find(WorkerKey(key)) else { continue };
-                match turns.iter_mut().find(|((link, _), _)| link.key == watched.0.key) {
+                match to_serve.iter_mut().find(|((link, _), _)| link.key == watched.0.key) {
                     Some((_, known)) => *known |= hung_up,
-                    None => turns.push((watched, hung_up)),
+                    None => to_serve.push((watched, hung_up)),
                 }
             }
-            for (watched, hung_up) in turns {
+            for (watched, hung_up) in to_serve {
                 if self.serve(&watched, hung_up) {
                     busy.push(watched);
                 }

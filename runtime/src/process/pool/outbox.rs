@@ -81,7 +81,7 @@ pub(crate) struct Outbox {
     latest: Option<&'static Function>,
     /// The state of its replacement.
     pub(crate) renewal: Renewal,
-    /// The number whose turn it was at the last check, and for how many checks.
+    /// The number that was next at the last check, and for how many checks.
     stalled: (u64, u32),
 }
 
@@ -232,7 +232,7 @@ impl Outbox {
         Some(sent.request)
     }
 
-    /// The call that yields under this number, if it is the one whose turn it is, and somebody
+    /// The call that yields under this number, if it is the next to be answered, and somebody
     /// wants it.
     pub(crate) fn yielded(&self, number: u64) -> Option<Option<Arc<dyn AnyCall>>> {
         let sent = self.unanswered.front().filter(|_| number == self.first)?;
@@ -275,7 +275,7 @@ impl Outbox {
         taken
     }
 
-    /// How many calls are behind the one whose turn it is, without withdrawn ones.
+    /// How many calls are behind the next to be answered, without withdrawn ones.
     pub(crate) fn waiting(&self) -> usize {
         self.unanswered.iter().skip(1).filter(|sent| sent.request.is_some()).count()
     }

@@ -2,7 +2,7 @@
 //!
 //! The worker announces what it is going to run and then checks whether that was withdrawn; the
 //! parent marks a request as withdrawn and then checks what was announced. So at least one of them
-//! sees the other, and never do both believe that it is theirs: `turn/model.rs` checks that.
+//! sees the other, and never do both believe that it is theirs: `withdrawal/model.rs` checks that.
 
 use crate::sync::atomic::{Ordering, fence};
 

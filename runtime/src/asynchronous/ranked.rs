@@ -2,9 +2,9 @@
 //!
 //! Once a function with a priority has been called, a call and the tokio task that will run it are
 //! no longer a pair from the start. The call waits in the lines of its runtime, and tokio gets a
-//! *turn*; whichever turn tokio polls first takes the call that is first in line by then. A runtime
-//! has at least as many turns as calls in line, so every call comes to its turn, and one that tokio
-//! drops ends a call. In programs without priorities there are no turns, only a look at a flag.
+//! *ticket*; whichever ticket tokio polls first takes the call that is first in line by then. A
+//! runtime has at least as many tickets as calls in line, so every call is taken, and a ticket that
+//! tokio drops ends a call. In programs without priorities there are none, only a look at a flag.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use crate::panic::drop_quietly;
 use crate::priority::{Lines, Waits};
 use crate::sync::Lock;
 
-/// A call that waits for a turn.
+/// A call that waits for a ticket.
 pub(super) trait Waiting: Send + Sync {
     fn priority(&self) -> Priority;
     fn is_queued(&self) -> bool;
@@ -48,28 +48,28 @@ static LINES: Lock<Vec<(Id, Calls)>> = Lock::new(Vec::new());
 
 type Calls = Lines<Arc<dyn Waiting>>;
 
-/// Whether calls of this function wait for a turn.
+/// Whether calls of this function wait for a ticket.
 #[inline]
-pub(super) fn is_taken_by(function: &Function) -> bool {
+pub(super) fn concerns(function: &Function) -> bool {
     if function.options().priority != Priority::Usual {
         IN_USE.store(true, Ordering::Relaxed);
     }
     IN_USE.load(Ordering::Relaxed)
 }
 
-/// Puts a call in line, and has tokio take one more turn.
+/// Puts a call in line, and gives tokio one more ticket.
 #[cold]
 pub(super) fn spawn(runtime: &Handle, call: Arc<dyn Waiting>) {
     let line = Line(runtime.id());
     line.enter(call);
     let handle = Arc::new(Lock::new(None));
-    // Locked, so that the turn finds what it is stopped by.
+    // Locked, so that the ticket finds what it is stopped by.
     let mut slot = handle.lock();
-    *slot = Some(runtime.spawn(take(Turn { line }, Arc::clone(&handle))));
+    *slot = Some(runtime.spawn(take(Ticket { line }, Arc::clone(&handle))));
 }
 
-async fn take(turn: Turn, handle: Arc<Lock<Option<JoinHandle<()>>>>) {
-    let call = turn.use_up();
+async fn take(ticket: Ticket, handle: Arc<Lock<Option<JoinHandle<()>>>>) {
+    let call = ticket.use_up();
     let handle = handle.lock().take();
     let (Some(call), Some(handle)) = (call, handle) else { return };
     call.keep(handle);
@@ -103,11 +103,11 @@ impl Line {
 }
 
 /// The right to the first call in line.
-struct Turn {
+struct Ticket {
     line: Line,
 }
 
-impl Turn {
+impl Ticket {
     fn use_up(self) -> Option<Arc<dyn Waiting>> {
         let first = self.line.leave();
         std::mem::forget(self);
@@ -115,7 +115,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Ticket {
     fn drop(&mut self) {
         // Its runtime ends, and all other calls there with it.
         drop(self.line.leave().map(Waiting::drive));
