@@ -13,5 +13,6 @@ pub(crate) use self::nobody::{
     End, Event, Identity, PACKET_HANDLES, Packet, Process, Socket, Watcher, beyond_limit,
     current_core, depth, distance, end_forked_child, flush_c_output, function,
     has_many_dead_children, is_forked_child, leave_core, limit_memory, max_handles,
-    may_start_workers, size, stack_bounds, wait, wake, watch_forks, watch_stack, watch_worker,
+    may_start_workers, size, stack_bounds, stack_position, wait, wake, watch_forks, watch_stack,
+    watch_worker,
 };

@@ -40,7 +40,7 @@ pub(crate) use self::memory::{Handle, Memory, View, freeze};
 pub(crate) use self::output::flush_c_output;
 pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
-pub(crate) use self::stack::stack_bounds;
+pub(crate) use self::stack::{stack_bounds, stack_position};
 pub(crate) use self::tree::has_many_dead_children;
 pub(crate) use self::watcher::{Event, Watcher};
 pub(crate) use self::word::{wait, wake};

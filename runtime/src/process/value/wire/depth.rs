@@ -7,11 +7,10 @@
 //! values.
 
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::WireError;
-use crate::process::platform;
+use crate::process::platform::{stack_bounds, stack_position};
 
 /// What any thread has.
 const SURE: usize = 64 << 10;
@@ -27,18 +26,18 @@ pub(super) struct Depth {
 impl Depth {
     #[inline]
     pub(super) fn new() -> Self {
-        Self { lowest: here().saturating_sub(SURE), is_exact: false }
+        Self { lowest: stack_position().saturating_sub(SURE), is_exact: false }
     }
 
     /// Before each level of nesting.
     #[inline]
     pub(super) fn check(&mut self) -> Result<(), WireError> {
-        if here() < self.lowest { self.look() } else { Ok(()) }
+        if stack_position() < self.lowest { self.look() } else { Ok(()) }
     }
 
     #[cold]
     fn look(&mut self) -> Result<(), WireError> {
-        let here = here();
+        let here = stack_position();
         if !self.is_exact {
             self.is_exact = true;
             // Code on a custom stack, such as a coroutine, gets the guaranteed part.
@@ -53,19 +52,12 @@ impl Depth {
     }
 }
 
-/// About where the stack is.
-#[inline]
-fn here() -> usize {
-    let local = MaybeUninit::<u8>::uninit();
-    local.as_ptr().addr()
-}
-
 /// The stack of this thread.
 fn stack() -> Option<Range<usize>> {
     thread_local! {
         static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
-    let (start, end) = STACK.get().or_else(platform::stack_bounds)?;
+    let (start, end) = STACK.get().or_else(stack_bounds)?;
     STACK.set(Some((start, end)));
     Some(start..end)
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Reader, decode, tag};
+use crate::process::platform::{stack_bounds, stack_position};
 use crate::process::value::lent::{LentSlice, LentStr};
 use crate::process::value::message::Message;
 
@@ -259,6 +260,13 @@ fn structs_with_different_fields_there_mix() {
     let [one, two] = [1, 2].map(|count| bytes_of(&vec![sparse(1, vec![]); count]).len());
     let names = 4 + 2 + 2 + 2;
     assert_eq!(two - one, one - 8 - names);
+}
+
+/// Under AddressSanitizer, locals are elsewhere.
+#[test]
+fn the_depth_is_measured_on_the_stack() {
+    let is_on = |(start, end)| (start..end).contains(&stack_position());
+    assert!(stack_bounds().is_none_or(is_on));
 }
 
 /// A list as deep as it is long.
