@@ -130,8 +130,9 @@ fn the_scope_waits_when_its_closure_panics() {
 
 #[concurrent(threads, scoped, timeout = 5ms)]
 fn overdue<'a>(started: mpsc::Sender<()>, release: &'a Mutex<mpsc::Receiver<()>>) -> usize {
+    let release = release.lock().unwrap();
     started.send(()).unwrap();
-    let _ = release.lock().unwrap().recv();
+    let _ = release.recv();
     1
 }
 
