@@ -12,7 +12,7 @@ use ::tokio::runtime::Handle;
 
 use crate::cross::{Answer, Arguments, RepeatableArguments};
 use crate::function::Function;
-use crate::retry::{self, Attempts, Retry};
+use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::task::Task;
 use crate::{forks, panic, sequential, stream, tokio, wait};
@@ -130,8 +130,9 @@ where
         Ok(runtime) => runtime,
         Err(refusal) => return refused(function, &refusal),
     };
+    let clock = tokio::hold_clock_beside(&runtime);
     let start = move |arguments| spawn_on(runtime.clone(), function, (arguments, body), apply);
-    retry::spawn(function, Attempts::OnTokio, arguments, start, move |outcome| again.wants(outcome))
+    retry::spawn(function, clock, arguments, start, move |outcome| again.wants(outcome))
 }
 
 /// The same for a function with `scoped`, whose arguments and value may borrow.

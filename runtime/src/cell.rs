@@ -155,6 +155,10 @@ impl<T> Cell<T> {
         {
             drop_quietly(output);
         }
+        let clock = self.clock.with_mut(|clock| {
+            // SAFETY: only the one caller that won the step to `FINISHING` comes here.
+            unsafe { (*clock).take() }
+        });
         // A registration in progress sees `FINISHED` when it ends, and tells its waiter itself.
         if state & REGISTERING == 0 {
             let waiter = self.waiter.with_mut(|waiter| {
@@ -163,16 +167,14 @@ impl<T> Cell<T> {
                 unsafe { (*waiter).take() }
             });
             if let Some(waiter) = waiter {
-                quietly(|| waiter.tell());
+                quietly(|| match &clock {
+                    None => waiter.tell(),
+                    Some(clock) => clock.within(|| waiter.tell()),
+                });
             }
         }
-        let clock = self.clock.with_mut(|clock| {
-            // SAFETY: only the one caller that won the step to `FINISHING` comes here.
-            unsafe { (*clock).take() }
-        });
         if clock.is_some() {
-            // After the waiter was told, so that it runs before the clock moves on: where telling
-            // it waits, so does this.
+            // The waiter was told before the clock moves on: where telling it waits, so does this.
             relay::discard(clock);
         }
     }

@@ -16,6 +16,7 @@ use std::task::Waker;
 
 use crate::panic::{drop_quietly, quietly};
 use crate::sync::thread_local;
+use crate::tokio::{self, HeldClock};
 use crate::wakers;
 
 /// How deeply steps may nest.
@@ -81,6 +82,8 @@ pub(crate) enum Step {
     Wake(Waker),
     Run(Box<dyn FnOnce() + Send>),
     Drop(Box<dyn Send>),
+    /// What follows the end of a call, for which a paused clock stands still.
+    Within(HeldClock, Box<Step>),
 }
 
 impl Step {
@@ -92,6 +95,27 @@ impl Step {
             Self::Wake(waker) => waker.wake(),
             Self::Run(run) => run(),
             Self::Drop(value) => drop_quietly(value),
+            Self::Within(clock, step) => clock.within(|| step.run()),
+        }
+    }
+
+    /// The step as another may take it, or this thread later.
+    fn left(self) -> Self {
+        match self {
+            Self::Tell(..) | Self::Wake(_) | Self::Run(_) => match tokio::standing() {
+                Some(clock) => Self::Within(clock.hold(), Box::new(self)),
+                None => self,
+            },
+            _ => self,
+        }
+    }
+
+    #[cfg(feature = "process")]
+    fn is_wake(&self) -> bool {
+        match self {
+            Self::Wake(_) => true,
+            Self::Within(_, step) => step.is_wake(),
+            _ => false,
         }
     }
 }
@@ -133,6 +157,7 @@ thread_local! {
 /// Runs a step now, or leaves it to the loop that this thread is in.
 pub(crate) fn take(step: Step) {
     if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
+        let step = step.left();
         QUEUE.with(|queue| queue.borrow_mut().push(step));
     } else {
         deeper(|| step.run());
@@ -222,7 +247,7 @@ pub(crate) fn drain_wakers() -> Vec<Step> {
     QUEUE.with(|queue| {
         let next = &mut queue.borrow_mut().next;
         let (wakers, others): (VecDeque<_>, _) =
-            std::mem::take(next).into_iter().partition(|step| matches!(step, Step::Wake(_)));
+            std::mem::take(next).into_iter().partition(Step::is_wake);
         *next = others;
         wakers.into()
     })

@@ -18,7 +18,8 @@ use crate::relay::{self, Asked, Observer};
 use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
-use crate::{observe, panic, random, sequential, timer, tokio, wait};
+use crate::tokio::{self, HeldClock};
+use crate::{observe, panic, random, sequential, timer, wait};
 
 mod which;
 
@@ -27,21 +28,12 @@ pub use self::which::{Retry, Returned};
 /// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
-/// Where attempts run, as the runtime of the caller sees it, whose clock may be paused.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Attempts {
-    /// The clock stands still until the call has ended, also between attempts.
-    Elsewhere,
-    /// The clock goes on in attempts, and stands still in pauses, which take real time.
-    #[cfg_attr(not(feature = "async"), expect(dead_code))]
-    OnTokio,
-}
-
 /// Starts `start` with a clone of the arguments, again while `wants` says so of its outcome and
-/// retries are left.
+/// retries are left. The `clock` stands still for all of it if the attempts run outside of the
+/// runtime whose clock it is; otherwise it stands still in pauses, which take real time.
 pub(crate) fn spawn<A, T, S, W>(
     function: &'static Function,
-    attempts: Attempts,
+    clock: Option<HeldClock>,
     arguments: A,
     start: S,
     wants: W,
@@ -60,7 +52,7 @@ where
         backoff: function.options().backoff,
         attempt: None,
         pause: None,
-        clock: if attempts == Attempts::Elsewhere { tokio::hold_clock() } else { None },
+        clock,
     };
     if progress.backoff > Duration::ZERO {
         timer::prepare();
@@ -102,7 +94,7 @@ struct Progress<A, T> {
     /// The pause before the next attempt; dropping it calls the attempt off.
     pause: Option<Alarm>,
     /// Until it has ended.
-    clock: Option<tokio::HeldClock>,
+    clock: Option<HeldClock>,
 }
 
 impl<A, T, S, W> Retrying<A, T, S, W>
@@ -183,7 +175,12 @@ where
 
     fn end(&self, result: Result<T, Error>) {
         let tries = self.function.options().retries - self.progress().left + 1;
-        self.cell.finish(result.map_err(|error| error.after_tries(tries, self.began.elapsed())));
+        let result = result.map_err(|error| error.after_tries(tries, self.began.elapsed()));
+        let clock = self.progress().clock.take();
+        match &clock {
+            None => _ = self.cell.finish(result),
+            Some(clock) => _ = clock.within(|| self.cell.finish(result)),
+        }
         self.drop_arguments();
     }
 

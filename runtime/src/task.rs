@@ -11,6 +11,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::relay::{self, Asked};
 use crate::timer::Alarm;
+use crate::tokio;
 
 mod waiting;
 
@@ -70,10 +71,16 @@ where
     C: Call<T> + ?Sized + 'static,
 {
     let call = Arc::downgrade(call);
+    let clock = tokio::paused_clock();
     move || {
         if let Some(call) = call.upgrade() {
             let why = Error::timed_out(call.name(), after);
-            Arc::clone(&call).cancel(why);
+            let end = || Arc::clone(&call).cancel(why);
+            // What follows the end is on this thread.
+            match clock.map(|clock| clock.hold()) {
+                None => end(),
+                Some(clock) => clock.within(end),
+            }
             relay::discard(call);
         }
     }

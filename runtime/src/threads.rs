@@ -24,10 +24,10 @@ use std::sync::Arc;
 use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
 use crate::function::Function;
-use crate::retry::{self, Attempts, Retry};
+use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
 use crate::task::Task;
-use crate::{panic, sequential, stream, wait};
+use crate::{panic, sequential, stream, tokio, wait};
 
 use call::ThreadCall;
 
@@ -170,7 +170,7 @@ where
     T: Send + 'static,
 {
     let attempt = move |arguments| start(function, (arguments, body), apply);
-    retry::spawn(function, Attempts::Elsewhere, arguments, attempt, move |outcome| {
+    retry::spawn(function, tokio::hold_clock(), arguments, attempt, move |outcome| {
         again.wants(outcome)
     })
 }

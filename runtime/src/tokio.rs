@@ -10,7 +10,15 @@
 #[cfg(not(feature = "async"))]
 pub(crate) use absent::*;
 #[cfg(feature = "async")]
+pub(crate) use paused::{
+    HeldClock, PausedAlarm, PausedClock, hold_clock, hold_clock_beside, keep_clock_beside,
+    paused_alarm, paused_clock, standing,
+};
+#[cfg(feature = "async")]
 pub(crate) use present::*;
+
+#[cfg(feature = "async")]
+mod paused;
 
 #[cfg(feature = "async")]
 mod present {
@@ -18,7 +26,6 @@ mod present {
     use std::future::Future;
     use std::io;
     use std::sync::OnceLock;
-    use std::sync::mpsc::{Sender, channel};
     use std::task::{Context, Poll};
     use std::thread;
     use std::time::{Duration, Instant};
@@ -26,7 +33,7 @@ mod present {
     use ::tokio::runtime::{
         Builder, EnterGuard, Handle, Id, Runtime, RuntimeFlavor, RuntimeMetrics, worker_index,
     };
-    use ::tokio::task::{AbortHandle, block_in_place, coop, unconstrained};
+    use ::tokio::task::{block_in_place, coop, unconstrained};
 
     use crate::sync::Lock;
     use crate::{config, forks};
@@ -214,89 +221,6 @@ mod present {
     pub(crate) fn without_budget<F: Future>(future: F) -> impl Future<Output = F::Output> {
         unconstrained(future)
     }
-
-    /// The current runtime, if its clock is paused and this thread polls its tasks.
-    ///
-    /// tokio has no query for this, but a paused clock differs from the real one.
-    fn paused() -> Option<Handle> {
-        if worker_index() != Some(0) {
-            return None;
-        }
-        let runtime = Handle::try_current().ok().filter(|runtime| !is_multi_thread(runtime))?;
-        let before = Instant::now();
-        let shown = ::tokio::time::Instant::now().into_std();
-        (shown < before || shown > Instant::now()).then_some(runtime)
-    }
-
-    /// Rings at a time of a paused clock, unless it is dropped before.
-    pub(crate) struct PausedAlarm(AbortHandle);
-
-    impl Drop for PausedAlarm {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
-
-    /// Calls `ring` after that time if the clock of this thread's runtime is paused. Otherwise
-    /// returns `ring`.
-    pub(crate) fn paused_alarm<R>(delay: Duration, ring: R) -> Result<PausedAlarm, R>
-    where
-        R: FnOnce() + Send + 'static,
-    {
-        let Some(runtime) = paused() else { return Err(ring) };
-        let ringing = runtime.spawn(async move {
-            ::tokio::time::sleep(delay).await;
-            ring();
-        });
-        Ok(PausedAlarm(ringing.abort_handle()))
-    }
-
-    /// Keeps a paused clock from jumping ahead while a call runs outside of its runtime.
-    ///
-    /// tokio's clock does not advance during `spawn_blocking`, so one such thread represents all
-    /// unfinished calls of a runtime.
-    pub(crate) struct HeldClock(Id);
-
-    static HELD: Lock<Vec<Holder>> = Lock::new(Vec::new());
-
-    struct Holder {
-        runtime: Id,
-        calls: usize,
-        /// Dropping it releases the blocking thread.
-        _until: Sender<()>,
-    }
-
-    /// Holds the clock of this thread's runtime if it is paused.
-    #[inline]
-    pub(crate) fn hold_clock() -> Option<HeldClock> {
-        if worker_index() == Some(0) { hold(paused()?) } else { None }
-    }
-
-    fn hold(runtime: Handle) -> Option<HeldClock> {
-        let id = runtime.id();
-        let mut held = HELD.lock();
-        match held.iter_mut().find(|holder| holder.runtime == id) {
-            Some(holder) => holder.calls += 1,
-            None => {
-                let (until, ended) = channel::<()>();
-                runtime.spawn_blocking(move || ended.recv());
-                held.push(Holder { runtime: id, calls: 1, _until: until });
-            }
-        }
-        Some(HeldClock(id))
-    }
-
-    impl Drop for HeldClock {
-        fn drop(&mut self) {
-            let mut held = HELD.lock();
-            if let Some(at) = held.iter().position(|holder| holder.runtime == self.0) {
-                held[at].calls -= 1;
-                if held[at].calls == 0 {
-                    held.swap_remove(at);
-                }
-            }
-        }
-    }
 }
 
 /// The same if the feature is off: no thread is in a runtime.
@@ -333,7 +257,29 @@ mod absent {
 
     pub(crate) struct HeldClock;
 
+    pub(crate) struct PausedClock;
+
     pub(crate) fn hold_clock() -> Option<HeldClock> {
         None
+    }
+
+    pub(crate) fn paused_clock() -> Option<PausedClock> {
+        None
+    }
+
+    pub(crate) fn standing() -> Option<PausedClock> {
+        None
+    }
+
+    impl PausedClock {
+        pub(crate) fn hold(&self) -> HeldClock {
+            HeldClock
+        }
+    }
+
+    impl HeldClock {
+        pub(crate) fn within<R>(&self, follow: impl FnOnce() -> R) -> R {
+            follow()
+        }
     }
 }

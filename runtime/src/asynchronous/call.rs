@@ -54,10 +54,10 @@ where
         body: fn(A) -> F,
     ) -> Task<T> {
         let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(runtime);
-        let call = Arc::new(Self {
-            body: Stoppable::new(JobCell::new(function, "async", (arguments, body))),
-            runtime: is_kept.then(|| runtime.clone()),
-        });
+        let mut job = JobCell::new(function, "async", (arguments, body));
+        job.keep_clock(tokio::keep_clock_beside(runtime));
+        let call =
+            Arc::new(Self { body: Stoppable::new(job), runtime: is_kept.then(|| runtime.clone()) });
         match function.limiter() {
             None => call.spawn_on(runtime),
             Some(limiter) => limiter.enter(function.options(), call.clone()),
@@ -73,7 +73,8 @@ where
         arguments: A,
         body: fn(A) -> F,
     ) -> Arc<Self> {
-        let job = JobCell::in_line(function, "async", (arguments, body), Arc::clone(line));
+        let mut job = JobCell::in_line(function, "async", (arguments, body), Arc::clone(line));
+        job.keep_clock(tokio::hold_clock_beside(&runtime));
         Arc::new(Self { body: Stoppable::new(job), runtime: Some(runtime) })
     }
 

@@ -12,7 +12,7 @@ use super::call::{AsyncCall, refused};
 use crate::cross::{Arguments, RepeatableArguments};
 use crate::error::Error;
 use crate::function::Function;
-use crate::retry::{self, Attempts, Retry};
+use crate::retry::{self, Retry};
 use crate::task::Task;
 use crate::worker::line::{Home, Line};
 use crate::worker::slot::{Kept, Slot, failed};
@@ -120,11 +120,11 @@ where
     R: Send + 'static,
     F: Future<Output = (Held<T>, R)> + Send + 'static,
 {
+    let place: Arc<Place<T>> = worker.place();
+    let clock = place.runtime.as_ref().ok().and_then(tokio::hold_clock_beside);
     let worker = worker.clone();
     let attempt = move |arguments| call(&worker, function, arguments, body);
-    retry::spawn(function, Attempts::OnTokio, arguments, attempt, move |outcome| {
-        again.wants(outcome)
-    })
+    retry::spawn(function, clock, arguments, attempt, move |outcome| again.wants(outcome))
 }
 
 /// The arguments, the method, and whether it changes the value.

@@ -82,6 +82,14 @@ impl<J, T, R> JobCell<J, T, R> {
         Self { line, ..Self::of(function, cell, Some(job)) }
     }
 
+    /// Keeps a paused clock until the call has ended.
+    #[cfg(feature = "async")]
+    pub(crate) fn keep_clock(&mut self, clock: Option<tokio::HeldClock>) {
+        if clock.is_some() {
+            self.cell.clock = UnsafeCell::new(clock);
+        }
+    }
+
     /// A cell of a call that somebody else already runs.
     #[cfg(feature = "cluster")]
     pub(crate) fn started(function: &'static Function, mode: &'static str) -> Self {

@@ -16,11 +16,11 @@ use crate::process::value::output::Output as Buffer;
 use crate::process::value::wire::WireError;
 use crate::process::value::{files, wire};
 use crate::process::{platform, pool};
-use crate::retry::{self, Attempts, Retry};
+use crate::retry::{self, Retry};
 use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
 use crate::task::Task;
-use crate::{panic, sequential};
+use crate::{panic, sequential, tokio};
 
 pub(crate) fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
 where
@@ -48,7 +48,7 @@ where
     match encode(function.name(), arguments) {
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);
-            retry::spawn(function, Attempts::Elsewhere, message, attempt, move |outcome| {
+            retry::spawn(function, tokio::hold_clock(), message, attempt, move |outcome| {
                 again.wants(outcome)
             })
         }

@@ -13,11 +13,11 @@ use super::{Scope, Token};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
 use crate::function::Function;
-use crate::panic;
 use crate::relay::{Asked, Observer};
-use crate::retry::{self, Attempts, Retry};
+use crate::retry::{self, Retry};
 use crate::sync::{Guard, Lock};
 use crate::task::{self, Call, Task};
+use crate::{panic, tokio};
 
 /// A running or queued call inside a [`scope`](super::scope()), which may borrow.
 ///
@@ -327,7 +327,7 @@ where
     let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
     let wants = jobs.wants();
     let start = move |jobs: Jobs<ScopedJob>| start(jobs.make());
-    let inner = retry::spawn(function, Attempts::Elsewhere, jobs, start, wants);
+    let inner = retry::spawn(function, tokio::hold_clock(), jobs, start, wants);
     landing.connect(scope, inner)
 }
 
@@ -357,7 +357,7 @@ where
     let jobs = Jobs::new(make, move |error| again.wants(Err(error)), scope.token());
     let wants = jobs.wants();
     let start = move |jobs: Jobs<ScopedFuture>| start(jobs.make());
-    let inner = retry::spawn(function, Attempts::Elsewhere, jobs, start, wants);
+    let inner = retry::spawn(function, tokio::hold_clock(), jobs, start, wants);
     landing.connect(scope, inner)
 }
 

@@ -14,6 +14,7 @@ use crate::panic::drop_quietly;
 use crate::relay::{self, Asked, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
+use crate::tokio::{self, PausedClock};
 
 pub(super) fn gather<T: Send + 'static>(source: Box<dyn Source<T>>) -> Task<Vec<T>> {
     let yields = Arc::clone(source.call());
@@ -22,6 +23,7 @@ pub(super) fn gather<T: Send + 'static>(source: Box<dyn Source<T>>) -> Task<Vec<
         yields,
         parts: Lock::new(Some(Parts { source, items: Vec::new() })),
         wakes: AtomicU32::new(0),
+        clock: tokio::paused_clock(),
     });
     relay::take(Step::Tell(gathered.clone(), 0));
     Task::new(gathered)
@@ -35,6 +37,8 @@ struct Gathered<T> {
     parts: Lock<Option<Parts<T>>>,
     /// How often there was something to do since a step was begun; not 0 while one is taken.
     wakes: AtomicU32,
+    /// Where it was made. A step may be on a thread that has not ended the call.
+    clock: Option<PausedClock>,
 }
 
 struct Parts<T> {
@@ -80,7 +84,12 @@ impl<T: Send + 'static> Observer for Gathered<T> {
         }
         let waker = Waker::from(Arc::clone(&self));
         let mut seen = 1;
-        while !self.read(&waker) {
+        let clock = self.clock.as_ref().map(PausedClock::hold);
+        let read = || match &clock {
+            None => self.read(&waker),
+            Some(clock) => clock.within(|| self.read(&waker)),
+        };
+        while !read() {
             match self.wakes.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return,
                 Err(more) => seen = more,

@@ -8,12 +8,12 @@ use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
 use crate::function::Function;
 use crate::limit::Admit;
-use crate::retry::{self, Attempts, Retry};
-use crate::sequential;
+use crate::retry::{self, Retry};
 use crate::task::{Call, Task};
 use crate::worker::line::{Home, Line};
 use crate::worker::slot::{Kept, Slot, failed};
 use crate::worker::{Constructed, Worker};
+use crate::{sequential, tokio};
 
 /// Starts a worker whose value `body` makes on the pool; what a constructor expands to in an `impl`
 /// with `#[concurrent(threads)]`.
@@ -96,7 +96,7 @@ where
 {
     let worker = worker.clone();
     let attempt = move |arguments| call(&worker, function, arguments, body);
-    retry::spawn(function, Attempts::Elsewhere, arguments, attempt, move |outcome| {
+    retry::spawn(function, tokio::hold_clock(), arguments, attempt, move |outcome| {
         again.wants(outcome)
     })
 }
