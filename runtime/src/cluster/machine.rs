@@ -18,13 +18,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::depth::Depth;
 use self::hosted::{Ended, Hosted, Permission, Tell};
-use super::broker::envelope::{Body, Ending, Fault, Parcel, Parts, Value};
+use super::broker::envelope::{Body, Ending, Parcel, Parts, Value};
 use super::broker::settings::Settings;
 use super::broker::{Broker, LastError};
 use super::clock;
 use super::operations::{News, Question, Report};
 use super::protocol::{self, MachineDeed, ToMachine, Weight};
 use super::signals::Signals;
+use crate::process::fault::Fault;
 use crate::random;
 
 const TICK: Duration = Duration::from_millis(100);

@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cluster::protocol::Weight;
-use crate::error::{Error, ErrorKind};
 use crate::options::Options;
+use crate::process::fault::Fault;
 use crate::process::value::message::Message;
 use crate::process::value::output::{Finished, Output};
 use crate::process::value::wire::{self, Reader};
@@ -121,64 +120,6 @@ pub(crate) struct Stored {
     pub(crate) chunks: u64,
     /// Their hash: what the broker stores is not authenticated by itself.
     pub(crate) hash: [u8; 32],
-}
-
-/// [`ErrorKind`] as it travels.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Fault {
-    Panicked { message: String, location: Option<String>, backtrace: Option<String> },
-    Crashed { signal: Option<i32>, code: Option<i32> },
-    StackOverflow,
-    TimedOut { after: Duration },
-    Cancelled,
-    Busy,
-    MemoryLimit,
-    Codec { message: String },
-    Worker { message: String },
-    WorkerLost,
-    Stopped,
-}
-
-impl Fault {
-    pub(crate) fn of(error: &Error) -> Self {
-        match error.kind().clone() {
-            ErrorKind::Panicked { message, location } => Self::Panicked {
-                message,
-                location,
-                backtrace: error.backtrace().map(str::to_owned),
-            },
-            ErrorKind::Crashed { signal, code } => Self::Crashed { signal, code },
-            ErrorKind::StackOverflow => Self::StackOverflow,
-            ErrorKind::TimedOut { after } => Self::TimedOut { after },
-            ErrorKind::Cancelled => Self::Cancelled,
-            ErrorKind::Busy => Self::Busy,
-            ErrorKind::MemoryLimit => Self::MemoryLimit,
-            ErrorKind::Codec { message } => Self::Codec { message },
-            ErrorKind::Worker { message } => Self::Worker { message },
-            ErrorKind::WorkerLost => Self::WorkerLost,
-            ErrorKind::Stopped => Self::Stopped,
-        }
-    }
-
-    pub(crate) fn into_error(self, function: &'static str) -> Error {
-        let kind = match self {
-            Self::Panicked { message, location, backtrace } => {
-                return Error::panicked(function, Box::new(message), location)
-                    .with_backtrace(backtrace);
-            }
-            Self::Crashed { signal, code } => ErrorKind::Crashed { signal, code },
-            Self::StackOverflow => ErrorKind::StackOverflow,
-            Self::TimedOut { after } => ErrorKind::TimedOut { after },
-            Self::Cancelled => ErrorKind::Cancelled,
-            Self::Busy => ErrorKind::Busy,
-            Self::MemoryLimit => ErrorKind::MemoryLimit,
-            Self::Codec { message } => ErrorKind::Codec { message },
-            Self::Worker { message } => ErrorKind::Worker { message },
-            Self::WorkerLost => ErrorKind::WorkerLost,
-            Self::Stopped => ErrorKind::Stopped,
-        };
-        Error::new(function, kind)
-    }
 }
 
 /// Encodes a value of about this many bytes, or fewer.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::event_loop::EventLoop;
 use super::remote::Remote;
-use crate::cluster::broker::envelope::{Body, Ending, Fault, Stored, Value};
+use crate::cluster::broker::envelope::{Body, Ending, Stored, Value};
 use crate::cluster::protocol::{End, Why};
+use crate::process::fault::Fault;
 
 impl EventLoop {
     pub(super) fn finish(&mut self, number: u64, end: End<Body>) {

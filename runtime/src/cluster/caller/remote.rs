@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::Caller;
 use crate::cell::Cell;
-use crate::cluster::broker::envelope::{Fault, File, Parts};
+use crate::cluster::broker::envelope::{File, Parts};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Elsewhere;
 use crate::process::call::ReplyCell;
+use crate::process::fault::Fault;
 use crate::process::job::{Job, Reply, codec_error};
 use crate::process::platform;
 use crate::process::value::message::Message;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cluster::broker::envelope::{Fault, File, Parcel, Parts};
+use crate::cluster::broker::envelope::{File, Parcel, Parts};
 use crate::cluster::clock;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::options::Options;
+use crate::process::fault::Fault;
 use crate::process::job::{AnyCall, AtomicAddress, Job, Reply};
 use crate::process::platform::{self, Handle};
 use crate::process::pool::{self, Pool};
