@@ -157,6 +157,7 @@ mod channel;
 mod code;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+mod ends;
 pub(crate) mod fault;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

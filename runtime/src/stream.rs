@@ -5,6 +5,7 @@
 //! of readers. `flow` is the queue between the two, `source` the flow and the task as one, `gather`
 //! the task that reads it all, and `channel` a stream of what anybody sends.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -25,10 +26,12 @@ mod gather;
 pub(crate) mod source;
 
 use self::flow::{Flow, Push};
+#[cfg(feature = "process")]
+use self::source::Taken;
 use self::source::{Fed, Source};
 
 /// How many items are on the way where the option `ahead` does not say.
-const AHEAD: usize = 64;
+pub(crate) const AHEAD: usize = 64;
 
 /// The items of a function that yields, as they come: what a call of a concurrent function gives
 /// that returns `impl Iterator<Item = T>` or `impl Stream<Item = T>`.
@@ -91,7 +94,8 @@ const AHEAD: usize = 64;
 /// ```
 #[must_use = "dropping a stream ends its call: iterate over it, await it, or `gather` it"]
 pub struct Stream<T> {
-    source: Box<dyn Source<T>>,
+    /// Taken out where it is an argument of a process function.
+    source: RefCell<Box<dyn Source<T>>>,
     /// Somebody has waited for it.
     awaited: bool,
 }
@@ -103,7 +107,7 @@ impl<T: 'static> Stream<T> {
         task: Task<bool>,
         unpack: fn(&'static str, R) -> Result<T, Error>,
     ) -> Self {
-        Self { source: Box::new(Fed::new(flow, task, unpack, false)), awaited: false }
+        Self::from_source(Fed::new(flow, task, unpack, false))
     }
 
     /// The same, where a thread that waits for items brings them here.
@@ -113,11 +117,29 @@ impl<T: 'static> Stream<T> {
         task: Task<bool>,
         unpack: fn(&'static str, R) -> Result<T, Error>,
     ) -> Self {
-        Self { source: Box::new(Fed::new(flow, task, unpack, true)), awaited: false }
+        Self::from_source(Fed::new(flow, task, unpack, true))
     }
 }
 
 impl<T> Stream<T> {
+    fn from_source(source: impl Source<T> + 'static) -> Self {
+        Self { source: RefCell::new(Box::new(source)), awaited: false }
+    }
+
+    /// The name of the function that yields.
+    #[cfg(feature = "process")]
+    pub(crate) fn name(&self) -> &'static str {
+        self.source.borrow().call().name()
+    }
+
+    /// What is to be read elsewhere. Nothing is left here.
+    #[cfg(feature = "process")]
+    pub(crate) fn take(&self) -> Self {
+        let call = Arc::clone(self.source.borrow().call());
+        let source = self.source.replace(Box::new(Taken(call)));
+        Self { source: RefCell::new(source), awaited: self.awaited }
+    }
+
     /// All items, as one task.
     ///
     /// It reads them as they come, whoever waits for it or not. Its failure is the stream's, and
@@ -137,7 +159,7 @@ impl<T> Stream<T> {
     where
         T: Send + 'static,
     {
-        gather::gather(self.source)
+        gather::gather(self.source.into_inner())
     }
 
     /// Ends the call at its next yield. Does not wait.
@@ -159,7 +181,7 @@ impl<T> Stream<T> {
     /// assert!(stream.into_iter().last().unwrap().unwrap_err().is_cancelled());
     /// ```
     pub fn cancel(&self) {
-        self.source.cancel();
+        self.source.borrow().cancel();
     }
 
     /// Sets a deadline from now for the whole call: past it the last item is
@@ -182,30 +204,31 @@ impl<T> Stream<T> {
     /// assert!(stream.into_iter().last().unwrap().unwrap_err().is_timeout());
     /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.source.set_deadline(timeout);
+        self.source.borrow().set_deadline(timeout);
         self
     }
 
     /// What comes next, blocking.
     fn next_blocking(&mut self) -> Option<Result<T, Error>> {
-        if let Some(item) = self.source.at_hand() {
+        if let Some(item) = self.source.get_mut().at_hand() {
             return Some(item);
         }
         if !self.awaited {
             self.ask_by_thread();
         }
+        let source = self.source.get_mut();
         // First, so that the one who yields knows how far this one is before it waits for it.
-        if let Poll::Ready(next) = self.source.poll_next(Waker::noop()) {
+        if let Poll::Ready(next) = source.poll_next(Waker::noop()) {
             return next;
         }
-        self.source.help();
-        wait::spin(|| self.source.has_news());
-        wait::until(None, |waker| self.source.poll_next(waker)).flatten()
+        source.help();
+        wait::spin(|| source.has_news());
+        wait::until(None, |waker| source.poll_next(waker)).flatten()
     }
 
     fn ask_by_thread(&mut self) {
         self.awaited = true;
-        let call = self.source.call();
+        let call = self.source.get_mut().call();
         assert!(
             !ask(call, Asked::by_thread()),
             "reading stream `{}` would wait forever: its body runs on the current-thread tokio \
@@ -219,11 +242,13 @@ impl<T> futures_core::Stream for Stream<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !std::mem::replace(&mut self.awaited, true) {
-            ask(self.source.call(), Asked::by_executor());
+        let is_first = !std::mem::replace(&mut self.awaited, true);
+        let source = self.source.get_mut();
+        if is_first {
+            ask(source.call(), Asked::by_executor());
         }
         let step = ready!(tokio::poll_budget(context));
-        let next = ready!(self.source.poll_next(context.waker()));
+        let next = ready!(source.poll_next(context.waker()));
         step.made_progress();
         Poll::Ready(next)
     }
@@ -270,7 +295,7 @@ impl<T> IntoIterator for &mut Stream<T> {
 
 impl<T> fmt::Debug for Stream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("function", &self.source.call().name()).finish()
+        f.debug_struct("Stream").field("function", &self.source.borrow().call().name()).finish()
     }
 }
 

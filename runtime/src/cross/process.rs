@@ -17,9 +17,7 @@ pub use crate::process::value::lent::{LentSlice, LentStr};
     label = "cannot be encoded and decoded",
     note = "arguments go to the worker as bytes: derive `serde::Serialize` and \
             `serde::Deserialize` for the type, add `Serialize + DeserializeOwned` to the bounds of \
-            a type parameter, or send what it can be made from",
-    note = "the `Sender` and `Stream` of trine are for `threads` and `async` functions; a \
-            `process` function yields: `-> impl Iterator<Item = T>`"
+            a type parameter, or send what it can be made from"
 )]
 pub trait Argument<R>: Serialize {
     /// What is decoded: `R`, where that is known to be so.

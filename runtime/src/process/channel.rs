@@ -125,6 +125,8 @@ struct WorkerWords {
     sleeping: CachePadded<AtomicU32>,
     /// Not 0 once it has started.
     ready: CachePadded<AtomicU32>,
+    /// Not 0 while its call waits for others.
+    waiting: AtomicU32,
     report_length: AtomicU32,
     /// Why it is about to be killed by a signal, if known: a [`Cause`].
     cause: AtomicU32,

@@ -11,6 +11,8 @@ use crate::function::Function;
 use crate::process::call::{Items, ProcessCall, item};
 use crate::process::code::{Code, Outlet, StreamCode};
 use crate::process::job::{Job, codec_error, worker_error};
+use crate::process::pool::Waits;
+use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::process::value::output::Output as Buffer;
 use crate::process::value::wire::WireError;
@@ -28,7 +30,7 @@ where
     T: Output + 'static,
 {
     let code = Code::new::<A, B>(body);
-    match encode(function.name(), arguments) {
+    match encode(function.name(), What::Arguments, arguments) {
         Ok(message) => launch(function, message, code),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
@@ -45,7 +47,7 @@ where
     T: Output + 'static,
 {
     let code = Code::new::<A, B>(body);
-    match encode(function.name(), arguments) {
+    match encode(function.name(), What::Repeated, arguments) {
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);
             retry::spawn(function, tokio::hold_clock(), message, attempt, move |outcome| {
@@ -56,8 +58,11 @@ where
     }
 }
 
-fn encode<A: Serialize>(function: &'static str, arguments: A) -> Result<Message, Error> {
-    panic::catch(function, || Message::encode(&arguments))?
+fn encode<A>(function: &'static str, what: What, arguments: A) -> Result<Message, Error>
+where
+    A: Serialize,
+{
+    panic::catch(function, || files::in_arguments(what, || Message::encode(&arguments)))?
         .map_err(|error| codec_error(function, &format!("its arguments: {error}")))
 }
 
@@ -68,10 +73,15 @@ where
     if sequential::is_on() {
         return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
+    let is_connected = message.files.iter().any(|file| !file.is_memory());
+    let waits = if is_connected { Waits::ForEnds } else { Waits::Never };
     match locate(function.name(), message, code.invoke as usize, code.body) {
         #[cfg(feature = "cluster")]
-        Ok(job) if crate::cluster::takes(function) => crate::cluster::start(function, job),
-        Ok(job) => match pool::pool_of(function, false) {
+        // What is connected stays on this machine.
+        Ok(job) if !is_connected && crate::cluster::takes(function) => {
+            crate::cluster::start(function, job)
+        }
+        Ok(job) => match pool::pool_of(function, waits) {
             Ok(pool) => Task::new(ProcessCall::<T>::start(function, job, pool, None)),
             Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
         },
@@ -124,7 +134,7 @@ where
 {
     let (items, flow) = Items::new(stream::ahead(function));
     let name = function.name();
-    let message = match encode(name, arguments) {
+    let message = match encode(name, What::Arguments, arguments) {
         Ok(message) => message,
         Err(error) => {
             let task = sequential::done(name, Err(error));
@@ -136,7 +146,7 @@ where
     }
     let (invoke, body) = (code.invoke as usize, code.body);
     let task = match locate(name, message, invoke, body) {
-        Ok(job) => match pool::pool_of(function, true) {
+        Ok(job) => match pool::pool_of(function, Waits::ForReader) {
             Ok(pool) => Task::new(ProcessCall::start(function, job, pool, Some(items))),
             Err(why) => sequential::done(name, Err(worker_error(name, why))),
         },

@@ -19,6 +19,7 @@ mod overflow;
 mod socket;
 mod stack;
 mod tree;
+mod tube;
 mod watcher;
 mod word;
 
@@ -42,6 +43,7 @@ pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::socket::{PACKET_HANDLES, Packet, Socket};
 pub(crate) use self::stack::{stack_bounds, stack_position};
 pub(crate) use self::tree::has_many_dead_children;
+pub(crate) use self::tube::{Bell, Tube};
 pub(crate) use self::watcher::{Event, Watcher};
 pub(crate) use self::word::{wait, wake};
 pub(crate) use crate::forks::{is_child as is_forked_child, watch as watch_forks};

@@ -13,6 +13,8 @@
 //!   when this process does; the socket for handles and a bell; how it ended. The handles of a
 //!   packet (up to [`PACKET_HANDLES`]) arrive together or not at all. [`Process::kill`] reaches
 //!   everything that the worker has started; [`Process::reap`] never blocks for long.
+//! * [`Tube`], [`Bell`]: packets of bytes and handles beside the calls, whose end travels as a
+//!   handle; a thread that reads or writes one blocks.
 //! * [`Watcher`], [`Event`]: waiting for events of many workers at once.
 //! * [`may_start_workers`], [`depth`]: the entry before `main` that turns a process into a worker:
 //!   whether it ran, and how deeply this worker is nested. For the cluster, `SERVE` names the

@@ -21,13 +21,15 @@ mod recall;
 mod renewal;
 mod request;
 mod rights;
+mod waits;
 
 pub(crate) use self::books::Pool;
+pub(crate) use self::waits::Waits;
 
 /// The pool of plain functions.
 fn plain() -> &'static Pool {
     static PLAIN: OnceLock<Pool> = OnceLock::new();
-    PLAIN.get_or_init(|| Pool::new(None, false, false, None, usual_size()))
+    PLAIN.get_or_init(|| Pool::new(None, false, Waits::Never, None, usual_size()))
 }
 
 /// Starts the workers for plain functions.
@@ -35,26 +37,25 @@ pub(crate) fn warm_up() {
     plain().start_all();
 }
 
-/// The pool for a function. One that yields keeps its worker while it waits for its reader, so
-/// those have pools of their own.
+/// The pool for a function. Calls that may wait for others have pools of their own.
 ///
 /// # Errors
 /// When it names one that there is not.
-pub(crate) fn pool_of(function: &Function, yields: bool) -> Result<&'static Pool, String> {
+pub(crate) fn pool_of(function: &Function, waits: Waits) -> Result<&'static Pool, String> {
     let &Options { memory, fresh, pool: name, .. } = function.options();
-    if memory.is_none() && !fresh && !yields && name.is_none() {
+    if memory.is_none() && !fresh && waits == Waits::Never && name.is_none() {
         return Ok(plain());
     }
     static OTHERS: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
     let mut others = OTHERS.lock();
-    let kind = (memory, fresh, yields, name);
-    let is_it = |pool: &&&Pool| (pool.memory, pool.fresh, pool.yields, pool.name) == kind;
+    let kind = (memory, fresh, waits, name);
+    let is_it = |pool: &&&Pool| (pool.memory, pool.fresh, pool.waits, pool.name) == kind;
     if let Some(pool) = others.iter().find(is_it) {
         return Ok(pool);
     }
     let size = name.map_or_else(|| Ok(usual_size()), size_of)?;
     // Their number is bounded by the limits and names in the program's source.
-    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, yields, name, size)));
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, waits, name, size)));
     others.push(pool);
     Ok(pool)
 }

@@ -38,6 +38,8 @@ mod crowding;
 mod outgoing;
 mod report;
 #[deny(unsafe_code)]
+pub(crate) mod waiting;
+#[deny(unsafe_code)]
 mod wear;
 mod yielding;
 
@@ -46,7 +48,7 @@ const SEEN_FOR: Duration = Duration::from_millis(500);
 
 pub(crate) struct Worker {
     channel: &'static WorkerEnd,
-    socket: Socket,
+    socket: &'static Socket,
     /// The start of the next request.
     head: u32,
     /// The end of the replies.
@@ -82,6 +84,8 @@ struct Arrived {
 impl Worker {
     pub(crate) fn new(channel: WorkerEnd, socket: Socket, memory_limit: u64) -> Self {
         let channel: &'static WorkerEnd = Box::leak(Box::new(channel));
+        let socket: &'static Socket = Box::leak(Box::new(socket));
+        waiting::know(channel, socket);
         platform::watch_worker();
         report::note_panics(channel);
         report::note_overflows();

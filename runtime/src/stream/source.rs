@@ -172,3 +172,32 @@ impl<R: Send + 'static, T> Drop for Fed<R, T> {
         self.shut();
     }
 }
+
+/// What is left of a source that is read elsewhere.
+#[cfg(feature = "process")]
+pub(crate) struct Taken(pub(crate) Arc<dyn Call<bool>>);
+
+#[cfg(feature = "process")]
+impl<T> Source<T> for Taken {
+    fn at_hand(&mut self) -> Option<Result<T, Error>> {
+        None
+    }
+
+    fn poll_next(&mut self, _: &Waker) -> Poll<Next<T>> {
+        Poll::Ready(None)
+    }
+
+    fn has_news(&self) -> bool {
+        true
+    }
+
+    fn help(&self) {}
+
+    fn call(&self) -> &Arc<dyn Call<bool>> {
+        &self.0
+    }
+
+    fn cancel(&self) {}
+
+    fn set_deadline(&self, _: Duration) {}
+}

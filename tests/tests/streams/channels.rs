@@ -1,4 +1,6 @@
 //! Channels: each mode × sent blocking, sent in a future, and streams as arguments.
+//!
+//! `ends.rs` has what only processes can do to them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -81,7 +83,43 @@ async fn sum_async(numbers: Stream<u64>) -> u64 {
     numbers.map(Result::unwrap).fold(0, async |sum, number| sum + number).await
 }
 
-const MODES: [Mode; 3] = [
+#[concurrent(process)]
+fn send_process(count: u64, sender: Sender<u64>) -> u64 {
+    (0..count).take_while(|number| sender.send(*number).is_ok()).count() as u64
+}
+
+#[concurrent(process)]
+async fn send_process_polled(count: u64, sender: Sender<u64>) -> u64 {
+    sending(count, sender).await
+}
+
+#[concurrent(process)]
+fn panics_process(count: u64, sender: Sender<u64>) {
+    (0..count).for_each(|number| sender.send(number).unwrap());
+    panic!("on purpose");
+}
+
+#[concurrent(process)]
+fn add_process(numbers: Stream<u64>) -> impl Iterator<Item = u64> {
+    numbers.into_iter().map(|number| number.unwrap() + 1)
+}
+
+#[concurrent(process)]
+async fn sum_process(numbers: Stream<u64>) -> u64 {
+    numbers.map(Result::unwrap).fold(0, async |sum, number| sum + number).await
+}
+
+const PROCESS: Mode = Mode {
+    name: "process",
+    send: send_process,
+    panics: panics_process,
+    add: add_process,
+    sum: sum_process,
+};
+
+const MODES: [Mode; 5] = [
+    PROCESS,
+    Mode { name: "process, polled", send: send_process_polled, ..PROCESS },
     Mode { name: "threads", send, panics, add, sum },
     Mode { name: "threads, polled", send: send_polled, panics, add, sum },
     Mode { name: "async", send: send_async, panics: panics_async, add: add_async, sum: sum_async },

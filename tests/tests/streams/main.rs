@@ -2,7 +2,9 @@
 
 mod channels;
 mod contract;
+mod ends;
 mod functions;
 mod memory;
 mod methods;
 mod process;
+mod tubes;

@@ -27,13 +27,13 @@ fn generic<T: Send>(value: T) {
 }
 
 #[concurrent(process)]
-fn reports(progress: trine::Sender<u32>) {
+fn reports(progress: trine::Sender<Opaque>) {
     drop(progress);
 }
 
 #[concurrent(process)]
-fn stage(numbers: trine::Stream<u32>) -> u32 {
-    numbers.into_iter().flatten().sum()
+fn stage(numbers: trine::Stream<Opaque>) -> usize {
+    numbers.into_iter().flatten().count()
 }
 
 fn main() {}

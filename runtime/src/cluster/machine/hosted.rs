@@ -55,7 +55,7 @@ impl Hosted {
         let message = Message { bytes: Bytes::new(&parts.bytes), files: files.into() };
         let job = Job { message, invoke: parcel.invoke, body: parcel.body };
         let function = function_of(parcel);
-        let pool = pool::pool_of(function, false)?;
+        let pool = pool::pool_of(function, pool::Waits::Never)?;
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,

@@ -39,6 +39,11 @@ impl ParentEnd {
         self.theirs().ready.load(Acquire) != 0
     }
 
+    /// Whether the worker's call waits for another one, by its own word.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.theirs().waiting.load(Acquire) != 0
+    }
+
     /// Writes a request at or after `tail` and returns its start; `None` if there is no room. One
     /// thread at a time writes and publishes.
     pub(crate) fn write_request(

@@ -42,6 +42,12 @@ impl ReplyBytes {
         Self::Copied(Copied(bytes))
     }
 
+    /// Those of frozen memory.
+    pub(crate) fn frozen(view: View) -> Self {
+        let length = view.length();
+        Self::Loan(Loan::new(Arc::new(view), length, None))
+    }
+
     /// How many there are.
     pub(crate) fn length(&self) -> usize {
         match self {

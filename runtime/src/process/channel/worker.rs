@@ -39,6 +39,11 @@ impl WorkerEnd {
         self.words().ready.store(1, Release);
     }
 
+    /// The call waits for another one, or goes on.
+    pub(crate) fn set_waiting(&self, waits: bool) {
+        self.words().waiting.store(waits.into(), Release);
+    }
+
     pub(crate) fn has_requests(&self, head: u32) -> bool {
         self.theirs().progress.request_tail.position.load(Acquire) != head
     }

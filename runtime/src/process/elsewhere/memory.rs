@@ -57,6 +57,10 @@ impl Handle {
         Ok(self.clone())
     }
 
+    pub(crate) fn is_memory(&self) -> bool {
+        true
+    }
+
     pub(crate) fn identity(&self) -> Option<u64> {
         Some(self.0.start as u64)
     }

@@ -17,13 +17,22 @@ use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
-/// Memory as it travels between processes.
+/// Memory, or the end of a tube, as it travels between processes.
 #[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
 
 impl Handle {
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
+    }
+
+    /// Whether it is memory, and not the end of a tube.
+    pub(crate) fn is_memory(&self) -> bool {
+        is_memory(&self.0)
+    }
+
+    pub(super) fn into_file(self) -> OwnedFd {
+        self.0
     }
 
     /// Identifies a memory as long as a handle or a view of it exists.

@@ -4,8 +4,9 @@
 //! Sequenced packets. A packet of one byte that is [`BELL`] says "look at the replies"; any other
 //! brings handles.
 //!
-//! Only memory is taken as a handle. To close another file may take as long as whoever made it
-//! likes (a socket that lingers, a file system of its own), so a thread of its own does that.
+//! From a worker only memory is taken as a handle. To close another file may take as long as
+//! whoever made it likes (a socket that lingers, a file system of its own), so a thread of its own
+//! does that.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -95,20 +96,24 @@ impl Socket {
         let _ = self.send_packet(&[BELL], &[], SendFlags::DONTWAIT);
     }
 
-    /// Waits for the next packet.
+    /// Waits for the next packet of the parent, which sends tubes too.
     pub(crate) fn receive(&self) -> io::Result<Packet> {
-        self.receive_packet(RecvFlags::empty())
+        self.receive_packet(RecvFlags::empty(), |_| true)
     }
 
-    /// The next packet, if there is one.
+    /// The next packet of a worker, if there is one.
     pub(crate) fn try_receive(&self) -> io::Result<Packet> {
-        self.receive_packet(RecvFlags::DONTWAIT)
+        self.receive_packet(RecvFlags::DONTWAIT, is_memory)
     }
 
-    fn receive_packet(&self, flags: RecvFlags) -> io::Result<Packet> {
+    fn receive_packet(
+        &self,
+        flags: RecvFlags,
+        is_wanted: impl Fn(&OwnedFd) -> bool,
+    ) -> io::Result<Packet> {
         let mut bytes = [0; MAX_PACKET];
         let (length, files) = self.receive_into(&mut bytes, flags)?;
-        if !files.iter().all(is_memory) {
+        if !files.iter().all(is_wanted) {
             close_aside(files);
             return Ok(Packet::Unwanted);
         }
@@ -149,7 +154,7 @@ impl Socket {
 }
 
 /// Without a thread they stay open.
-fn close_aside(files: Vec<OwnedFd>) {
+pub(super) fn close_aside(files: Vec<OwnedFd>) {
     let files = ManuallyDrop::new(files);
     // Some of them need not take long.
     files.iter().for_each(|file| _ = rustix::net::sockopt::set_socket_linger(file, None));

@@ -13,6 +13,7 @@ use super::link::Link;
 use super::outbox::{Answer, Brought, Outbox};
 use super::queue::{Queue, Waiting};
 use super::request::Request;
+use super::waits::Waits;
 use crate::observe;
 use crate::panic::drop_quietly;
 use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
@@ -24,9 +25,10 @@ pub(crate) struct Pool {
     pub(super) memory: Option<u64>,
     /// Each worker gets one call.
     pub(super) fresh: bool,
-    /// Its calls yield: each has a worker to itself, which may wait for its reader. There are as
-    /// many workers as there are streams at a time.
-    pub(super) yields: bool,
+    /// What its calls may wait for. If they may, each has a worker to itself. There are as many
+    /// workers as there are streams at a time; where calls wait for ends, as many as there are
+    /// cores beside those that wait.
+    pub(super) waits: Waits,
     /// The name that its functions give it, if they do.
     pub(super) name: Option<&'static str>,
     pub(super) workers_max: usize,
@@ -111,12 +113,12 @@ impl Pool {
     pub(super) fn new(
         memory: Option<u64>,
         fresh: bool,
-        yields: bool,
+        waits: Waits,
         name: Option<&'static str>,
         workers_max: usize,
     ) -> Self {
         platform::watch_forks();
-        Self { memory, fresh, yields, name, workers_max, state: Lock::default() }
+        Self { memory, fresh, waits, name, workers_max, state: Lock::default() }
     }
 
     pub(super) fn lock(&self) -> Guard<'_, State> {
@@ -289,7 +291,7 @@ impl Pool {
                 reply.answer = Some(Answer::Whole(request));
             }
             let idle = outbox.unanswered.is_empty();
-            let is_spare = self.yields && is_crowded;
+            let is_spare = self.waits != Waits::Never && is_crowded;
             if idle && (self.fresh || is_spare || outbox.link.is_retired()) {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State};
+use super::link::Link;
 use super::outbox::{NotSent, Outbox};
 use super::queue::Waiting;
 use super::request::Request;
+use super::waits::Waits;
 use crate::function::Function;
 use crate::process::job::{AnyCall, WorkerKey};
 
@@ -50,10 +52,10 @@ impl State {
 }
 
 impl Pool {
-    /// Whether no call waits behind another one. Behind one that yields it could wait for ever: for
-    /// a reader that may itself wait for it.
+    /// Whether no call waits behind another one. Behind one that itself waits it could wait for
+    /// ever: the other end may be with a call that waits for it.
     fn is_alone(&self) -> bool {
-        self.fresh || self.yields
+        self.fresh || self.waits != Waits::Never
     }
 
     /// Gives waiting calls to workers that have room.
@@ -159,11 +161,23 @@ impl Pool {
         best.map(|(index, _)| index)
     }
 
-    /// Whether there may be another worker. One that is about to end does not count.
+    /// Whether this worker says that its call waits for another.
+    fn waits_in(&self, link: &Link) -> bool {
+        self.waits == Waits::ForEnds && link.channel.is_waiting()
+    }
+
+    /// Looks for a worker for the next call if this one's waits.
+    pub(super) fn note_wait(&'static self, link: &Link) {
+        if self.waits_in(link) {
+            self.change(|state, chores| self.hand_out(state, chores));
+        }
+    }
+
+    /// Whether there may be another worker. One that is about to end, or waits, does not count.
     pub(super) fn wants_more(&self, state: &State) -> bool {
-        let alive = state.outboxes.iter().filter(|outbox| outbox.is_here_to_stay()).count();
-        let there = alive + state.starting;
-        (there < self.workers_max || self.yields)
+        let counts = |outbox: &&Outbox| outbox.is_here_to_stay() && !self.waits_in(&outbox.link);
+        let there = state.outboxes.iter().filter(counts).count() + state.starting;
+        (there < self.workers_max || self.waits == Waits::ForReader)
             && (there == 0 || !state.no_more)
             && (!self.is_alone() || state.starting < state.queue.len())
     }

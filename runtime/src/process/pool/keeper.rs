@@ -26,6 +26,7 @@ impl Owner for Pool {
 
     fn take_replies(&'static self, link: &Arc<Link>) -> bool {
         self.greet(link);
+        self.note_wait(link);
         // A joining thread holds the desk, and leaves the worker in order.
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
@@ -39,6 +40,7 @@ impl Owner for Pool {
 
     fn look_after(&'static self, link: &Arc<Link>) {
         self.greet(link);
+        self.note_wait(link);
         // A body may have read its worker's socket, or filled it, and then no bell is heard.
         self.take_once(link);
         self.replace_if_stalled(link);

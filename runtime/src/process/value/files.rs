@@ -43,6 +43,37 @@ thread_local! {
     static ARRIVED: Cell<*mut Arrived> = const { Cell::new(ptr::null_mut()) };
 }
 
+/// What is encoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The arguments of a call.
+    Arguments,
+    /// Of one that may be made again with the same.
+    Repeated,
+    Other,
+}
+
+thread_local! {
+    static WHAT: Cell<What> = const { Cell::new(What::Other) };
+}
+
+/// Runs an encoder of arguments.
+pub(crate) fn in_arguments<R>(what: What, encode: impl FnOnce() -> R) -> R {
+    struct Restore(What);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WHAT.set(self.0);
+        }
+    }
+    let _restore = Restore(WHAT.replace(what));
+    encode()
+}
+
+/// What this thread encodes.
+pub(crate) fn what() -> What {
+    WHAT.get()
+}
+
 /// Sets a thread's pointer, and restores the previous one when dropped.
 struct Within<T: 'static>(&'static std::thread::LocalKey<Cell<*mut T>>, *mut T);
 
