@@ -240,7 +240,7 @@ impl Ring {
     }
 
     /// Where `bytes` contiguous bytes can be written at or after `tail`; `None` if there is no
-    /// room. `taken` is how far the ring has been read. Up to `taken` the ring has been read.
+    /// room. `taken` is how far the ring has been read.
     fn place(self, tail: u32, taken: u32, bytes: u32) -> Option<u32> {
         let to_end = Self::to_end(tail);
         let skip = if to_end < bytes { to_end } else { 0 };

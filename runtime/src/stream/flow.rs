@@ -25,7 +25,7 @@ pub(crate) struct Flow<T> {
 
 /// For a writer in another process, which counts what is on the way by itself.
 pub(crate) struct Grant<T> {
-    /// Tells it how many items are on the way no more.
+    /// Tells it how many items are no longer on the way.
     pub(crate) tell: Box<dyn Fn(u64) + Send + Sync>,
     /// How many bytes of those that may be on the way an item takes.
     pub(crate) size: fn(&T) -> usize,
@@ -38,8 +38,8 @@ struct State<T> {
     queue: VecDeque<T>,
     /// How many of those that the reader has taken over it has not given on, at the most.
     held: usize,
-    /// How many items were put in ever, and how many of them the writer elsewhere knows to be on
-    /// the way no more.
+    /// How many items were put in ever, and how many of them the writer elsewhere knows to be no
+    /// longer on the way.
     pushed: u64,
     granted: u64,
     /// How long those are that the reader has taken over, and those before that the writer

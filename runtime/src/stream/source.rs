@@ -1,4 +1,4 @@
-//! Where a [`Stream`](super::Stream) has its items from: a flow that somebody fills, and the task
+//! Where a [`Stream`](super::Stream) gets its items: a flow that somebody fills, and the task
 //! that does.
 
 use std::collections::VecDeque;

@@ -153,7 +153,7 @@ impl ParentEnd {
         self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
     }
 
-    /// Lets a stream's body go on: so many of its items are on the way no more. Of a stream that
+    /// Lets a stream's body go on: so many of its items are no longer on the way. Of a stream that
     /// has ended and is still being read, the worker wants to know nothing any more.
     pub(crate) fn grant(&self, number: u64, items: u64) {
         let word = number << COUNT_BITS | items & ((1 << COUNT_BITS) - 1);
