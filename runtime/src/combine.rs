@@ -155,7 +155,7 @@ impl<T> Part for Task<T> {
     }
 
     fn is_finished(&self) -> bool {
-        Task::is_finished(self)
+        self.has_ended()
     }
 
     fn cancel(&self) {
@@ -175,6 +175,6 @@ impl<T> Part for Task<T> {
     }
 
     fn ask(&self, asked: &mut Asked) -> bool {
-        !self.is_finished() && Arc::clone(self.call()).needs_this_thread(asked)
+        !self.has_ended() && Arc::clone(self.call()).needs_this_thread(asked)
     }
 }

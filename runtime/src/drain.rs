@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{stats, wait};
+use crate::{stats, timer, wait};
 
 /// The longest interval between two checks. Shutdown need not be noticed to the microsecond, and
 /// this way calls do not pay for signalling it.
@@ -46,6 +46,9 @@ pub fn drain(timeout: Duration) -> bool {
                 return false;
             }
             thread::sleep(left.map_or(pause, |left| left.min(pause)));
+            if timer::needs_stand_in() {
+                timer::stand_in();
+            }
             pause = (pause * 2).min(LOOK_EACH);
         }
         true

@@ -318,7 +318,7 @@ where
         let mut needs = false;
         let mut was_asked: Option<Arc<Task<T>>> = None;
         // Also the next attempt, if the previous one could not run.
-        while let Some(attempt) = self.current().filter(|attempt| !attempt.is_finished())
+        while let Some(attempt) = self.current().filter(|attempt| !attempt.has_ended())
             && was_asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, &attempt))
         {
             needs = Arc::clone(attempt.call()).needs_this_thread(asked);

@@ -15,7 +15,7 @@ use crate::tokio;
 
 mod waiting;
 
-pub(crate) use waiting::{ask, poll, wait_for};
+pub(crate) use waiting::{ask, has_ended_by_now, poll, wait_for};
 
 /// How long a joiner waits before it checks whether it can help after all: at first, and then again
 /// each time.
@@ -226,14 +226,14 @@ impl<T> Task<T> {
     where
         T: 'static,
     {
-        if !self.is_finished() {
+        if !self.has_ended() {
             // The earlier of two deadlines counts, so keep both.
             self.call.cell().keep(deadline(&self.call, timeout));
         }
         self
     }
 
-    /// Whether the task has ended, with a value or an error.
+    /// Whether the task has ended, with a value or an error. In a forked child it always has.
     ///
     /// ```
     /// # use trine::concurrent;
@@ -249,7 +249,7 @@ impl<T> Task<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.call.cell().is_finished()
+        has_ended_by_now(&*self.call)
     }
 
     /// Cancels the task as far as its mode can. Does not wait.
@@ -283,7 +283,7 @@ impl<T> Task<T> {
     /// }
     /// ```
     pub fn cancel(&self) {
-        if !self.is_finished() {
+        if !self.has_ended() {
             Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
         }
     }
@@ -308,6 +308,10 @@ impl<T> Task<T> {
         self.call.cell().abandon();
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.call.cell().is_finished()
+    }
+
     /// Runs the task here if possible; otherwise does nothing.
     pub(crate) fn help(&self) {
         if let Some(call) = self.to_help() {
@@ -319,7 +323,7 @@ impl<T> Task<T> {
     pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
         // A joiner of a task with a deadline has to be free to leave.
         let has_deadline = self.call.cell().has_alarm() || self.call.has_deadline();
-        (!has_deadline && !self.is_finished()).then(|| Arc::clone(&self.call))
+        (!has_deadline && !self.has_ended()).then(|| Arc::clone(&self.call))
     }
 
     pub(crate) fn call(&self) -> &Arc<dyn Call<T>> {
@@ -350,7 +354,7 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !std::mem::replace(&mut self.awaited, true) && !self.is_finished() {
+        if !std::mem::replace(&mut self.awaited, true) && !self.has_ended() {
             ask(&self.call, Asked::by_executor());
             self.call.glance();
         }
@@ -370,7 +374,7 @@ impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("function", &self.call.name())
-            .field("finished", &self.is_finished())
+            .field("finished", &self.has_ended())
             .finish()
     }
 }

@@ -278,8 +278,7 @@ impl<T: Send + 'static> TaskSet<T> {
     ) -> Result<Option<Result<T, Error>>, Elapsed> {
         self.look(None);
         if self.arrived.is_empty() && !self.is_empty() {
-            let helps =
-                || self.tasks().all(|(_, task)| task.is_finished() || Part::is_queued(task));
+            let helps = || self.tasks().all(|(_, task)| task.has_ended() || Part::is_queued(task));
             let helps = self.new.is_empty() || helps();
             self.ask_new(if helps { Asked::by_joiner } else { Asked::by_thread });
             let needs = |(_, task): (usize, &Task<T>)| ask(task.call(), Asked::by_joiner());
@@ -319,10 +318,10 @@ impl<T: Send + 'static> TaskSet<T> {
         let newest_first = (0..slots).map(|back| (self.newest + slots - back) % slots);
         for slot in newest_first {
             if let Some(task) = &self.slots[slot]
-                && !task.is_finished()
+                && !task.has_ended()
             {
                 task.help();
-                if task.is_finished() {
+                if task.has_ended() {
                     self.newest = (slot + slots - 1) % slots;
                     return;
                 }

@@ -83,7 +83,7 @@ impl<T> ScopedTask<'_, T> {
     /// Whether the task has ended, with a value or an error.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.call.cell().is_finished()
+        task::has_ended_by_now(&*self.call)
     }
 
     /// Cancels the task as far as its mode can; like [`Task::cancel`].

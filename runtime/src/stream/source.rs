@@ -134,7 +134,7 @@ impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
     }
 
     fn has_news(&self) -> bool {
-        !matches!(self.end, End::Open) || self.task.is_finished() || self.flow.has_items()
+        !matches!(self.end, End::Open) || self.task.has_ended() || self.flow.has_items()
     }
 
     fn help(&self) {
@@ -161,7 +161,7 @@ impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
                 flow.stop();
             }
         });
-        if !self.task.is_finished() {
+        if !self.task.has_ended() {
             self.task.call().cell().keep(alarm);
         }
     }
