@@ -20,11 +20,17 @@ pub(crate) trait Admit: Send + Sync {
     /// the meantime, in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
 
-    /// Ends the call with this error, since it gets no place.
-    fn refuse(self: Arc<Self>, why: ErrorKind);
+    /// Ends the call with this error, since it gets no place; returns false if it had left the line
+    /// before.
+    fn refuse(self: Arc<Self>, why: ErrorKind) -> bool;
 
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
+
+    /// Whether somebody wants its result.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 
     /// Runs an admitted call on this thread, for one that waits behind it; returns whether it did.
     fn assist(self: Arc<Self>) -> bool {
@@ -127,6 +133,18 @@ impl Limiter {
         relay::discard(given_up);
     }
 
+    /// Ends the calls in line whose results somebody wants: nobody can run what they wait for.
+    #[cfg(feature = "threads")]
+    pub(crate) fn refuse_wanted(&self, why: &ErrorKind) {
+        let refused = take_wanted(&mut self.line().waiting);
+        for call in refused {
+            if !call.refuse(why.clone()) {
+                // It was given up, and counted as one that still stood in line.
+                self.line().given_up -= 1;
+            }
+        }
+    }
+
     /// Notes a call that runs on other machines, where the limit counts over all of them. `None` if
     /// so many of this program's calls run or wait there that it is refused.
     #[cfg(feature = "cluster")]
@@ -144,6 +162,15 @@ impl Limiter {
     fn line(&self) -> Guard<'_, Line> {
         self.line.lock()
     }
+}
+
+/// Takes the calls out of a line whose results somebody wants.
+#[cfg(feature = "threads")]
+pub(crate) fn take_wanted(line: &mut VecDeque<Arc<dyn Admit>>) -> VecDeque<Arc<dyn Admit>> {
+    let is_wanted = |call: &Arc<dyn Admit>| call.is_pending() && call.is_wanted();
+    let (wanted, others) = line.drain(..).partition(is_wanted);
+    *line = others;
+    wanted
 }
 
 impl std::fmt::Debug for Limiter {

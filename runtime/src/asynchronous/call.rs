@@ -126,8 +126,8 @@ where
         self.cell().is_pending()
     }
 
-    fn refuse(self: Arc<Self>, why: ErrorKind) {
-        self.body.job.refuse(why);
+    fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
+        self.body.job.refuse(why)
     }
 
     fn admit(self: Arc<Self>) -> bool {

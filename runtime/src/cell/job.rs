@@ -201,11 +201,14 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
         Ok(())
     }
 
-    /// Ends a pending task that gets no place, and drops its job on this thread.
-    pub(crate) fn refuse(&self, why: ErrorKind) {
-        if self.cell.state.advance(PENDING, RUNNING) {
+    /// Ends a pending task that gets no place, and drops its job on this thread; returns whether it
+    /// was pending.
+    pub(crate) fn refuse(&self, why: ErrorKind) -> bool {
+        let was_pending = self.cell.state.advance(PENDING, RUNNING);
+        if was_pending {
             self.end_unstarted(Error::new(self.function.name(), why), Place::FREE);
         }
+        was_pending
     }
 
     fn end_unstarted(&self, why: Error, place: Place) {

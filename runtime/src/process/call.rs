@@ -175,8 +175,8 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         self.cell().is_pending()
     }
 
-    fn refuse(self: Arc<Self>, why: ErrorKind) {
-        self.job.refuse(why);
+    fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
+        self.job.refuse(why)
     }
 
     fn admit(self: Arc<Self>) -> bool {

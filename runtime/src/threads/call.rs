@@ -72,11 +72,17 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
     }
 
     fn refuse(&self, why: &str) -> bool {
-        let is_wanted = !self.cell().is_abandoned();
-        if is_wanted {
+        if self.is_wanted() {
             let _ = self.job.revoke(self.unserved(why));
+            return true;
         }
-        is_wanted
+        let why = ErrorKind::Worker { message: why.to_owned() };
+        match (self.job.line(), self.job.function().limiter()) {
+            (Some(line), _) => line.refuse_wanted(&why),
+            (None, Some(limiter)) => limiter.refuse_wanted(&why),
+            (None, None) => {}
+        }
+        false
     }
 }
 
@@ -85,8 +91,12 @@ impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
         self.cell().is_pending()
     }
 
-    fn refuse(self: Arc<Self>, why: ErrorKind) {
-        self.job.refuse(why);
+    fn is_wanted(&self) -> bool {
+        !self.cell().is_abandoned()
+    }
+
+    fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
+        self.job.refuse(why)
     }
 
     fn admit(self: Arc<Self>) -> bool {

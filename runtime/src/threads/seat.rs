@@ -38,7 +38,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn function(&self) -> &'static Function;
     /// Claims the job and runs it; does nothing if it has been claimed.
     fn run(self: Arc<Self>);
-    /// Ends it with an error, since nobody can run it; returns false if nobody wants its result.
+    /// Ends it with an error, since nobody can run it. If nobody wants its result, ends only those
+    /// that are wanted and wait for it, and returns false.
     fn refuse(&self, why: &str) -> bool;
 }
 

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::ErrorKind;
 use crate::function::Function;
+#[cfg(feature = "threads")]
+use crate::limit::take_wanted;
 use crate::limit::{Admit, MAX_GIVEN_UP};
 use crate::relay;
 use crate::sync::{Mutex, MutexGuard};
@@ -155,7 +157,7 @@ impl Line {
                 Next::Make => return self.home.make(self),
                 Next::Clear(is_last) => return self.home.clear(self, is_last),
                 Next::Refuse(calls, why) => {
-                    calls.into_iter().for_each(|call| call.refuse(why.clone()));
+                    calls.into_iter().for_each(|call| _ = call.refuse(why.clone()));
                 }
                 Next::Nobody => return,
             }
@@ -253,6 +255,17 @@ impl Line {
         // Unlocked, since their destructors may run any code.
         drop(state);
         relay::discard(given_up);
+    }
+
+    /// Ends the calls in line whose results somebody wants: nobody can run what they wait for.
+    #[cfg(feature = "threads")]
+    pub(crate) fn refuse_wanted(&self, why: &ErrorKind) {
+        let refused = take_wanted(&mut self.lock().waiting);
+        for call in refused {
+            if !call.refuse(why.clone()) {
+                self.lock().given_up -= 1;
+            }
+        }
     }
 
     /// Something may have to be done that no call waits for.

@@ -83,8 +83,9 @@ impl Admit for Call {
         true
     }
 
-    fn refuse(self: Arc<Self>, _: ErrorKind) {
+    fn refuse(self: Arc<Self>, _: ErrorKind) -> bool {
         self.seen.refused.fetch_add(1, SeqCst);
+        true
     }
 
     fn is_pending(&self) -> bool {

@@ -1,0 +1,82 @@
+//! How many threads there may be, and how large their stacks.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use trine::{Config, ErrorKind, concurrent, gather};
+
+use super::calls::{WAYS, first, plain, with_retries};
+use super::watch;
+
+/// So many calls, all of which wait for each other.
+pub(crate) fn barrier() {
+    meet(700);
+}
+
+pub(crate) fn deep() {
+    Config::new().thread_stack(1 << 30).thread_name("deep").apply().unwrap();
+    // Awaited, so that the joiner does not run it.
+    let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
+    println!("on {name}");
+}
+
+pub(crate) fn no_stack() {
+    watch();
+    Config::new().thread_stack(usize::MAX / 2).apply().unwrap();
+    for (name, wait) in WAYS {
+        for result in [plain, with_retries, first].map(|call| wait(name, call)) {
+            let is_told = result.as_ref().err().is_none_or(|error| {
+                matches!(error.kind(), ErrorKind::Worker { .. }) || error.is_timeout()
+            });
+            assert!(is_told, "{name}: {result:?}");
+        }
+    }
+    println!("all ended");
+}
+
+#[concurrent(threads)]
+fn arrive(barrier: Arc<Barrier>) {
+    barrier.wait();
+}
+
+fn meet(count: usize) {
+    watch();
+    let barrier = Arc::new(Barrier::new(count));
+    gather((0..count).map(|_| arrive(Arc::clone(&barrier)))).join().unwrap();
+    println!("{count} met");
+}
+
+#[concurrent(threads)]
+fn descend(levels: u32) -> u32 {
+    if levels == 0 { 0 } else { descend(levels - 1).join().unwrap() + 1 }
+}
+
+#[concurrent(threads)]
+fn descend_and_name(levels: u32) -> String {
+    assert_eq!(descend(levels).join().unwrap(), levels);
+    thread::current().name().unwrap().to_owned()
+}
+
+static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[concurrent(threads)]
+fn stay_a_while() {
+    let now = AT_ONCE.fetch_add(1, Ordering::SeqCst) + 1;
+    MOST.fetch_max(now, Ordering::SeqCst);
+    thread::sleep(Duration::from_millis(5));
+    AT_ONCE.fetch_sub(1, Ordering::SeqCst);
+}
+
+pub(crate) fn bounded() {
+    Config::new().threads(2).max_threads(4).apply().unwrap();
+    watch();
+    let calls: Vec<_> = (0..200).map(|_| stay_a_while()).collect();
+    for call in calls {
+        // Awaited, so that the joiner does not run it.
+        futures::executor::block_on(call).unwrap();
+    }
+    println!("{} at once", MOST.load(Ordering::SeqCst));
+}
