@@ -15,9 +15,13 @@ use crate::error::Error;
 use crate::sync::Lock;
 
 thread_local! {
-    /// How many bodies this thread is inside of. Outside of any, the hook records nothing.
-    static BODIES: Cell<usize> = const { Cell::new(0) };
-    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The number of the body that this thread is inside of. Outside of any, which is 0, the hook
+    /// records nothing.
+    static BODY: Cell<u64> = const { Cell::new(0) };
+    /// How many bodies this thread has begun.
+    static BEGUN: Cell<u64> = const { Cell::new(0) };
+    /// Where it panicked last, and in which body: one that resumes a panic does not say where.
+    static LOCATION: RefCell<Option<(u64, String)>> = const { RefCell::new(None) };
 }
 
 /// Runs a body; its panic becomes the task's error.
@@ -25,15 +29,18 @@ pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Resu
     if !INSTALLED.load(Ordering::Relaxed) {
         install_hook();
     }
-    BODIES.set(BODIES.get() + 1);
+    let body_number = BEGUN.get() + 1;
+    BEGUN.set(body_number);
+    let outer = BODY.replace(body_number);
     // A body that panicked has dropped its arguments while unwinding and shares nothing with us. If
     // it shares state with others through `Arc` or statics, they must make that unwind safe, as
     // with `std::thread::spawn`.
     let result = catch_unwind(AssertUnwindSafe(body));
-    BODIES.set(BODIES.get() - 1);
+    BODY.set(outer);
     result.map_err(|payload| {
-        let location = LOCATION.try_with(RefCell::take).ok().flatten();
-        Error::panicked(function, payload, location)
+        let last = LOCATION.try_with(RefCell::take).ok().flatten();
+        let is_its_own = |last: &(u64, String)| last.0 == body_number;
+        Error::panicked(function, payload, last.filter(is_its_own).map(|last| last.1))
     })
 }
 
@@ -81,8 +88,9 @@ fn install_hook() {
     let (previous, installed) = (take_hook(), Installed);
     set_hook(Box::new(move |info| {
         let _owned = &installed;
-        if BODIES.try_with(Cell::get).is_ok_and(|bodies| bodies > 0) {
-            let location = info.location().map(ToString::to_string);
+        let body = BODY.try_with(Cell::get).unwrap_or(0);
+        if body > 0 {
+            let location = info.location().map(|location| (body, location.to_string()));
             // Already destroyed if a thread-local's destructor panics: then there is no location.
             let _ = LOCATION.try_with(|slot| *slot.borrow_mut() = location);
         }
