@@ -1,5 +1,6 @@
 //! The async engine, on tokio.
 
+mod others;
 mod paused;
 mod runtimes;
 mod surroundings;

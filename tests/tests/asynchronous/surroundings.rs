@@ -1,5 +1,6 @@
 //! A call means the same wherever it is made: surroundings × ways to wait × modes.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::pin::Pin;
@@ -15,11 +16,11 @@ use trine_tests::modes::MODES;
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The situations in which a thread may be.
-struct Surrounding {
+pub(super) struct Surrounding {
     name: &'static str,
     run: fn(Check),
     /// Whether its thread is the one that has to run the `async` calls that are made there.
-    is_alone: bool,
+    pub(super) is_alone: bool,
 }
 
 const fn free(name: &'static str, run: fn(Check)) -> Surrounding {
@@ -192,7 +193,7 @@ fn refuse_to_be_refused() {
 }
 
 /// Runs a check on a separate thread in every surrounding; a hang becomes a failure.
-fn everywhere<F>(check: fn(&'static Surrounding) -> F)
+pub(super) fn everywhere<F>(check: fn(&'static Surrounding) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -248,16 +249,21 @@ fn blocking_waits() {
             match value {
                 Ok(value) => assert!(value == 2 && !is_refused, "{way} of {}: {value}", mode.name),
                 Err(panic) => {
-                    let message = match panic.downcast_ref::<String>() {
-                        Some(message) => message.as_str(),
-                        None => panic.downcast_ref::<&str>().unwrap(),
-                    };
-                    assert!(is_refused, "{way} of {}: {message}", mode.name);
-                    assert!(message.contains("would wait forever"), "{message}");
+                    check_refusal(&*panic, is_refused, &format!("{way} of {}", mode.name));
                 }
             }
         }
     });
+}
+
+/// What a blocking wait that could only hang says.
+pub(super) fn check_refusal(panic: &(dyn Any + Send), is_refused: bool, what: &str) {
+    let message = match panic.downcast_ref::<String>() {
+        Some(message) => message.as_str(),
+        None => panic.downcast_ref::<&str>().unwrap(),
+    };
+    assert!(is_refused, "{what}: {message}");
+    assert!(message.contains("would wait forever"), "{message}");
 }
 
 #[test]
