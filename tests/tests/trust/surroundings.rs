@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use trine::{ErrorKind, Task, concurrent, gather};
 use trine_tests::checks::ends_in_time;
+use trine_tests::gate::Gate;
+use trine_tests::modes::MODES;
 use trine_tests::programs::alone;
 
 #[concurrent(threads)]
@@ -171,4 +173,41 @@ fn a_runtime_may_go_with_a_long_line_of_calls() {
             }
         }
     });
+}
+
+#[test]
+fn several_that_hang_fill_the_pool_until_their_timeout() {
+    let (test, two) = (several_that_hang_fill_the_pool_until_their_timeout, "2");
+    alone(test, &[("TRINE_THREADS", two), ("TRINE_PROCESSES", two)], || {
+        let gate = Gate::new();
+        for mode in MODES {
+            let hung = gather((0..8).map(|_| (mode.hangs)(gate.port()).outcome()));
+            assert_eq!((mode.value)(1).join().unwrap(), 2, "{}", mode.name);
+            let ended = hung.join().unwrap();
+            assert!(ended.into_iter().all(|one| one.unwrap_err().is_timeout()), "{}", mode.name);
+        }
+    });
+}
+
+#[concurrent(threads)]
+fn first(from: mpsc::Receiver<u32>, to: mpsc::Sender<u32>) -> u32 {
+    let number = from.recv().unwrap_or(0);
+    to.send(number).map_or(0, |()| number)
+}
+
+#[concurrent(threads)]
+fn second(from: mpsc::Receiver<u32>, to: mpsc::Sender<u32>) -> u32 {
+    let number = from.recv().unwrap_or(0);
+    to.send(number).map_or(0, |()| number)
+}
+
+#[test]
+fn of_two_that_wait_for_each_other_a_timeout_tells() {
+    let ((to_first, from_second), (to_second, from_first)) = (mpsc::channel(), mpsc::channel());
+    let release = to_first.clone();
+    let tasks = [first(from_second, to_second), second(from_first, to_first)];
+    let told = tasks.map(|task| task.timeout(Duration::from_millis(20)).join().unwrap_err());
+    let told = told.map(|error| error.to_string());
+    assert_eq!(told, ["first", "second"].map(|name| format!("task `{name}` timed out after 20ms")));
+    let _ = release.send(1);
 }

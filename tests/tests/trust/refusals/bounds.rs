@@ -80,3 +80,29 @@ pub(crate) fn bounded() {
     }
     println!("{} at once", MOST.load(Ordering::SeqCst));
 }
+
+#[concurrent(async)]
+async fn on_tokio() -> u32 {
+    7
+}
+
+/// A refusal holds for the calls that are made meanwhile.
+pub(crate) fn refused_for_a_while() {
+    watch();
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain system calls.
+    let few = unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old), 0);
+        let few = libc::rlimit { rlim_cur: 3, ..old };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few), 0);
+        few
+    };
+    for _ in 0..3 {
+        let error = on_tokio().join().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
+    }
+    assert!(few.rlim_cur < old.rlim_cur);
+    // SAFETY: as above.
+    unsafe { assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const old), 0) };
+    println!("{}", on_tokio().join().unwrap());
+}

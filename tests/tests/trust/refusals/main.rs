@@ -37,6 +37,7 @@ const PARTS: &[Named] = &[
     ("deep", bounds::deep),
     ("no-stack", bounds::no_stack),
     ("bounded", bounds::bounded),
+    ("for-a-while", bounds::refused_for_a_while),
 ];
 
 const CHECKS: &[Named] = &[
@@ -60,6 +61,7 @@ const CHECKS: &[Named] = &[
     ("more threads than usual, where they wait for each other", || {
         assert_eq!(output_of(part("barrier")), "700 met\n");
     }),
+    ("a refusal that passes", || assert_eq!(output_of(part("for-a-while")), "7\n")),
     ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep\n")),
     ("a stack that no machine has", || assert_eq!(output_of(part("no-stack")), "all ended\n")),
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),
