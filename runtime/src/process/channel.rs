@@ -79,7 +79,7 @@ impl Word for AtomicU32 {
     }
 
     fn wait(&self, seen: u32) {
-        platform::wait(self, seen, None);
+        platform::wait(self, seen, Some(MAX_SLEEP));
     }
 
     fn wake(&self) -> usize {

@@ -27,18 +27,7 @@ fn requests_of_all_lengths_go_round_the_ring() {
     let (mut tail, mut read) = (0, 0);
     for number in 0..5_000_u64 {
         let bytes = vec![number as u8; random() as usize % MAX_INLINE];
-        let head = RequestHead {
-            length: bytes.len() as u32,
-            flags: 0,
-            handles: 0,
-            number,
-            invoke: 0,
-            body: 0,
-            withdrawn: 0,
-            size_limit: 0,
-            ahead: 0,
-            reserved: 0,
-        };
+        let head = RequestHead { length: bytes.len() as u32, number, ..RequestHead::default() };
         let start = parent.write_request(tail, read, &head, &bytes).unwrap();
         tail = start.wrapping_add(record(HEAD, head.length));
         parent.publish_requests(tail);
@@ -53,28 +42,13 @@ fn requests_of_all_lengths_go_round_the_ring() {
     }
     // If nobody reads, it fills up and reports that.
     let bytes = [0; 1000];
-    let head = RequestHead { length: 1000, ..worker_head() };
+    let head = RequestHead { length: 1000, ..RequestHead::default() };
     let mut written = 0;
     while let Some(start) = parent.write_request(tail, read, &head, &bytes) {
         tail = start.wrapping_add(record(HEAD, 1000));
         written += 1;
     }
     assert!((200..=RING / 1000).contains(&written), "{written}");
-}
-
-fn worker_head() -> RequestHead {
-    RequestHead {
-        length: 0,
-        flags: 0,
-        handles: 0,
-        number: 0,
-        invoke: 0,
-        body: 0,
-        withdrawn: 0,
-        size_limit: 0,
-        ahead: 0,
-        reserved: 0,
-    }
 }
 
 /// Whatever a worker writes, the parent finds a reply within the ring, or none, or reports
@@ -110,7 +84,7 @@ fn no_reply_leads_out_of_the_ring() {
 #[test]
 fn a_request_is_withdrawn_or_begun() {
     let (parent, worker) = ends();
-    let start = parent.write_request(0, 0, &worker_head(), &[]).unwrap();
+    let start = parent.write_request(0, 0, &RequestHead::default(), &[]).unwrap();
     for number in 1..500 {
         // As if it had been written again.
         parent.reset_withdrawn(start);
@@ -128,6 +102,6 @@ impl ParentEnd {
     fn reset_withdrawn(&self, start: u32) {
         let at = self.request_ring().at(start);
         // SAFETY: a request was written there, and no other thread runs now.
-        unsafe { at.cast::<RequestHead>().write(worker_head()) };
+        unsafe { at.cast::<RequestHead>().write(RequestHead::default()) };
     }
 }

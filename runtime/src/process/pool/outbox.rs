@@ -129,16 +129,12 @@ impl Outbox {
     pub(crate) fn send(&mut self, request: Request) -> Result<bool, NotSent> {
         let number = self.last() + 1;
         let mut head = RequestHead {
-            length: 0,
-            flags: 0,
-            handles: 0,
             number,
             invoke: request.job.invoke,
             body: request.job.body,
-            withdrawn: 0,
             size_limit: request.size_limit(),
             ahead: request.call.ahead(),
-            reserved: 0,
+            ..RequestHead::default()
         };
         // It goes into the books first: it is moved once, and that is most of what sending costs.
         let sent = Sent { request: Some(request), start: 0, end: 0, is_large: false };

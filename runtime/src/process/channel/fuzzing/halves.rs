@@ -105,18 +105,7 @@ impl Side {
 
     fn send(&mut self, number: u64, word: u32) -> Outcome {
         let bytes = vec![7; word as usize % MAX_INLINE];
-        let head = RequestHead {
-            length: bytes.len() as u32,
-            flags: 0,
-            handles: 0,
-            number,
-            invoke: 0,
-            body: 0,
-            withdrawn: 0,
-            size_limit: 0,
-            ahead: 0,
-            reserved: 0,
-        };
+        let head = RequestHead { length: bytes.len() as u32, number, ..RequestHead::default() };
         let taken = self.starts.first().map_or(self.tail, |&(_, taken)| taken);
         let start = self.parent.write_request(self.tail, taken, &head, &bytes);
         let Some(start) = start else { return Outcome::Written(None, None) };
