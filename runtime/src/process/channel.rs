@@ -69,6 +69,9 @@ impl End {
     }
 }
 
+/// How long a joiner sleeps on its worker's word before it looks at its own.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+
 impl Word for AtomicU32 {
     fn load(&self, order: Ordering) -> u32 {
         self.load(order)
@@ -141,7 +144,7 @@ pub(crate) enum Cause {
 
 /// The header before the arguments.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct RequestHead {
     /// The number of bytes that follow in this ring.
     pub(crate) length: u32,

@@ -46,8 +46,16 @@ pub(crate) enum Attack {
     /// Moves the end of its replies by this much.
     Tail(u32),
     Packets(usize),
+    /// Packets without a byte, which look like the end.
+    Nothings(usize),
     Flood(usize),
     CloseSocket,
+    /// Closes a direction of its socket, and goes on.
+    ShutDown(i32),
+    /// Adds seals to all memory that it was sent, and goes on.
+    Seal(i32),
+    /// Takes the pages out of all memory that it was sent, and goes on.
+    Punch,
     Stop,
 }
 
@@ -65,7 +73,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Word(raw::READY.0, 0),
     WordAndAbort(raw::REPORT_LENGTH.0, u32::MAX),
     WordAndAbort(raw::REPORT_LENGTH.0, 60 << 10),
-    WordAndAbort(raw::OVER_LIMIT.0, 1),
+    WordAndAbort(raw::CAUSE.0, 1),
+    WordAndAbort(raw::CAUSE.0, 2),
+    WordAndAbort(raw::CAUSE.0, u32::MAX),
     WordAndAbort(raw::RUNNING.0, 0),
     WordAndAbort(raw::READY.0, 0),
     Everything(0),
@@ -76,7 +86,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Status(1, 1),
     Status(2, 1),
     Status(3, 1),
+    Status(4, 1),
+    Status(5, 1),
     Status(77, 1),
+    Status(u32::MAX, 1),
     Status(0, 40),
     Status(3, 40),
     Number(1),
@@ -118,8 +131,17 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Tail((256 << 10) + 8),
     Tail(1 << 31),
     Packets(1000),
+    Nothings(1000),
     Flood(400),
     CloseSocket,
+    ShutDown(libc::SHUT_RD),
+    ShutDown(libc::SHUT_WR),
+    ShutDown(libc::SHUT_RDWR),
+    Seal(libc::F_SEAL_GROW),
+    Seal(libc::F_SEAL_WRITE),
+    Seal(libc::F_SEAL_FUTURE_WRITE),
+    Seal(libc::F_SEAL_SEAL),
+    Punch,
     Stop,
 ];
 
@@ -134,6 +156,10 @@ pub(crate) fn carry_out(attack: Attack) -> u32 {
         Word(at, value) => raw::write(raw::Word(at), value),
         BellWithFiles => (0..40).for_each(|_| _ = raw::send(b"!", &[null; 16])),
         Packets(count) => (0..count).for_each(|_| _ = raw::send(b"nonsense", &[])),
+        Nothings(count) => (0..count).for_each(|_| _ = raw::send(b"", &[])),
+        ShutDown(how) => raw::shut_down(how),
+        Seal(seals) => raw::seal(seals),
+        Punch => raw::punch(),
         Flood(count) => (0..count).for_each(|_| _ = raw::send(b"F", &[null; 16])),
         attack => fight(attack),
     }

@@ -6,6 +6,7 @@ mod lies;
 mod pools;
 mod raw;
 mod sieges;
+mod sleepers;
 mod streams;
 
 use std::fs;

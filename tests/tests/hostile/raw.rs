@@ -22,7 +22,9 @@ pub(crate) const RUNNING_HIGH: Word = Word(132);
 pub(crate) const SLEEPING: Word = Word(256);
 pub(crate) const READY: Word = Word(384);
 pub(crate) const REPORT_LENGTH: Word = Word(512);
-pub(crate) const OVER_LIMIT: Word = Word(516);
+pub(crate) const CAUSE: Word = Word(516);
+/// One that nobody uses.
+const UNUSED: usize = 1024;
 
 /// A shared mapping: its start, its length, and whether it may be written.
 pub(crate) struct Map {
@@ -120,10 +122,62 @@ impl Reply {
 pub(crate) fn tell(tail: u32) {
     fence(Ordering::SeqCst);
     write(TAIL, tail);
-    let word = own_half() as *mut u32;
-    // SAFETY: the word exists, and a wake-up harms nobody.
-    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX, 0, 0, 0) };
+    wake();
     send(b"!", &[]);
+}
+
+/// Moves whoever sleeps on the end of the replies to another word, which nobody wakes; returns how
+/// many there were.
+pub(crate) fn move_sleepers() -> usize {
+    let (from, to) = (own_half(), own_half() + UNUSED);
+    let (requeue, seen) = (libc::FUTEX_CMP_REQUEUE, read(TAIL));
+    // SAFETY: the words exist, and nothing but sleep depends on them.
+    let moved = unsafe { libc::syscall(libc::SYS_futex, from, requeue, 0, 1000_usize, to, seen) };
+    moved.try_into().unwrap_or(0)
+}
+
+/// Sleeps on the end of the replies, so that it is this thread that is woken.
+pub(crate) fn take_a_wake() {
+    // SAFETY: the word exists, and this waits without a limit.
+    unsafe { libc::syscall(libc::SYS_futex, own_half(), libc::FUTEX_WAIT, read(TAIL), 0, 0, 0) };
+}
+
+/// Wakes whoever sleeps on the end of the replies.
+pub(crate) fn wake() {
+    // SAFETY: the word exists, and a wake-up harms nobody.
+    unsafe { libc::syscall(libc::SYS_futex, own_half(), libc::FUTEX_WAKE, i32::MAX, 0, 0, 0) };
+}
+
+/// Closes a direction of the socket, or both.
+pub(crate) fn shut_down(how: i32) {
+    // SAFETY: only the engine uses it, and what that leads to is the point of the test.
+    unsafe { libc::shutdown(socket(), how) };
+}
+
+/// Adds these seals to all shared memory, where it may.
+pub(crate) fn seal(seals: i32) {
+    for file in memories() {
+        // SAFETY: a system call on an open file.
+        unsafe { libc::fcntl(file, libc::F_ADD_SEALS, seals) };
+    }
+}
+
+/// Takes the pages out of all shared memory, where it may.
+pub(crate) fn punch() {
+    let holes = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    for file in memories() {
+        // SAFETY: as above.
+        unsafe { libc::fallocate(file, holes, 0, 1 << 40) };
+    }
+}
+
+/// The open files that are shared memory.
+fn memories() -> Vec<i32> {
+    let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let is_memory = |file: &fs::DirEntry| {
+        fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy().contains("memfd:trine"))
+    };
+    files.filter(is_memory).filter_map(|file| file.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// The socket to the parent.

@@ -10,6 +10,9 @@
 //! * a joining thread announces that it sleeps before its last check; whoever has news for it
 //!   publishes them and wakes it until it no longer sleeps.
 //!
+//! A joiner sleeps on a word of its worker, which can take its wake-ups or move it to another word.
+//! So it never sleeps for long, and nobody goes on waking it for long.
+//!
 //! `reception/model.rs` checks all three under loom.
 
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
@@ -29,11 +32,14 @@ pub(crate) enum Listener {
     Joiner = 2,
 }
 
+/// How often to wake a joiner that does not sleep yet, or not where it should.
+const MAX_WAKES: u32 = 10_000;
+
 /// A word of shared memory that one side writes and both can wait for.
 pub(crate) trait Word {
     fn load(&self, order: Ordering) -> u32;
     fn store(&self, value: u32, order: Ordering);
-    /// Sleeps while it is `seen`; may return early.
+    /// Sleeps while it is `seen`, but not for long; may return early.
     fn wait(&self, seen: u32);
     /// Wakes all sleepers, and returns how many there were.
     fn wake(&self) -> usize;
@@ -214,7 +220,10 @@ impl<P: Papers> Reception<P> {
         fence(Ordering::SeqCst);
         // It sleeps on a word that only the worker may change, so a wake may fall between its check
         // and its sleep: repeat until it is awake.
-        while self.asleep.load(Ordering::SeqCst) && rendezvous.tail.wake() == 0 {
+        for _ in 0..MAX_WAKES {
+            if !self.asleep.load(Ordering::SeqCst) || rendezvous.tail.wake() > 0 {
+                return;
+            }
             yield_now();
         }
     }
