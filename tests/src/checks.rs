@@ -14,7 +14,8 @@ pub type Named = (&'static str, fn());
 
 /// Plays the part that the first argument names; otherwise runs the checks that it names, or all.
 pub fn main(parts: &[Named], checks: &[Named], run: fn(&[Named])) {
-    let mut arguments = std::env::args().skip(1).peekable();
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let mut arguments = arguments.skip(1).peekable();
     let part = arguments.peek().and_then(|name| parts.iter().find(|(part, _)| part == name));
     if let Some((_, play)) = part {
         return play();

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::net::SendFlags;
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, waitid};
 
 use super::greeting::{self, Greeting, Ticket};
 use super::identity::Rights;
@@ -30,7 +31,8 @@ pub(crate) struct Process {
     id: u32,
     /// Unset once it is reaped, since the system may then reuse its number.
     child: Lock<Option<Child>>,
-    /// Readable once the process has ended. Old kernels have none; then the socket must do.
+    /// Readable once the process has ended. Old kernels have none, and filters may refuse it; then
+    /// the socket must do, and a question now and then.
     pidfd: Option<OwnedFd>,
     /// The worker is killed when this is closed for any reason.
     lifeline: Lock<Option<OwnedFd>>,
@@ -124,13 +126,31 @@ impl Process {
 
     /// Whether the process has ended, or ends within that time.
     pub(crate) fn has_ended(&self, within: Duration) -> bool {
-        let Some(pidfd) = &self.pidfd else { return false };
+        let Some(pidfd) = &self.pidfd else { return self.ends_within(within) };
         let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
         let within = Timespec {
             tv_sec: within.as_secs().cast_signed(),
             tv_nsec: within.subsec_nanos().into(),
         };
         rustix::event::poll(&mut ends, Some(&within)).unwrap_or(0) > 0
+    }
+
+    /// The same without an event to wait for.
+    fn ends_within(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        loop {
+            // Nobody reaps it meanwhile, unless other code in this program waits for all children.
+            let child = self.child.lock();
+            let Some(process) = child.as_ref().map(Pid::from_child) else { return true };
+            let answer = waitid(WaitId::Pid(process), options);
+            drop(child);
+            let has_ended = matches!(answer, Ok(Some(_)) | Err(Errno::CHILD));
+            if has_ended || Instant::now() >= until {
+                return has_ended;
+            }
+            thread::sleep(MOMENT);
+        }
     }
 
     /// Kills what is left of the worker and returns how it ended. If it does not die in time,

@@ -158,8 +158,12 @@ fn make(length: usize) -> io::Result<Handle> {
         .or_else(|_| rustix::fs::memfd_create("trine", flags))
         .map_err(|error| failed("memfd_create", error))?;
     lengthen(&file, length)?;
-    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
+    add_seals(&file, SealFlags::SHRINK)?;
     Ok(Handle(file))
+}
+
+fn add_seals(file: impl AsFd, seals: SealFlags) -> io::Result<()> {
+    rustix::fs::fcntl_add_seals(file, seals).map_err(|error| failed("F_ADD_SEALS", error))
 }
 
 /// Sets a file's length. Beyond the file size limit the kernel also sends this thread a signal that
@@ -258,7 +262,7 @@ impl View {
     /// Memory for another process to write and this one to read: what the other gets, and the view.
     pub(crate) fn for_writer(length: usize) -> io::Result<(Self, Handle)> {
         let handle = make(whole_pages(length)?)?;
-        rustix::fs::fcntl_add_seals(&handle, SealFlags::GROW)?;
+        add_seals(&handle, SealFlags::GROW)?;
         let theirs = handle.try_clone()?;
         Ok((Self::open(handle)?, theirs))
     }
@@ -334,7 +338,7 @@ pub(crate) fn freeze(bytes: &[u8]) -> io::Result<Handle> {
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), memory.start(), bytes.len()) };
     let Memory { handle, mapping } = memory;
     drop(mapping);
-    rustix::fs::fcntl_add_seals(&handle, FROZEN)?;
+    add_seals(&handle, FROZEN)?;
     Ok(handle)
 }
 

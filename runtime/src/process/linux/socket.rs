@@ -87,7 +87,8 @@ impl Socket {
         let flags = flags | SendFlags::NOSIGNAL;
         rustix::io::retry_on_intr(|| {
             rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut ancillary, flags)
-        })?;
+        })
+        .map_err(|error| failed("sendmsg", error))?;
         Ok(())
     }
 

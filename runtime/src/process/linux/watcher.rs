@@ -9,6 +9,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::child::Process;
 use super::identity::Identity;
+use super::memory::failed;
 use super::socket::Socket;
 
 const WAKE: u64 = u64::MAX;
@@ -27,8 +28,10 @@ pub(crate) struct Event {
 
 impl Watcher {
     pub(crate) fn new() -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let epoll =
+            epoll::create(CreateFlags::CLOEXEC).map_err(|error| failed("epoll_create1", error))?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| failed("eventfd2", error))?;
         let watcher = Self { epoll, wake };
         watcher.listen_to(watcher.wake.as_fd(), WAKE)?;
         Ok(watcher)
@@ -36,7 +39,8 @@ impl Watcher {
 
     fn listen_to(&self, file: BorrowedFd<'_>, key: u64) -> io::Result<()> {
         let data = EventData::new_u64(key);
-        Ok(epoll::add(&self.epoll, file, data, EventFlags::IN | EventFlags::ET)?)
+        epoll::add(&self.epoll, file, data, EventFlags::IN | EventFlags::ET)
+            .map_err(|error| failed("epoll_ctl", error))
     }
 
     /// Starts to watch a worker.

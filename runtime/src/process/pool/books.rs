@@ -233,7 +233,14 @@ impl Pool {
         let started = platform::may_start_workers().and_then(|()| {
             let link = Link::start(self.memory.unwrap_or(0)).map_err(|error| error.to_string())?;
             let link = Arc::new(link);
-            dispatcher::watch(&link, self).map_err(|error| error.to_string()).map(|()| link)
+            match dispatcher::watch(&link, self) {
+                Ok(()) => Ok(link),
+                Err(error) => {
+                    // Nobody else would hear of its end.
+                    link.reap();
+                    Err(error.to_string())
+                }
+            }
         });
         if let Ok(link) = &started {
             observe::worker_started(link.process.id());

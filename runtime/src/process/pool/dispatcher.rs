@@ -87,7 +87,10 @@ pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<(
     register.watched.insert(link.key, (Arc::clone(link), owner));
     register.starting.push((Arc::clone(link), Instant::now() + MAX_START));
     drop(register);
-    dispatcher.watcher.add(link.key.0, &link.process, &link.socket)?;
+    if let Err(error) = dispatcher.watcher.add(link.key.0, &link.process, &link.socket) {
+        dispatcher.forget(link);
+        return Err(error);
+    }
     dispatcher.watcher.wake();
     link.announce(&mut link.desk(), Listener::Dispatcher);
     Ok(())
@@ -217,7 +220,14 @@ impl Dispatcher {
         busy.retain(|(link, _)| link.unanswered.load(Ordering::Relaxed) > 0);
         let next = rounds.plan(now, is_asked, !busy.is_empty());
         self.attends.fetch_or(next.is_some(), Ordering::Relaxed);
-        busy.iter().for_each(|(link, owner)| owner.look_after(link));
+        for watched @ (link, owner) in &busy {
+            if link.process.has_ended(Duration::ZERO) {
+                // No event says so without a pidfd, as long as a child of its holds the socket.
+                self.bury(watched);
+            } else {
+                owner.look_after(link);
+            }
+        }
         next
     }
 
@@ -232,11 +242,18 @@ impl Dispatcher {
         let is_over = hung_up || ended || link.is_doomed();
         let soon = !is_over && owner.take_replies(link);
         if is_over || link.is_doomed() {
-            owner.bury(link);
-            self.forget(link);
+            self.bury(watched);
             return false;
         }
         soon
+    }
+
+    /// Has a worker cleaned up, unless that was done already.
+    fn bury(&self, (link, owner): &Watched) {
+        if self.find(link.key).is_some() {
+            owner.bury(link);
+            self.forget(link);
+        }
     }
 
     fn forget(&self, link: &Link) {

@@ -155,7 +155,7 @@ pub(super) fn fresh_place() -> (String, Option<String>) {
 }
 
 /// Small and large calls, a crash, and what follows.
-fn works() {
+pub(super) fn works() {
     assert_eq!(double(1).join().unwrap(), 2);
     assert_eq!(length(vec![1; 1 << 20]).join().unwrap(), 1 << 20);
     assert_eq!(filled(1 << 20).join().unwrap().len(), 1 << 20);

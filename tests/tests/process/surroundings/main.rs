@@ -14,7 +14,9 @@ use trine::concurrent;
 use trine_tests::checks::{self, Named, part};
 
 mod children;
+mod filters;
 mod inheritance;
+mod oddities;
 mod printing;
 mod refusals;
 mod rights;
@@ -31,7 +33,8 @@ use rights::{gives_up, gives_up_capabilities, gives_up_groups, secure, secure_st
 
 fn main() {
     // All they do is wait for programs, in one case for long.
-    let (parts, checks) = ([PARTS, refusals::PARTS].concat(), [CHECKS, refusals::CHECKS].concat());
+    let parts = [PARTS, refusals::PARTS, filters::PARTS, oddities::PARTS].concat();
+    let checks = [CHECKS, refusals::CHECKS, filters::CHECKS, oddities::CHECKS].concat();
     checks::main(&parts, &checks, checks::at_once);
 }
 

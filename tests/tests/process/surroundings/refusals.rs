@@ -1,12 +1,16 @@
 //! What can keep a worker from starting: each is an error that says so, at once or within the time
 //! allowed for a start, for every call, and leaves no process behind.
 
+use std::ffi::CStr;
 use std::io::Error as SystemError;
+use std::process::Command;
 use std::time::Duration;
 
 use trine::{ErrorKind, concurrent};
 use trine_tests::checks::{Named, output_of, part};
 use trine_tests::process::double;
+
+use super::skip;
 
 /// Runs before the runtime's constructor. It spoils what that looks for, so that the worker runs
 /// `main`, or it keeps the worker from ever reaching the constructor.
@@ -54,8 +58,6 @@ pub(super) const PARTS: &[Named] = &[
     ("few-files", || with_limit(libc::RLIMIT_NOFILE, 4)),
     ("little-memory", || with_limit(libc::RLIMIT_AS, address_space() + (256 << 10))),
     ("few-processes", few_processes),
-    ("no-memfd", || without(&[libc::SYS_memfd_create])),
-    ("no-exec", || without(&[libc::SYS_execve, libc::SYS_execveat])),
     ("no-proc", no_proc),
     ("parks", parks),
     ("starts-slowly", starts_slowly),
@@ -69,12 +71,6 @@ pub(super) const CHECKS: &[Named] = &[
     ("a limit of processes", || {
         refused("few-processes", &["/proc/self/exe: Resource temporarily unavailable"]);
     }),
-    ("a filter that refuses memory files", || {
-        refused("no-memfd", &["memfd_create: Operation not permitted"]);
-    }),
-    ("a filter that refuses to execute", || {
-        refused("no-exec", &["/proc/self/exe: Operation not permitted"]);
-    }),
     ("no proc", || refused("no-proc", &["/proc/self/exe: No such file"])),
     ("a worker that never gets ready", never_ready),
     ("a worker that starts slowly", || {
@@ -86,7 +82,11 @@ pub(super) const CHECKS: &[Named] = &[
 
 /// Plays a part in which no worker can start, and looks for these words in its errors.
 fn refused(name: &str, words: &[&str]) {
-    let said = output_of(part(name));
+    refused_to(part(name), name, words);
+}
+
+pub(super) fn refused_to(part: Command, name: &str, words: &[&str]) {
+    let said = output_of(part);
     if let Some(why) = said.strip_prefix("skipped: ") {
         println!("skipped {name}: {}", why.trim_end());
         return;
@@ -95,12 +95,12 @@ fn refused(name: &str, words: &[&str]) {
         line.starts_with("task `double` could not start: ")
             && words.iter().all(|word| line.contains(word))
     };
-    assert!(said.lines().count() > 2 && said.lines().all(is_told), "{said}");
+    assert!(said.lines().count() > 2 && said.lines().all(is_told), "{name}: {said}");
 }
 
 /// Calls again and again, and many times at once; each call must be refused. Warming up is refused
 /// without a word, before the first call and after it.
-fn say_refusals() {
+pub(super) fn say_refusals() {
     trine::process::warm_up();
     let alone = (0..3).map(|number| double(number).join());
     let many: Vec<_> = (0..100).map(double).collect();
@@ -148,63 +148,22 @@ fn few_processes() {
     with_limit(libc::RLIMIT_NPROC, 1);
 }
 
-fn skip(why: &str) {
-    println!("skipped: {why} ({})", SystemError::last_os_error());
-}
-
-/// The kernel's name for this architecture.
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const ARCHITECTURE: Option<u32> = None;
-
-/// Makes the kernel refuse these system calls with EPERM, as in a container.
-fn without(calls: &[libc::c_long]) {
-    let Some(architecture) = ARCHITECTURE else { return skip("another architecture") };
-    // Offsets in the record that the kernel shows to a filter.
-    const NUMBER: u32 = 0;
-    const MADE_FOR: u32 = 4;
-    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
-    let load = |offset| statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, offset);
-    let answer = |with| statement((libc::BPF_RET | libc::BPF_K) as u16, with);
-    let unless = |k, skip| libc::sock_filter {
-        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-        jt: 0,
-        jf: skip,
-        k,
-    };
-    let allowed = answer(libc::SECCOMP_RET_ALLOW);
-    // Calls made for another architecture have other numbers; they are let through.
-    let for_this = libc::sock_filter { jt: 1, jf: 0, ..unless(architecture, 0) };
-    let mut filter = vec![load(MADE_FOR), for_this, allowed, load(NUMBER)];
-    for &call in calls {
-        filter.push(unless(call as u32, 1));
-        filter.push(answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32));
-    }
-    filter.push(allowed);
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: a filter of this length, which the kernel copies.
-    let is_set = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
-    };
-    if is_set { say_refusals() } else { skip("no filters here") }
-}
-
 /// Hides `/proc` from this process only.
 fn no_proc() {
+    if hides(c"/proc") { say_refusals() } else { skip("no mounts here") }
+}
+
+/// Puts an empty folder in a folder's place, for this process only.
+pub(super) fn hides(folder: &CStr) -> bool {
     let (none, root, tmpfs) = (c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr());
     let null = std::ptr::null();
     // SAFETY: strings that end in a zero, and mounts that only this process sees.
-    let is_hidden = unsafe {
+    unsafe {
         (libc::unshare(libc::CLONE_NEWNS) == 0
             || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) == 0)
             && libc::mount(none, root, null, libc::MS_REC | libc::MS_PRIVATE, null.cast()) == 0
-            && libc::mount(tmpfs, c"/proc".as_ptr(), tmpfs, 0, null.cast()) == 0
-    };
-    if is_hidden { say_refusals() } else { skip("no mounts here") }
+            && libc::mount(tmpfs, folder.as_ptr(), tmpfs, 0, null.cast()) == 0
+    }
 }
 
 #[concurrent(process, timeout = 2s)]
