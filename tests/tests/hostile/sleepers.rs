@@ -1,5 +1,5 @@
-//! A joining thread sleeps on a word of its worker's memory, which reaches it there: it can take the
-//! wake-ups that are for the joiner, move it to another word, or wake it again and again.
+//! A joining thread sleeps on a word of its worker's memory, which reaches it there: the worker can
+//! take the wake-ups that are for the joiner, move it to another word, or wake it again and again.
 
 use serde::{Deserialize, Serialize};
 use trine::concurrent;

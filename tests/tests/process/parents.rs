@@ -32,6 +32,25 @@ fn forever_with_a_child() {
     }
 }
 
+/// The same with one that leaves the worker's group.
+#[concurrent(process)]
+#[expect(clippy::zombie_processes, reason = "it is to be there when this process is killed")]
+fn forever_with_a_daemon() {
+    let mut command = Command::new("sleep");
+    // SAFETY: only a system call, before the program is replaced.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            Ok(())
+        });
+    }
+    let child = command.arg("1000").stdout(Stdio::null()).spawn().unwrap();
+    println!("{} {}", std::process::id(), child.id());
+    loop {
+        thread::park();
+    }
+}
+
 #[concurrent(process)]
 fn what_is_there() -> (String, Vec<String>, Vec<String>) {
     let mut input = String::new();
@@ -77,6 +96,7 @@ const PARTS: &[Named] = &[
     ("waits", waits),
     ("waits-in-thread", waits_in_thread),
     ("prints", prints),
+    ("waits-with-a-daemon", || _ = forever_with_a_daemon().join()),
 ];
 
 const CHECKS: &[Named] = &[
@@ -86,6 +106,7 @@ const CHECKS: &[Named] = &[
         killed_parent_leaves_nobody("waits-in-thread", libc::SIGKILL);
     }),
     ("ctrl-c leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGINT)),
+    ("only a daemon outlives a killed parent", only_a_daemon_lives_on),
     ("the executable may be deleted", deleted_executable),
     ("what is inherited", inherited),
     ("all constructors run", || assert_eq!(spawned_by_a_constructor().join().unwrap(), 1)),
@@ -130,6 +151,20 @@ fn killed_parent_leaves_nobody(name: &str, signal: i32) {
     for id in ids {
         wait_until(|| !is_alive(id));
     }
+}
+
+/// A process in a session of its own has left the group that ends with its parent.
+fn only_a_daemon_lives_on() {
+    let mut parent = part("waits-with-a-daemon").spawn().unwrap();
+    let ids = read_line(&mut parent);
+    let ids: Vec<i32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
+    let [worker, daemon] = ids[..] else { panic!("{ids:?}") };
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    wait_until(|| !is_alive(worker));
+    assert!(is_alive(daemon));
+    // SAFETY: a signal to a process of ours.
+    unsafe { libc::kill(daemon, libc::SIGKILL) };
 }
 
 fn read_line(child: &mut Child) -> String {

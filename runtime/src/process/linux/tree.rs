@@ -16,6 +16,8 @@ use rustix::process::{
 
 /// How often to look again for what was started or adopted meanwhile.
 const MAX_LOOKS: u32 = 200;
+/// How many one look finds: they may be started as fast as it looks.
+const MAX_FOUND: usize = 10_000;
 /// Between two looks: what was killed needs a moment to be dead.
 const MOMENT: Duration = Duration::from_micros(50);
 /// A process with more dead children than this should end, since only that removes them.
@@ -70,11 +72,11 @@ pub(crate) fn has_many_dead_children() -> bool {
     }
 }
 
-/// All below a process. A loop, since a chain of them may be as long as a worker likes.
+/// What is below a process. A loop, since a chain of them may be as long as a worker likes.
 fn gather(root: Pid) -> Vec<Pid> {
     let mut found = children(root);
     let mut looked = 0;
-    while let Some(&process) = found.get(looked) {
+    while let Some(&process) = found.get(looked).filter(|_| looked < MAX_FOUND) {
         found.extend(children(process));
         looked += 1;
     }

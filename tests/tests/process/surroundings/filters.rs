@@ -10,8 +10,8 @@ use super::inheritance::works;
 use super::refusals::{refused_to, say_refusals};
 use super::skip;
 
-/// What a filter refuses: calls, or `fcntl` with this command and one of these bits in its argument;
-/// and with what error.
+/// What a filter refuses: calls, or `fcntl` with this command and one of these bits in its
+/// argument; and with what error.
 struct Filter {
     name: &'static str,
     calls: &'static [libc::c_long],

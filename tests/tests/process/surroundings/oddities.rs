@@ -1,5 +1,5 @@
-//! Surroundings that are odd and refuse nothing, or little: how the program is scheduled, what it is
-//! called, what is loaded into it, how much of everything it may have.
+//! Surroundings that are odd and refuse nothing, or little: how the program is scheduled, what it
+//! is called, what is loaded into it, how much of everything it may have.
 
 use std::ffi::OsStr;
 use std::fs;
