@@ -1,12 +1,54 @@
 //! The task that this thread is running, for [`cancelled`].
+//!
+//! Bodies nest, since a joiner may run one inside of another. But they need not end in the reverse
+//! order: each may be in a stackful coroutine of its own. So a body that ends takes itself out of
+//! the chain wherever it is in it, and nothing ever points to one that has ended.
 
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::process::abort;
+use std::ptr::{self, NonNull};
 
 use crate::cell::State;
 
 thread_local! {
-    static CURRENT: Cell<Option<NonNull<State>>> = const { Cell::new(None) };
+    /// The body that has begun last, of those that have not ended.
+    static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+}
+
+/// A body on the stack.
+struct Frame {
+    state: NonNull<State>,
+    /// The one that had begun before it.
+    outer: Cell<*const Frame>,
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        // If the thread's locals are gone, so is the chain.
+        let _ = CURRENT.try_with(|current| {
+            if ptr::eq(current.get(), self) {
+                current.set(self.outer.get());
+            } else {
+                self.leave(current.get());
+            }
+        });
+    }
+}
+
+impl Frame {
+    /// Takes itself out of the chain, of which it is not the first.
+    #[cold]
+    fn leave(&self, mut inner: *const Self) {
+        // SAFETY: what is in the chain has not ended, so it is there.
+        while let Some(frame) = unsafe { inner.as_ref() } {
+            if ptr::eq(frame.outer.get(), self) {
+                return frame.outer.set(self.outer.get());
+            }
+            inner = frame.outer.get();
+        }
+        eprintln!("trine: a body has begun on one thread and ends on another, in a coroutine");
+        abort();
+    }
 }
 
 /// Whether cancellation of the current task was requested.
@@ -29,21 +71,15 @@ thread_local! {
 /// ```
 #[must_use]
 pub fn cancelled() -> bool {
-    CURRENT.try_with(Cell::get).ok().flatten().is_some_and(|state| {
-        // SAFETY: `run` borrows the state for as long as the pointer is set.
-        unsafe { state.as_ref() }.is_cancel_requested()
+    CURRENT.try_with(Cell::get).is_ok_and(|frame| {
+        // SAFETY: a frame in the chain has not ended, and `run` borrows its state until then.
+        unsafe { frame.as_ref().is_some_and(|frame| frame.state.as_ref().is_cancel_requested()) }
     })
 }
 
 /// Runs a body as the task with this state.
 pub(crate) fn run<R>(state: &State, body: impl FnOnce() -> R) -> R {
-    struct Restore(Option<NonNull<State>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let _ = CURRENT.try_with(|current| current.set(self.0));
-        }
-    }
-    let outer = CURRENT.try_with(|current| current.replace(Some(NonNull::from(state))));
-    let _restore = Restore(outer.unwrap_or(None));
+    let frame = Frame { state: NonNull::from(state), outer: Cell::new(ptr::null()) };
+    let _ = CURRENT.try_with(|current| frame.outer.set(current.replace(&raw const frame)));
     body()
 }

@@ -148,6 +148,10 @@ impl<T> Task<T> {
     /// If it could only hang: the task needs the current-thread tokio runtime that this very thread
     /// is driving. Await it there, or join it in `spawn_blocking`.
     ///
+    /// # Aborts
+    /// If it runs the body here, in a stackful coroutine that is suspended inside of it and goes on
+    /// on another thread.
+    ///
     /// ```
     /// # use trine::concurrent;
     /// #[concurrent(threads)]

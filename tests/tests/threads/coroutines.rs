@@ -7,7 +7,7 @@
 use std::thread;
 
 use generator::{Gn, yield_};
-use trine::{concurrent, join};
+use trine::{concurrent, gather, join};
 use trine_tests::programs::output_alone;
 
 fn fib(n: u32) -> u64 {
@@ -113,4 +113,71 @@ fn a_coroutine_may_be_dropped_inside_a_join() {
         }
     }
     assert_eq!(fib(20), 6765);
+}
+
+/// Returns at once if it is in no coroutine.
+#[concurrent(threads)]
+fn suspends() -> bool {
+    let is_inside = generator::is_generator();
+    if is_inside {
+        yield_::<(), u64>(0);
+    }
+    is_inside
+}
+
+/// Ways to join a call whose body is to run on the thread that joins it.
+const JOINS: [fn() -> bool; 3] = [
+    || suspends().join().unwrap(),
+    || gather([suspends()]).join().unwrap()[0],
+    || suspends().map(|is_inside| is_inside).join().unwrap(),
+];
+
+/// A coroutine that is suspended in the body of a call.
+fn inside_a_body(join: fn() -> bool) -> Coroutine {
+    let mut coroutine = Gn::<()>::new(move || {
+        // A thread of the pool may come first.
+        while !join() {}
+        1
+    });
+    coroutine.resume();
+    coroutine
+}
+
+/// What a body left behind that has ended is overwritten.
+fn write_over_what_is_free() {
+    let blocks = (16..1024).step_by(16).flat_map(|size| (0..32).map(move |_| vec![0xff_u8; size]));
+    drop(std::hint::black_box(blocks.collect::<Vec<_>>()));
+}
+
+#[test]
+fn bodies_in_coroutines_end_in_any_order() {
+    let orders: [Reorder; 3] =
+        [|_| (), |left| left.reverse(), |left| left.sort_by_key(|index| index % 2)];
+    for join in JOINS {
+        for order in orders {
+            for _ in 0..20 {
+                let mut coroutines: Vec<_> = (0..4).map(|_| inside_a_body(join)).collect();
+                let mut left = vec![0, 1, 2, 3];
+                order(&mut left);
+                for index in left {
+                    assert_eq!(coroutines[index].resume(), Some(1));
+                }
+                drop(coroutines);
+                write_over_what_is_free();
+                assert!(!trine::cancelled());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_ends_on_another_thread_aborts() {
+    let output = output_alone(a_body_that_ends_on_another_thread_aborts, &[], || {
+        let mut moved = inside_a_body(JOINS[0]);
+        thread::spawn(move || moved.resume()).join().unwrap();
+    });
+    if let Some(output) = output {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("ends on another"), "{said}");
+    }
 }
