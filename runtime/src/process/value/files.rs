@@ -75,18 +75,35 @@ pub(crate) fn what() -> What {
 }
 
 /// Sets a thread's pointer, and restores the previous one when dropped.
-struct Within<T: 'static>(&'static std::thread::LocalKey<Cell<*mut T>>, *mut T);
+struct Within<T: 'static> {
+    key: &'static std::thread::LocalKey<Cell<*mut T>>,
+    here: *mut T,
+    outer: *mut T,
+}
 
 impl<T> Within<T> {
     fn new(key: &'static std::thread::LocalKey<Cell<*mut T>>, here: *mut T) -> Self {
-        Self(key, key.replace(here))
+        Self { key, here, outer: key.replace(here) }
     }
 }
 
 impl<T> Drop for Within<T> {
     fn drop(&mut self) {
-        self.0.set(self.1);
+        if self.key.replace(self.outer) != self.here {
+            out_of_order();
+        }
     }
+}
+
+/// Of two values, the one whose encoding or decoding began first was finished first, or on another
+/// thread. Files may have gone to the wrong one.
+#[cold]
+fn out_of_order() -> ! {
+    eprintln!(
+        "trine: coroutines that are suspended while they encode or decode a value have to go on in \
+         reverse order, on the same thread"
+    );
+    std::process::abort();
 }
 
 /// Runs an encoder; also returns the files that its values attached.
