@@ -4,13 +4,14 @@
 use std::future::pending;
 use std::io::Read;
 use std::net::TcpStream;
+use std::pin::Pin;
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
-use trine::{ErrorKind, Task, TaskIterator, TaskSet, concurrent, gather, race};
+use trine::{Error, ErrorKind, Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::gate::Gate;
 use trine_tests::modes::{MODES, Mode};
 
@@ -261,8 +262,40 @@ async fn the_clock_goes_on_for_what_follows_on_its_own_runtime() {
     }
 }
 
+const SHORT: Duration = Duration::from_millis(1);
+
+/// Ends when it is cancelled.
+fn hangs(mode: &Mode) -> Task<u32> {
+    (mode.polite)(nobody_waits_at())
+}
+
+#[concurrent(threads, retries = 1, backoff = 1ms)]
+fn waits_politely() -> u32 {
+    while !trine::cancelled() {
+        thread::yield_now();
+    }
+    7
+}
+
+#[concurrent(process, retries = 1, backoff = 1ms)]
+fn waits_politely_in_a_process() -> u32 {
+    loop {
+        thread::park();
+    }
+}
+
+fn is_late<T: std::fmt::Debug>(result: Result<T, Error>) -> u32 {
+    u32::from(result.unwrap_err().is_timeout()) * 7
+}
+
+type Waiting = Pin<Box<dyn Future<Output = u32>>>;
+
+fn late<T: std::fmt::Debug + Send + 'static>(task: Task<T>) -> Waiting {
+    Box::pin(async { is_late(task.await) })
+}
+
 /// Ways to wait for tasks that were made here.
-type Waits = fn(&'static Mode, u16) -> std::pin::Pin<Box<dyn Future<Output = u32>>>;
+type Waits = fn(&'static Mode, u16) -> Waiting;
 
 const WAITS: &[(&str, Waits)] = &[
     ("a deadline that is far", |mode, port| {
@@ -273,18 +306,31 @@ const WAITS: &[(&str, Waits)] = &[
         let task = gather([(mode.gated)(port)]).timeout(HOUR).map(|[value]| value);
         Box::pin(async { task.await.unwrap() })
     }),
-    ("a deadline that is near", |mode, _| {
-        let task = (mode.polite)(nobody_waits_at()).timeout(Duration::from_millis(1));
-        Box::pin(async { u32::from(task.await.unwrap_err().is_timeout()) * 7 })
+    ("a near deadline", |mode, _| late(hangs(mode).timeout(SHORT))),
+    ("a near one of map", |mode, _| late(hangs(mode).map(|value| value).timeout(SHORT))),
+    ("a near one of then", |mode, _| late(hangs(mode).then(mode.value).timeout(SHORT))),
+    ("a near one of several", |mode, _| late(gather([hangs(mode)]).timeout(SHORT))),
+    ("a near one of race", |mode, _| late(race([hangs(mode), hangs(mode)]).timeout(SHORT))),
+    ("a near one of an outcome", |mode, _| late(hangs(mode).outcome().timeout(SHORT))),
+    ("a near one in an outcome", |mode, _| {
+        let outcome = hangs(mode).timeout(SHORT).outcome();
+        late(outcome.then(|outcome| {
+            assert!(outcome.unwrap_err().is_timeout());
+            hangs(&MODES[0]).timeout(SHORT)
+        }))
     }),
-    ("a near one of a map", |mode, _| {
-        let task =
-            (mode.polite)(nobody_waits_at()).map(|value| value).timeout(Duration::from_millis(1));
-        Box::pin(async { u32::from(task.await.unwrap_err().is_timeout()) * 7 })
+    ("a near one of retries", |mode, _| {
+        let calls = [waits_politely as fn() -> Task<u32>, waits_politely_in_a_process];
+        late(calls[usize::from(mode.name == "process")]().timeout(SHORT))
     }),
-    ("a near one of several", |mode, _| {
-        let task = gather([(mode.polite)(nobody_waits_at())]).timeout(Duration::from_millis(1));
-        Box::pin(async { u32::from(task.await.unwrap_err().is_timeout()) * 7 })
+    ("a near one in a window", |mode, _| {
+        let tasks = std::iter::once_with(|| hangs(mode).timeout(SHORT));
+        let mut tasks = tasks.buffered(2).into_stream();
+        Box::pin(async move { is_late(tasks.next().await.unwrap()) })
+    }),
+    ("a near one in a set", |mode, _| {
+        let mut tasks = TaskSet::from_iter([hangs(mode).timeout(SHORT)]);
+        Box::pin(async move { is_late(tasks.next().await.unwrap()) })
     }),
     ("a race", |mode, port| {
         let task = race([(mode.gated)(port)]).outcome();
