@@ -253,15 +253,20 @@ impl<T: Send + 'static> TaskSet<T> {
 
     /// Examines what has arrived, or registers the waker.
     fn look(&mut self, waker: Option<&Waker>) {
-        if self.arrived.is_empty() {
+        if !self.arrived.is_empty() {
+            return;
+        }
+        std::mem::swap(&mut self.arrivals.0.lock().0, &mut self.arrived);
+        if self.arrived.is_empty()
+            && let Some(waker) = waker
+        {
+            // Copied and dropped without the lock, since a waker is foreign code.
+            let waker = waker.clone();
             let mut arrivals = self.arrivals.0.lock();
             std::mem::swap(&mut arrivals.0, &mut self.arrived);
-            if self.arrived.is_empty() && waker.is_some() {
-                let earlier = std::mem::replace(&mut arrivals.1, waker.cloned());
-                drop(arrivals);
-                // Dropped without the lock, since a waker is foreign code.
-                drop(earlier);
-            }
+            let earlier = arrivals.1.replace(waker);
+            drop(arrivals);
+            drop(earlier);
         }
     }
 

@@ -7,6 +7,7 @@
 //! is given up, it sends the next. `flow/model.rs` checks that under loom.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::task::{Poll, Waker};
 
 use crate::relay;
@@ -67,25 +68,47 @@ impl<T> State<T> {
         self.queue.len() + self.held
     }
 
-    /// Puts a writer in line, or back to where it was.
-    fn wait(&mut self, wait: Wait<'_>) {
-        let turn = *wait.turn.get_or_insert_with(|| {
+    fn is_full(&self, ahead: usize) -> bool {
+        !self.is_stopped && self.on_the_way() >= ahead
+    }
+
+    /// Where a writer with this turn is in line, or would be.
+    fn place_of(&self, turn: u64) -> usize {
+        self.line.partition_point(|(other, _)| *other < turn)
+    }
+
+    /// Whether a writer is in line and will be woken by this waker.
+    fn is_in_line(&self, wait: &Wait<'_>) -> bool {
+        let waiting = wait.turn.and_then(|turn| {
+            let (same, waker) = self.line.get(self.place_of(turn))?;
+            (*same == turn).then_some(waker)
+        });
+        waiting.is_some_and(|waker| waker.will_wake(wait.waker))
+    }
+
+    /// Puts a writer in line, or back to where it was. Returns the waker that it had there, to be
+    /// dropped without the lock.
+    fn wait(&mut self, turn: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let turn = *turn.get_or_insert_with(|| {
             self.turn += 1;
             self.turn
         });
-        let at = self.line.partition_point(|(other, _)| *other < turn);
+        let at = self.place_of(turn);
         match self.line.get_mut(at) {
-            Some((same, waker)) if *same == turn => waker.clone_from(wait.waker),
-            _ => self.line.insert(at, (turn, wait.waker.clone())),
+            Some((same, earlier)) if *same == turn => Some(mem::replace(earlier, waker)),
+            _ => {
+                self.line.insert(at, (turn, waker));
+                None
+            }
         }
     }
 
-    /// Takes a writer out of the line, if it is still there.
-    fn leave(&mut self, turn: u64) {
-        let at = self.line.partition_point(|(other, _)| *other < turn);
-        if self.line.get(at).is_some_and(|(same, _)| *same == turn) {
-            self.line.remove(at);
-        }
+    /// Takes a writer out of the line, if it is still there; its waker is to be dropped without the
+    /// lock.
+    fn leave(&mut self, turn: u64) -> Option<Waker> {
+        let at = self.place_of(turn);
+        let is_there = self.line.get(at).is_some_and(|(same, _)| *same == turn);
+        if is_there { self.line.remove(at).map(|(_, waker)| waker) } else { None }
     }
 
     /// The writer that may come now.
@@ -140,16 +163,29 @@ impl<T> Flow<T> {
     /// Without room the writer is to wait.
     pub(crate) fn poll_push(&self, item: &mut Option<T>, wait: Option<Wait<'_>>) -> Poll<bool> {
         let mut state = self.state.lock();
-        if !state.is_stopped && state.on_the_way() >= self.ahead {
-            if let Some(wait) = wait {
-                state.wait(wait);
+        let Some(wait) = wait else {
+            let is_full = state.is_full(self.ahead);
+            return if is_full { Poll::Pending } else { Poll::Ready(self.put(state, item)) };
+        };
+        if state.is_full(self.ahead) {
+            if state.is_in_line(&wait) {
+                return Poll::Pending;
             }
-            return Poll::Pending;
+            // Copied and dropped without the lock, since a waker is foreign code.
+            drop(state);
+            let waker = wait.waker.clone();
+            state = self.state.lock();
+            if state.is_full(self.ahead) {
+                let earlier = state.wait(wait.turn, waker);
+                drop(state);
+                drop(earlier);
+                return Poll::Pending;
+            }
         }
-        if let Some(turn) = wait.and_then(|wait| wait.turn.take()) {
-            state.leave(turn);
-        }
-        Poll::Ready(self.put(state, item))
+        let earlier = wait.turn.take().and_then(|turn| state.leave(turn));
+        let is_wanted = self.put(state, item);
+        drop(earlier);
+        Poll::Ready(is_wanted)
     }
 
     /// The same, whether there is room or not.
@@ -173,6 +209,40 @@ impl<T> Flow<T> {
     /// and then the reader is woken by `waker` when there are. The first of them is given on at
     /// once.
     pub(crate) fn refill(&self, held: &mut VecDeque<T>, waker: Option<&Waker>) -> bool {
+        loop {
+            let is_stopped = self.take_over(held);
+            if !held.is_empty() {
+                return true;
+            }
+            match waker {
+                Some(waker) if !is_stopped && !self.wait_for_items(waker) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Has the reader woken by this waker when there are items. False if there may be some now.
+    fn wait_for_items(&self, waker: &Waker) -> bool {
+        let will_wake = |reader: &Waker| reader.will_wake(waker);
+        let is_known = |state: &State<T>| state.reader.as_ref().is_some_and(will_wake);
+        let is_quiet = |state: &State<T>| state.queue.is_empty() && !state.is_stopped;
+        let state = self.state.lock();
+        if is_quiet(&state) && is_known(&state) {
+            return true;
+        }
+        // Copied and dropped without the lock, since a waker is foreign code.
+        drop(state);
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let is_quiet = is_quiet(&state);
+        let unused = if is_quiet { state.reader.replace(waker) } else { Some(waker) };
+        drop(state);
+        drop(unused);
+        is_quiet
+    }
+
+    /// Takes over what there is, and says whether nothing more is wanted.
+    fn take_over(&self, held: &mut VecDeque<T>) -> bool {
         let most = (self.ahead / 2).max(1);
         let mut state = self.state.lock();
         if state.queue.len() <= most {
@@ -182,9 +252,7 @@ impl<T> Flow<T> {
             held.extend(state.queue.drain(..most));
         }
         state.held = held.len().saturating_sub(1);
-        if held.is_empty() && !state.is_stopped {
-            state.reader = waker.cloned();
-        }
+        let is_stopped = state.is_stopped;
         let writer = state.next_writer(self.ahead);
         let granted = self.grant.as_ref().and_then(|grant| {
             state.done_bytes += state.held_bytes;
@@ -198,7 +266,7 @@ impl<T> Flow<T> {
         if let Some(writer) = writer {
             relay::wake(writer);
         }
-        !held.is_empty()
+        is_stopped
     }
 
     /// Whether a reader would find something.
@@ -224,9 +292,10 @@ impl<T> Flow<T> {
     /// A writer with a turn waits no longer: if it was sent for, the next one may come.
     fn give_up(&self, turn: u64) {
         let mut state = self.state.lock();
-        state.leave(turn);
+        let earlier = state.leave(turn);
         let writer = state.next_writer(self.ahead);
         drop(state);
+        drop(earlier);
         if let Some(writer) = writer {
             relay::wake(writer);
         }

@@ -10,3 +10,4 @@ mod retries;
 mod surroundings;
 mod threads_that_serve;
 mod waits;
+mod wakers;
