@@ -140,9 +140,9 @@ pub use threads::join;
 /// | `local` | process | stays on this machine, even if a cluster is configured |
 /// | `on = "gpu"` | process | with a cluster, runs only on machines with this label |
 /// | `ahead = 16` | all | at most 16 items of its [`Stream`] wait to be read; 64 without it |
-/// | `restarts = 3` | not process | on an `impl`: the value is made anew that often, see below |
-/// | `per = 1min` | not process | the time that `restarts` are counted in; a minute without it |
-/// | `name = ModelPool` | not process | on an `impl`: the name of the type that is made |
+/// | `restarts = 3` | all | on an `impl`: the value is made anew that often, see below |
+/// | `per = 1min` | all | the time that `restarts` are counted in; a minute without it |
+/// | `name = ModelPool` | all | on an `impl`: the name of the type that is made |
 /// | `crate = path` | all | the path of this crate, if it was renamed |
 ///
 /// A function that yields, `-> impl Iterator<Item = T>` or `-> impl Stream<Item = T>`, gives a

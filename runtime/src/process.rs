@@ -80,6 +80,15 @@
 //! its next yield; a body that does not reach one within 100 ms is killed. Such calls stay on this
 //! machine, even with a cluster.
 //!
+//! # Workers with state
+//! The value of a [worker with state](crate::guide::workers) is made, used and dropped in a process
+//! that serves nobody else. The arguments of its constructor are encoded once, and the bytes are
+//! sent again when the value is made anew. Whatever ends the process ends the value. A call that
+//! was on its way then fails as `Worker`: no other process gets a call without its value. When the
+//! value is dropped, its destructor has ten seconds, and then the process ends; where the program
+//! ends first, no destructor runs. If the program changes its rights, values in processes with the
+//! old ones are gone.
+//!
 //! # How calls end
 //! | the body | the task |
 //! | --- | --- |
@@ -152,6 +161,7 @@ use crate::scope::{self, Scope, ScopedTask};
 use crate::stream::Stream;
 use crate::task::Task;
 
+pub(crate) mod address;
 pub(crate) mod call;
 mod channel;
 mod code;
@@ -170,9 +180,11 @@ pub(crate) mod platform;
 pub(crate) mod pool;
 mod segment;
 mod spin;
+mod stateful;
 pub(crate) mod value;
 mod worker;
 
+pub use self::stateful::{call, call_mut, call_retrying, worker};
 pub use self::value::shared::Shared;
 pub use crate::cross::process::{Itself, Never, Owned};
 

@@ -246,3 +246,86 @@ impl ::core::ops::Deref for ConnectionWorker<Connection> {
         &self.0
     }
 }
+pub struct Parser {
+    depth: usize,
+}
+impl Parser {
+    pub fn new(rules: &str) -> Self {
+        Self { depth: rules.len() }
+    }
+    pub fn parse(&self, text: &str, limits: &[usize]) -> usize {
+        text.len() + limits.len() + self.depth
+    }
+    pub fn learn(&mut self, depth: usize) {
+        self.depth = depth;
+    }
+}
+///A worker with a `Parser`, which lives where its methods run: `process`.
+pub struct ParserWorker<T = Parser>(::trine::Worker<T>);
+impl ParserWorker<Parser> {
+    /**
+The value lives in a worker: `process`, `memory = 64MiB`, `restarts = 3`.*/
+    pub fn new(rules: &str) -> Self {
+        Self(
+            ::trine::process::worker::<
+                Parser,
+                _,
+                _,
+                _,
+            >(
+                {
+                    static FUNCTION: ::trine::Function = ::trine::Function::new("new")
+                        .memory(64 << 20)
+                        .restarts(3);
+                    &FUNCTION
+                },
+                (rules,),
+                |(rules,): (::trine::process::Owned<str>,)| { Parser::new(&rules) },
+            ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `process`, `timeout = 1s`.*/
+    pub fn parse(&self, text: &str, limits: &[usize]) -> ::trine::Task<usize> {
+        ::trine::process::call(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("parse")
+                    .timeout(::core::time::Duration::from_secs(1));
+                &FUNCTION
+            },
+            (text, limits),
+            |
+                this: &Parser,
+                (
+                    text,
+                    limits,
+                ): (::trine::process::Owned<str>, ::trine::process::Owned<[usize]>),
+            | -> usize { Parser::parse(this, &text, &limits) },
+        )
+    }
+    /**
+Each call runs as a task of the worker: `process`.*/
+    pub fn learn(&self, depth: usize) -> ::trine::Task<()> {
+        ::trine::process::call_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("learn");
+                &FUNCTION
+            },
+            (depth,),
+            |this: &mut Parser, (depth,): (usize,)| { Parser::learn(this, depth) },
+        )
+    }
+}
+impl ::core::clone::Clone for ParserWorker<Parser> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::ops::Deref for ParserWorker<Parser> {
+    type Target = ::trine::Worker<Parser>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

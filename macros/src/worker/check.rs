@@ -21,17 +21,6 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
         errors.push(block.this.span(), "a worker is of a type with a name: a struct or an enum");
         return;
     }
-    if args.has_mode && args.mode.encodes {
-        let name = args.mode.name;
-        errors.push(
-            args.mode_span,
-            format!(
-                "workers with state are there in `threads` and `async`, and not yet in `{name}`: \
-                 write one of them, or make each function of the `impl` concurrent by itself"
-            ),
-        );
-        return;
-    }
     options(args, errors);
     if block.constructors.is_empty() {
         errors.push(

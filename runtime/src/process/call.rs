@@ -10,14 +10,18 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::panic;
+use crate::process::address::AtomicAddress;
 use crate::process::channel::ParentEnd;
-use crate::process::job::{AnyCall, AtomicAddress, Job, Reply, codec_error};
+use crate::process::code::{Code, round_trip};
+use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
 use crate::process::pool::Pool;
+use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::files;
 use crate::process::value::wire;
 use crate::stream::flow::{Flow, Grant};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
+use crate::worker::line::Line;
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -25,6 +29,16 @@ pub(crate) struct ProcessCall<T> {
     address: AtomicAddress,
     /// Where its items go, if it yields.
     items: Option<Box<Items>>,
+    /// Where it runs, if it is a method of a worker with state.
+    stay: Option<Box<Stay<T>>>,
+}
+
+/// The value that a method is about.
+pub(crate) struct Stay<T> {
+    pub(crate) residence: Arc<Residence>,
+    /// It takes `&mut self`.
+    pub(crate) changes: bool,
+    pub(crate) code: Code<T>,
 }
 
 /// Where the items of a call go that yields.
@@ -101,6 +115,7 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     ) -> Arc<Self> {
         let call = Arc::new(Self {
             items: items.map(Box::new),
+            stay: None,
             job: JobCell::new(function, "process", job),
             pool,
             address: AtomicAddress::nowhere(),
@@ -110,6 +125,35 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
             Some(limiter) => limiter.enter(function.options(), call.clone()),
         }
         call
+    }
+
+    /// A call of a worker with state, once it is its turn.
+    pub(crate) fn enter(
+        function: &'static Function,
+        job: Job,
+        pool: &'static Pool,
+        line: &Arc<Line>,
+        stay: Stay<T>,
+    ) -> Arc<Self> {
+        let call = Arc::new(Self {
+            items: None,
+            stay: Some(Box::new(stay)),
+            job: JobCell::in_line(function, "process", job, Arc::clone(line)),
+            pool,
+            address: AtomicAddress::nowhere(),
+        });
+        line.enter(call.clone());
+        call
+    }
+
+    /// Runs a method where its value is kept in this process.
+    fn run_inline(&self, stay: &Stay<T>) {
+        let Some(Claim { job, place: _place, .. }) = self.job.claim() else { return };
+        let result = round_trip(self.job.function().name(), &job.message, stay.code);
+        if stay.changes && result.as_ref().is_err_and(Error::is_panic) {
+            stay.residence.spoil();
+        }
+        self.cell().finish(result);
     }
 }
 
@@ -157,7 +201,17 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.job.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
+    fn stay(&self) -> Option<(&Residence, Part)> {
+        self.stay.as_ref().map(|stay| (&*stay.residence, Part::Uses))
+    }
+
     fn complete(&self, reply: Reply) {
+        if reply.status == status::PANICKED
+            && let Some(stay) = self.stay.as_ref().filter(|stay| stay.changes)
+        {
+            // Before anybody gets the turn.
+            stay.residence.spoil();
+        }
         self.job.end(reply);
     }
 
@@ -181,7 +235,9 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
 
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
-        if admitted {
+        if let Some(stay) = self.stay.as_ref().filter(|stay| stay.residence.is_here()) {
+            self.run_inline(stay);
+        } else if admitted {
             self.pool.submit(self.clone());
         }
         admitted

@@ -7,13 +7,18 @@ use std::marker::PhantomData;
 use std::pin::pin;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::cross::process::Arguments;
+use crate::error::Error;
+use crate::process::job::codec_error;
 use crate::process::platform;
 use crate::process::value::message::Message;
 use crate::process::value::output::Output;
 use crate::process::value::wire::{self, Reader, WireError};
-use crate::wait;
+use crate::process::value::{files, kept};
+use crate::worker::Constructed;
+use crate::{panic, wait};
 
 /// Decodes the arguments, calls the body at the address, encodes what it returns.
 pub(crate) type Invoke = unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>;
@@ -174,6 +179,104 @@ impl<T: Serialize> Code<T> {
     }
 }
 
+/// An [`Invoke`] of a constructor: keeps the value that it makes, and tells whether it did.
+///
+/// # Safety
+/// `body` must be the address of a `fn(B) -> M`.
+unsafe fn make<A, B, T, M>(
+    body: usize,
+    arguments: Reader<'_>,
+    output: &mut Output,
+) -> Result<(), WireError>
+where
+    A: Arguments<B>,
+    T: Send + 'static,
+    M: Constructed<T>,
+{
+    // SAFETY: the caller's promise.
+    let body = unsafe { std::mem::transmute::<usize, Body<B, M>>(body) };
+    let (number, arguments) = method::<A, B>(arguments)?;
+    let made = body(arguments).constructed();
+    platform::end_forked_child();
+    wire::encode(&made.map(|value| kept::put(number, Box::new(value))), output)
+}
+
+/// An [`Invoke`] of a method with `&self`.
+///
+/// # Safety
+/// `body` must be the address of a `fn(&T, B) -> R`.
+unsafe fn look<T, A, B, R>(
+    body: usize,
+    arguments: Reader<'_>,
+    output: &mut Output,
+) -> Result<(), WireError>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Serialize,
+{
+    // SAFETY: the caller's promise.
+    let body = unsafe { std::mem::transmute::<usize, fn(&T, B) -> R>(body) };
+    let (number, arguments) = method::<A, B>(arguments)?;
+    let result = kept::lend(number, |value: &mut T| body(value, arguments))?;
+    platform::end_forked_child();
+    wire::encode(&result, output).map_err(|error| WireError::new(format!("its result: {error}")))
+}
+
+/// The same with `&mut self`.
+///
+/// # Safety
+/// `body` must be the address of a `fn(&mut T, B) -> R`.
+unsafe fn change<T, A, B, R>(
+    body: usize,
+    arguments: Reader<'_>,
+    output: &mut Output,
+) -> Result<(), WireError>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Serialize,
+{
+    // SAFETY: the caller's promise.
+    let body = unsafe { std::mem::transmute::<usize, fn(&mut T, B) -> R>(body) };
+    let (number, arguments) = method::<A, B>(arguments)?;
+    let result = kept::lend(number, |value: &mut T| body(value, arguments))?;
+    platform::end_forked_child();
+    wire::encode(&result, output).map_err(|error| WireError::new(format!("its result: {error}")))
+}
+
+/// The number of the value, and the decoded arguments.
+fn method<A: Arguments<B>, B>(arguments: Reader<'_>) -> Result<(u64, B), WireError> {
+    let decoded = wire::decode::<(u64, A::Received)>(arguments);
+    let (number, arguments) =
+        decoded.map_err(|error| WireError::new(format!("its arguments: {error}")))?;
+    Ok((number, A::received(arguments)))
+}
+
+impl Code<Result<(), String>> {
+    /// Of a constructor.
+    pub(crate) fn make<A, B, T, M>(body: fn(B) -> M) -> Self
+    where
+        A: Arguments<B>,
+        T: Send + 'static,
+        M: Constructed<T>,
+    {
+        Self { invoke: make::<A, B, T, M>, body: body as usize, result: PhantomData }
+    }
+}
+
+impl<R: Serialize> Code<R> {
+    /// Of a method with `&self`.
+    pub(crate) fn look<T: 'static, A: Arguments<B>, B>(body: fn(&T, B) -> R) -> Self {
+        Self { invoke: look::<T, A, B, R>, body: body as usize, result: PhantomData }
+    }
+
+    /// Of a method with `&mut self`.
+    pub(crate) fn change<T: 'static, A: Arguments<B>, B>(body: fn(&mut T, B) -> R) -> Self {
+        Self { invoke: change::<T, A, B, R>, body: body as usize, result: PhantomData }
+    }
+}
+
 impl<T> Code<T> {
     /// Runs the body here.
     pub(crate) fn run(&self, message: &Message, output: &mut Output) -> Result<(), WireError> {
@@ -189,3 +292,24 @@ impl<T> Clone for Code<T> {
 }
 
 impl<T> Copy for Code<T> {}
+
+/// Runs a body here, with the same encoding as in a worker.
+pub(crate) fn round_trip<T>(
+    function: &'static str,
+    message: &Message,
+    code: Code<T>,
+) -> Result<T, Error>
+where
+    T: DeserializeOwned,
+{
+    let codec = |error: WireError| codec_error(function, &error.to_string());
+    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
+    let files = supplied(&message.files)?;
+    let result = panic::catch(function, || {
+        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
+    });
+    let result = result?.map_err(codec)?;
+    let files = supplied(&result.files)?;
+    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
+        .map_err(codec)
+}

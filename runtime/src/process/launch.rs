@@ -9,7 +9,7 @@ use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
 use crate::process::call::{Items, ProcessCall, item};
-use crate::process::code::{Code, Outlet, StreamCode};
+use crate::process::code::{Code, Outlet, StreamCode, round_trip};
 use crate::process::job::{Job, codec_error, worker_error};
 use crate::process::pool::Waits;
 use crate::process::value::files::What;
@@ -58,7 +58,7 @@ where
     }
 }
 
-fn encode<A>(function: &'static str, what: What, arguments: A) -> Result<Message, Error>
+pub(crate) fn encode<A>(function: &'static str, what: What, arguments: A) -> Result<Message, Error>
 where
     A: Serialize,
 {
@@ -90,7 +90,7 @@ where
 }
 
 /// Locates the code in the executable, which a worker runs too.
-fn locate(
+pub(crate) fn locate(
     function: &'static str,
     message: Message,
     invoke: usize,
@@ -107,23 +107,6 @@ fn locate(
         })
     };
     Ok(Job { message, invoke: distance(invoke)?, body: distance(body)? })
-}
-
-/// Runs a body here, with the same encoding as in a worker.
-fn round_trip<T>(function: &'static str, message: &Message, code: Code<T>) -> Result<T, Error>
-where
-    T: DeserializeOwned,
-{
-    let codec = |error: WireError| codec_error(function, &error.to_string());
-    let supplied = |files: &[files::File]| files::duplicate(files).map_err(codec);
-    let files = supplied(&message.files)?;
-    let result = panic::catch(function, || {
-        files::supply(files, || Message::encoded_by(|output| code.run(message, output)))
-    });
-    let result = result?.map_err(codec)?;
-    let files = supplied(&result.files)?;
-    panic::catch(function, || files::supply(files, || wire::decode(result.bytes.reader())))?
-        .map_err(codec)
 }
 
 /// Starts a call that yields. It stays on this machine.

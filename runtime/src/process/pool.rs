@@ -20,6 +20,8 @@ mod queue;
 mod recall;
 mod renewal;
 mod request;
+pub(crate) mod residence;
+mod residents;
 mod rights;
 mod waits;
 
@@ -58,6 +60,21 @@ pub(crate) fn pool_of(function: &Function, waits: Waits) -> Result<&'static Pool
     let pool: &'static Pool = Box::leak(Box::new(Pool::new(memory, fresh, waits, name, size)));
     others.push(pool);
     Ok(pool)
+}
+
+/// The pool in which each process keeps the value of one worker with state, which this constructor
+/// makes.
+pub(crate) fn pool_of_values(constructor: &Function) -> &'static Pool {
+    static KEEPING: Lock<Vec<&'static Pool>> = Lock::new(Vec::new());
+    let memory = constructor.options().memory;
+    let mut keeping = KEEPING.lock();
+    if let Some(pool) = keeping.iter().find(|pool| pool.memory == memory) {
+        return pool;
+    }
+    // Their number is bounded by the limits in the program's source.
+    let pool: &'static Pool = Box::leak(Box::new(Pool::keeping(memory)));
+    keeping.push(pool);
+    pool
 }
 
 /// How many workers a pool without a name has.

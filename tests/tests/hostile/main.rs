@@ -8,6 +8,7 @@ mod raw;
 mod sieges;
 mod sleepers;
 mod streams;
+mod values;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

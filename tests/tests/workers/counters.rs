@@ -110,6 +110,7 @@ macro_rules! counters {
 }
 
 counters!(on_threads, threads);
+counters!(on_processes, process);
 counters!(on_async, async, async);
 
 /// A test for each mode, with a worker that starts at the number.
@@ -125,6 +126,11 @@ macro_rules! each_mode {
                 #[test]
                 fn threads() {
                     check(&crate::counters::on_threads::start("", $first));
+                }
+
+                #[test]
+                fn process() {
+                    check(&crate::counters::on_processes::start("", $first));
                 }
 
                 #[test]

@@ -5,5 +5,6 @@
 mod counters;
 mod hostile;
 mod order;
+mod processes;
 mod shapes;
 mod supervision;

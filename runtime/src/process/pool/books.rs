@@ -16,7 +16,8 @@ use super::request::Request;
 use super::waits::Waits;
 use crate::observe;
 use crate::panic::drop_quietly;
-use crate::process::job::{Address, AnyCall, WorkerKey, worker_error};
+use crate::process::address::{Address, WorkerKey};
+use crate::process::job::{AnyCall, worker_error};
 use crate::process::platform::{self, Identity};
 use crate::sync::{Guard, Lock};
 
@@ -32,6 +33,9 @@ pub(crate) struct Pool {
     /// The name that its functions give it, if they do.
     pub(super) name: Option<&'static str>,
     pub(super) workers_max: usize,
+    /// Each worker keeps one value and gets the calls of that, see `residents`. There are as many
+    /// workers as there are values.
+    pub(super) keeps: bool,
     state: Lock<State>,
 }
 
@@ -118,7 +122,13 @@ impl Pool {
         workers_max: usize,
     ) -> Self {
         platform::watch_forks();
-        Self { memory, fresh, waits, name, workers_max, state: Lock::default() }
+        let (keeps, state) = (false, Lock::default());
+        Self { memory, fresh, waits, name, workers_max, keeps, state }
+    }
+
+    /// A pool for workers with state.
+    pub(super) fn keeping(memory: Option<u64>) -> Self {
+        Self { keeps: true, ..Self::new(memory, false, Waits::Never, None, usize::MAX) }
     }
 
     pub(super) fn lock(&self) -> Guard<'_, State> {
@@ -260,6 +270,7 @@ impl Pool {
                     // What it could take from others.
                     self.share(state, chores);
                 }
+                Err(why) if self.keeps => state.fail_maker(chores, &why),
                 Err(why) => {
                     state.keep_old();
                     state.no_more = true;
@@ -302,7 +313,7 @@ impl Pool {
             if idle && (self.fresh || is_spare || outbox.link.is_retired()) {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if has_to_go {
+            } else if has_to_go && !self.keeps {
                 state.renew(link, chores);
             }
             if !state.queue.is_empty() {
@@ -346,7 +357,7 @@ impl Pool {
             }
             let mut back: Vec<_> = requests.flatten().collect();
             back.iter().for_each(Request::come_back);
-            let may_go_on = served || !state.outboxes.is_empty();
+            let may_go_on = served || !self.keeps && !state.outboxes.is_empty();
             let is_suspect = begun == 0 && back.first_mut().is_some_and(|next| !next.suspect());
             let failing = if may_go_on { usize::from(is_suspect) } else { back.len() };
             for request in back.drain(..failing) {
@@ -354,7 +365,7 @@ impl Pool {
             }
             back.reverse();
             state.put_back(back);
-            if !served {
+            if !served && !self.keeps {
                 state.fail_all(chores, why);
             }
             self.hand_out(state, chores);

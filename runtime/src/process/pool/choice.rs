@@ -11,7 +11,8 @@ use super::queue::Waiting;
 use super::request::Request;
 use super::waits::Waits;
 use crate::function::Function;
-use crate::process::job::{AnyCall, WorkerKey};
+use crate::process::address::WorkerKey;
+use crate::process::job::AnyCall;
 
 /// How many calls may go to workers before the first one of the queue, and how far behind it they
 /// are looked for.
@@ -25,7 +26,7 @@ fn wants_idle(function: &Function) -> bool {
 
 impl State {
     /// Sends a request to a worker; returns it if that has no room, or is gone.
-    fn send(
+    pub(super) fn send(
         &mut self,
         request: Request,
         index: usize,
@@ -55,12 +56,15 @@ impl Pool {
     /// Whether no call waits behind another one. Behind one that itself waits it could wait for
     /// ever: the other end may be with a call that waits for it.
     fn is_alone(&self) -> bool {
-        self.fresh || self.waits != Waits::Never
+        self.fresh || self.keeps || self.waits != Waits::Never
     }
 
     /// Gives waiting calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State, chores: &mut Chores) {
         chores.attend |= !state.queue.is_empty();
+        if self.keeps {
+            return self.hand_out_to_residents(state, chores);
+        }
         while let Some((position, index)) = self.next(state, chores) {
             state.overtaken = if position == 0 { 0 } else { state.overtaken + 1 };
             let Some(waiting) = state.queue.remove(position) else { return };
@@ -82,7 +86,8 @@ impl Pool {
     ) -> VecDeque<Waiting> {
         chores.attend = true;
         // Usually no other call waits, and a worker is idle.
-        if state.queue.is_empty()
+        if !self.keeps
+            && state.queue.is_empty()
             && let Some(index) = self.choose(state, call.function(), chores)
         {
             if let Some(request) = Request::claim(call)
@@ -175,6 +180,9 @@ impl Pool {
 
     /// Whether there may be another worker. One that is about to end, or waits, does not count.
     pub(super) fn wants_more(&self, state: &State) -> bool {
+        if self.keeps {
+            return state.starting < state.makers();
+        }
         let counts = |outbox: &&Outbox| outbox.is_here_to_stay() && !self.waits_in(&outbox.link);
         let there = state.outboxes.iter().filter(counts).count() + state.starting;
         (there < self.workers_max || self.waits == Waits::ForReader)

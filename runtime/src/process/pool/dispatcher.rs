@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::link::Link;
+use crate::process::address::WorkerKey;
 use crate::process::channel::Listener;
-use crate::process::job::WorkerKey;
 use crate::process::platform::{Event, Watcher};
 use crate::sync::{Guard, Lock};
 use crate::{aside, relay};

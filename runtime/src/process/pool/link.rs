@@ -5,8 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::process::address::WorkerKey;
 use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Received, Reception};
-use crate::process::job::WorkerKey;
 use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket};
 use crate::process::segment::Reader;
 use crate::process::spin::{Glances, Patience};

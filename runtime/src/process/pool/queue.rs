@@ -15,11 +15,15 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    pub(super) fn function(&self) -> &'static Function {
+    pub(super) fn call(&self) -> &Arc<dyn AnyCall> {
         match self {
-            Self::Call(call) => call.function(),
-            Self::Request(request) => request.call.function(),
+            Self::Call(call) => call,
+            Self::Request(request) => &request.call,
         }
+    }
+
+    pub(super) fn function(&self) -> &'static Function {
+        self.call().function()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::books::{Chore, Chores, Pool};
 use super::outbox::Outbox;
-use crate::process::job::Address;
+use crate::process::address::Address;
 use crate::process::platform;
 use crate::timer::Alarm;
 

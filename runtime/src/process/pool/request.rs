@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::cell::Claim;
+use crate::process::address::Address;
 use crate::process::channel::{Corrupt, SIZE_UNIT};
-use crate::process::job::{Address, AnyCall, Job, codec_error};
+use crate::process::job::{AnyCall, Job, codec_error};
 use crate::timer::Alarm;
 
 /// How often a call is resent if its workers die before running it.

@@ -1,0 +1,105 @@
+//! The pool of workers with state: a process for each value. Runs under the pool's lock.
+//!
+//! The first call of a process makes the value, the last one drops it, and then the process ends.
+//! A call whose process is gone fails: another process has never had the value.
+
+use std::sync::Arc;
+
+use super::books::{Chore, Chores, Pool, State};
+use super::queue::Waiting;
+use super::residence::Part;
+use crate::process::job::AnyCall;
+
+/// Where the process for a call is.
+enum Found {
+    At(usize),
+    /// It starts, has no room, or is about to be struck out.
+    Later,
+    Never,
+}
+
+impl Pool {
+    /// Gives waiting calls to the processes that have their values, or will.
+    pub(super) fn hand_out_to_residents(&self, state: &mut State, chores: &mut Chores) {
+        let mut position = 0;
+        while let Some(waiting) = state.queue.get(position) {
+            let found = state.residence_of(&**waiting.call());
+            if matches!(found, Found::Later) {
+                position += 1;
+                continue;
+            }
+            let Some(waiting) = state.queue.remove(position) else { return };
+            let Some(request) = Self::claim(waiting, chores) else { continue };
+            let Found::At(index) = found else {
+                let why = "its value is gone, and the worker process that had it".to_owned();
+                chores.add(Chore::Fail(Box::new(request), why));
+                continue;
+            };
+            let link = &state.outboxes[index].link;
+            match request.call.stay() {
+                Some((residence, Part::Makes)) => residence.settle_in(link),
+                // It ends with its answer.
+                Some((_, Part::Drops)) => link.retire(),
+                _ => {}
+            }
+            if let Err(request) = state.send(request, index, chores) {
+                state.queue.insert(position, Waiting::Request(request));
+                position += 1;
+            }
+        }
+        chores.start |= self.wants_more(state);
+        if state.makers() == 0 {
+            state.dismiss_vacant(chores);
+        }
+    }
+}
+
+impl State {
+    fn residence_of(&self, call: &dyn AnyCall) -> Found {
+        let Some((residence, part)) = call.stay() else { return Found::Never };
+        if part == Part::Makes {
+            let mut outboxes = self.outboxes.iter();
+            let vacant = outboxes.position(|outbox| !outbox.is_used() && outbox.takes_calls());
+            return vacant.map_or(Found::Later, Found::At);
+        }
+        let Some(link) = residence.link() else { return Found::Never };
+        let index = self.outboxes.iter().position(|outbox| outbox.link.key == link.key);
+        match index {
+            None => Found::Never,
+            Some(_) if link.is_doomed() => Found::Later,
+            Some(_) if part == Part::Uses && link.is_retired() => Found::Never,
+            Some(index) if self.outboxes[index].has_room() => Found::At(index),
+            Some(_) => Found::Later,
+        }
+    }
+
+    /// How many calls wait for a process to make a value in.
+    pub(super) fn makers(&self) -> usize {
+        let parts = (0..self.queue.len()).filter_map(|position| {
+            self.queue.get(position).and_then(|waiting| waiting.call().stay())
+        });
+        parts.filter(|(_, part)| *part == Part::Makes).count()
+    }
+
+    /// Fails the call that has waited longest for a process: the one for it could not be started.
+    pub(super) fn fail_maker(&mut self, chores: &mut Chores, why: &str) {
+        let position = (0..self.queue.len()).find(|&position| {
+            let call = self.queue.get(position).map(Waiting::call);
+            matches!(call.and_then(|call| call.stay()), Some((_, Part::Makes)))
+        });
+        let waiting = position.and_then(|position| self.queue.remove(position));
+        if let Some(request) = waiting.and_then(|waiting| Pool::claim(waiting, chores)) {
+            chores.add(Chore::Fail(Box::new(request), why.to_owned()));
+        }
+    }
+
+    /// Ends processes that never got a value: what was to make it could not be sent.
+    fn dismiss_vacant(&self, chores: &mut Chores) {
+        for outbox in self.outboxes.iter().filter(|outbox| !outbox.is_used()) {
+            if !outbox.link.is_doomed() {
+                outbox.link.doom();
+                chores.add(Chore::Kill(Arc::clone(&outbox.link)));
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Workers with state in processes of their own: where a value is made, is used and is dropped.
+//!
+//! The arguments of the constructor stay here as bytes, and are sent again where the value is made
+//! anew.
+
+use std::sync::Arc;
+
+use self::housing::{Housed, Housing, job};
+use crate::cross::process::{Arguments, Output};
+use crate::function::Function;
+use crate::process::call::{ProcessCall, Stay};
+use crate::process::code::Code;
+use crate::process::launch::encode;
+use crate::process::pool::residence::Residence;
+use crate::process::value::files::What;
+use crate::process::value::message::Message;
+use crate::retry::{self, Retry};
+use crate::task::Task;
+use crate::worker::slot::failed;
+use crate::worker::{Constructed, Worker};
+use crate::{sequential, tokio};
+
+mod housing;
+
+/// Starts a worker whose value `body` makes in a process of its own; what a constructor expands to
+/// in an `impl` with `#[concurrent(process)]`.
+///
+/// The arguments are encoded before this returns, and the bytes are kept.
+///
+/// ```
+/// static NEW: trine::Function = trine::Function::new("new");
+/// static PUSH: trine::Function = trine::Function::new("push");
+/// let list = trine::process::worker(&NEW, (1,), |(first,): (u32,)| vec![first]);
+/// let push = |list: &mut Vec<u32>, (number,): (u32,)| list.push(number);
+/// trine::process::call_mut(&list, &PUSH, (2,), push).join()?;
+/// let sum = |list: &Vec<u32>, ()| list.iter().sum::<u32>();
+/// assert_eq!(trine::process::call(&list, &PUSH, (), sum).join()?, 3);
+/// # Ok::<(), trine::Error>(())
+/// ```
+pub fn worker<T, A, B, M>(
+    constructor: &'static Function,
+    arguments: A,
+    body: fn(B) -> M,
+) -> Worker<T>
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    M: Constructed<T>,
+{
+    let name = constructor.name();
+    let residence = Arc::new(Residence::new(sequential::is_on()));
+    let message = encode(name, What::Repeated, (residence.number(), arguments));
+    let message = message.map_err(|error| failed(name, &error));
+    let code = Code::make::<A, B, T, M>(body);
+    let housing = Arc::new(Housing::new(constructor, message, code, residence));
+    let home = Box::new(Housed(Arc::clone(&housing)));
+    Worker::start(constructor, housing, home)
+}
+
+/// Starts `body` in the process of this worker when it is its turn; what a method with `&self`
+/// expands to.
+pub fn call<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B) -> R,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    let code = Code::look::<T, A, B>(body);
+    start(worker, function, What::Arguments, arguments, (code, false))
+}
+
+/// The same for a method with `&mut self`: if it panics, the value is gone.
+pub fn call_mut<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&mut T, B) -> R,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    let code = Code::change::<T, A, B>(body);
+    start(worker, function, What::Arguments, arguments, (code, true))
+}
+
+/// The same for a method with `&self` and `retries`. Each try waits for its turn.
+///
+/// The arguments are encoded once, so they need not be `Clone`.
+pub fn call_retrying<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B) -> R,
+    again: Retry<R>,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    let code = Code::look::<T, A, B>(body);
+    let number = worker.place::<Housing>().residence.number();
+    match encode(function.name(), What::Repeated, (number, arguments)) {
+        Ok(message) => {
+            let worker = worker.clone();
+            let attempt = move |message| enter(&worker, function, message, (code, false));
+            retry::spawn(function, tokio::hold_clock(), message, attempt, move |outcome| {
+                again.wants(outcome)
+            })
+        }
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}
+
+/// The code of a method, and whether it changes the value.
+type Method<R> = (Code<R>, bool);
+
+fn start<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    what: What,
+    arguments: A,
+    method: Method<R>,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    let number = worker.place::<Housing>().residence.number();
+    match encode(function.name(), what, (number, arguments)) {
+        Ok(message) => enter(worker, function, message, method),
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}
+
+fn enter<T, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    message: Message,
+    (code, changes): Method<R>,
+) -> Task<R>
+where
+    R: Output + 'static,
+{
+    let housing = worker.place::<Housing>();
+    let residence = Arc::clone(&housing.residence);
+    match job(function.name(), &residence, message, &code) {
+        Ok(job) => {
+            let stay = Stay { residence, changes, code };
+            Task::new(ProcessCall::enter(function, job, housing.pool, worker.line(), stay))
+        }
+        Err(error) => sequential::done(function.name(), Err(error)),
+    }
+}

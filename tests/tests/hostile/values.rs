@@ -1,0 +1,64 @@
+//! A worker with state that attacks, in its constructor and in its methods: its own value may be
+//! lost, and nothing else.
+
+use trine::{Task, concurrent};
+
+use super::attacks::{ATTACKS, Attack, carry_out, is_told};
+use super::{Others, ended};
+
+struct Attacked(u32);
+
+#[concurrent(process, restarts = 1000)]
+impl Attacked {
+    pub(crate) fn new(attack: Option<Attack>) -> Self {
+        Self(attack.map_or(7, carry_out))
+    }
+    #[concurrent(timeout = 1s)]
+    pub(crate) fn attack(&mut self, attack: Attack) -> u32 {
+        carry_out(attack)
+    }
+    pub(crate) fn read(&self) -> u32 {
+        self.0
+    }
+}
+
+/// Those that only a deadline or a check of idle workers ends take long enough elsewhere.
+fn ends(attack: &&Attack) -> bool {
+    !matches!(attack, Attack::AnswerAndSleep | Attack::Tail(_) | Attack::Stop)
+}
+
+#[test]
+fn an_attack_by_a_method_costs_its_own_value_at_most() {
+    let (attacked, beside) = (AttackedWorker::new(None), AttackedWorker::new(None));
+    for attack in ATTACKS.iter().filter(ends) {
+        let what = format!("{attack:?} in a method");
+        let task = attacked.attack(attack.clone());
+        let behind: Vec<Task<u32>> = (0..5).map(|_| attacked.read()).collect();
+        let others = Others::call();
+        if let Err(error) = ended(&what, task) {
+            assert!(is_told(&error), "{what}: {error}");
+        }
+        for read in behind {
+            if let Err(error) = ended(&what, read) {
+                // Its process ended after it had answered, and before this call began.
+                assert!(error.to_string().contains("its value is gone"), "{what}: {error}");
+            }
+        }
+        assert_eq!(ended(&what, beside.read()).unwrap(), 7, "{what}");
+        others.check(&what);
+    }
+    assert_eq!(beside.restarts(), 0);
+}
+
+#[test]
+fn an_attack_by_a_constructor_ends_every_call() {
+    for attack in ATTACKS.iter().filter(ends) {
+        let what = format!("{attack:?} in a constructor");
+        let attacked = AttackedWorker::new(Some(attack.clone()));
+        let others = Others::call();
+        for _ in 0..3 {
+            let _ = ended(&what, attacked.read());
+        }
+        others.check(&what);
+    }
+}
