@@ -4,7 +4,7 @@ use super::mode::Mode;
 use super::span::{hidden, visible};
 use super::types::{Borrow, borrows, ungrouped};
 use super::yields::{self, Yields};
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -176,14 +176,21 @@ impl Parameter {
         let unique = |name: &Ident| earlier.iter().all(|parameter| parameter.name != *name);
         let span = hidden(syn::spanned::Spanned::span(&written.pat));
         let name = match plain.filter(unique) {
-            Some(mut name) => {
-                name.set_span(hidden(name.span()));
-                name
-            }
+            Some(name) => of_our_edition(&name, hidden(name.span())),
             None => format_ident!("argument{}", earlier.len(), span = span),
         };
         Parameter { written: written.clone(), ty, name, is_plain }
     }
+}
+
+/// The name at a span of ours. There it has this crate's edition, in which `gen` is a keyword.
+fn of_our_edition(name: &Ident, span: Span) -> Ident {
+    if name == "gen" {
+        return Ident::new_raw("gen", span);
+    }
+    let mut name = name.clone();
+    name.set_span(span);
+    name
 }
 
 /// The declared result. `!` is not a type on stable Rust, so it becomes a type without values.
