@@ -4,6 +4,7 @@ use super::args::Args;
 use super::attributes;
 use super::error::Errors;
 use super::function::Function;
+use super::options::Kind;
 use super::types::{Borrow, borrows, has_impl, opaque_span, sized_instead, ungrouped};
 use super::yields;
 use proc_macro2::{Span, TokenTree};
@@ -13,7 +14,7 @@ use syn::{ReceiverKind, Safety, Type};
 /// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     let signature = &function.signature;
-    if function.body.is_none() {
+    if function.body.is_none() && !function.is_declaration(args.mode) {
         return missing_body(function, errors);
     }
     if function.is_main() {
@@ -81,6 +82,15 @@ fn options(args: &Args, function: &Function, errors: &mut Errors) {
             let name = given.row.name;
             let message = format!(
                 "`{name}` is for a worker with state: put `concurrent` on an `impl`, or remove it"
+            );
+            errors.push(given.span, message);
+        }
+        let changes_signature = matches!(given.row.kind, Kind::Scoped | Kind::Crate);
+        if function.body.is_none() && !changes_signature {
+            let name = given.row.name;
+            let message = format!(
+                "`{name}` is for the function that has the body: write it in the `impl` of this \
+                 trait"
             );
             errors.push(given.span, message);
         }

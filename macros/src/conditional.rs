@@ -63,7 +63,7 @@ fn variant(
     change(&mut inputs);
     signature.inputs = inputs.into_iter().collect();
     let span = visible(signature.ident.span());
-    let (runtime, body) = (args.runtime(span), function.body_or_empty());
+    let (runtime, body) = (args.runtime(span), function.body_or_end());
     quote! {
         #[cfg(#predicate)]
         #[#runtime::concurrent(#arguments)]

@@ -77,6 +77,11 @@ pub(crate) fn concurrent(
     if !errors.is_empty() {
         return recover::recover(&args, &function, errors);
     }
+    if function.body.is_none() {
+        let declared = outer::signature(&args, &function);
+        let sibling = sibling::method(&args, &function);
+        return quote!(#declared; #sibling);
+    }
     expand(&args, &function)
 }
 

@@ -5,7 +5,7 @@ use super::span::{hidden, visible};
 use super::types::{Borrow, borrows, ungrouped};
 use super::yields::{self, Yields};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident};
+use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{
@@ -103,6 +103,11 @@ impl Function {
         mode.encodes && self.receiver.is_some()
     }
 
+    /// Whether this may be what a trait declares of a method with a sibling.
+    pub(crate) fn is_declaration(&self, mode: &Mode) -> bool {
+        self.body.is_none() && self.has_sibling(mode)
+    }
+
     /// Whether this is the program's `main`, as far as a macro can tell.
     pub(crate) fn is_main(&self) -> bool {
         let Signature { ident, inputs, .. } = &self.signature;
@@ -157,6 +162,11 @@ impl Function {
         let types = self.parameters.iter().map(|parameter| &parameter.ty);
         let types = receiver.chain(types).chain(&self.output);
         named.chain(types.flat_map(borrows)).collect()
+    }
+
+    /// The body, or the semicolon of a declaration.
+    pub(crate) fn body_or_end(&self) -> TokenStream {
+        self.body.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream)
     }
 
     /// The body, or, once its absence is reported, an empty one.

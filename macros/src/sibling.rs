@@ -9,6 +9,9 @@
 //! #[doc(hidden)]
 //! fn __trine_handle(&self, mut request: String) -> usize { BODY }
 //! ```
+//!
+//! In an impl of a trait there is room for it only if the trait declares it too, which the
+//! attribute does on a declaration.
 use super::args::Args;
 use super::attributes;
 use super::function::Function;
@@ -27,6 +30,9 @@ pub(crate) fn method(args: &Args, function: &Function) -> TokenStream {
     // rustc does not lint the signature of a function that begins with a generated token; the
     // signature that callers see is linted instead. The body is linted as usual.
     signature.fn_token.span = visible(signature.fn_token.span);
+    if let Some(asyncness) = &mut signature.asyncness {
+        asyncness.span = visible(asyncness.span);
+    }
     if let ReturnType::Type(_, output) = &mut signature.output
         && !is_known_to_cross(output)
         && let Type::Path(path) = ungrouped(output)
@@ -39,7 +45,7 @@ pub(crate) fn method(args: &Args, function: &Function) -> TokenStream {
         **output = syn::parse_quote_spanned!(place=> #runtime::process::Itself<#path>);
     }
     let attributes = attributes::of_sibling(function);
-    let body = function.body_or_empty();
+    let body = function.body_or_end();
     quote_spanned! {span=>
         #(#attributes)*
         #[doc(hidden)]

@@ -100,6 +100,31 @@ impl Grid {
         self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
     }
 }
+/// A trait declares what its impls are to have, the hidden method included.
+pub trait Area {
+    fn area(&self, scale: u64) -> ::trine::Task<u64>;
+    #[doc(hidden)]
+    fn __trine_area(&self, scale: u64) -> u64;
+}
+impl Area for Grid {
+    fn area(&self, scale: u64) -> ::trine::Task<u64> {
+        ::trine::process::spawn(
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("area")
+                    .timeout(::core::time::Duration::from_secs(5));
+                &FUNCTION
+            },
+            (self, scale),
+            |(this, scale): (::trine::process::Owned<Self>, u64)| {
+                <Self>::__trine_area(&this, scale)
+            },
+        )
+    }
+    #[doc(hidden)]
+    fn __trine_area(&self, scale: u64) -> u64 {
+        self.cells.len() as u64 * scale
+    }
+}
 fn shrink(width: u32) -> ::trine::Task<u32> {
     ::trine::process::spawn(
         {

@@ -35,6 +35,19 @@ impl Grid {
     }
 }
 
+/// A trait declares what its impls are to have, the hidden method included.
+pub trait Area {
+    #[concurrent(process)]
+    fn area(&self, scale: u64) -> u64;
+}
+
+impl Area for Grid {
+    #[concurrent(process, timeout = 5s)]
+    fn area(&self, scale: u64) -> u64 {
+        self.cells.len() as u64 * scale
+    }
+}
+
 #[concurrent(process, limit = 2, queue = 100, pool = "images", priority = low)]
 fn shrink(width: u32) -> u32 {
     width / 8

@@ -337,3 +337,36 @@ impl Grid {
         Iterator::sum(self.cells.iter().zip(weights).map(|(cell, weight)| cell * weight))
     }
 }
+
+/// What a trait declares of methods that run in a worker.
+pub trait Cells {
+    /// Encoded at the call.
+    #[concurrent(process, crate = ::concurrency)]
+    fn count(&self, more: usize) -> usize;
+
+    /// The same, async.
+    #[concurrent(process, crate = ::concurrency)]
+    async fn driven(&self, more: &usize) -> usize;
+
+    /// With its body here.
+    #[concurrent(process, crate = ::concurrency)]
+    async fn provided(self, more: usize) -> usize
+    where
+        Self: ::std::marker::Sized + ::serde::Serialize + ::serde::de::DeserializeOwned + 'static,
+    {
+        ::std::future::ready(more).await
+    }
+}
+
+impl Cells for Grid {
+    #[concurrent(process, crate = ::concurrency)]
+    fn count(&self, mut more: usize) -> usize {
+        more += self.cells.len();
+        more
+    }
+
+    #[concurrent(process, crate = ::concurrency)]
+    async fn driven(&self, more: &usize) -> usize {
+        ::std::future::ready(self.cells.len() + more).await
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, File, ImplItem, Item, Stmt};
+use syn::{Attribute, File, ImplItem, Item, Stmt, TraitItem};
 
 const RENEW: &str = "renew with: TRINE_UPDATE=1 cargo test -p trine-tests --test expansion";
 
@@ -97,12 +97,25 @@ impl VisitMut for Expander {
             .into_iter()
             .flat_map(|item| match item {
                 ImplItem::Fn(function) if find(&function.attrs).is_some() => {
-                    parsed::<Members>(expansion(function.attrs.clone(), &function)).0
+                    parsed::<Members<_>>(expansion(function.attrs.clone(), &function)).0
                 }
                 item => vec![item],
             })
             .collect();
         visit_mut::visit_item_impl_mut(self, block);
+    }
+
+    fn visit_item_trait_mut(&mut self, declared: &mut syn::ItemTrait) {
+        declared.items = std::mem::take(&mut declared.items)
+            .into_iter()
+            .flat_map(|item| match item {
+                TraitItem::Fn(function) if find(&function.attrs).is_some() => {
+                    parsed::<Members<_>>(expansion(function.attrs.clone(), &function)).0
+                }
+                item => vec![item],
+            })
+            .collect();
+        visit_mut::visit_item_trait_mut(self, declared);
     }
 
     fn visit_block_mut(&mut self, block: &mut syn::Block) {
@@ -121,10 +134,10 @@ impl VisitMut for Expander {
     }
 }
 
-/// The items of an impl block without the block.
-struct Members(Vec<ImplItem>);
+/// The items of an impl block or a trait without what is around them.
+struct Members<T>(Vec<T>);
 
-impl syn::parse::Parse for Members {
+impl<T: syn::parse::Parse> syn::parse::Parse for Members<T> {
     fn parse(input: syn::parse::ParseStream<'_>) -> syn::Result<Self> {
         let mut items = Vec::new();
         while !input.is_empty() {

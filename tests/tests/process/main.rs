@@ -13,4 +13,5 @@ mod library;
 mod pools;
 mod queue;
 mod renewal;
+mod traits;
 mod values;

@@ -1,4 +1,4 @@
-//! In a worker process the body of a method is a method too, and a trait impl has no room for that.
+//! In a worker process the body of a method is a method too, and the trait has to declare it.
 
 use trine::concurrent;
 
