@@ -18,6 +18,29 @@ fn after_ten() -> u32 {
     std::process::id()
 }
 
+#[concurrent(process, renew = 10, memory = 256MiB)]
+fn after_ten_with_a_limit() -> u32 {
+    std::process::id()
+}
+
+#[concurrent(process, renew = 10, fresh)]
+fn fresh_anyway() -> u32 {
+    std::process::id()
+}
+
+#[concurrent(process, renew = 10)]
+fn yields() -> impl Iterator<Item = u32> {
+    std::iter::repeat_n(std::process::id(), 20)
+}
+
+/// Who yielded all of its items.
+fn after_ten_streams() -> Task<u32> {
+    yields().gather().map(|all| {
+        assert!(all.len() == 20 && all.iter().all(|id| *id == all[0]), "{all:?}");
+        all[0]
+    })
+}
+
 #[concurrent(process, renew = 64MiB)]
 fn beyond(leak: usize) -> u32 {
     static LEAKED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -71,6 +94,9 @@ fn a_worker_is_replaced_and_no_call_fails() {
             // No worker goes before its time; the last of them may have only just begun.
             let early = answered.values().filter(|count| **count < 10).count();
             assert!(early <= 2, "{}: {answered:?}", way.0);
+            until_replaced(after_ten_with_a_limit, way, 4);
+            until_replaced(after_ten_streams, way, 4);
+            until_replaced(fresh_anyway, way, 4);
             until_replaced(|| beyond(8 << 20), way, 5);
             until_replaced(leaves_a_child, way, 3);
             until_replaced(leaves_an_orphan, way, 3);
@@ -108,7 +134,8 @@ fn a_worker_goes_on_whose_replacement_does_not_start() {
             let processes: usize = std::env::var("TRINE_PROCESSES").unwrap().parse().unwrap();
             trine::process::warm_up();
             for (what, resource, most) in REFUSED {
-                for call in [after_ten as Call, grows_once] {
+                let calls = [after_ten as Call, grows_once, after_ten_with_a_limit];
+                for call in calls {
                     call().join().unwrap();
                     let before = limited(*resource, *most);
                     let answered = WAYS.iter().cycle().take(12).flat_map(|way| (way.1)(call));
@@ -130,6 +157,30 @@ fn until_gone(call: Call, worker: u32, what: &str) {
         assert!(since.elapsed() < TOO_LONG, "{what}: the worker stays");
         call().join().unwrap();
     }
+}
+
+/// Those that yield have as many workers as there are streams, as long as there can be any.
+#[test]
+fn a_stream_that_finds_no_worker_says_so_or_waits() {
+    alone(a_stream_that_finds_no_worker_says_so_or_waits, &[], || {
+        let first = after_ten_streams().join().unwrap();
+        for (what, resource, most) in REFUSED {
+            let before = limited(*resource, *most);
+            // The worker that there is has one after the other, beyond its ten.
+            let tasks: Vec<_> = (0..30).map(|_| after_ten_streams()).collect();
+            let ended = |task: Task<u32>| {
+                let ended = task.join_timeout(TOO_LONG);
+                ended.unwrap_or_else(|_| panic!("{what}: it hangs")).is_ok()
+            };
+            let served = tasks.into_iter().filter_map(|task| ended(task).then_some(())).count();
+            let fresh = fresh_anyway().join_timeout(TOO_LONG);
+            assert!(fresh.unwrap_or_else(|_| panic!("{what}: it hangs")).is_err());
+            limited(*resource, before.rlim_cur);
+            assert!(served > 0, "{what}");
+            assert!(fresh_anyway().join().is_ok(), "{what}");
+            until_gone(after_ten_streams, first, what);
+        }
+    });
 }
 
 fn children() -> usize {
