@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, concurrent};
 
-use super::{Others, double, ended, raw};
+use super::{Others, double, ended, files, raw};
 use crate::raw::Reply;
 
 /// What a worker does in the middle of a call.
@@ -50,12 +50,10 @@ pub(crate) enum Attack {
     Nothings(usize),
     Flood(usize),
     CloseSocket,
-    /// Closes a direction of its socket, and goes on.
+    /// Closes a direction of its socket.
     ShutDown(i32),
-    /// Adds seals to all memory that it was sent, and goes on.
+    /// Adds seals to all memory that it has.
     Seal(i32),
-    /// Takes the pages out of all memory that it was sent, and goes on.
-    Punch,
     Stop,
 }
 
@@ -71,6 +69,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Word(raw::SLEEPING.0, 1),
     Word(raw::SLEEPING.0, 3),
     Word(raw::READY.0, 0),
+    Word(raw::WAITING.0, 1),
     WordAndAbort(raw::REPORT_LENGTH.0, u32::MAX),
     WordAndAbort(raw::REPORT_LENGTH.0, 60 << 10),
     WordAndAbort(raw::CAUSE.0, 1),
@@ -141,7 +140,6 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Seal(libc::F_SEAL_WRITE),
     Seal(libc::F_SEAL_FUTURE_WRITE),
     Seal(libc::F_SEAL_SEAL),
-    Punch,
     Stop,
 ];
 
@@ -151,15 +149,12 @@ fn attack(attack: Attack) -> u32 {
 }
 
 pub(crate) fn carry_out(attack: Attack) -> u32 {
-    let null = raw::dev_null();
+    let null = files::dev_null();
     match attack {
         Word(at, value) => raw::write(raw::Word(at), value),
         BellWithFiles => (0..40).for_each(|_| _ = raw::send(b"!", &[null; 16])),
         Packets(count) => (0..count).for_each(|_| _ = raw::send(b"nonsense", &[])),
         Nothings(count) => (0..count).for_each(|_| _ = raw::send(b"", &[])),
-        ShutDown(how) => raw::shut_down(how),
-        Seal(seals) => raw::seal(seals),
-        Punch => raw::punch(),
         Flood(count) => (0..count).for_each(|_| _ = raw::send(b"F", &[null; 16])),
         attack => fight(attack),
     }
@@ -191,6 +186,11 @@ fn fight(attack: Attack) -> ! {
             raw::close_socket();
             raw::sleep();
         }
+        ShutDown(how) => {
+            raw::shut_down(how);
+            raw::sleep();
+        }
+        Seal(seals) => raw::seal(seals),
         Stop => raw::stop(),
         attack => answer(attack),
     }
@@ -203,7 +203,7 @@ fn answer(attack: Attack) {
         raw::send(b"F", &[file]);
         reply.publish();
     };
-    let memory = || raw::sparse(4096, true);
+    let memory = || files::sparse(4096, true);
     match attack {
         Status(status, count) => {
             (0..count).for_each(|_| Reply { status, ..Reply::new() }.publish());
@@ -216,11 +216,11 @@ fn answer(attack: Attack) {
         Handles(handles) => Reply { handles, ..Reply::new() }.publish(),
         Flags(flags) => Reply { flags, ..Reply::new() }.publish(),
         Sparse(size, segment) => {
-            bring(raw::sparse(size, true), Reply::large(size.max(64), segment));
+            bring(files::sparse(size, true), Reply::large(size.max(64), segment));
         }
-        NoMemory => bring(raw::dev_null(), Reply::large(64, 16)),
-        CouldShrink => bring(raw::sparse(4096, false), Reply::large(64, 16)),
-        Huge => bring(raw::huge(), Reply::large(2 << 20, 16)),
+        NoMemory => bring(files::dev_null(), Reply::large(64, 16)),
+        CouldShrink => bring(files::sparse(4096, false), Reply::large(64, 16)),
+        Huge => bring(files::huge(), Reply::large(2 << 20, 16)),
         ManyFiles(count) => {
             raw::send(b"F", &vec![memory(); count]);
             Reply { handles: count as u16, ..Reply::new() }.publish();

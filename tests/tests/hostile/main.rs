@@ -2,12 +2,14 @@
 //! program survives, every call ends, and all other calls get the right answers.
 
 mod attacks;
+mod files;
 mod lies;
 mod pools;
 mod raw;
 mod sieges;
 mod sleepers;
 mod streams;
+mod tubes;
 mod values;
 
 use std::fs;

@@ -24,7 +24,8 @@ fn an_attack_stays_in_its_pool() {
         // In the usual pool, those that only a deadline or a check of idle workers ends take long
         // enough.
         let ends = |attack: &&Attack| {
-            !matches!(attack, Attack::AnswerAndSleep | Attack::Tail(_) | Attack::Stop)
+            use Attack::{AnswerAndSleep, ShutDown, Stop, Tail};
+            !matches!(attack, AnswerAndSleep | Tail(_) | Stop | ShutDown(_))
         };
         for hostile in ATTACKS.iter().filter(ends) {
             let what = format!("{hostile:?} in a pool");

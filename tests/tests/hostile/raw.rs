@@ -2,9 +2,6 @@
 //! this suite is here. The numbers are the layout in the engine's `channel.rs`.
 
 use std::fs;
-use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::IntoRawFd;
 use std::sync::atomic::{Ordering, fence};
 
 const WORDS: usize = 64 << 10;
@@ -21,8 +18,9 @@ pub(crate) const RUNNING: Word = Word(128);
 pub(crate) const RUNNING_HIGH: Word = Word(132);
 pub(crate) const SLEEPING: Word = Word(256);
 pub(crate) const READY: Word = Word(384);
-pub(crate) const REPORT_LENGTH: Word = Word(512);
-pub(crate) const CAUSE: Word = Word(516);
+pub(crate) const WAITING: Word = Word(512);
+pub(crate) const REPORT_LENGTH: Word = Word(516);
+pub(crate) const CAUSE: Word = Word(520);
 /// One that nobody uses.
 const UNUSED: usize = 1024;
 
@@ -150,8 +148,13 @@ pub(crate) fn wake() {
 
 /// Closes a direction of the socket, or both.
 pub(crate) fn shut_down(how: i32) {
+    shut_down_other(socket(), how);
+}
+
+/// The same of another socket.
+pub(crate) fn shut_down_other(socket: i32, how: i32) {
     // SAFETY: only the engine uses it, and what that leads to is the point of the test.
-    unsafe { libc::shutdown(socket(), how) };
+    unsafe { libc::shutdown(socket, how) };
 }
 
 /// Adds these seals to all shared memory, where it may.
@@ -182,12 +185,20 @@ fn memories() -> Vec<i32> {
 
 /// The socket to the parent.
 fn socket() -> i32 {
+    sockets().into_iter().min().expect("a worker has a socket")
+}
+
+/// The socket that came with the arguments last.
+pub(crate) fn tube() -> i32 {
+    sockets().into_iter().max().expect("a worker has a socket")
+}
+
+fn sockets() -> Vec<i32> {
     let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
     let is_socket = |path: &fs::DirEntry| {
         fs::read_link(path.path()).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
     };
-    let mut numbers = files.filter(is_socket).map(|file| file.file_name());
-    numbers.find_map(|name| name.to_str()?.parse().ok()).expect("a worker has a socket")
+    files.filter(is_socket).filter_map(|file| file.file_name().to_str()?.parse().ok()).collect()
 }
 
 pub(crate) fn close_socket() {
@@ -197,6 +208,11 @@ pub(crate) fn close_socket() {
 
 /// Sends a packet with copies of these files; returns false if that failed.
 pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
+    send_to(socket(), bytes, files)
+}
+
+/// The same through another socket.
+pub(crate) fn send_to(socket: i32, bytes: &[u8], files: &[i32]) -> bool {
     let mut vector =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; 160];
@@ -216,61 +232,8 @@ pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
             libc::CMSG_DATA(head)
                 .copy_from_nonoverlapping(files.as_ptr().cast(), size_of_val(files));
         }
-        libc::sendmsg(socket(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) > 0
+        libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) > 0
     }
-}
-
-/// An empty memory file of this size.
-pub(crate) fn sparse(size: u64, is_sealed: bool) -> i32 {
-    // SAFETY: system calls on a file of our own.
-    unsafe {
-        let file = libc::memfd_create(c"trine".as_ptr(), libc::MFD_ALLOW_SEALING);
-        assert_eq!(libc::ftruncate(file, size.cast_signed()), 0);
-        if is_sealed {
-            libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
-        }
-        file
-    }
-}
-
-/// Memory of huge pages, if the system has any left.
-pub(crate) fn huge() -> i32 {
-    const HUGE: u64 = 2 << 20;
-    // SAFETY: system calls on a file of our own.
-    unsafe {
-        let flags = libc::MFD_ALLOW_SEALING | libc::MFD_HUGETLB;
-        let file = libc::memfd_create(c"trine".as_ptr(), flags);
-        libc::ftruncate(file, HUGE.cast_signed());
-        libc::fallocate(file, 0, 0, HUGE.cast_signed());
-        libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
-        file
-    }
-}
-
-/// A socket that whoever closes it last has to wait for, as long as its other end lives and reads
-/// nothing.
-pub(crate) fn lingering() -> i32 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    std::mem::forget(listener);
-    stream.set_nonblocking(true).unwrap();
-    while stream.write(&[1; 1 << 16]).is_ok() {}
-    let linger = libc::linger { l_onoff: 1, l_linger: 3600 };
-    let file = stream.into_raw_fd();
-    // SAFETY: an option of our own socket, with a record of that length.
-    let set = unsafe {
-        let length = size_of::<libc::linger>() as u32;
-        let linger = (&raw const linger).cast();
-        libc::setsockopt(file, libc::SOL_SOCKET, libc::SO_LINGER, linger, length)
-    };
-    assert_eq!(set, 0);
-    file
-}
-
-/// Closes our handle of a file.
-pub(crate) fn close(file: i32) {
-    // SAFETY: a file of our own.
-    unsafe { libc::close(file) };
 }
 
 /// Fills the description of a panic with these bytes.
@@ -284,11 +247,6 @@ pub(crate) fn write_report(seed: u64) {
         // SAFETY: mapped and writable; that the parent reads it is the point of the test.
         unsafe { (at as *mut u64).write_volatile(seed) };
     }
-}
-
-pub(crate) fn dev_null() -> i32 {
-    // SAFETY: opens a file.
-    unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) }
 }
 
 /// Tries every way to change what only the parent may write, and returns how many succeeded.

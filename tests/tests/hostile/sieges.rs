@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use trine::concurrent;
 use trine_tests::gate::Gate;
 
-use super::{Others, TOO_LONG, ended, raw};
+use super::{Others, TOO_LONG, ended, files, raw};
 use crate::raw::Reply;
 
 /// What a worker does without an end.
@@ -26,6 +26,9 @@ enum Siege {
     Sleeps,
     /// Changes all that it may write.
     Everything,
+    /// Takes the pages out of all memory that it has. In a pool of its own, since long results lie
+    /// in their worker's memory until somebody takes them.
+    Punches,
 }
 
 /// The limit gives it a worker of its own.
@@ -33,9 +36,9 @@ enum Siege {
 fn besiege(siege: Siege, port: u16) {
     let _gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let lingering = || {
-        let file = raw::lingering();
+        let file = files::lingering();
         raw::send(b"F", &[file]);
-        raw::close(file);
+        files::close(file);
     };
     match siege {
         Siege::Lingering(is_result) => {
@@ -49,13 +52,13 @@ fn besiege(siege: Siege, port: u16) {
             raw::send(b"!", &[]);
         },
         Siege::BellsWithFiles => {
-            let null = raw::dev_null();
+            let null = files::dev_null();
             loop {
                 raw::send(b"!", &[null]);
             }
         }
         Siege::Packets => {
-            let memory = raw::sparse(4096, true);
+            let memory = files::sparse(4096, true);
             loop {
                 raw::send(b"F", &[memory]);
             }
@@ -64,6 +67,9 @@ fn besiege(siege: Siege, port: u16) {
             raw::write(raw::SLEEPING, 1);
             raw::write(raw::SLEEPING, 3);
             raw::write(raw::SLEEPING, 4);
+        },
+        Siege::Punches => loop {
+            raw::punch();
         },
         Siege::Everything => loop {
             [0, 1, u64::MAX].into_iter().for_each(raw::write_everything);
@@ -78,7 +84,7 @@ fn others_go_on_beside_a_worker_that_never_stops() {
     let sieges = [Siege::Bells, Siege::BellsWithFiles, Siege::Packets, Siege::Sleeps]
         .into_iter()
         .chain([Siege::Lingering(true), Siege::Lingering(false), Siege::LingeringOften])
-        .chain([Siege::Everything]);
+        .chain([Siege::Everything, Siege::Punches]);
     for siege in sieges {
         let what = format!("{siege:?}");
         println!("{what}");

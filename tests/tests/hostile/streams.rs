@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, Stream, Task, concurrent};
 
+use crate::files;
 use crate::raw::{self, Reply};
 use crate::{Others, ended};
 
@@ -65,7 +66,7 @@ fn tell(lie: &Lie) {
         }
         Length(length) => Reply { length, ..item() }.publish(),
         Sparse(size, segment) => {
-            raw::send(b"F", &[raw::sparse(size, true)]);
+            raw::send(b"F", &[files::sparse(size, true)]);
             Reply { status: ITEM, ..Reply::large(size, segment) }.publish();
         }
         Handles(handles) => Reply { handles, ..item() }.publish(),

@@ -18,6 +18,25 @@ fn ends() -> (ParentEnd, WorkerEnd) {
     (parent, worker)
 }
 
+/// The suite of hostile workers writes the words by these numbers. They are in its `raw.rs`, with a
+/// line for each word that a worker has.
+#[test]
+fn a_hostile_worker_knows_where_its_words_are() {
+    use std::mem::offset_of;
+    let words = [
+        offset_of!(WorkerWords, reply_tail),
+        offset_of!(WorkerWords, running),
+        offset_of!(WorkerWords, sleeping),
+        offset_of!(WorkerWords, ready),
+        offset_of!(WorkerWords, waiting),
+        offset_of!(WorkerWords, report_length),
+        offset_of!(WorkerWords, cause),
+    ];
+    assert_eq!(words, [0, 128, 256, 384, 512, 516, 520]);
+    assert_eq!(size_of::<WorkerWords>(), 640);
+    assert_eq!(size_of::<ReplyHead>(), 24);
+}
+
 /// Every request arrives whole, wherever the end of the ring is, and none is overwritten before it
 /// is freed.
 #[test]

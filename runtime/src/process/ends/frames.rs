@@ -66,7 +66,7 @@ impl<'a> Frames<'a> {
         let Some((&kind, bytes)) = self.room[..length].split_first() else {
             return Err(Stop::Closed);
         };
-        if length > MAX_FRAME {
+        if length > MAX_FRAME || handles.len() > PACKET_HANDLES {
             return Err(Stop::Corrupt("it sent too much at once"));
         }
         parse(kind, bytes, handles)

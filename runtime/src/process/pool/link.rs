@@ -111,7 +111,11 @@ impl Inbox {
             }
             Packet::Handles(_) => {}
             Packet::Unwanted => link.condemn("its worker is corrupt: it sent no memory".into()),
-            Packet::End => return false,
+            Packet::End => {
+                // If it has not ended, it can no longer say that there are replies.
+                link.retire();
+                return false;
+            }
         }
         true
     }
