@@ -1,6 +1,6 @@
-//! serde's attributes, each in a type that crosses as an argument and as a result, to a worker and
-//! in `sequential`. What arrives is what JSON would have made of it, or there is an error that
-//! names the type; never a different value.
+//! serde's attributes, each in a type that crosses as an argument, as a result and as an item of a
+//! stream or channel, to a worker and in `sequential`. What arrives is what JSON would have made of
+//! it, or there is an error that names the type; never a different value.
 
 #![allow(dead_code, reason = "what is printed is read")]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trine::{Error, ErrorKind, concurrent};
+use trine::{Error, ErrorKind, Sender, Stream, channel, concurrent};
 
 /// A row: a type, and values of that type.
 trait Row: Debug + Serialize + DeserializeOwned + Send + 'static {
@@ -27,11 +27,31 @@ fn give<R: Row>(index: usize) -> R {
     R::values().swap_remove(index)
 }
 
+#[concurrent(process)]
+fn yields<R: Row>(index: usize) -> impl Iterator<Item = R> {
+    std::iter::once(R::values().swap_remove(index))
+}
+
+#[concurrent(process)]
+fn sends<R: Row>(index: usize, sender: Sender<R>) {
+    let _ = sender.send(R::values().swap_remove(index));
+}
+
 /// What arrived, each way, or why nothing did.
-fn crossed<R: Row>(index: usize) -> [Result<String, String>; 2] {
+fn crossed<R: Row>(index: usize) -> [Result<String, String>; 4] {
+    let only = |stream: Stream<R>| {
+        let mut items: Vec<_> = stream.into_iter().collect();
+        assert_eq!(items.len(), 1);
+        items.remove(0).map(|value| format!("{value:?}"))
+    };
     let argument = take(give_here::<R>(index)).join();
     let result = give::<R>(index).join().map(|value| format!("{value:?}"));
-    [argument, result].map(|arrived| arrived.map_err(codec))
+    let item = only(yields::<R>(index));
+    let (sender, stream) = channel(1);
+    let sending = sends::<R>(index, sender);
+    let sent = only(stream);
+    sending.join().unwrap();
+    [argument, result, item, sent].map(|arrived| arrived.map_err(codec))
 }
 
 fn give_here<R: Row>(index: usize) -> R {

@@ -163,7 +163,79 @@ enum AdjacentSkips {
     Rest,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields)]
+enum StrictTagged {
+    Fields {
+        a: u8,
+        #[serde(skip_deserializing)]
+        b: u8,
+    },
+    Flat {
+        id: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        maybe: Option<Box<Self>>,
+    },
+    Unit {},
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum FlatVariants {
+    Only {
+        #[serde(flatten)]
+        all: BTreeMap<String, u8>,
+    },
+    Beside {
+        id: u8,
+        #[serde(flatten)]
+        inner: SkipSerializing,
+        #[serde(flatten)]
+        other: Option<HasUnits>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct HasUnits {
+    units: Vec<()>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum NumbersOfNames {
+    #[serde(rename = "1")]
+    Two,
+    #[serde(rename = "0")]
+    One,
+    #[serde(rename = "")]
+    Empty(u8),
+}
+
 rows! {
+    enum_tagged_and_strict Vec<StrictTagged>: [
+        vec![
+            StrictTagged::Flat { id: 1, maybe: None },
+            StrictTagged::Flat { id: 2, maybe: Some(Box::new(StrictTagged::Unit {})) },
+        ],
+        vec![StrictTagged::Fields { a: 1, b: 2 }],
+    ] or "unknown field `b`";
+    enum_with_flattened_variants Vec<FlatVariants>: [vec![
+        FlatVariants::Only { all: [("a".into(), 1), ("".into(), 2)].into() },
+        FlatVariants::Only { all: BTreeMap::new() },
+        FlatVariants::Beside {
+            id: 1,
+            inner: SkipSerializing { secret: 2, level: 3 },
+            other: Some(HasUnits { units: vec![(); 3] }),
+        },
+        FlatVariants::Beside {
+            id: 1,
+            inner: SkipSerializing { secret: 2, level: 3 },
+            other: None,
+        },
+    ]];
+    enum_with_names_that_are_numbers BTreeMap<u8, NumbersOfNames>: [[
+        (0, NumbersOfNames::One),
+        (1, NumbersOfNames::Two),
+        (2, NumbersOfNames::Empty(3)),
+    ].into()];
     enum_renamed_as_a_whole Vec<RenamedAll>: [vec![
         RenamedAll::BigFirst { some_field: 1 },
         RenamedAll::ThenSecond,

@@ -100,7 +100,35 @@ struct Short(#[serde(skip_serializing, default)] u8, #[serde(default)] u8);
 #[derive(Debug, Serialize, Deserialize)]
 struct Long(#[serde(skip_deserializing)] u8, u8);
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default = "filled", rename_all(deserialize = "UPPERCASE", serialize = "UPPERCASE"))]
+struct Filled {
+    #[serde(skip_serializing)]
+    first: Option<u8>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    second: Vec<u8>,
+    #[serde(skip_deserializing)]
+    third: i128,
+}
+
+fn filled() -> Filled {
+    Filled { first: Some(1), second: vec![], third: i128::MIN }
+}
+
+#[derive(Debug, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Place {
+    x: i32,
+    y: Option<u64>,
+}
+
 rows! {
+    defaults_of_a_function Filled: [
+        Filled { first: None, second: vec![2], third: 3 },
+        Filled { first: Some(4), second: vec![], third: 5 },
+    ];
+    structs_as_keys std::collections::BTreeMap<Place, Vec<Place>>: [
+        [(Place { x: -1, y: None }, vec![Place { x: 1, y: Some(u64::MAX) }])].into(),
+    ];
     skip Skip: [Skip { a: 1, b: 2, c: 3 }];
     skip_serializing SkipSerializing: [SkipSerializing { secret: 1, level: 7 }];
     skip_deserializing SkipDeserializing: [SkipDeserializing { cache: 1, id: 2 }];
