@@ -66,7 +66,7 @@ pub fn call<T, A, B, R>(
     body: fn(&T, B) -> R,
 ) -> Task<R>
 where
-    T: Send + 'static,
+    T: 'static,
     A: Arguments<B>,
     R: Output + 'static,
 {
@@ -82,7 +82,7 @@ pub fn call_mut<T, A, B, R>(
     body: fn(&mut T, B) -> R,
 ) -> Task<R>
 where
-    T: Send + 'static,
+    T: 'static,
     A: Arguments<B>,
     R: Output + 'static,
 {
@@ -101,7 +101,7 @@ pub fn call_retrying<T, A, B, R>(
     again: Retry<R>,
 ) -> Task<R>
 where
-    T: Send + 'static,
+    T: 'static,
     A: Arguments<B>,
     R: Output + 'static,
 {
@@ -130,7 +130,7 @@ fn start<T, A, B, R>(
     method: Method<R>,
 ) -> Task<R>
 where
-    T: Send + 'static,
+    T: 'static,
     A: Arguments<B>,
     R: Output + 'static,
 {
