@@ -94,12 +94,15 @@ struct Watch {
     /// How many permits were lent at the last tick.
     lent: usize,
     standstill: Standstill,
+    /// Whether no worker had a permit at the last tick, and none was free.
+    were_elsewhere: bool,
 }
 
 impl Watch {
     fn new() -> Self {
         let (probe, standstill) = (Probe::choose(), Standstill::new());
-        Self { pool: pool(), probe, sights: Vec::new(), lent: 0, standstill }
+        let sights = Vec::new();
+        Self { pool: pool(), probe, sights, lent: 0, standstill, were_elsewhere: false }
     }
 
     fn run(&mut self) {
@@ -167,6 +170,12 @@ impl Watch {
             self.pool.release();
         }
         self.lend(asleep > 0 && asleep == holders && blocked > 0);
+        // Threads outside the pool that are in a join have all permits, and may wait in there for
+        // what is queued here.
+        let are_elsewhere = holders == 0 && !self.pool.crew.has_idle() && seat::any_queued();
+        if std::mem::replace(&mut self.were_elsewhere, are_elsewhere) && are_elsewhere {
+            self.pool.lend();
+        }
         asleep > 0
     }
 

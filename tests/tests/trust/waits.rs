@@ -3,11 +3,12 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
 use std::time::Duration;
 
 use trine::{Task, TaskIterator, concurrent, gather, scope};
 use trine_tests::checks::ends_in_time;
+use trine_tests::programs::alone;
 
 #[concurrent(async)]
 async fn nap(milliseconds: u64) -> u64 {
@@ -120,4 +121,32 @@ fn a_thread_that_ends_may_still_wait() {
         .unwrap();
     });
     assert_eq!(receiver.recv().unwrap(), 1);
+}
+
+#[concurrent(threads)]
+fn quick(number: u32) -> u32 {
+    number
+}
+
+/// A thread outside the pool computes in a join, so it has a permit there, and may wait for a call.
+#[test]
+fn whoever_joins_outside_the_pool_may_wait_for_it() {
+    alone(whoever_joins_outside_the_pool_may_wait_for_it, &[("TRINE_THREADS", "2")], || {
+        for _ in 0..50 {
+            ends_in_time("joins that wait", || {
+                let all_are_inside = Barrier::new(4);
+                std::thread::scope(|s| {
+                    for _ in 0..4 {
+                        s.spawn(|| {
+                            let waits = || {
+                                all_are_inside.wait();
+                                trine::block_on(quick(7)).unwrap()
+                            };
+                            assert_eq!(trine::join(waits, || 8), (7, 8));
+                        });
+                    }
+                });
+            });
+        }
+    });
 }
