@@ -41,7 +41,17 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
         self::receiver(args, receiver, errors);
     }
     for parameter in &function.parameters {
-        argument(args, &parameter.written.ty, errors);
+        let ty = &parameter.written.ty;
+        // What a worker decodes has a size in any case.
+        if !args.mode.encodes && function.may_lack_size(ty) {
+            errors.push(
+                ty.span(),
+                "a value of this type may have no size, so it cannot be moved into a task: remove \
+                 `?Sized`, or take it in a `Box` or an `Arc`",
+            );
+            continue;
+        }
+        argument(args, ty, errors);
     }
     // A result that borrows from an argument that may not be borrowed is part of the same mistake.
     let is_said = errors.count() > before && !args.mode.encodes;

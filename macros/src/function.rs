@@ -10,7 +10,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{
     Attribute, FnArg, GenericParam, Lifetime, Pat, PatType, Receiver, ReceiverKind, ReturnType,
-    Signature, Token, Type, Visibility,
+    Signature, Token, Type, TypeParamBound, Visibility, WherePredicate,
 };
 
 /// A parsed function.
@@ -144,6 +144,28 @@ impl Function {
             let span = visible(never.bang_token.span);
             self.output = Some(syn::parse_quote_spanned!(span=> #runtime::process::Never));
         }
+    }
+
+    /// Whether values of this type may have no size, because it is `?Sized`.
+    pub(crate) fn may_lack_size(&self, ty: &Type) -> bool {
+        let relaxes = |bound: &TypeParamBound| bound.to_token_stream().to_string().starts_with('?');
+        let name = match ungrouped(ty) {
+            Type::ImplTrait(opaque) => return opaque.bounds.iter().any(relaxes),
+            Type::Path(path) => path.path.get_ident(),
+            _ => None,
+        };
+        let Some(name) = name else { return false };
+        let generics = &self.signature.generics;
+        let own = generics.type_params().filter(|own| own.ident == *name);
+        let clauses = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        let added = clauses.filter_map(|clause| match clause {
+            WherePredicate::Type(clause) => match &clause.bounded_ty {
+                Type::Path(path) if path.path.is_ident(name) => Some(&clause.bounds),
+                _ => None,
+            },
+            _ => None,
+        });
+        own.map(|own| &own.bounds).chain(added).flatten().any(relaxes)
     }
 
     /// Everything that the arguments and the result borrow.

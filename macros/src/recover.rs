@@ -36,7 +36,7 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
         .map(|parameter| {
             let mut written = parameter.written.clone();
             let ty = &parameter.ty;
-            *written.ty = match is_unsized(ty) {
+            *written.ty = match is_unsized(ty) || function.may_lack_size(ty) {
                 // Its use in the body is mostly that of a reference.
                 true => syn::parse_quote_spanned!(span=> &(#ty)),
                 false => ty.clone(),

@@ -152,6 +152,20 @@ pub(crate) fn sized_instead(ty: &Type, encodes: bool) -> Option<String> {
         }
         Type::TraitObject(_) => Some("`Box<dyn Trait + Send>`".to_owned()),
         Type::Path(path) if path.path.is_ident("str") => Some("`String`".to_owned()),
+        Type::Path(path) => of_system(&path.path).map(|owned| format!("`{owned}`")),
+        _ => None,
+    }
+}
+
+/// The owned type of `OsStr`, `CStr` and, where it is spelled out, `std::path::Path`: `Path` alone
+/// is the name of many types.
+fn of_system(path: &Path) -> Option<&'static str> {
+    let names: Vec<String> = path.segments.iter().map(|name| name.ident.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        ["std", "path", "Path"] => Some("PathBuf"),
+        ["OsStr"] | ["std", "ffi", "OsStr"] => Some("OsString"),
+        ["CStr"] | ["std" | "core", "ffi", "CStr"] => Some("CString"),
         _ => None,
     }
 }

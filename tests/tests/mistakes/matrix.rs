@@ -60,6 +60,8 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { parameter: "extra: str", ..attribute("MODE") },
     Rejection { parameter: "extra: [u8]", ..attribute("MODE") },
     Rejection { parameter: "extra: dyn Fn() -> u8", ..attribute("MODE") },
+    Rejection { parameter: "extra: std::path::Path", ..attribute("MODE") },
+    Rejection { parameter: "extra: std::ffi::OsStr", ..attribute("MODE") },
     Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
     Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
@@ -99,6 +101,8 @@ fn program(
         "extra: str" => "\"\"",
         "extra: [u8]" => "&[1]",
         "extra: dyn Fn() -> u8" => "&|| 1",
+        "extra: std::path::Path" => "std::path::Path::new(\"\")",
+        "extra: std::ffi::OsStr" => "std::ffi::OsStr::new(\"\")",
         _ => "[1].iter()",
     };
     let start = if *qualifiers == "unsafe" { "unsafe { " } else { "" };
