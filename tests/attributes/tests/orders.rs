@@ -89,9 +89,25 @@ const IN_ASYNC_TRAIT: &str = "pub struct Type;
         async fn other(&self) -> u8 { 2 }
     }";
 
+/// The same with an `async fn`, which it rewrites before `concurrent` can see it.
+const AN_ASYNC_FN: [&str; 2] = [
+    "#[concurrent(async)] async fn work(self) -> u8",
+    "#[concurrent(process)] async fn work(&self) -> u8",
+];
+
 /// The programs by name, and what is expected of each.
 fn programs() -> Vec<(String, String, Says)> {
     let mut programs = vec![("async_trait".to_owned(), IN_ASYNC_TRAIT.to_owned(), WORKS)];
+    for function in AN_ASYNC_FN {
+        let declared = function.split_once("async fn").expect("it is one").1;
+        let source = format!(
+            "pub struct Type;
+            #[async_trait::async_trait] pub trait Trait {{ async fn{declared}; }}
+            #[async_trait::async_trait] impl Trait for Type {{ {function} {{ 1 }} }}"
+        );
+        let says = Some("`async_trait` has changed this `async fn`");
+        programs.push((format!("async_trait {function}"), source, says));
+    }
     for (number, Row { attribute, above, below }) in ROWS.iter().enumerate() {
         for mode in ["threads", "process", "async"] {
             let is_async = mode == "async" || attribute.starts_with("tokio");
