@@ -22,6 +22,7 @@ mod role;
 #[cfg(feature = "service")]
 mod service;
 mod spawning;
+mod streams;
 mod table;
 
 use harness::Row;
@@ -66,6 +67,11 @@ const ROWS: &[Named] = &[
     #[cfg(feature = "service")]
     ("17", "service-200", service::many),
     ("18", "window", awaiting::window),
+    ("19", "stream-threads", streams::threads),
+    ("19", "stream-process", streams::process),
+    ("19", "stream-blocks", streams::blocks),
+    ("19", "stream-first", streams::first),
+    ("19", "sender-process", streams::sender),
 ];
 
 fn main() {
@@ -74,6 +80,9 @@ fn main() {
         Some(Role::Nothing) => return,
         Some(Role::Echo) => return role::echo(),
         Some(Role::FirstCall) => return process::tell_first_call(),
+        Some(Role::Numbers) => return role::numbers(),
+        #[cfg(feature = "ipc")]
+        Some(Role::IpcNumbers) => return streams::ipc::play(),
         #[cfg(feature = "cluster")]
         Some(
             role @ (Role::ClusterMany

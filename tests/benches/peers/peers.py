@@ -76,7 +76,22 @@ POOLS = {
 }
 
 
+def fill(queue, count):
+    for number in range(count):
+        queue.put(number)
+
+
+def queue(count):
+    """A process that fills a queue, and what it takes to empty it."""
+    items = multiprocessing.Queue(64)
+    multiprocessing.Process(target=fill, args=(items, count + 1), daemon=True).start()
+    items.get()
+    return timed(lambda: [items.get() for _ in range(count)], count)
+
+
 def measure(name, workload):
+    if workload == "queue":
+        return queue(20_000)
     if workload == "cold":
         return timed(lambda: POOLS[name]().call(increment, 1), 1)
     pool = POOLS[name]()

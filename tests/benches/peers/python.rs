@@ -44,6 +44,11 @@ pub(crate) fn add(row: Row, workload: &'static str, operations: u64) -> Row {
         .fold(row, |row, &(pool, module)| add_one(row, pool, module, workload, operations))
 }
 
+/// Adds Python's queue between processes.
+pub(crate) fn add_queue(row: Row, operations: u64) -> Row {
+    add_one(row, "multiprocessing.Queue", "multiprocessing", "queue", operations)
+}
+
 /// Adds Python's thread pool.
 pub(crate) fn add_threads(row: Row, workload: &'static str) -> Row {
     let (pool, module) = POOLS[4];

@@ -17,6 +17,8 @@ pub(crate) enum Role {
     TrickleTokio,
     FirstCall,
     Echo,
+    Numbers,
+    IpcNumbers,
     Nothing,
     ClusterMany,
     ClusterInTurn,
@@ -25,7 +27,7 @@ pub(crate) enum Role {
     BareInTurn,
 }
 
-const ALL: [Role; 14] = [
+const ALL: [Role; 16] = [
     Role::IdleTrine,
     Role::IdleRayon,
     Role::IdleTokio,
@@ -34,6 +36,8 @@ const ALL: [Role; 14] = [
     Role::TrickleTokio,
     Role::FirstCall,
     Role::Echo,
+    Role::Numbers,
+    Role::IpcNumbers,
     Role::Nothing,
     Role::ClusterMany,
     Role::ClusterInTurn,
@@ -81,5 +85,25 @@ pub(crate) fn echo() {
     let mut bytes = [0; 8];
     while input.read_exact(&mut bytes).is_ok() {
         output.write_all(&bytes).and_then(|()| output.flush()).expect("the parent reads");
+    }
+}
+
+/// How much is written to a pipe at a time.
+pub(crate) const BLOCK: usize = 64 << 10;
+
+/// For each number that it reads, writes so many from 0 on, in large blocks.
+pub(crate) fn numbers() {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut count = [0; 8];
+    while input.read_exact(&mut count).is_ok() {
+        let mut block = Vec::with_capacity(BLOCK);
+        for number in 0..u64::from_ne_bytes(count) {
+            block.extend_from_slice(&number.to_ne_bytes());
+            if block.len() == BLOCK {
+                output.write_all(&block).expect("the parent reads");
+                block.clear();
+            }
+        }
+        output.write_all(&block).and_then(|()| output.flush()).expect("the parent reads");
     }
 }
