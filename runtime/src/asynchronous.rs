@@ -110,7 +110,7 @@ where
         }
         Err(refusal) => refused(function, &refusal),
     };
-    stream::Stream::new(flow, task, stream::as_it_is)
+    stream::Stream::new(flow, task, stream::as_they_are)
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

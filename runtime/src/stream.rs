@@ -6,6 +6,7 @@
 //! the task that reads it all, and `channel` a stream of what anybody sends.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -28,7 +29,7 @@ pub(crate) mod source;
 use self::flow::{Flow, Push};
 #[cfg(feature = "process")]
 use self::source::Taken;
-use self::source::{Fed, Source};
+use self::source::{Fed, Source, Unpack};
 
 /// How many items are on the way where the option `ahead` does not say.
 pub(crate) const AHEAD: usize = 64;
@@ -100,12 +101,12 @@ pub struct Stream<T> {
     awaited: bool,
 }
 
-impl<T: 'static> Stream<T> {
+impl<T: Send + 'static> Stream<T> {
     /// A flow and the task that fills it.
     pub(crate) fn new<R: Send + 'static>(
         flow: Arc<Flow<R>>,
         task: Task<bool>,
-        unpack: fn(&'static str, R) -> Result<T, Error>,
+        unpack: Unpack<R, T>,
     ) -> Self {
         Self::from_source(Fed::new(flow, task, unpack, false))
     }
@@ -115,7 +116,7 @@ impl<T: 'static> Stream<T> {
     pub(crate) fn helped<R: Send + 'static>(
         flow: Arc<Flow<R>>,
         task: Task<bool>,
-        unpack: fn(&'static str, R) -> Result<T, Error>,
+        unpack: Unpack<R, T>,
     ) -> Self {
         Self::from_source(Fed::new(flow, task, unpack, true))
     }
@@ -218,12 +219,12 @@ impl<T> Stream<T> {
         }
         let source = self.source.get_mut();
         // First, so that the one who yields knows how far this one is before it waits for it.
-        if let Poll::Ready(next) = source.poll_next(Waker::noop()) {
+        if let Poll::Ready(next) = source.poll_next(None) {
             return next;
         }
         source.help();
         wait::spin(|| source.has_news());
-        wait::until(None, |waker| source.poll_next(waker)).flatten()
+        wait::until(None, |waker| poll_at_rest(&mut **source, waker)).flatten()
     }
 
     fn ask_by_thread(&mut self) {
@@ -248,10 +249,19 @@ impl<T> futures_core::Stream for Stream<T> {
             ask(source.call(), Asked::by_executor());
         }
         let step = ready!(tokio::poll_budget(context));
-        let next = ready!(source.poll_next(context.waker()));
+        let next = ready!(poll_at_rest(&mut **source, context.waker()));
         step.made_progress();
         Poll::Ready(next)
     }
+}
+
+/// What comes next, or the promise to wake, with nothing left to do for this thread.
+fn poll_at_rest<T>(source: &mut dyn Source<T>, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
+    let next = source.poll_next(Some(waker));
+    if next.is_pending() {
+        source.rest();
+    }
+    next
 }
 
 /// The items of a [`Stream`], blocking: made by a `for` loop over it.
@@ -311,9 +321,14 @@ pub(crate) fn flow<T>(function: &Function) -> Arc<Flow<T>> {
     Arc::new(Flow::new(ahead))
 }
 
-/// An item that is on the way what it is.
-pub(crate) fn as_it_is<T>(_: &'static str, item: T) -> Result<T, Error> {
-    Ok(item)
+/// Items that are on the way what they are.
+pub(crate) fn as_they_are<T>(
+    _: &'static str,
+    held: &mut VecDeque<T>,
+    items: &mut VecDeque<T>,
+) -> Option<Error> {
+    std::mem::swap(held, items);
+    None
 }
 
 /// Ends the flow of a body that is still at it when its time is up.

@@ -39,6 +39,9 @@ pub(crate) trait Call<T>: Send + Sync {
     /// nothing if that is not possible.
     fn help(self: Arc<Self>) {}
 
+    /// Whoever has helped does not come back by itself: others see to the call.
+    fn rest(&self) {}
+
     /// Called at the first poll: spins for a few microseconds if the task is likely to end in them.
     fn glance(&self) {}
 

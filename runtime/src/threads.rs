@@ -125,7 +125,7 @@ where
     let task = start(function, job, |(arguments, body, flow, function)| {
         stream::drive(function, &flow, body(arguments.values()))
     });
-    stream::Stream::new(flow, task, stream::as_it_is)
+    stream::Stream::new(flow, task, stream::as_they_are)
 }
 
 /// The same where that is `impl Stream`, which is polled on the thread.
@@ -145,7 +145,7 @@ where
     let task = start(function, job, |(arguments, body, flow, function)| {
         wait::block_on(stream::drive_polled(function, flow, || body(arguments.values())))
     });
-    stream::Stream::new(flow, task, stream::as_it_is)
+    stream::Stream::new(flow, task, stream::as_they_are)
 }
 
 /// The same for a function with `retries`; `again` says which outcomes are tried again.

@@ -1,6 +1,7 @@
 //! A call of a process function: its cell, the handle's side of it, and the reply until somebody
 //! takes the value.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -11,13 +12,13 @@ use crate::function::Function;
 use crate::limit::Admit;
 use crate::panic;
 use crate::process::address::AtomicAddress;
-use crate::process::channel::ParentEnd;
+use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::files;
-use crate::process::value::wire;
+use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::{Flow, Grant};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
@@ -62,8 +63,8 @@ impl Items {
                 channel.grant(*number, items);
             }
         };
-        let size = |item: &Reply| item.bytes.length();
-        let grant = Grant { tell: Box::new(tell), size };
+        let measure = |reply: &Reply| (reply.bytes.items(), reply.bytes.length());
+        let grant = Grant { tell: Box::new(tell), measure };
         let flow = Arc::new(Flow::granting(ahead as usize, grant));
         (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
     }
@@ -95,6 +96,30 @@ fn outcome<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, E
     decode(name, reply, "its result")
 }
 
+/// Makes items of the replies that bring them, until one cannot be made.
+pub(crate) fn items<T: DeserializeOwned>(
+    name: &'static str,
+    replies: &mut VecDeque<Reply>,
+    items: &mut VecDeque<T>,
+) -> Option<Error> {
+    while let Some(reply) = replies.pop_front() {
+        let made = match &reply.bytes {
+            // Those of a run have no handles.
+            ReplyBytes::Run(run) => decoded(name, "an item", || {
+                run.readers().try_for_each(|reader| {
+                    items.push_back(wire::decode(reader)?);
+                    Ok(())
+                })
+            }),
+            _ => item(name, reply).map(|item| items.push_back(item)),
+        };
+        if let Err(error) = made {
+            return Some(error);
+        }
+    }
+    None
+}
+
 /// The item that a reply brings.
 pub(crate) fn item<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, Error> {
     decode(name, reply, "an item")
@@ -102,8 +127,16 @@ pub(crate) fn item<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Res
 
 fn decode<T: DeserializeOwned>(name: &'static str, reply: Reply, what: &str) -> Result<T, Error> {
     let Reply { bytes, handles, .. } = reply;
-    panic::catch(name, || files::supply(handles, || wire::decode::<T>(bytes.reader())))?
-        .map_err(|error| codec_error(name, &format!("{what}: {error}")))
+    decoded(name, what, || files::supply(handles, || wire::decode::<T>(bytes.reader())))
+}
+
+fn decoded<R>(
+    name: &'static str,
+    what: &str,
+    decode: impl FnOnce() -> Result<R, WireError>,
+) -> Result<R, Error> {
+    let error = |error| codec_error(name, &format!("{what}: {error}"));
+    panic::catch(name, decode)?.map_err(error)
 }
 
 impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
@@ -259,6 +292,10 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
 
     fn help(self: Arc<Self>) {
         self.pool.help(&*self);
+    }
+
+    fn rest(&self) {
+        self.pool.take_in(self.address.load());
     }
 
     fn glance(&self) {

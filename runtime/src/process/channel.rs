@@ -179,6 +179,13 @@ pub(crate) struct ReplyHead {
     pub(crate) reserved: u32,
 }
 
+impl ReplyHead {
+    fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
+        // SAFETY: any bytes are a head, and there are as many.
+        unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() }
+    }
+}
+
 /// The bytes are in a segment or file, which a [`Large`] in their place describes.
 pub(crate) const LARGE: u16 = 1;
 /// In a reply: the worker has grown too large, see `worker/wear.rs`.
@@ -333,7 +340,7 @@ mod worker;
 
 pub(crate) use self::received::Received;
 pub(crate) use self::reception::{Desk, Listener, Papers, Reception, Rendezvous, Told, Word};
-pub(crate) use self::reply::ReplyBytes;
+pub(crate) use self::reply::{ReplyBytes, Run};
 
 #[cfg(test)]
 mod tests;

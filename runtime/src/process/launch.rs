@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::cross::process::{Arguments, Output};
 use crate::error::Error;
 use crate::function::Function;
-use crate::process::call::{Items, ProcessCall, item};
+use crate::process::call::{Items, ProcessCall, items};
 use crate::process::code::{Code, Outlet, StreamCode, round_trip};
 use crate::process::job::{Job, codec_error, worker_error};
 use crate::process::pool::Waits;
@@ -115,13 +115,13 @@ where
     A: Serialize,
     T: Output + 'static,
 {
-    let (items, flow) = Items::new(stream::ahead(function));
+    let (outlet, flow) = Items::new(stream::ahead(function));
     let name = function.name();
     let message = match encode(name, What::Arguments, arguments) {
         Ok(message) => message,
         Err(error) => {
             let task = sequential::done(name, Err(error));
-            return Stream::new(flow, task, item);
+            return Stream::new(flow, task, items);
         }
     };
     if sequential::is_on() {
@@ -130,12 +130,12 @@ where
     let (invoke, body) = (code.invoke as usize, code.body);
     let task = match locate(name, message, invoke, body) {
         Ok(job) => match pool::pool_of(function, Waits::ForReader) {
-            Ok(pool) => Task::new(ProcessCall::start(function, job, pool, Some(items))),
+            Ok(pool) => Task::new(ProcessCall::start(function, job, pool, Some(outlet))),
             Err(why) => sequential::done(name, Err(worker_error(name, why))),
         },
         Err(error) => sequential::done(name, Err(error)),
     };
-    Stream::helped(flow, task, item)
+    Stream::helped(flow, task, items)
 }
 
 /// Yields all here, each item from the bytes that a worker would send.
@@ -167,5 +167,5 @@ where
     let ended = panic::catch(name, run);
     let codec = |error: WireError| codec_error(name, &error.to_string());
     let task = sequential::done(name, ended.and_then(|ended| ended.map_err(codec)));
-    Stream::new(flow, task, stream::as_it_is)
+    Stream::new(flow, task, stream::as_they_are)
 }

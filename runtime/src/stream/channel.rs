@@ -4,6 +4,7 @@
 //! sender is dropped.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -264,11 +265,21 @@ pub(crate) trait Packed<T>: Send {
     fn unpack(self: Box<Self>, name: &'static str) -> Result<T, Error>;
 }
 
-fn unpack<T>(name: &'static str, item: Item<T>) -> Result<T, Error> {
-    match item {
-        Item::Value(item) => Ok(item),
-        Item::Packed(packed) => packed.unpack(name),
+fn unpack<T>(
+    name: &'static str,
+    held: &mut VecDeque<Item<T>>,
+    items: &mut VecDeque<T>,
+) -> Option<Error> {
+    while let Some(item) = held.pop_front() {
+        match item {
+            Item::Value(item) => items.push_back(item),
+            Item::Packed(packed) => match packed.unpack(name) {
+                Ok(item) => items.push_back(item),
+                Err(error) => return Some(error),
+            },
+        }
     }
+    None
 }
 
 /// What fills a stream, until the last clone of it is dropped.

@@ -28,8 +28,9 @@ pub(crate) struct Flow<T> {
 pub(crate) struct Grant<T> {
     /// Tells it how many items are no longer on the way.
     pub(crate) tell: Box<dyn Fn(u64) + Send + Sync>,
-    /// How many bytes of those that may be on the way an item takes.
-    pub(crate) size: fn(&T) -> usize,
+    /// How many items one of those is that are put in, and how many bytes of those that may be on
+    /// the way.
+    pub(crate) measure: fn(&T) -> (usize, usize),
 }
 
 /// How many bytes there are on the way at most.
@@ -37,6 +38,8 @@ pub(crate) const MAX_BYTES: usize = 1 << 20;
 
 struct State<T> {
     queue: VecDeque<T>,
+    /// How many items there are in it.
+    queued: usize,
     /// How many of those that the reader has taken over it has not given on, at the most.
     held: usize,
     /// How many items were put in ever, and how many of them the writer elsewhere knows to be no
@@ -65,11 +68,12 @@ pub(crate) struct Wait<'a> {
 
 impl<T> State<T> {
     fn on_the_way(&self) -> usize {
-        self.queue.len() + self.held
+        self.queued + self.held
     }
 
-    fn is_full(&self, ahead: usize) -> bool {
-        !self.is_stopped && self.on_the_way() >= ahead
+    /// Whether there is no room for so many items more.
+    fn is_full(&self, ahead: usize, items: usize) -> bool {
+        !self.is_stopped && self.on_the_way() + items > ahead
     }
 
     /// Where a writer with this turn is in line, or would be.
@@ -146,6 +150,7 @@ impl<T> Flow<T> {
     fn with(ahead: usize, grant: Option<Grant<T>>) -> Self {
         let state = State {
             queue: VecDeque::new(),
+            queued: 0,
             held: 0,
             pushed: 0,
             granted: 0,
@@ -162,12 +167,13 @@ impl<T> Flow<T> {
     /// Puts an item in, if there is room; false if nothing more is wanted, and the item is left.
     /// Without room the writer is to wait.
     pub(crate) fn poll_push(&self, item: &mut Option<T>, wait: Option<Wait<'_>>) -> Poll<bool> {
+        let items = item.as_ref().map_or(0, |item| self.measure(item).0);
         let mut state = self.state.lock();
         let Some(wait) = wait else {
-            let is_full = state.is_full(self.ahead);
+            let is_full = state.is_full(self.ahead, items);
             return if is_full { Poll::Pending } else { Poll::Ready(self.put(state, item)) };
         };
-        if state.is_full(self.ahead) {
+        if state.is_full(self.ahead, items) {
             if state.is_in_line(&wait) {
                 return Poll::Pending;
             }
@@ -175,7 +181,7 @@ impl<T> Flow<T> {
             drop(state);
             let waker = wait.waker.clone();
             state = self.state.lock();
-            if state.is_full(self.ahead) {
+            if state.is_full(self.ahead, items) {
                 let earlier = state.wait(wait.turn, waker);
                 drop(state);
                 drop(earlier);
@@ -197,12 +203,20 @@ impl<T> Flow<T> {
         if state.is_stopped {
             return false;
         }
-        state.queue.extend(item.take());
-        state.pushed += 1;
+        if let Some(item) = item.take() {
+            let items = self.measure(&item).0;
+            state.queue.push_back(item);
+            state.queued += items;
+            state.pushed += items as u64;
+        }
         let (reader, writer) = (state.reader.take(), state.next_writer(self.ahead));
         drop(state);
         reader.into_iter().chain(writer).for_each(relay::wake);
         true
+    }
+
+    fn measure(&self, item: &T) -> (usize, usize) {
+        self.grant.as_ref().map_or((1, 0), |grant| (grant.measure)(item))
     }
 
     /// Takes items over to the reader, who has given on all that it had; false if there are none,
@@ -243,22 +257,48 @@ impl<T> Flow<T> {
 
     /// Takes over what there is, and says whether nothing more is wanted.
     fn take_over(&self, held: &mut VecDeque<T>) -> bool {
-        let most = (self.ahead / 2).max(1);
+        let most = self.share();
         let mut state = self.state.lock();
-        if state.queue.len() <= most {
+        let mut taken = state.queued;
+        if state.queued <= most {
             // Both keep their room.
             std::mem::swap(&mut state.queue, held);
         } else {
-            held.extend(state.queue.drain(..most));
+            taken = 0;
+            while taken < most
+                && let Some(item) = state.queue.pop_front()
+            {
+                taken += self.measure(&item).0;
+                held.push_back(item);
+            }
         }
-        state.held = held.len().saturating_sub(1);
+        state.queued -= taken;
+        state.held = taken.saturating_sub(1);
         let is_stopped = state.is_stopped;
-        let writer = state.next_writer(self.ahead);
-        let granted = self.grant.as_ref().and_then(|grant| {
+        if let Some(grant) = &self.grant {
             state.done_bytes += state.held_bytes;
-            state.held_bytes = held.iter().map(grant.size).sum();
-            Some((grant, state.grant(self.ahead)?))
-        });
+            state.held_bytes = held.iter().map(|item| (grant.measure)(item).1).sum();
+        }
+        self.send_for_more(state);
+        is_stopped
+    }
+
+    /// How many items the reader takes over at a time, if they do not come in longer runs.
+    pub(crate) fn share(&self) -> usize {
+        (self.ahead / 2).max(1)
+    }
+
+    /// Of those that the reader has taken over it has so many left to give on.
+    pub(crate) fn has_left(&self, items: usize) {
+        let mut state = self.state.lock();
+        state.held = items;
+        self.send_for_more(state);
+    }
+
+    /// Lets the writer go on if there is room.
+    fn send_for_more(&self, mut state: MutexGuard<'_, State<T>>) {
+        let writer = state.next_writer(self.ahead);
+        let granted = self.grant.as_ref().and_then(|grant| Some((grant, state.grant(self.ahead)?)));
         drop(state);
         if let Some((grant, items)) = granted {
             (grant.tell)(items);
@@ -266,7 +306,6 @@ impl<T> Flow<T> {
         if let Some(writer) = writer {
             relay::wake(writer);
         }
-        is_stopped
     }
 
     /// Whether a reader would find something.
@@ -304,7 +343,9 @@ impl<T> Flow<T> {
     /// What nobody has taken over, and nobody will.
     pub(crate) fn close(&self) -> VecDeque<T> {
         self.stop();
-        std::mem::take(&mut self.state.lock().queue)
+        let mut state = self.state.lock();
+        state.queued = 0;
+        std::mem::take(&mut state.queue)
     }
 }
 

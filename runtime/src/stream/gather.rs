@@ -56,7 +56,7 @@ impl<T: Send + 'static> Gathered<T> {
             if self.cell.is_finished() {
                 break Err(None);
             }
-            match parts.source.poll_next(waker) {
+            match parts.source.poll_next(Some(waker)) {
                 Poll::Ready(Some(Ok(item))) => parts.items.push(item),
                 Poll::Ready(Some(Err(error))) => break Err(Some(error)),
                 Poll::Ready(None) => break Ok(std::mem::take(&mut parts.items)),

@@ -1,8 +1,10 @@
 //! Where a [`Stream`](super::Stream) gets its items: a flow that somebody fills, and the task
 //! that does.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -22,14 +24,17 @@ pub(crate) trait Source<T>: Send {
     /// The next item, if it is here already.
     fn at_hand(&mut self) -> Option<Result<T, Error>>;
 
-    /// What comes next, or the promise to wake.
-    fn poll_next(&mut self, waker: &Waker) -> Poll<Next<T>>;
+    /// What comes next, or the promise to wake, if there is a waker.
+    fn poll_next(&mut self, waker: Option<&Waker>) -> Poll<Next<T>>;
 
     /// Whether it is worth a look.
     fn has_news(&self) -> bool;
 
     /// Works on its coming for a thread that is to wait, as long as that is of use.
     fn help(&self);
+
+    /// Leaves that to others: whoever reads has left a waker.
+    fn rest(&self) {}
 
     /// The call that yields the items.
     fn call(&self) -> &Arc<dyn Call<bool>>;
@@ -45,16 +50,25 @@ pub(crate) trait Source<T>: Send {
 /// if the reader wanted no more.
 pub(crate) struct Fed<R: Send + 'static, T> {
     flow: Arc<Flow<R>>,
+    /// What was taken over, and what was made of that.
     held: VecDeque<R>,
+    items: VecDeque<T>,
+    /// When so many of them are left, the flow is told.
+    tell_at: usize,
+    /// What could not be made, after those.
+    failure: Option<Error>,
     task: Task<bool>,
     unpack: Unpack<R, T>,
     /// A thread that waits helps its items to come; elsewhere it would run the body.
     is_helped: bool,
+    /// It was helped, and has not been left to others since.
+    helps: Cell<bool>,
     end: End,
 }
 
-/// Makes the item of what was on the way, for a function of this name.
-type Unpack<R, T> = fn(&'static str, R) -> Result<T, Error>;
+/// Makes items of what was on the way, for a function of this name, until that fails.
+pub(crate) type Unpack<R, T> =
+    fn(&'static str, &mut VecDeque<R>, &mut VecDeque<T>) -> Option<Error>;
 
 enum End {
     /// It is still to come.
@@ -71,40 +85,59 @@ impl<R: Send + 'static, T> Fed<R, T> {
         unpack: Unpack<R, T>,
         is_helped: bool,
     ) -> Self {
-        Self { flow, held: VecDeque::new(), task, unpack, is_helped, end: End::Open }
+        let (held, items) = (VecDeque::new(), VecDeque::new());
+        let helps = Cell::new(false);
+        Self {
+            flow,
+            held,
+            items,
+            tell_at: usize::MAX,
+            failure: None,
+            task,
+            unpack,
+            is_helped,
+            helps,
+            end: End::Open,
+        }
     }
 
     fn name(&self) -> &'static str {
         self.task.call().name()
     }
 
-    fn unpack(&mut self, raw: R) -> Result<T, Error> {
-        let item = (self.unpack)(self.name(), raw);
-        if item.is_err() {
-            // It is the last one.
-            self.end = End::Told;
-            self.shut();
-        }
-        item
-    }
-
     /// Nobody reads any more.
     fn shut(&mut self) {
         let left = self.flow.close();
-        drop_quietly((std::mem::take(&mut self.held), left));
+        drop_quietly((mem::take(&mut self.items), mem::take(&mut self.held), left));
         if !matches!(self.end, End::Seen(_)) {
             self.task.cancel();
         }
     }
 }
 
-impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
+impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
     fn at_hand(&mut self) -> Option<Result<T, Error>> {
-        let raw = self.held.pop_front()?;
-        Some(self.unpack(raw))
+        if self.items.is_empty() && !self.held.is_empty() && self.failure.is_none() {
+            self.failure = (self.unpack)(self.name(), &mut self.held, &mut self.items);
+            let share = self.flow.share();
+            self.tell_at = if self.items.len() > share { share } else { usize::MAX };
+        }
+        if let Some(item) = self.items.pop_front() {
+            // Of a long run: its writer need not wait until all of it has been given on.
+            if self.items.len() == self.tell_at {
+                self.flow.has_left(self.tell_at);
+                self.tell_at = usize::MAX;
+            }
+            return Some(Ok(item));
+        }
+        let failure = self.failure.take()?;
+        // It is the last one.
+        self.end = End::Told;
+        self.shut();
+        Some(Err(failure))
     }
 
-    fn poll_next(&mut self, waker: &Waker) -> Poll<Next<T>> {
+    fn poll_next(&mut self, waker: Option<&Waker>) -> Poll<Next<T>> {
         loop {
             if let Some(item) = self.at_hand() {
                 return Poll::Ready(Some(item));
@@ -112,7 +145,7 @@ impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
             if matches!(self.end, End::Told) {
                 return Poll::Ready(None);
             }
-            if self.flow.refill(&mut self.held, Some(waker)) {
+            if self.flow.refill(&mut self.held, waker) {
                 continue;
             }
             if let End::Seen(error) = &mut self.end {
@@ -120,7 +153,10 @@ impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
                 self.end = End::Told;
                 return Poll::Ready(last.map(Err));
             }
-            let mut context = Context::from_waker(waker);
+            if waker.is_none() && !self.task.is_finished() {
+                return Poll::Pending;
+            }
+            let mut context = Context::from_waker(waker.unwrap_or(Waker::noop()));
             let error = match Pin::new(&mut self.task).poll(&mut context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(true)) => None,
@@ -139,7 +175,14 @@ impl<R: Send + 'static, T> Source<T> for Fed<R, T> {
 
     fn help(&self) {
         if self.is_helped {
+            self.helps.set(true);
             Arc::clone(self.call()).help();
+        }
+    }
+
+    fn rest(&self) {
+        if self.helps.replace(false) {
+            self.call().rest();
         }
     }
 
@@ -183,7 +226,7 @@ impl<T> Source<T> for Taken {
         None
     }
 
-    fn poll_next(&mut self, _: &Waker) -> Poll<Next<T>> {
+    fn poll_next(&mut self, _: Option<&Waker>) -> Poll<Next<T>> {
         Poll::Ready(None)
     }
 

@@ -42,6 +42,11 @@ impl Rings {
             // SAFETY: `next_reply` found it just now.
             let bytes = unsafe { self.parent.reply_bytes(at, &reply) };
             assert_eq!(bytes.reader().into_vec().len(), length);
+            // SAFETY: as above.
+            if let Some((run, _)) = unsafe { self.parent.run(at, reply.status) } {
+                let items = run.readers().map(|item| item.into_vec().len()).sum::<usize>();
+                assert!(items < run.length() && run.readers().count() > 1);
+            }
             let next = at.wrapping_add(record(REPLY_HEAD, reply.length));
             assert!(next.wrapping_sub(head) <= end.wrapping_sub(head), "it runs past the end");
             self.parent.free_replies(next);

@@ -1,6 +1,10 @@
 //! The end that sends requests and takes replies.
 
+use super::reply::Copied;
 use super::*;
+
+/// How much of the ring is copied at a time to look for items in it.
+const MAX_RUN: u32 = 4 << 10;
 
 impl ParentEnd {
     /// Creates an end, and the memories that its worker gets: one to read, one to write.
@@ -123,6 +127,21 @@ impl ParentEnd {
         let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
         // SAFETY: `next_reply` found that they lie in the ring.
         unsafe { ReplyBytes::copy(from, head.length as usize) }
+    }
+
+    /// The items, by their status, that lie in the ring from a record on that
+    /// [`next_reply`](Self::next_reply) found, and where the next record is; `None` if it is alone.
+    ///
+    /// # Safety
+    /// It must have been found there, and not been freed since.
+    pub(crate) unsafe fn run(&self, start: u32, item: u32) -> Option<(Run, u32)> {
+        let tail = self.theirs().reply_tail.position.load(Acquire);
+        let there = tail.wrapping_sub(start).min(Ring::to_end(start)).min(MAX_RUN);
+        // SAFETY: that much is in the ring, from `start` on; whatever is there is only copied.
+        let copy = unsafe { Copied::bytes(self.reply_ring().at(start), there as usize) };
+        let run = Run::of(copy, item)?;
+        let next = start.wrapping_add(run.length() as u32);
+        Some((run, next))
     }
 
     /// The location of a large reply, from its bytes in the ring.

@@ -30,6 +30,9 @@ pub(crate) enum Listener {
     Dispatcher = 1,
     /// A joining thread that sleeps on the reply tail.
     Joiner = 2,
+    /// Nobody of items: a thread that reads them comes back by itself. The dispatcher of the end,
+    /// since that thread may not come soon.
+    Reader = 3,
 }
 
 /// How often to wake a joiner that does not sleep yet, or not where it should.
@@ -70,6 +73,7 @@ impl<W: Word> Rendezvous<'_, W> {
         let listener = match word % 4 {
             1 => Listener::Dispatcher,
             2 => Listener::Joiner,
+            3 => Listener::Reader,
             _ => Listener::Looking,
         };
         (listener, word)
@@ -194,6 +198,37 @@ impl<P: Papers> Reception<P> {
             desk.announce(rendezvous, Listener::Looking);
             take(&mut desk);
         }
+    }
+
+    /// Leaves the desk to go through the items that were taken, and to come back. What arrives
+    /// meanwhile is taken here, as long as the stream goes on.
+    pub(crate) fn leave_to_read<'a, W: Word>(
+        &'a self,
+        mut desk: MutexGuard<'a, Desk<P>>,
+        rendezvous: &Rendezvous<'_, W>,
+        mut take: impl FnMut(&mut Desk<P>),
+        goes_on: impl Fn() -> bool,
+        is_over: impl Fn() -> bool,
+    ) {
+        while goes_on() && !is_over() {
+            desk.announce(rendezvous, Listener::Reader);
+            // The end may have come before that was announced, and nobody was told of it.
+            if rendezvous.has_replies(desk.papers.head()) {
+                desk.announce(rendezvous, Listener::Looking);
+                take(&mut desk);
+                continue;
+            }
+            drop(desk);
+            if !self.was_knocked() {
+                return;
+            }
+            match self.knock() {
+                Some(again) => desk = again,
+                None => return,
+            }
+            break;
+        }
+        self.leave(desk, rendezvous, take, is_over);
     }
 
     /// Sleeps at the desk until there is a reply, or [`rouse`](Self::rouse). `still` is called once

@@ -1,11 +1,13 @@
 //! The undecoded bytes of a reply, taken off the channel. Whoever waits for the call decodes them.
 
 use std::cell::Cell;
+use std::iter;
 use std::sync::Arc;
 
-use super::ParentEnd;
+use super::{ParentEnd, REPLY_HEAD, ReplyHead, record};
 use crate::process::platform::View;
 use crate::process::segment::is_kept;
+use crate::process::value::output::MAX_INLINE;
 use crate::process::value::wire::Reader;
 
 /// The size up to which bytes are stored inline; most results fit.
@@ -16,6 +18,8 @@ const MAX_SCRATCH: usize = 64 << 10;
 pub(crate) enum ReplyBytes {
     Small(u8, [u8; SMALL]),
     Copied(Copied),
+    /// Items of a stream, one after the other.
+    Run(Run),
     Loan(Loan),
 }
 
@@ -31,15 +35,8 @@ impl ReplyBytes {
             unsafe { std::ptr::copy_nonoverlapping(start, small.as_mut_ptr(), length) };
             return Self::Small(length as u8, small);
         }
-        let mut bytes = SCRATCH.try_with(Cell::take).unwrap_or_default();
-        bytes.clear();
-        bytes.reserve(length);
-        // SAFETY: the caller's promise, and the vector has room.
-        unsafe {
-            std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), length);
-            bytes.set_len(length);
-        }
-        Self::Copied(Copied(bytes))
+        // SAFETY: the caller's promise.
+        Self::Copied(Copied(unsafe { Copied::bytes(start, length) }))
     }
 
     /// Those of frozen memory.
@@ -48,11 +45,18 @@ impl ReplyBytes {
         Self::Loan(Loan::new(Arc::new(view), length, None))
     }
 
+    /// How many items they are.
+    pub(crate) fn items(&self) -> usize {
+        if let Self::Run(run) = self { run.count } else { 1 }
+    }
+
     /// How many there are.
     pub(crate) fn length(&self) -> usize {
         match self {
             Self::Small(length, _) => usize::from(*length),
-            Self::Copied(Copied(bytes)) => bytes.len(),
+            Self::Copied(Copied(bytes)) | Self::Run(Run { bytes: Copied(bytes), .. }) => {
+                bytes.len()
+            }
             Self::Loan(loan) => loan.length,
         }
     }
@@ -60,7 +64,9 @@ impl ReplyBytes {
     pub(crate) fn reader(&self) -> Reader<'_> {
         match self {
             Self::Small(length, bytes) => Reader::new(&bytes[..usize::from(*length)]),
-            Self::Copied(Copied(bytes)) => Reader::new(bytes),
+            Self::Copied(Copied(bytes)) | Self::Run(Run { bytes: Copied(bytes), .. }) => {
+                Reader::new(bytes)
+            }
             Self::Loan(loan) => loan.reader(),
         }
     }
@@ -79,6 +85,24 @@ thread_local! {
 /// A copy on the heap, whose buffer this thread reuses.
 pub(crate) struct Copied(Vec<u8>);
 
+impl Copied {
+    /// A copy of bytes that others may be writing.
+    ///
+    /// # Safety
+    /// `length` bytes from `start` on must be mapped and readable.
+    pub(super) unsafe fn bytes(start: *const u8, length: usize) -> Vec<u8> {
+        let mut bytes = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(length);
+        // SAFETY: the caller's promise, and the vector has room.
+        unsafe {
+            std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), length);
+            bytes.set_len(length);
+        }
+        bytes
+    }
+}
+
 impl Drop for Copied {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.0);
@@ -86,6 +110,59 @@ impl Drop for Copied {
             let _ = SCRATCH.try_with(|scratch| scratch.set(bytes));
         }
     }
+}
+
+/// A copy of records that follow each other in the ring, each with an item.
+pub(crate) struct Run {
+    bytes: Copied,
+    count: usize,
+}
+
+impl Run {
+    /// The records that a copy of part of the ring begins with, as far as they have the status of
+    /// an item, are of one call, and whole; if they are several. What is beyond them is cut off.
+    pub(super) fn of(mut copy: Vec<u8>, item: u32) -> Option<Self> {
+        let (mut end, mut count) = (0, 0);
+        let mut number = None;
+        while let Some(head) = head(&copy[end..]) {
+            let is_item = head.status == item && head.flags == 0 && head.handles == 0;
+            let is_of_it = *number.get_or_insert(head.number) == head.number;
+            let next = end + record_size(&head);
+            if !is_item || !is_of_it || next > copy.len() {
+                break;
+            }
+            (end, count) = (next, count + 1);
+        }
+        copy.truncate(end);
+        let run = Self { bytes: Copied(copy), count };
+        (count > 1).then_some(run)
+    }
+
+    /// How much of the ring they are.
+    pub(super) fn length(&self) -> usize {
+        self.bytes.0.len()
+    }
+
+    pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_>> {
+        let mut left = &*self.bytes.0;
+        iter::from_fn(move || {
+            let head = head(left)?;
+            let (this, rest) = left.split_at_checked(record_size(&head))?;
+            left = rest;
+            Some(Reader::new(&this[REPLY_HEAD as usize..][..head.length as usize]))
+        })
+    }
+}
+
+/// The head that a copy begins with, of a record that may be in the ring.
+fn head(copy: &[u8]) -> Option<ReplyHead> {
+    let bytes = copy.first_chunk::<{ REPLY_HEAD as usize }>()?;
+    let head = ReplyHead::from_bytes(bytes);
+    (head.length as usize <= MAX_INLINE).then_some(head)
+}
+
+fn record_size(head: &ReplyHead) -> usize {
+    record(REPLY_HEAD, head.length) as usize
 }
 
 /// A large reply, where the worker left it. A correct worker writes nothing else there until this

@@ -1,6 +1,8 @@
 //! The rings: records of every size around the end, and nonsense from the other side.
 
 use super::*;
+use crate::process::job::status;
+use crate::process::value::wire::Reader;
 
 fn random() -> impl FnMut() -> u32 {
     let mut state = 0x2545_f491_u32;
@@ -96,6 +98,65 @@ fn no_reply_leads_out_of_the_ring() {
         }
     }
     assert!(found > 100, "the run tries too little: {found}");
+}
+
+/// Items are taken together as far as they are whole, of one call and without handles, wherever the
+/// end of the ring is, and come out as they went in.
+#[test]
+fn items_that_follow_each_other_are_a_run() {
+    let (parent, worker) = ends();
+    let mut random = random();
+    let (mut tail, mut longest, mut alone) = (0, 0, 0);
+    for round in 0..3_000_u64 {
+        let start = tail;
+        let mut sent = Vec::new();
+        for _ in 0..=random() % 40 {
+            let bytes =
+                vec![sent.len() as u8; random() as usize % [8, 60, 3000][round as usize % 3]];
+            // Now and then another call's, one with a handle, or an end.
+            let odd = random() % 30;
+            let head = ReplyHead {
+                length: bytes.len() as u32,
+                flags: u16::from(odd == 1) * LARGE,
+                handles: u16::from(odd == 2),
+                number: round + u64::from(odd == 3),
+                status: if odd == 4 { status::DONE } else { status::ITEM },
+                reserved: 0,
+            };
+            let (at, to) = worker.place_reply(tail, head.length).unwrap();
+            // SAFETY: it found that much room.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+            tail = worker.publish_reply(at, &head);
+            sent.push((head, bytes));
+        }
+        let (mut head, mut left) = (start, &*sent);
+        while let Some((at, found)) = parent.next_reply(head).unwrap() {
+            let is_plain = |(of, _): &&(ReplyHead, Vec<u8>)| {
+                let same = (of.flags, of.handles, of.number, of.status);
+                same == (0, 0, found.number, status::ITEM)
+            };
+            // SAFETY: it found it just now.
+            let count = if let Some((run, next)) = unsafe { parent.run(at, status::ITEM) } {
+                let items: Vec<_> = run.readers().map(Reader::into_vec).collect();
+                let expected = left.iter().take(items.len());
+                assert!(
+                    items.len() > 1 && expected.clone().filter(is_plain).count() == items.len()
+                );
+                assert!(items.iter().eq(expected.map(|(_, bytes)| bytes)));
+                longest = longest.max(items.len());
+                head = next;
+                items.len()
+            } else {
+                alone += 1;
+                head = at.wrapping_add(record(REPLY_HEAD, found.length));
+                1
+            };
+            left = &left[count..];
+        }
+        assert!(left.is_empty() && head == tail);
+        parent.free_replies(head);
+    }
+    assert!(longest > 20 && alone > 100, "{longest} at most, {alone} alone");
 }
 
 /// The two sides never both believe that a call is theirs. loom has a model of this.

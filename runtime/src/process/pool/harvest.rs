@@ -15,7 +15,9 @@ use super::link::{Desk, Inbox, Link};
 use super::outbox::{Answer, Brought};
 use super::request::Request;
 use crate::process::address::Address;
-use crate::process::channel::{Corrupt, GROWN, Listener, REPLY_HEAD, RING, ReplyHead, record};
+use crate::process::channel::{
+    Corrupt, GROWN, Listener, REPLY_HEAD, RING, ReplyBytes, ReplyHead, record,
+};
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
 use crate::sync::MutexGuard;
@@ -49,7 +51,12 @@ impl Pool {
             }
             let is_wanted = || !call.has_news() && call.address().load() == address;
             self.work(&link, &mut desk, is_wanted);
-            self.leave(&link, desk);
+            if is_alone && call.ahead() > 0 {
+                let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);
+                link.leave_to_read(desk, take, || !call.is_finished());
+            } else {
+                self.leave(&link, desk);
+            }
             if relay::has_held() {
                 aside::take(relay::drain_wakers());
                 relay::release();
@@ -172,6 +179,13 @@ impl Pool {
                 Err(_) => break,
             };
             head = start.wrapping_add(record(REPLY_HEAD, reply.length));
+            let is_item = reply.status == status::ITEM;
+            // SAFETY: `next_reply` found it just now.
+            if is_item && let Some((run, next)) = unsafe { link.channel.run(start, reply.status) } {
+                head = next;
+                replies.push(Brought::items(reply.number, ReplyBytes::Run(run)));
+                continue;
+            }
             let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
             let contents = match earlier {
                 Some(&corrupt) => Err(corrupt),
@@ -180,7 +194,7 @@ impl Pool {
             replies.push(Brought {
                 number: reply.number,
                 is_grown: reply.flags & GROWN != 0,
-                is_item: reply.status == status::ITEM,
+                is_item,
                 contents,
                 answer: None,
             });

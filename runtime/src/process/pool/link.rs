@@ -185,6 +185,17 @@ impl Link {
         self.reception.leave(desk, &self.channel.rendezvous(), take, || self.is_doomed());
     }
 
+    /// Leaves the replies to a thread that reads items and comes back, as long as more come.
+    pub(crate) fn leave_to_read<'a>(
+        &'a self,
+        desk: MutexGuard<'a, Desk>,
+        take: impl FnMut(&mut Desk),
+        goes_on: impl Fn() -> bool,
+    ) {
+        let rendezvous = self.channel.rendezvous();
+        self.reception.leave_to_read(desk, &rendezvous, take, goes_on, || self.is_doomed());
+    }
+
     /// Sleeps at the desk until there is a reply, or `rouse`.
     pub(crate) fn sleep(&self, desk: &mut Desk, still: impl Fn() -> bool) {
         self.reception.sleep(desk, &self.channel.rendezvous(), still);

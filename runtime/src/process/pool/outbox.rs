@@ -12,8 +12,8 @@ use super::renewal::Renewal;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::address::Address;
-use crate::process::channel::{Corrupt, HEAD, LARGE, Large, RING, RequestHead, record};
-use crate::process::job::{AnyCall, Reply};
+use crate::process::channel::{Corrupt, HEAD, LARGE, Large, RING, ReplyBytes, RequestHead, record};
+use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
 use crate::process::value::message::Bytes;
@@ -44,6 +44,14 @@ pub(super) struct Brought {
     pub(super) contents: Result<Reply, Corrupt>,
     /// What it is of, once the books have said so.
     pub(super) answer: Option<Answer>,
+}
+
+impl Brought {
+    /// Items of a stream.
+    pub(super) fn items(number: u64, bytes: ReplyBytes) -> Self {
+        let reply = Reply { status: status::ITEM, bytes, handles: Vec::new() };
+        Self { number, is_grown: false, is_item: true, contents: Ok(reply), answer: None }
+    }
 }
 
 /// What a reply is of.

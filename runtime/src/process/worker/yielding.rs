@@ -46,7 +46,10 @@ impl Worker {
                 status::PANICKED
             }
         };
-        self.reply(at, to, &request, status, output, &[])
+        self.reply(at, to, &request, status, output, &[])?;
+        let ring = |_: &_| self.socket.ring();
+        self.told.tell(&self.channel.rendezvous(), Listener::Reader, ring);
+        Ok(())
     }
 
     fn run_stream(
@@ -146,7 +149,7 @@ impl Items<'_> {
         if let Err(error) = encoded {
             return Ok(Err(error));
         }
-        if attached.len() > platform::max_handles() {
+        if !attached.is_empty() && attached.len() > platform::max_handles() {
             return Ok(Err(WireError::new("it has too many shared slices")));
         }
         let length = output.len();

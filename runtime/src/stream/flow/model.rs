@@ -149,8 +149,9 @@ fn is_granted(ahead: usize, count: u32, size: usize) {
                 granted.changed.notify_one();
             }
         };
-        let size: fn(&u32) -> usize = if size == 0 { |_| 0 } else { |_| super::MAX_BYTES / 2 };
-        let flow = Arc::new(Flow::granting(ahead, Grant { tell: Box::new(tell), size }));
+        let measure: fn(&u32) -> (usize, usize) =
+            if size == 0 { |_| (1, 0) } else { |_| (1, super::MAX_BYTES / 2) };
+        let flow = Arc::new(Flow::granting(ahead, Grant { tell: Box::new(tell), measure }));
         let writer = {
             let flow = Arc::clone(&flow);
             thread::spawn(move || {

@@ -158,6 +158,33 @@ impl World {
         self.reception.leave(desk, &self.rendezvous(), |desk| self.take(desk), || false);
     }
 
+    /// Yields items and ends.
+    fn yields(&self) {
+        let mut told = Told::default();
+        for reply in 1..=self.replies {
+            self.tail.store(reply, Ordering::Release);
+            told.tell(&self.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
+            told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
+        }
+        told.tell(&self.rendezvous(), Listener::Reader, |_| self.ring());
+    }
+
+    /// Takes an item, goes away to read it, and does not come back.
+    fn reads_one(&self) {
+        let Some(mut desk) = self.reception.try_enter() else { return };
+        desk.announce(&self.rendezvous(), Listener::Looking);
+        loop {
+            self.take(&mut desk);
+            if desk.papers.head > 0 {
+                break;
+            }
+            self.reception.sleep(&mut desk, &self.rendezvous(), || true);
+        }
+        let rendezvous = self.rendezvous();
+        let goes_on = || !self.is_done();
+        self.reception.leave_to_read(desk, &rendezvous, |desk| self.take(desk), goes_on, || false);
+    }
+
     fn dispatch(&self) {
         while !self.is_done() {
             let mut bell = self.bell.lock().unwrap();
@@ -206,6 +233,24 @@ fn replies_behind_the_joined_one_reach_the_dispatcher() {
 #[test]
 fn a_bell_that_a_joiner_reads_is_not_lost() {
     model(2, 1, true, true);
+}
+
+/// Of the items the dispatcher hears nothing, but of the end it does.
+#[test]
+fn the_end_of_a_stream_is_heard_though_its_reader_stays_away() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let world = World::new(2, false);
+        let run = |run: fn(&World)| {
+            let world = world.clone();
+            thread::spawn(move || run(&world))
+        };
+        let threads = [run(World::reads_one), run(World::yields)];
+        world.dispatch();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(world.taken.load(Ordering::SeqCst), 2);
+    });
 }
 
 #[test]
