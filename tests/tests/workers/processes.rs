@@ -12,7 +12,7 @@ use trine::{Error, ErrorKind, Task, concurrent, gather};
 use trine_tests::checks::{is_alive, wait_until};
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
-use trine_tests::programs::alone;
+use trine_tests::programs::{alone, output_alone};
 
 use crate::counters::pass;
 
@@ -297,6 +297,22 @@ fn one_that_is_made_anew_again_and_again_leaves_nothing() {
         wait_until(|| files() <= before + 8);
         assert_eq!(first.read().join().unwrap(), 0);
     });
+}
+
+#[test]
+fn its_process_ends_with_the_program() {
+    let ended = output_alone(its_process_ends_with_the_program, &[], || {
+        let (resident, gate) = (start(1), Gate::new());
+        println!("\nid={}", resident.process().join().unwrap());
+        let _runs = resident.wait(gate.port());
+        let _held = gate.entered();
+        std::process::exit(0);
+    });
+    let Some(output) = ended else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let process = said.lines().find_map(|line| line.strip_prefix("id=")).unwrap();
+    let process = process.parse().unwrap();
+    wait_until(|| !is_alive(process));
 }
 
 /// How many processes this one has started and not forgotten.
