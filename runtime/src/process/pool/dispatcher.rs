@@ -153,15 +153,15 @@ impl Dispatcher {
             events.clear();
             // Foreign code must not run on this thread, so it holds all such steps.
             aside::take(relay::drain());
-            if busy.is_empty() {
-                let timeout = [self.see_to_starts(), self.go_round(&mut rounds)];
-                self.watcher.wait(&mut events, timeout.into_iter().flatten().min());
-            } else {
+            if !busy.is_empty() {
                 thread::sleep(NAP);
-                self.see_to_starts();
-                self.go_round(&mut rounds);
-                self.watcher.wait(&mut events, Some(Duration::ZERO));
             }
+            let next = [self.see_to_starts(), self.go_round(&mut rounds)];
+            // What followed from that must not wait for the next event.
+            aside::take(relay::drain());
+            let next = next.into_iter().flatten().min();
+            let timeout = if busy.is_empty() { next } else { Some(Duration::ZERO) };
+            self.watcher.wait(&mut events, timeout);
             let mut to_serve: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
             for &Event { key, hung_up } in &events {
                 // If it is not found any more, it has been cleaned up.
