@@ -29,7 +29,7 @@ fn throw(seed: u64, darts: u64) -> ::trine::Task<u64> {
                 .filter(|_| coordinate().powi(2) + coordinate().powi(2) < 1.0)
                 .count() as u64
         },
-        ::trine::Retry::failed(|output: &u64| ::trine::Returned(output).is_err()),
+        ::trine::Retry::failed(|__output: &u64| ::trine::Returned(__output).is_err()),
     )
 }
 fn main() -> Result<(), trine::Error> {

@@ -71,12 +71,12 @@ fn as_async(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
             &FUNCTION
         },
         (files,),
-        |arguments: (Vec<PathBuf>,)| async move {
-            let (files,) = arguments;
-            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+        |__arguments: (Vec<PathBuf>,)| async move {
+            let (files,) = __arguments;
+            if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 Counts,
             > {
-                return output;
+                return __output;
             }
             { ({ count_words(&files) }) }
         },

@@ -79,7 +79,7 @@ Each call runs as a task of the worker: `threads`.*/
                 &FUNCTION
             },
             (text,),
-            |this: &Model, (text,): (String,)| -> i64 { Model::rate(this, text) },
+            |__this: &Model, (text,): (String,)| -> i64 { Model::rate(__this, text) },
         )
     }
     /// Gives back how many words are known.
@@ -93,7 +93,9 @@ Each call runs as a task of the worker: `threads`.*/
                 &FUNCTION
             },
             (text,),
-            |this: &mut Model, (text,): (String,)| -> usize { Model::learn(this, text) },
+            |__this: &mut Model, (text,): (String,)| -> usize {
+                Model::learn(__this, text)
+            },
         )
     }
 }

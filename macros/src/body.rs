@@ -17,12 +17,12 @@
 //! // Output:
 //! |(mut image, size): (Image, u32)| -> Image { BODY }
 //! |(argument0,): ((u32, u32),)| -> u32 { (|(width, _): (u32, u32)| -> u32 { BODY })(argument0) }
-//! |arguments: (String,)| async move { let (url,) = arguments; …; { BODY } }
-//! |(method,): (_,)| { method.run() }
+//! |__arguments: (String,)| async move { let (url,) = __arguments; …; { BODY } }
+//! |(__method,): (_,)| { __method.run() }
 //! // and in what it gets:
 //! move |(mut request,): (String,)| { let _ = &self; { BODY } }
 //! // Output of the last one in `process`:
-//! |(this, request): (Self, String)| { <Self>::__trine_handle(this, request) }
+//! |(__this, request): (Self, String)| { <Self>::__trine_handle(__this, request) }
 //! ```
 use super::args::Args;
 use super::function::{Function, Parameter};
@@ -158,11 +158,12 @@ impl<'a> Body<'a> {
             (false, false) => self.bindings(),
         };
         let output = self.function.output_or_unit();
-        let option = quote_spanned!(span=> ::core::option::Option);
+        let (option, value) =
+            (quote_spanned!(span=> ::core::option::Option), self.function.local("__output", span));
         let block = self.block(&quote_spanned! {span=>
             #bindings
-            if let #option::Some(output) = #option::None::<#output> {
-                return output;
+            if let #option::Some(#value) = #option::None::<#output> {
+                return #value;
             }
         });
         self.driven(quote_spanned!(span=> async move #block))
@@ -340,14 +341,15 @@ impl<'a> Body<'a> {
     }
 
     fn all(&self) -> Ident {
-        Ident::new("arguments", hidden(self.span))
+        self.function.local("__arguments", self.span)
     }
 
     /// What comes in for the receiver: itself, or the method that has captured it.
     fn this(&self) -> Ident {
-        let name = if self.function.has_sibling(self.args.mode) { "this" } else { "method" };
+        let is_sent = self.function.has_sibling(self.args.mode);
+        let name = if is_sent { "__this" } else { "__method" };
         let place = self.function.receiver.as_ref().map(|receiver| receiver.self_token.span);
-        Ident::new(name, hidden(place.unwrap_or(self.span)))
+        self.function.local(name, place.unwrap_or(self.span))
     }
 }
 

@@ -86,6 +86,17 @@ impl Function {
         self.signature.ident.unraw().to_string()
     }
 
+    /// A local of the expansion, hidden from the body, which no parameter is named like. Constants
+    /// and statics of the user are not hidden from the expansion, and a pattern cannot bind their
+    /// names; so ours begin with two underscores.
+    pub(crate) fn local(&self, name: &str, span: Span) -> Ident {
+        let mut name = name.to_owned();
+        while self.parameters.iter().any(|parameter| parameter.name == name) {
+            name.push('_');
+        }
+        Ident::new(&name, hidden(span))
+    }
+
     /// How its generics are passed on; lifetimes are inferred.
     pub(crate) fn generics(&self) -> Vec<&Ident> {
         let parameters = self.signature.generics.params.iter();

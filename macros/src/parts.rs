@@ -30,8 +30,8 @@ pub(crate) fn again(args: &Args, function: &Function, span: Span) -> TokenStream
     if let Some(path) = args.written("retry_if").filter(|path| !path.is_empty()) {
         return quote_spanned!(span=> , #runtime::Retry::when(#path));
     }
-    let output = function.output_or_unit();
+    let (value, output) = (function.local("__output", span), function.output_or_unit());
     quote_spanned! {span=>
-        , #runtime::Retry::failed(|output: &#output| #runtime::Returned(output).is_err())
+        , #runtime::Retry::failed(|#value: &#output| #runtime::Returned(#value).is_err())
     }
 }

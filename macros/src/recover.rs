@@ -68,9 +68,10 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     let body = if function.signature.asyncness.is_some() || is_future {
         let edge = output.map(|output| {
             let option = quote_spanned!(span=> ::core::option::Option);
+            let value = function.local("__output", span);
             quote_spanned! {span=>
-                if let #option::Some(output) = #option::None::<#output> {
-                    return output;
+                if let #option::Some(#value) = #option::None::<#output> {
+                    return #value;
                 }
             }
         });

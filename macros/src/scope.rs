@@ -12,19 +12,15 @@
 //! ) -> ::trine::ScopedTask<'scope, usize>
 //! ```
 use super::function::Function;
-use super::span::{hidden, visible};
+use super::span::visible;
 use super::types::{Borrow, bound_opaque, has_impl, name_elided, words};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Generics, Lifetime, ReceiverKind, Token};
 
-/// The name of the scope parameter in the outer function, which no other parameter has.
+/// The scope parameter of the outer function.
 pub(crate) fn name(function: &Function, span: Span) -> Ident {
-    let mut name = "scope".to_owned();
-    while function.parameters.iter().any(|parameter| parameter.name == name) {
-        name.push('_');
-    }
-    Ident::new(&name, hidden(span))
+    function.local("scope", span)
 }
 
 /// Replaces elided lifetimes by the scope's, so that the function, its closure and its task agree

@@ -102,12 +102,12 @@
 //!             &FUNCTION
 //!         },
 //!         (url,),
-//!         |arguments: (String,)| async move {
-//!             let (url,) = arguments;
-//!             if let ::core::option::Option::Some(output) =
+//!         |__arguments: (String,)| async move {
+//!             let (url,) = __arguments;
+//!             if let ::core::option::Option::Some(__output) =
 //!                 ::core::option::Option::None::<Result<u16, std::num::ParseIntError>>
 //!             {
-//!                 return output;
+//!                 return __output;
 //!             }
 //!             {
 //!                 ({
@@ -166,7 +166,7 @@
 //!                         { ({ request.len() }) }
 //!                     }),
 //!             ),
-//!             |(method,): (_,)| { method.run() },
+//!             |(__method,): (_,)| { __method.run() },
 //!         )
 //!     }
 //! }
@@ -181,17 +181,22 @@
 //!
 //! A closure cannot have a parameter `self`, so the body captures it, all of it, and travels as the
 //! argument; [`cross::method`](crate::cross::method) checks that both can. Nothing is added to the
-//! `impl`, which may be one of a trait. A worker process cannot be sent a closure. There the
-//! body is in a hidden method beside, `__trine_handle`, which an `impl` of a trait has no room for.
+//! `impl`, which may be one of a trait. A worker process cannot be sent a closure. There the body
+//! is in a hidden method beside, `__trine_handle`, which an `impl` of a trait has only if the trait
+//! declares it: put the attribute on the declaration in the trait too, if the compiler says that
+//! `__trine_handle` is not a member of it.
+//!
+//! The other names that begin with two underscores are locals. The body does not see them, nor do
+//! they clash with a constant of yours, whose name a pattern could not bind.
 //!
 //! # What options add
 //!
 //! Most are calls on [`Function::new`](crate::Function::new). `retries` calls `spawn_retrying` and
 //! adds which outcomes are tried again, a [`Retry`](crate::Retry): of the path in `retry_if`, or of
-//! `|output: &T| ::trine::Returned(output).is_err()` ([`Returned`](crate::Returned)). `scoped` adds
-//! the scope as the first argument, calls `spawn_scoped`, replaces elided lifetimes by the scope's,
-//! and bounds type parameters by it. (Those of an `impl` too: through `Self`, and in an associated
-//! function that does not name `Self`, in types with a name in capitals such as `T`.)
+//! `|__output: &T| ::trine::Returned(__output).is_err()` ([`Returned`](crate::Returned)). `scoped`
+//! adds the scope as the first argument, calls `spawn_scoped`, replaces elided lifetimes by the
+//! scope's, and bounds type parameters by it. (Those of an `impl` too: through `Self`, and in an
+//! associated function that does not name `Self`, in types with a name in capitals such as `T`.)
 //!
 //! ```
 //! // #[concurrent(threads, scoped)]

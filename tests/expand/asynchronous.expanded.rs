@@ -8,12 +8,12 @@ pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + 
             &FUNCTION
         },
         (url,),
-        |arguments: (String,)| async move {
-            let (url,) = arguments;
-            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+        |__arguments: (String,)| async move {
+            let (url,) = __arguments;
+            if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 Result<usize, Box<dyn Error + Send + Sync>>,
             > {
-                return output;
+                return __output;
             }
             {
                 ({
@@ -47,16 +47,16 @@ fn wait(
             &FUNCTION
         },
         (left, argument1, argument2),
-        |arguments: (u32, String, (String, String))| async move {
-            let mut left = arguments.0;
-            let argument1 = arguments.1;
+        |__arguments: (u32, String, (String, String))| async move {
+            let mut left = __arguments.0;
+            let argument1 = __arguments.1;
             let _ = argument1;
-            let argument2 = arguments.2;
+            let argument2 = __arguments.2;
             let (_, name) = argument2;
-            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+            if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 String,
             > {
-                return output;
+                return __output;
             }
             {
                 ({
@@ -83,12 +83,12 @@ where
             &FUNCTION
         },
         (text, word),
-        |arguments: (&'a str, &'scope str)| async move {
-            let (text, word) = arguments;
-            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+        |__arguments: (&'a str, &'scope str)| async move {
+            let (text, word) = __arguments;
+            if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 &'a str,
             > {
-                return output;
+                return __output;
             }
             { ({ text.trim_matches(|letter| word.contains(letter)) }) }
         },

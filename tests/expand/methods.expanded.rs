@@ -37,7 +37,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                         }
                     }),
             ),
-            |(method,): (_,)| { method.run() },
+            |(__method,): (_,)| { __method.run() },
         )
     }
     pub fn peek<'scope, 'a, 'b>(
@@ -65,7 +65,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                         { ({ (&self.answer, prefix) }) }
                     }),
             ),
-            |(method,): (_,)| { method.run() },
+            |(__method,): (_,)| { __method.run() },
         )
     }
     pub fn convert<U: From<T> + Send + 'static>(mut self, other: T) -> ::trine::Task<U> {
@@ -76,14 +76,14 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
             },
             (
                 ::trine::cross::method((::trine::cross::argument(other),))
-                    .body(move |arguments: (T,)| {
+                    .body(move |__arguments: (T,)| {
                         async move {
                             let _ = &self;
-                            let (other,) = arguments;
-                            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                            let (other,) = __arguments;
+                            if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                                 U,
                             > {
-                                return output;
+                                return __output;
                             }
                             {
                                 ({
@@ -94,7 +94,7 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
                         }
                     }),
             ),
-            |(method,): (_,)| async move { method.run().await },
+            |(__method,): (_,)| async move { __method.run().await },
         )
     }
 }

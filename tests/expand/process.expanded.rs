@@ -52,8 +52,8 @@ fn render(page: &str) -> ::trine::Task<Result<usize, String>> {
                 if page.is_empty() { Err(page.to_owned()) } else { Ok(page.len()) }
             })(&page)
         },
-        ::trine::Retry::failed(|output: &Result<usize, String>| {
-            ::trine::Returned(output).is_err()
+        ::trine::Retry::failed(|__output: &Result<usize, String>| {
+            ::trine::Returned(__output).is_err()
         }),
     )
 }
@@ -64,14 +64,14 @@ fn drive(name: &str) -> ::trine::Task<usize> {
             &FUNCTION
         },
         (name,),
-        |arguments: (::trine::process::Owned<str>,)| -> usize {
+        |__arguments: (::trine::process::Owned<str>,)| -> usize {
             ::trine::block_on(async move {
-                let argument0 = arguments.0;
+                let argument0 = __arguments.0;
                 let name: &str = &argument0;
-                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                     usize,
                 > {
-                    return output;
+                    return __output;
                 }
                 { ({ std::future::ready(name.len()).await }) }
             })
@@ -90,8 +90,8 @@ impl Grid {
                 &FUNCTION
             },
             (self, weight),
-            |(this, weight): (::trine::process::Owned<Self>, u64)| {
-                <Self>::__trine_sum(&this, weight)
+            |(__this, weight): (::trine::process::Owned<Self>, u64)| {
+                <Self>::__trine_sum(&__this, weight)
             },
         )
     }
@@ -115,8 +115,8 @@ impl Area for Grid {
                 &FUNCTION
             },
             (self, scale),
-            |(this, scale): (::trine::process::Owned<Self>, u64)| {
-                <Self>::__trine_area(&this, scale)
+            |(__this, scale): (::trine::process::Owned<Self>, u64)| {
+                <Self>::__trine_area(&__this, scale)
             },
         )
     }

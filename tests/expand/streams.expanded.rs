@@ -34,7 +34,7 @@ impl Book {
                 &FUNCTION
             },
             (self, word),
-            |(this, word): (Self, String)| { <Self>::__trine_search(this, word) },
+            |(__this, word): (Self, String)| { <Self>::__trine_search(__this, word) },
         )
     }
     #[doc(hidden)]
@@ -49,9 +49,9 @@ impl Book {
             },
             (
                 ::trine::cross::method((argument0,))
-                    .body(move |arguments: ((usize, usize),)| {
+                    .body(move |__arguments: ((usize, usize),)| {
                         let _ = &self;
-                        let argument0 = arguments.0;
+                        let argument0 = __arguments.0;
                         let (least, _) = argument0;
                         {
                             ({
@@ -62,7 +62,7 @@ impl Book {
                         }
                     }),
             ),
-            |(method,): (_,)| { method.run() },
+            |(__method,): (_,)| { __method.run() },
         )
     }
 }

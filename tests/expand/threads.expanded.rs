@@ -68,8 +68,8 @@ fn fetch(url: String) -> ::trine::Task<Result<String, String>> {
         |(url,): (String,)| -> Result<String, String> {
             if url.is_empty() { Err(url) } else { Ok(url) }
         },
-        ::trine::Retry::failed(|output: &Result<String, String>| {
-            ::trine::Returned(output).is_err()
+        ::trine::Retry::failed(|__output: &Result<String, String>| {
+            ::trine::Returned(__output).is_err()
         }),
     )
 }
@@ -82,13 +82,13 @@ fn drive(address: String) -> ::trine::Task<usize> {
             &FUNCTION
         },
         (address,),
-        |arguments: (String,)| -> usize {
+        |__arguments: (String,)| -> usize {
             ::trine::block_on(async move {
-                let (address,) = arguments;
-                if let ::core::option::Option::Some(output) = ::core::option::Option::None::<
+                let (address,) = __arguments;
+                if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                     usize,
                 > {
-                    return output;
+                    return __output;
                 }
                 { ({ std::future::ready(address.len()).await }) }
             })

@@ -63,11 +63,11 @@ Each call runs as a task of the worker: `threads`, `timeout = 1s`, `retries = 2`
                 &FUNCTION
             },
             (input,),
-            |this: &Model, (input,): (Vec<f32>,)| -> Result<f32, String> {
-                Model::predict(this, input)
+            |__this: &Model, (input,): (Vec<f32>,)| -> Result<f32, String> {
+                Model::predict(__this, input)
             },
-            ::trine::Retry::failed(|output: &Result<f32, String>| {
-                ::trine::Returned(output).is_err()
+            ::trine::Retry::failed(|__output: &Result<f32, String>| {
+                ::trine::Returned(__output).is_err()
             }),
         )
     }
@@ -82,8 +82,8 @@ Each call runs as a task of the worker: `threads`, `timeout = 5s`.*/
                 &FUNCTION
             },
             (::trine::cross::argument(argument0),),
-            |this: &mut Model, (argument0,): ((Model, u8),)| {
-                Model::merge(this, argument0)
+            |__this: &mut Model, (argument0,): ((Model, u8),)| {
+                Model::merge(__this, argument0)
             },
         )
     }
@@ -146,8 +146,8 @@ Each call runs as a task of the worker: `threads`.*/
                 &FUNCTION
             },
             (key,),
-            |this: &mut Cache<K, N>, (key,): (I,)| -> bool {
-                ::trine::block_on(<Cache<K, N>>::add::<I>(this, key))
+            |__this: &mut Cache<K, N>, (key,): (I,)| -> bool {
+                ::trine::block_on(<Cache<K, N>>::add::<I>(__this, key))
             },
         )
     }
@@ -211,9 +211,9 @@ Each call runs as a task of the worker: `async`.*/
                 &FUNCTION
             },
             (),
-            |this, (): ()| async move {
-                let output = Connection::count(&this).await;
-                (this, output)
+            |__this, (): ()| async move {
+                let __output = Connection::count(&__this).await;
+                (__this, __output)
             },
         )
     }
@@ -228,9 +228,9 @@ Each call runs as a task of the worker: `async`, `priority = high`.*/
                 &FUNCTION
             },
             (line,),
-            |mut this, (line,): (String,)| async move {
-                let output = Connection::send(&mut this, line).await;
-                (this, output)
+            |mut __this, (line,): (String,)| async move {
+                let __output = Connection::send(&mut __this, line).await;
+                (__this, __output)
             },
         )
     }
@@ -296,12 +296,12 @@ Each call runs as a task of the worker: `process`, `timeout = 1s`.*/
             },
             (text, limits),
             |
-                this: &Parser,
+                __this: &Parser,
                 (
                     text,
                     limits,
                 ): (::trine::process::Owned<str>, ::trine::process::Owned<[usize]>),
-            | -> usize { Parser::parse(this, &text, &limits) },
+            | -> usize { Parser::parse(__this, &text, &limits) },
         )
     }
     /**
@@ -314,7 +314,7 @@ Each call runs as a task of the worker: `process`.*/
                 &FUNCTION
             },
             (depth,),
-            |this: &mut Parser, (depth,): (usize,)| { Parser::learn(this, depth) },
+            |__this: &mut Parser, (depth,): (usize,)| { Parser::learn(__this, depth) },
         )
     }
 }

@@ -31,6 +31,8 @@
 #![deny(clippy::same_name_method, clippy::shadow_unrelated, clippy::unwrap_used)]
 #![no_implicit_prelude]
 
+pub mod named_alike;
+
 use ::concurrency::concurrent;
 use ::std::boxed::Box;
 use ::std::clone::Clone;

@@ -1,10 +1,10 @@
 //! The type around a worker.
 use super::super::args::Args;
 use super::super::span::visible;
-use super::super::types::ungrouped;
+use super::super::types::{ungrouped, words};
 use super::block::Block;
 use super::methods;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, GenericParam, Type, Visibility};
 
@@ -71,11 +71,16 @@ impl Shape {
         let this = &block.this;
         let parameters = &block.generics.params;
         if parameters.is_empty() {
+            let mut name = "T".to_owned();
+            while words(this.to_token_stream()).contains(&name) {
+                name.push('T');
+            }
+            let value = Ident::new(&name, Span::call_site());
             return Self {
-                declared: quote!(<T = #this>),
+                declared: quote!(<#value = #this>),
                 bounds: TokenStream::new(),
                 passed: quote!(<#this>),
-                value: quote!(T),
+                value: value.into_token_stream(),
             };
         }
         let names = parameters.iter().map(|parameter| match parameter {

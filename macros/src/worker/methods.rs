@@ -126,7 +126,7 @@ impl Called<'_> {
         }
     }
 
-    /// `Model::predict(this, input)`.
+    /// `Model::predict(__this, input)`.
     fn plain(&self, receiver: &[TokenStream]) -> TokenStream {
         let (this, name) = (&self.block.this, &self.part.function.signature.ident);
         let generics = self.part.function.generics();
@@ -158,15 +158,16 @@ impl Called<'_> {
     /// What runs where the value is.
     fn closure(&self) -> TokenStream {
         let (span, value) = (self.span, &self.block.this);
-        let this = Ident::new("this", span);
+        let this = self.part.function.local("__this", span);
         let (pattern, types) = (self.pattern(), self.types());
         let mutable = self.part.is_mutable.then(|| quote_spanned!(span=> mut));
         if self.args().mode.awaits {
             let call = self.plain(&[quote_spanned!(span=> &#mutable #this)]);
+            let output = self.part.function.local("__output", span);
             return quote_spanned! {span=>
                 |#mutable #this, #pattern: #types| async move {
-                    let output = #call.await;
-                    (#this, output)
+                    let #output = #call.await;
+                    (#this, #output)
                 }
             };
         }
