@@ -1,16 +1,18 @@
-//! Download async, parse in processes, index on threads: each step where it belongs.
+//! Download async, parse in one process, index in another: stages that are streams.
 //!
-//! `then` chains the three steps, and nothing blocks between them. `buffered` bounds how many pages
-//! are in the pipeline at once.
+//! Each stage takes the stream of the one before it and runs beside it. A stage that is ahead waits
+//! in its yield, so few pages are in memory however many there are. A page that is too much for the
+//! parser ends its process and so the run, with an error that says so; where each page is to fail
+//! alone, give each a call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::{StreamExt, stream};
 use lexopt::prelude::*;
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
-use trine::{TaskIterator, concurrent};
+use trine::{Sender, Stream, TaskIterator, channel, concurrent};
 use trine_programs::{BadUsage, Failure, progress, why_not};
 
 const USAGE: &str = "\
@@ -25,24 +27,43 @@ Exits with 1 if a page is missing. https needs a build with `--features https`."
 /// The pages that contain a word.
 type Index = BTreeMap<String, BTreeSet<String>>;
 
+/// What is known of a page, or why nothing is.
 #[derive(Serialize, Deserialize)]
-struct Page {
+struct Page<T> {
     url: String,
-    text: String,
+    content: Result<T, String>,
 }
 
-/// Waits for the network: async.
-#[concurrent(async, limit = 16, timeout = 10s, retries = 2, backoff = 100ms)]
-async fn download(client: Client, url: Url) -> Result<Page, String> {
+type Words = BTreeSet<String>;
+
+#[concurrent(async, timeout = 10s, retries = 2, backoff = 100ms)]
+async fn download(client: Client, url: Url) -> Result<String, String> {
     let get = async { client.get(url.clone()).send().await?.error_for_status()?.text().await };
-    let text = get.await.map_err(|error: reqwest::Error| why_not(&url, &error))?;
-    Ok(Page { url: url.into(), text })
+    get.await.map_err(|error: reqwest::Error| why_not(&url, &error))
 }
 
-/// Reads what strangers wrote: in a process, which may crash but cannot hang forever.
-#[concurrent(process, timeout = 5s, memory = 1GiB)]
-fn parse(page: Result<Page, String>) -> Result<(String, BTreeSet<String>), String> {
-    let Page { url, text } = page?;
+/// Waits for the network, for 16 pages at a time: async.
+#[concurrent(async)]
+fn pages(urls: Vec<Url>) -> impl futures_util::Stream<Item = Page<String>> {
+    let client = Client::new();
+    let downloads = urls.clone().into_iter().map(move |url| download(client.clone(), url));
+    stream::iter(urls).zip(downloads.buffered(16).into_stream()).map(|(url, text)| {
+        let content = text.unwrap_or_else(|error| Err(error.to_string()));
+        Page { url: url.into(), content }
+    })
+}
+
+/// Reads what strangers wrote: in a process, where it can do no harm. Should the stage before it
+/// fail, that is the last item.
+#[concurrent(process, memory = 128MiB)]
+fn parse(pages: Stream<Page<String>>) -> impl Iterator<Item = Result<Page<Words>, String>> {
+    pages.into_iter().map(|page| {
+        let Page { url, content } = page.map_err(|error| error.to_string())?;
+        Ok(Page { url, content: content.map(|text| words(&text)) })
+    })
+}
+
+fn words(text: &str) -> Words {
     let mut in_tag = false;
     let plain = text.replace('<', " <").to_lowercase();
     let letters = plain.chars().map(|c| {
@@ -50,24 +71,29 @@ fn parse(page: Result<Page, String>) -> Result<(String, BTreeSet<String>), Strin
         if in_tag || !c.is_alphabetic() { ' ' } else { c }
     });
     let words = letters.collect::<String>();
-    Ok((url, words.split_whitespace().map(str::to_owned).collect()))
+    words.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Works on shared memory: on threads.
-#[concurrent(threads)]
+/// Keeps what it has read so far: in another process, which reports each page that is done.
+#[concurrent(process)]
 fn index(
-    page: Result<(String, BTreeSet<String>), String>,
-    into: Arc<Mutex<Index>>,
-) -> Option<String> {
-    let (url, words) = match page {
-        Ok(page) => page,
-        Err(error) => return Some(error),
-    };
-    let mut index = into.lock().unwrap_or_else(PoisonError::into_inner);
-    for word in words {
-        index.entry(word).or_default().insert(url.clone());
+    pages: Stream<Result<Page<Words>, String>>,
+    done: Sender<Result<(), String>>,
+) -> Result<Index, String> {
+    let mut index = Index::new();
+    for page in pages {
+        let Page { url, content } = page.map_err(|error| error.to_string())??;
+        let found = content.map_err(|why| format!("{url}: {why}"));
+        let is_indexed = found.map(|words| {
+            for word in words {
+                index.entry(word).or_default().insert(url.clone());
+            }
+        });
+        if done.send(is_indexed).is_err() {
+            break;
+        }
     }
-    None
+    Ok(index)
 }
 
 fn main() -> ExitCode {
@@ -92,29 +118,21 @@ fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         return Err(BadUsage::because("which pages?"));
     }
 
-    let client = Client::new();
-    let all = Arc::new(Mutex::new(Index::new()));
-    let tasks = urls.iter().map(|url| {
-        let all = Arc::clone(&all);
-        download(client.clone(), url.clone()).then(parse).then(|words| index(words, all))
-    });
+    let count = urls.len();
+    let (done, news) = channel(64);
+    let index = index(parse(pages(urls)), done);
     let mut failed = 0;
-    for (url, result) in urls.iter().zip(progress(urls.len()).wrap_iter(tasks.buffered(32))) {
-        let failure = match result {
-            Ok(failure) => failure,
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(failure) = failure {
-            eprintln!("{url}: {failure}");
+    for page in progress(count).wrap_iter(news.into_iter()) {
+        if let Err(failure) = page? {
+            eprintln!("{failure}");
             failed += 1;
         }
     }
 
-    let all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    print_index(&all, find.as_deref());
+    print_index(&index.join()??, find.as_deref());
     match failed {
         0 => Ok(()),
-        _ => Err(format!("{failed} of {} pages are not in the index", urls.len()).into()),
+        _ => Err(format!("{failed} of {count} pages are not in the index").into()),
     }
 }
 

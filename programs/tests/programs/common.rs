@@ -100,7 +100,7 @@ fn answer(mut stream: TcpStream, pages: &Mutex<HashMap<&str, Answer>>) {
     let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
     lines.take_while(|line| !line.is_empty()).for_each(drop);
-    let path = request.split(' ').nth(1).unwrap_or_default();
+    let path = request.split([' ', '?']).nth(1).unwrap_or_default();
     let mut pages = pages.lock().expect("no answer panics");
     let (status, body) = match pages.get_mut(path) {
         Some(Answer::Page(body)) => (200, *body),

@@ -99,3 +99,33 @@ fn pipeline_indexes_what_it_can_get() {
     let found = run(PIPELINE, &["--find", "PLUMS", pears, plums]);
     assert_eq!((found.code, found.out), (0, format!("{pears}\n{plums}\n")));
 }
+
+#[test]
+fn pipeline_has_each_page_of_many_once() {
+    let site = Site::start(&[
+        ("/odd", Answer::Page("<p>odd page</p>")),
+        ("/even", Answer::Page("<p>even page</p>")),
+    ]);
+    // More than the stages may be ahead of each other.
+    let urls: Vec<_> = (0..300)
+        .map(|number| {
+            let page = if number % 2 == 1 { "odd" } else { "even" };
+            format!("{}/{page}?{number}", site.address)
+        })
+        .collect();
+    let ran = run(PIPELINE, &urls.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((ran.code, &*ran.out), (0, "   300  page\n   150  even\n   150  odd\n"), "{ran:?}");
+}
+
+/// A single word that is too long for the memory of the parser.
+#[test]
+fn pipeline_says_which_stage_has_failed() {
+    let site = Site::start(&[
+        ("/small", Answer::Page("<p>small</p>")),
+        ("/large", Answer::Page("a".repeat(48 << 20).leak())),
+    ]);
+    let urls = ["small", "large"].map(|page| format!("{}/{page}", site.address));
+    let ran = run(PIPELINE, &[&urls[0], &urls[1]]);
+    assert_eq!((ran.code, &*ran.out), (1, ""), "{ran:?}");
+    assert!(ran.err.ends_with("pipeline: task `parse` went over its memory limit\n"), "{ran:?}");
+}
