@@ -53,16 +53,16 @@ struct State<T> {
     /// Nothing more is wanted.
     is_stopped: bool,
     reader: Option<Waker>,
-    /// The writers that wait, each with its turn, in order.
+    /// The writers that wait, each with its number, in order.
     line: VecDeque<(u64, Waker)>,
-    /// The last turn that was given.
-    turn: u64,
+    /// The last number that was given.
+    last_number: u64,
 }
 
 /// How a writer waits that finds no room.
 pub(crate) struct Wait<'a> {
-    /// Its turn, if it has waited before.
-    turn: &'a mut Option<u64>,
+    /// Its number in line, if it has waited before.
+    number: &'a mut Option<u64>,
     waker: &'a Waker,
 }
 
@@ -76,32 +76,32 @@ impl<T> State<T> {
         !self.is_stopped && self.on_the_way() + items > ahead
     }
 
-    /// Where a writer with this turn is in line, or would be.
-    fn place_of(&self, turn: u64) -> usize {
-        self.line.partition_point(|(other, _)| *other < turn)
+    /// Where the writer with this number is in line, or would be.
+    fn place_of(&self, number: u64) -> usize {
+        self.line.partition_point(|(other, _)| *other < number)
     }
 
     /// Whether a writer is in line and will be woken by this waker.
     fn is_in_line(&self, wait: &Wait<'_>) -> bool {
-        let waiting = wait.turn.and_then(|turn| {
-            let (same, waker) = self.line.get(self.place_of(turn))?;
-            (*same == turn).then_some(waker)
+        let waiting = wait.number.and_then(|number| {
+            let (same, waker) = self.line.get(self.place_of(number))?;
+            (*same == number).then_some(waker)
         });
         waiting.is_some_and(|waker| waker.will_wake(wait.waker))
     }
 
     /// Puts a writer in line, or back to where it was. Returns the waker that it had there, to be
     /// dropped without the lock.
-    fn wait(&mut self, turn: &mut Option<u64>, waker: Waker) -> Option<Waker> {
-        let turn = *turn.get_or_insert_with(|| {
-            self.turn += 1;
-            self.turn
+    fn wait(&mut self, number: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let number = *number.get_or_insert_with(|| {
+            self.last_number += 1;
+            self.last_number
         });
-        let at = self.place_of(turn);
+        let at = self.place_of(number);
         match self.line.get_mut(at) {
-            Some((same, earlier)) if *same == turn => Some(mem::replace(earlier, waker)),
+            Some((same, earlier)) if *same == number => Some(mem::replace(earlier, waker)),
             _ => {
-                self.line.insert(at, (turn, waker));
+                self.line.insert(at, (number, waker));
                 None
             }
         }
@@ -109,9 +109,9 @@ impl<T> State<T> {
 
     /// Takes a writer out of the line, if it is still there; its waker is to be dropped without the
     /// lock.
-    fn leave(&mut self, turn: u64) -> Option<Waker> {
-        let at = self.place_of(turn);
-        let is_there = self.line.get(at).is_some_and(|(same, _)| *same == turn);
+    fn leave(&mut self, number: u64) -> Option<Waker> {
+        let at = self.place_of(number);
+        let is_there = self.line.get(at).is_some_and(|(same, _)| *same == number);
         if is_there { self.line.remove(at).map(|(_, waker)| waker) } else { None }
     }
 
@@ -159,7 +159,7 @@ impl<T> Flow<T> {
             is_stopped: false,
             reader: None,
             line: VecDeque::new(),
-            turn: 0,
+            last_number: 0,
         };
         Self { state: Mutex::new(state), ahead, grant }
     }
@@ -167,11 +167,11 @@ impl<T> Flow<T> {
     /// Puts an item in, if there is room; false if nothing more is wanted, and the item is left.
     /// Without room the writer is to wait.
     pub(crate) fn poll_push(&self, item: &mut Option<T>, wait: Option<Wait<'_>>) -> Poll<bool> {
-        let items = item.as_ref().map_or(0, |item| self.measure(item).0);
+        let items = self.count(item.as_ref());
         let mut state = self.state.lock();
         let Some(wait) = wait else {
             let is_full = state.is_full(self.ahead, items);
-            return if is_full { Poll::Pending } else { Poll::Ready(self.put(state, item)) };
+            return if is_full { Poll::Pending } else { Poll::Ready(self.put(state, item, items)) };
         };
         if state.is_full(self.ahead, items) {
             if state.is_in_line(&wait) {
@@ -182,29 +182,34 @@ impl<T> Flow<T> {
             let waker = wait.waker.clone();
             state = self.state.lock();
             if state.is_full(self.ahead, items) {
-                let earlier = state.wait(wait.turn, waker);
+                let earlier = state.wait(wait.number, waker);
                 drop(state);
                 drop(earlier);
                 return Poll::Pending;
             }
         }
-        let earlier = wait.turn.take().and_then(|turn| state.leave(turn));
-        let is_wanted = self.put(state, item);
+        let earlier = wait.number.take().and_then(|number| state.leave(number));
+        let is_wanted = self.put(state, item, items);
         drop(earlier);
         Poll::Ready(is_wanted)
     }
 
     /// The same, whether there is room or not.
     pub(crate) fn push_beyond(&self, item: &mut Option<T>) -> bool {
-        self.put(self.state.lock(), item)
+        let items = self.count(item.as_ref());
+        self.put(self.state.lock(), item, items)
     }
 
-    fn put(&self, mut state: MutexGuard<'_, State<T>>, item: &mut Option<T>) -> bool {
+    /// How many items that is.
+    fn count(&self, item: Option<&T>) -> usize {
+        item.map_or(0, |item| self.measure(item).0)
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, item: &mut Option<T>, items: usize) -> bool {
         if state.is_stopped {
             return false;
         }
         if let Some(item) = item.take() {
-            let items = self.measure(&item).0;
             state.queue.push_back(item);
             state.queued += items;
             state.pushed += items as u64;
@@ -328,10 +333,10 @@ impl<T> Flow<T> {
         writers.into_iter().map(|(_, waker)| waker).chain(reader).for_each(relay::wake);
     }
 
-    /// A writer with a turn waits no longer: if it was sent for, the next one may come.
-    fn give_up(&self, turn: u64) {
+    /// The writer with this number waits no longer: if it was sent for, the next one may come.
+    fn give_up(&self, number: u64) {
         let mut state = self.state.lock();
-        let earlier = state.leave(turn);
+        let earlier = state.leave(number);
         let writer = state.next_writer(self.ahead);
         drop(state);
         drop(earlier);
@@ -353,17 +358,17 @@ impl<T> Flow<T> {
 pub(crate) struct Push<'a, T> {
     flow: &'a Flow<T>,
     item: Option<T>,
-    turn: Option<u64>,
+    number: Option<u64>,
 }
 
 impl<'a, T> Push<'a, T> {
     pub(crate) fn new(flow: &'a Flow<T>, item: T) -> Self {
-        Self { flow, item: Some(item), turn: None }
+        Self { flow, item: Some(item), number: None }
     }
 
     /// False if nothing more is wanted. While there is no room it waits for it, with a waker.
     pub(crate) fn poll(&mut self, waker: Option<&Waker>) -> Poll<bool> {
-        let wait = waker.map(|waker| Wait { turn: &mut self.turn, waker });
+        let wait = waker.map(|waker| Wait { number: &mut self.number, waker });
         self.flow.poll_push(&mut self.item, wait)
     }
 
@@ -380,8 +385,8 @@ impl<'a, T> Push<'a, T> {
 
 impl<T> Drop for Push<'_, T> {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn {
-            self.flow.give_up(turn);
+        if let Some(number) = self.number {
+            self.flow.give_up(number);
         }
     }
 }

@@ -124,7 +124,7 @@ fn both_get_in(one_gives_up: bool) {
 }
 
 #[test]
-fn two_writers_get_in_each_in_its_turn() {
+fn two_writers_get_in_one_after_the_other() {
     both_get_in(false);
 }
 
