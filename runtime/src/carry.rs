@@ -115,6 +115,7 @@ pub(crate) fn capture() -> Option<Carried> {
 ///
 /// # Panics
 /// When the body does, or what restores, or what captured did.
+#[inline]
 pub(crate) fn within<R>(carried: Option<&Carried>, body: impl FnOnce() -> R) -> R {
     let Some(Carried(captured)) = carried else { return body() };
     let value = match &captured.value {

@@ -121,6 +121,7 @@ impl<T> Cell<T> {
     }
 
     /// Runs a body, or a part of it, as this task.
+    #[inline]
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         self.observed.inside(|| current::run(&self.state, body))
     }
@@ -210,6 +211,7 @@ impl<T> Cell<T> {
     }
 
     /// Whether this caller, and no other, gets what the task has ended with.
+    #[inline]
     fn win_output(&self) -> bool {
         let state = self.state.now();
         let is_there = state & STAGE == FINISHED && state & TAKEN == 0;
@@ -217,6 +219,7 @@ impl<T> Cell<T> {
     }
 
     /// The output, for the one caller that has won it.
+    #[inline]
     fn output(&self) -> Option<Result<T, Error>> {
         self.output.with_mut(|output| {
             // SAFETY: `FINISHED` says that the output was written, if it ever is; only one caller
@@ -227,6 +230,7 @@ impl<T> Cell<T> {
 
     /// Nobody wants the output any more: it is dropped now, or by whoever finishes. Returns whether
     /// the task was still running, on the first call.
+    #[inline]
     pub(crate) fn abandon(&self) -> bool {
         if self.state.is_over() {
             // The usual end: the handle has taken it.

@@ -23,6 +23,7 @@ struct Frame {
 }
 
 impl Drop for Frame {
+    #[inline]
     fn drop(&mut self) {
         // If the thread's locals are gone, so is the chain.
         let _ = CURRENT.try_with(|current| {
@@ -78,6 +79,7 @@ pub fn cancelled() -> bool {
 }
 
 /// Runs a body as the task with this state.
+#[inline]
 pub(crate) fn run<R>(state: &State, body: impl FnOnce() -> R) -> R {
     let frame = Frame { state: NonNull::from(state), outer: Cell::new(ptr::null()) };
     let _ = CURRENT.try_with(|current| frame.outer.set(current.replace(&raw const frame)));

@@ -86,6 +86,7 @@ impl Observed {
         }
     }
 
+    #[inline]
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
         if let Some(counted) = &self.counted {
             counted.ended(result);
@@ -97,6 +98,7 @@ impl Observed {
     }
 
     /// Runs a piece of the body.
+    #[inline]
     pub(crate) fn inside<R>(&self, body: impl FnOnce() -> R) -> R {
         self.traced.inside(body)
     }

@@ -25,6 +25,7 @@ thread_local! {
 }
 
 /// Runs a body; its panic becomes the task's error.
+#[inline]
 pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Result<T, Error> {
     if !INSTALLED.load(Ordering::Relaxed) {
         install_hook();

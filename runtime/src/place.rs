@@ -35,6 +35,7 @@ impl Place {
 }
 
 impl Drop for Place {
+    #[inline]
     fn drop(&mut self) {
         match std::mem::replace(&mut self.0, Of::Nothing) {
             Of::Nothing => {}

@@ -47,6 +47,7 @@ pub fn sequential<R>(run: impl FnOnce() -> R) -> R {
 }
 
 /// Whether calls made here run inline.
+#[inline]
 pub(crate) fn is_on() -> bool {
     static EVERYWHERE: OnceLock<bool> = OnceLock::new();
     DEPTH.try_with(Cell::get).is_ok_and(|depth| depth > 0)

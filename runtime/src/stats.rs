@@ -167,6 +167,7 @@ impl Account {
         Self(OnceLock::new())
     }
 
+    #[inline]
     fn record(&self, name: &'static str, mode: &'static str) -> &'static Record {
         self.0.get_or_init(|| Record::register(name, mode))
     }
@@ -202,6 +203,7 @@ impl Counted {
         self.record.mine().started.increment();
     }
 
+    #[inline]
     pub(crate) fn ended<T>(&self, result: &Result<T, Error>) {
         let outcome = outcome(result);
         self.record.mine().ended[outcome].increment();
@@ -214,6 +216,7 @@ impl Counted {
 const OUTCOMES: usize = 8;
 
 /// The counter for an outcome.
+#[inline]
 fn outcome<T>(result: &Result<T, Error>) -> usize {
     match result.as_ref().map_err(Error::kind) {
         Ok(_) => 0,
@@ -265,6 +268,7 @@ struct Count(AtomicU64);
 impl Count {
     /// Adds one, and returns the previous number. If two threads write at once, which only ending
     /// threads do, one of two counts can be lost.
+    #[inline]
     fn increment(&self) -> u64 {
         let count = self.0.load(Relaxed);
         // Whoever sees that a call has ended sees the calls that it has made.

@@ -51,6 +51,7 @@ pub(crate) fn is_on() -> bool {
     timeline().is_some()
 }
 
+#[inline]
 fn timeline() -> Option<&'static Timeline> {
     static TIMELINE: OnceLock<Option<Timeline>> = OnceLock::new();
     TIMELINE.get_or_init(Timeline::open).as_ref()

@@ -72,6 +72,7 @@ mod present {
         }
     }
 
+    #[inline]
     pub(crate) fn is_multi_thread(runtime: &Handle) -> bool {
         runtime.runtime_flavor() == RuntimeFlavor::MultiThread
     }
@@ -133,6 +134,7 @@ mod present {
         Some(Entered { _guard: fallback.enter(), outer })
     }
 
+    #[inline]
     fn users() -> Option<Ambient> {
         let ambient = Handle::try_current().ok()?;
         if let Ok(Some(Outer(hidden))) = OUTER.try_with(Cell::get)
@@ -149,6 +151,7 @@ mod present {
 
     /// Whether the body of another task may run on this thread as on one of the pool: outside of
     /// any runtime, so that it may start its own, and holding up no other task.
+    #[inline]
     pub(crate) fn may_run_bodies() -> bool {
         users().is_none()
     }

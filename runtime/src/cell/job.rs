@@ -117,6 +117,7 @@ impl<J, T, R> JobCell<J, T, R> {
     }
 
     /// What its end passes on, once.
+    #[inline]
     pub(crate) fn place(&self) -> Place {
         match &self.line {
             Some(line) => Place::turn(Arc::clone(line)),
@@ -130,6 +131,7 @@ impl<J, T, R> JobCell<J, T, R> {
     }
 
     /// Claims the job, to run it. Exactly one caller succeeds.
+    #[inline]
     pub(crate) fn claim(&self) -> Option<Claim<J>> {
         if !self.cell.state.advance(QUEUED, RUNNING) {
             return None;
@@ -139,6 +141,7 @@ impl<J, T, R> JobCell<J, T, R> {
         Some(Claim { job: self.take_job()?, place: self.place(), carried })
     }
 
+    #[inline]
     fn take_job(&self) -> Option<J> {
         self.job.with_mut(|job| {
             // SAFETY: called once, by the one caller that won the step to `RUNNING`.
