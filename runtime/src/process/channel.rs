@@ -30,6 +30,8 @@ use crate::process::value::output::MAX_INLINE;
 
 /// The bytes of each ring: a power of two, and several of the longest records.
 pub(crate) const RING: u32 = 256 << 10;
+/// How many bytes of replies the parent takes before it looks whether the worker waits for that.
+pub(crate) const MUCH: u32 = RING / 32;
 /// The size of the words at the start of each half: a multiple of every page size.
 const WORDS: usize = 64 << 10;
 const HALF: usize = WORDS + RING as usize;
@@ -123,8 +125,8 @@ struct WorkerWords {
     reply_tail: CachePadded<End>,
     /// Twice the number of the latest call, and 1 more while it runs.
     running: CachePadded<AtomicU64>,
-    /// Counts in steps of 4, plus 1 while the worker sleeps, or plus 3 while it sleeps for lack of
-    /// room.
+    /// Counts in steps of 4, plus 1 while the worker sleeps, or plus 3 while it sleeps until
+    /// replies are taken.
     sleeping: CachePadded<AtomicU32>,
     /// Not 0 once it has started.
     ready: CachePadded<AtomicU32>,

@@ -9,7 +9,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 use std::{io, process};
 
 use crate::process::channel::{
@@ -35,6 +34,8 @@ mod coverage;
 #[deny(unsafe_code)]
 mod crowding;
 #[deny(unsafe_code)]
+mod idle;
+#[deny(unsafe_code)]
 mod outgoing;
 mod report;
 #[deny(unsafe_code)]
@@ -42,9 +43,6 @@ pub(crate) mod waiting;
 #[deny(unsafe_code)]
 mod wear;
 mod yielding;
-
-/// How long shared slices stay mapped while idle.
-const SEEN_FOR: Duration = Duration::from_millis(500);
 
 pub(crate) struct Worker {
     channel: &'static WorkerEnd,
@@ -130,26 +128,6 @@ impl Worker {
                 leave(&format!("trine worker lost its parent: {error}"));
             }
         }
-    }
-
-    fn idle(&mut self) {
-        let (channel, head) = (self.channel, self.head);
-        self.crowding.note(channel.core());
-        if spin::until(|| channel.core(), || channel.has_requests(head)) {
-            return;
-        }
-        self.tell_dispatcher();
-        self.patience.wait(
-            || channel.core(),
-            || channel.has_requests(head),
-            || {
-                let most = shared::has_seen().then_some(SEEN_FOR);
-                channel.sleep(false, most, || channel.has_requests(head));
-                if most.is_some() && !channel.has_requests(head) {
-                    shared::forget_seen();
-                }
-            },
-        );
     }
 
     /// Notifies the dispatcher of untaken replies, if it is waiting.

@@ -49,7 +49,7 @@ impl Rings {
             }
             let next = at.wrapping_add(record(REPLY_HEAD, reply.length));
             assert!(next.wrapping_sub(head) <= end.wrapping_sub(head), "it runs past the end");
-            self.parent.free_replies(next);
+            self.parent.free_replies(next, &mut 0);
             (head, count) = (next, count + 1);
         }
         // The next run must not depend on this one.

@@ -74,7 +74,8 @@ impl ParentEnd {
     /// be woken.
     pub(crate) fn publish_requests(&self, tail: u32) -> Option<u32> {
         self.words().progress.request_tail.publish(tail);
-        self.sleeper()
+        // One that waits until its replies are taken is woken then.
+        self.sleeper().filter(|sleep| sleep % 4 == 1)
     }
 
     /// The number of the worker's sleep, if it sleeps or is about to without having seen the
@@ -161,13 +162,21 @@ impl ParentEnd {
         Ok(unsafe { from.cast::<Large>().read_volatile() })
     }
 
-    /// Lets the worker overwrite the replies up to `head`.
-    pub(crate) fn free_replies(&self, head: u32) {
+    /// Lets the worker overwrite the replies up to `head`, and wakes it if it sleeps until that. It
+    /// does so only behind many of them, so it is enough to look whenever as many were taken since
+    /// it was `asked`.
+    pub(crate) fn free_replies(&self, head: u32, asked: &mut u32) {
         self.words().progress.reply_head.store(head, Release);
+        if head.wrapping_sub(*asked) >= MUCH {
+            *asked = head;
+            if self.wants_room() {
+                self.wake_worker();
+            }
+        }
     }
 
-    /// Whether the worker sleeps for lack of room, or is about to without having seen what was
-    /// freed.
+    /// Whether the worker sleeps until replies are taken, or is about to without having seen what
+    /// was freed.
     pub(crate) fn wants_room(&self) -> bool {
         self.sleeper().is_some_and(|sleep| sleep % 4 == 3)
     }

@@ -154,9 +154,45 @@ fn items_that_follow_each_other_are_a_run() {
             left = &left[count..];
         }
         assert!(left.is_empty() && head == tail);
-        parent.free_replies(head);
+        parent.free_replies(head, &mut 0);
     }
     assert!(longest > 20 && alone > 100, "{longest} at most, {alone} alone");
+}
+
+/// A worker that sleeps until its replies are taken is woken when they have been, however many are
+/// taken at a time, and by nothing else: with a lost wake-up this would never end.
+#[cfg(not(trine_loom))]
+#[test]
+fn a_worker_far_ahead_is_woken_when_its_replies_are_taken() {
+    const REPLIES: u32 = 200_000;
+    let (parent, worker) = ends();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut tail = 0;
+            for number in 0..REPLIES {
+                let (at, _) = worker.place_reply(tail, 8).unwrap();
+                let head = ReplyHead { length: 8, number: number.into(), ..ReplyHead::default() };
+                tail = worker.publish_reply(at, &head);
+                if worker.is_ahead(tail) {
+                    worker.sleep(true, None, || !worker.is_ahead(tail));
+                    assert!(!worker.is_ahead(tail), "woken too early");
+                }
+            }
+        });
+        let mut random = random();
+        let (mut head, mut asked, mut taken) = (0, 0, 0);
+        while taken < REPLIES {
+            for _ in 0..=random() % 64 {
+                let Some((at, reply)) = parent.next_reply(head).unwrap() else { break };
+                assert_eq!(reply.number, u64::from(taken));
+                head = at.wrapping_add(record(REPLY_HEAD, reply.length));
+                taken += 1;
+            }
+            parent.free_replies(head, &mut asked);
+            // A request that comes meanwhile does not wake it.
+            assert!(parent.publish_requests(0).is_none());
+        }
+    });
 }
 
 /// The two sides never both believe that a call is theirs. loom has a model of this.

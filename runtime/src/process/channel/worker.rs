@@ -125,6 +125,12 @@ impl WorkerEnd {
         self.theirs().progress.reply_head.load(Acquire)
     }
 
+    /// Whether there are so many replies up to `tail` that the parent has not taken that it will
+    /// say when it has.
+    pub(crate) fn is_ahead(&self, tail: u32) -> bool {
+        tail.wrapping_sub(self.taken()) >= MUCH
+    }
+
     /// The rendezvous of this side and whoever takes its replies.
     pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
         Rendezvous { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::process::address::WorkerKey;
-use crate::process::channel::{self, Listener, Papers, ParentEnd, RING, Received, Reception};
+use crate::process::channel::{self, Listener, Papers, ParentEnd, Received, Reception};
 use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket};
 use crate::process::segment::Reader;
 use crate::process::spin::{Glances, Patience};
@@ -52,7 +52,7 @@ pub(crate) type Desk = channel::Desk<Inbox>;
 pub(crate) struct Inbox {
     /// The start of the next reply.
     pub(crate) head: u32,
-    /// The value of `head` when we last checked whether the worker sleeps for lack of room.
+    /// The value of `head` when we last looked whether the worker sleeps until replies are taken.
     asked: u32,
     /// Handles that came on the socket, for replies that follow.
     pub(crate) handles: VecDeque<Handle>,
@@ -120,17 +120,10 @@ impl Inbox {
         true
     }
 
-    /// Frees the replies up to `head`, and wakes the worker if it sleeps for lack of room. That
-    /// needs a nearly full ring, so it is enough to check whenever a part of it has been freed.
+    /// Frees the replies up to `head`.
     pub(crate) fn free(&mut self, link: &Link, head: u32) {
         self.head = head;
-        link.channel.free_replies(head);
-        if head.wrapping_sub(self.asked) >= RING / 4 {
-            self.asked = head;
-            if link.channel.wants_room() {
-                link.channel.wake_worker();
-            }
-        }
+        link.channel.free_replies(head, &mut self.asked);
     }
 }
 

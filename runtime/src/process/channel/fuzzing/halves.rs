@@ -123,7 +123,7 @@ impl Side {
         self.replied = self.worker.publish_reply(at, &head);
         let next = self.parent.next_reply(self.head).expect("it is right");
         self.head = self.replied;
-        self.parent.free_replies(self.head);
+        self.parent.free_replies(self.head, &mut 0);
         Outcome::Reply(next, self.parent.has_replies(self.head))
     }
 }

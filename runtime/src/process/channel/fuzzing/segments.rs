@@ -77,7 +77,7 @@ impl Segments {
         // SAFETY: it was found just now.
         let bytes = unsafe { self.received.bring(&self.parent, start, &head, &mut handles) };
         self.head = start.wrapping_add(record(REPLY_HEAD, head.length));
-        self.parent.free_replies(self.head);
+        self.parent.free_replies(self.head, &mut 0);
         if hold & 2 != 0 && !self.held.is_empty() {
             self.held.remove(0);
         }
