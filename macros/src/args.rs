@@ -132,7 +132,8 @@ impl Reader<'_> {
             }
             if let (false, Ok(None)) = (input.is_empty(), input.parse::<Option<Token![,]>>()) {
                 self.errors.add(input.error("expected a comma before this"));
-                if !input.peek(Ident::peek_any) {
+                let next = input.fork().call(Ident::parse_any);
+                if next.is_err() || next.is_ok_and(|next| Row::named(&next.to_string()).is_none()) {
                     skip_rest(input);
                     let _: Result<Option<Token![,]>> = input.parse();
                 }

@@ -88,7 +88,8 @@ fn made_by_async_trait(function: &Function, errors: &mut Errors) -> bool {
 fn options(args: &Args, function: &Function, errors: &mut Errors) {
     let generics = function.generics();
     for given in &args.options {
-        if given.row.is_of_worker() {
+        // Without a value it has been reported already.
+        if given.row.is_of_worker() && !given.written.is_empty() {
             let name = given.row.name;
             let message = format!(
                 "`{name}` is for a worker with state: put `concurrent` on an `impl`, or remove it"

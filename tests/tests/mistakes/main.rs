@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 mod compile;
+mod complete;
 mod matrix;
 
 /// The programs of `cases.txt`, with their errors below each. Read the diff after renewing them
@@ -35,6 +36,21 @@ fn each_mistake_is_one_error_in_plain_words() {
         }
     }
     compare(&path, &now);
+}
+
+/// Every message in the macro's source is one that a program here shows.
+#[test]
+fn each_rejection_has_a_case() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let entries = fs::read_dir(tests.join("ui")).unwrap().map(|entry| entry.unwrap().path());
+    let told = entries.filter(|path| path.extension().is_some_and(|ending| ending == "stderr"));
+    let written = told.chain([tests.join("mistakes/cases.txt")]);
+    let written = written.map(|path| fs::read_to_string(path).unwrap()).collect::<String>();
+    let is_error = |line: &&str| line.starts_with("-- ") || line.starts_with("error");
+    let reported: Vec<String> = written.lines().filter(is_error).map(str::to_owned).collect();
+    let (of_functions, of_workers) = complete::sources();
+    let missing = complete::missing(&[of_functions, of_workers].concat(), &reported);
+    assert!(missing.is_empty(), "write a case for each:\n{}", missing.join("\n"));
 }
 
 /// Applies once each proposal that an editor applies with a click: the result has no syntax error,

@@ -1,9 +1,11 @@
 //! Each rejection, on each kind of function, around a body that uses everything: a single error.
 
-use super::compile;
+use super::{compile, complete};
 
-/// What is wrong: the attribute, what is below it, the qualifiers, a parameter or the result.
+/// What is wrong: the attribute, what is below it, the qualifiers, a parameter or the result; and
+/// in which of the modes that is wrong.
 struct Rejection {
+    modes: &'static str,
     attribute: &'static str,
     below: &'static str,
     qualifiers: &'static str,
@@ -12,8 +14,8 @@ struct Rejection {
 }
 
 const fn attribute(attribute: &'static str) -> Rejection {
-    let result = "Result<u8, String>";
-    Rejection { attribute, below: "", qualifiers: "", parameter: "extra: u8", result }
+    let (modes, result) = ("threads process async", "Result<u8, String>");
+    Rejection { modes, attribute, below: "", qualifiers: "", parameter: "extra: u8", result }
 }
 
 /// `MODE` in an attribute stands for the mode that suits the kind of function.
@@ -34,6 +36,8 @@ const REJECTIONS: &[Rejection] = &[
     attribute("MODE, timeout = 5days"),
     attribute("MODE, timeout = 1e3s"),
     attribute("MODE, timeout = -5s"),
+    attribute("MODE, timeout = 0.3ns"),
+    attribute("MODE, timeout = 5s * 2"),
     attribute("MODE, limit"),
     attribute("MODE, limit ="),
     attribute("MODE, limit = 0"),
@@ -47,12 +51,42 @@ const REJECTIONS: &[Rejection] = &[
     attribute("MODE, retries = 3, retry_if = |_| true"),
     attribute("MODE, ahead = 16"),
     attribute("MODE, crate = \"trine\""),
+    attribute("MODE, crate = 3"),
+    attribute("MODE, restarts = 3"),
+    attribute("MODE, priority = hihg"),
+    attribute("MODE, priority = normal"),
+    attribute("MODE, priority = 3"),
+    attribute("MODE, retries = 3, retry_if = asks()"),
+    attribute("MODE, retries = 3, retry_if = \"asks\""),
+    attribute("MODE, retries = 3, retry_if = 3"),
+    attribute("MODE, name = 3"),
+    attribute("MODE, async"),
+    attribute("MODE, timeout = 5ss"),
+    attribute("MODE, timeout = 99999999999999999999s"),
+    attribute("MODE, timeout = 0s"),
+    attribute("MODE, limit = 99999999999999999999"),
+    attribute("MODE, limit = 2.5"),
+    attribute("MODE, limit = true"),
+    attribute("MODE, limit = 3 +"),
+    attribute("MODE = 3"),
+    attribute("MODE; limit = 3"),
+    attribute("limit = 3"),
+    Rejection { modes: "threads", ..attribute("async") },
+    Rejection { modes: "process", ..attribute("MODE, memory = 0.5B") },
+    Rejection { modes: "process", ..attribute("MODE, pool = images gpu") },
+    Rejection { modes: "process", ..attribute("MODE, pool = \"\"") },
+    Rejection { modes: "process", ..attribute("MODE, on = 3") },
+    Rejection { modes: "threads async", ..attribute("MODE, memory = 512MiB") },
+    Rejection { modes: "threads async", ..attribute("MODE, pool = \"images\"") },
+    Rejection { modes: "threads async", ..attribute("MODE, on = \"gpu\"") },
+    Rejection { modes: "threads async", ..attribute("MODE, fresh") },
     attribute("MODE, MODE"),
     Rejection { below: "#[tracing::instrument]", ..attribute("MODE") },
     Rejection { below: "#[tokio::main]", ..attribute("MODE") },
     Rejection { below: "#[test]", ..attribute("MODE") },
     Rejection { below: "#[concurrent(MODE)]", ..attribute("MODE") },
-    Rejection { qualifiers: "const", ..attribute("MODE") },
+    // rustc rejects a `const async fn`.
+    Rejection { modes: "threads process", qualifiers: "const", ..attribute("MODE") },
     Rejection { qualifiers: "unsafe", ..attribute("MODE") },
     Rejection { qualifiers: "extern \"C\"", ..attribute("MODE") },
     Rejection { parameter: "extra: &mut u8", ..attribute("MODE") },
@@ -65,8 +99,36 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { parameter: "extra: std::slice::Iter<'_, u8>", ..attribute("MODE") },
     Rejection { result: "Result<&u8, String>", ..attribute("MODE") },
     Rejection { result: "Result<impl Sized, String>", ..attribute("MODE") },
-    Rejection { result: "impl Iterator<Item = u8> + use<>", ..attribute("MODE, retries = 3") },
+    Rejection { modes: "threads async", parameter: "extra: &(u8, u8)", ..attribute("MODE") },
+    Rejection { modes: "threads async", parameter: "extra: impl ?Sized", ..attribute("MODE") },
+    Rejection { modes: "process", parameter: "extra: &impl Sized", ..attribute("MODE") },
+    Rejection { modes: "process", parameter: "extra: Vec<&'static u8>", ..attribute("MODE") },
+    Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, retries = 3") },
+    Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, scoped") },
+    Rejection {
+        modes: "threads process",
+        qualifiers: "async",
+        result: ITERATOR,
+        ..attribute("MODE")
+    },
+    Rejection { modes: "async", result: ITERATOR, ..attribute("MODE") },
+    Rejection { modes: "process", result: "impl Iterator<Item = u8>", ..attribute("MODE") },
     Rejection { result: "impl Stream<Item = u8> + use<>", ..attribute("MODE, ahead = 0") },
+];
+
+const ITERATOR: &str = "impl Iterator<Item = u8> + use<>";
+
+/// What is wrong with no function that has a body, or with one kind of functions alone.
+const NOT_OF_EACH: &[&str] = &[
+    "`concurrent` runs a body, and this function has none",
+    "mark a function of yours, and call what is foreign in it",
+    "put it on each function that is to run as a task",
+    "a block of foreign functions",
+    "a foreign function, whose body is elsewhere",
+    "variadic arguments cannot be moved into a task",
+    "`main` cannot be concurrent",
+    "`async_trait` has changed this `async fn`",
+    "`self` is borrowed, and the task may outlive the borrow",
 ];
 
 /// The kinds of functions, the mode that suits each, and a call of it.
@@ -76,6 +138,8 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("mut self,", "threads", "Type { count: 1 }.work"),
     ("&self,", "process", "Type { count: 1 }.work"),
     ("self: std::sync::Arc<Self>,", "threads", "std::sync::Arc::new(Type { count: 1 }).work"),
+    ("", "async", "Type::work"),
+    ("mut self,", "async", "Type { count: 1 }.work"),
 ];
 
 fn program(
@@ -83,7 +147,10 @@ fn program(
     (receiver, mode, call): (&str, &str, &str),
     seen: &str,
 ) -> String {
-    let Rejection { attribute, below, qualifiers, parameter, result } = rejection;
+    let Rejection { attribute, below, qualifiers, parameter, result, .. } = rejection;
+    let yields = result.starts_with("impl ");
+    let asyncness = if mode == "async" && !yields { "async" } else { "" };
+    let scope = if attribute.contains("scoped") { "panic!()," } else { "" };
     let is_opaque = result.contains("impl");
     let borrows = result.contains('&');
     let attribute = attribute.replace("MODE", mode);
@@ -101,6 +168,9 @@ fn program(
         "extra: str" => "\"\"",
         "extra: [u8]" => "&[1]",
         "extra: dyn Fn() -> u8" => "&|| 1",
+        "extra: &(u8, u8)" => "&(1, 2)",
+        "extra: impl ?Sized" | "extra: &impl Sized" => "&1",
+        "extra: Vec<&'static u8>" => "vec![&1]",
         "extra: std::path::Path" => "std::path::Path::new(\"\")",
         "extra: std::ffi::OsStr" => "std::ffi::OsStr::new(\"\")",
         _ => "[1].iter()",
@@ -115,7 +185,7 @@ fn program(
             fn help(&self) -> u8 {{ self.count }}
             fn helped(count: u8) -> u8 {{ count }}
             #[concurrent({attribute})] {below}
-            {seen} {qualifiers} fn work(
+            {seen} {asyncness} {qualifiers} fn work(
                 {receiver} mut count: u8, (left, _): (u8, u8), text: String, {parameter},
             ) -> {result} {{
                 count += left;
@@ -130,7 +200,7 @@ fn program(
             }}
         }}
         fn caller() {{
-            let task = {start}{call}(1, (2, 3), String::new(), {argument}){end};
+            let task = {start}{call}({scope} 1, (2, 3), String::new(), {argument}){end};
             {joined}
         }}"
     )
@@ -141,12 +211,15 @@ fn each_rejection_is_one_error_on_each_kind_of_function() {
     let mut programs = Vec::new();
     for rejection in REJECTIONS {
         for kind in KINDS {
+            if !rejection.modes.contains(kind.1) {
+                continue;
+            }
             for seen in ["", "pub"] {
-                let Rejection { attribute, below, qualifiers, parameter, result } = rejection;
+                let Rejection { attribute, below, qualifiers, parameter, result, .. } = rejection;
                 let name = format!(
                     "#[concurrent({attribute})] {below} {seen} {qualifiers} fn({} {parameter}) -> \
-                     {result}",
-                    kind.0
+                     {result} in {}",
+                    kind.0, kind.1
                 );
                 programs.push((name, program(rejection, *kind, seen)));
             }
@@ -160,4 +233,11 @@ fn each_rejection_is_one_error_on_each_kind_of_function() {
     });
     let told: Vec<String> = told.collect();
     assert!(told.is_empty(), "{} of {}:\n{}", told.len(), programs.len(), told.join("\n"));
+    let reported: Vec<String> =
+        errors.values().flatten().map(|error| error.message.clone()).collect();
+    let (of_functions, _) = complete::sources();
+    let missing = complete::missing(&of_functions, &reported);
+    let is_of_each = |text: &String| !NOT_OF_EACH.iter().any(|start| text.starts_with(start));
+    let missing: Vec<String> = missing.into_iter().filter(is_of_each).collect();
+    assert!(missing.is_empty(), "write a row for each:\n{}", missing.join("\n"));
 }
