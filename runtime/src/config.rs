@@ -105,8 +105,8 @@ impl Config {
     /// library's `RUST_MIN_STACK` is respected too. The size bounds how deeply a body may recurse
     /// and how deeply joins may nest, since a join runs a task that has not started on its own
     /// stack. On overflow the program ends with the standard library's message, which names the
-    /// thread as set by [`thread_name`](Self::thread_name). A body that its joiner runs uses the
-    /// joiner's stack, which this does not set.
+    /// thread as set by [`thread_name`](Self::thread_name); on Linux it names this setting too. A
+    /// body that its joiner runs uses the joiner's stack, which this does not set.
     pub fn thread_stack(mut self, bytes: usize) -> Self {
         self.thread_stack = Some(bytes);
         self

@@ -61,7 +61,9 @@ pub enum ErrorKind {
         /// The code it exited with.
         code: Option<i32>,
     },
-    /// The body overflowed the stack of its thread, and its worker process died of it.
+    /// The body overflowed the stack of its thread, and its worker process died of it. Bodies run
+    /// on a worker's main thread, whose stack is as large as the limit of the program says
+    /// (`ulimit -s`).
     StackOverflow,
     /// The deadline passed first.
     TimedOut {

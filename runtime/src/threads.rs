@@ -15,6 +15,7 @@
 //! | `pool`, `worker`, `spin` | the one pool, and the life of its threads |
 //! | `monitor`, `probe`, `clock` | detecting waits, through the kernel |
 //! | `shortage`, `standstill` | what to do if there are too few threads |
+//! | `overflow` | what is said when a stack is too small |
 //! | `join`, `latch` | fork-join on the stack |
 //! | `call` | a task, as the pool and its handle see it |
 //! | `stateful` | workers with state, whose calls are ordinary tasks in a line |
@@ -40,6 +41,8 @@ mod latch;
 #[cfg(all(test, trine_loom))]
 mod model;
 mod monitor;
+#[cfg(target_os = "linux")]
+mod overflow;
 mod pool;
 #[allow(unsafe_code, reason = "a pointer to a static, in an atomic")]
 mod post;

@@ -93,6 +93,8 @@ pub(super) fn run_errand() {
 
 impl Worker {
     fn start(has_permit: bool) -> Self {
+        #[cfg(target_os = "linux")]
+        super::overflow::watch();
         let seat = seat::take_workers().expect("there are more seats than workers");
         seat.post.set_worker(Some(clock::thread_id()));
         wait::set_hook(seat);

@@ -125,6 +125,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/scope/job.rs",
     "runtime/src/threads/join/branch.rs",
     "runtime/src/threads/join/fork.rs",
+    "runtime/src/threads/overflow.rs",
     "runtime/src/threads/post.rs",
     "runtime/src/threads/seat.rs",
 ];

@@ -1,11 +1,13 @@
 //! How many threads there may be, and how large their stacks.
 
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use trine::{Config, ErrorKind, concurrent, gather};
+use trine_tests::checks::part;
 
 use super::calls::{WAYS, first, plain, with_retries};
 use super::watch;
@@ -20,6 +22,53 @@ pub(crate) fn deep() {
     // Awaited, so that the joiner does not run it.
     let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
     println!("on {name}");
+}
+
+#[concurrent(threads)]
+fn overflow() -> u64 {
+    down(0)
+}
+
+fn down(levels: u64) -> u64 {
+    let room = std::hint::black_box([levels; 64]);
+    if levels == u64::MAX { 0 } else { down(levels + 1) + room[3] }
+}
+
+/// Ends with the program.
+pub(crate) fn too_deep() {
+    Config::new().thread_stack(1 << 20).apply().unwrap();
+    // Awaited, so that the joiner does not run it.
+    let _ = futures::executor::block_on(overflow());
+}
+
+/// The last words name the thread, and the setting; on another thread, or at another fault, not
+/// the setting.
+pub(crate) fn said_of_overflows() {
+    for (name, is_ours) in [("too-deep", true), ("too-deep-elsewhere", false), ("null", false)] {
+        let mut part = part(name);
+        let output = part.stderr(Stdio::piped()).output().unwrap();
+        assert!(!output.status.success(), "{name}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.contains("Config::thread_stack"), is_ours, "{name}: {said}");
+        assert_eq!(said.contains("has overflowed its stack"), name != "null", "{name}: {said}");
+        assert_eq!(said.contains("'trine-worker'"), is_ours, "{name}: {said}");
+    }
+}
+
+pub(crate) fn too_deep_elsewhere() {
+    // The pool is there, and so is the handler.
+    futures::executor::block_on(plain()).unwrap();
+    println!("{}", down(0));
+}
+
+#[concurrent(threads)]
+fn reads_nothing() -> u8 {
+    // SAFETY: none, on purpose.
+    unsafe { std::ptr::without_provenance::<u8>(8).read_volatile() }
+}
+
+pub(crate) fn null() {
+    let _ = futures::executor::block_on(reads_nothing());
 }
 
 pub(crate) fn no_stack() {

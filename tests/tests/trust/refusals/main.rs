@@ -35,6 +35,9 @@ const PARTS: &[Named] = &[
     ("child-in-a-join", forked::inside_a_join),
     ("barrier", bounds::barrier),
     ("deep", bounds::deep),
+    ("too-deep", bounds::too_deep),
+    ("too-deep-elsewhere", bounds::too_deep_elsewhere),
+    ("null", bounds::null),
     ("no-stack", bounds::no_stack),
     ("bounded", bounds::bounded),
     ("for-a-while", bounds::refused_for_a_while),
@@ -63,6 +66,7 @@ const CHECKS: &[Named] = &[
     }),
     ("a refusal that passes", || assert_eq!(output_of(part("for-a-while")), "7\n")),
     ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep\n")),
+    ("a stack that is too small", bounds::said_of_overflows),
     ("a stack that no machine has", || assert_eq!(output_of(part("no-stack")), "all ended\n")),
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),
 ];
