@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use trine::{Task, concurrent};
+use trine::{Stream, Task, concurrent};
 use trine_tests::checks::wait_until;
+use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
 
 struct Counting;
@@ -38,7 +39,7 @@ type Call = fn() -> Task<usize>;
 macro_rules! mode {
     ($module:ident, $mode:ident, $($async:ident)?) => {
         mod $module {
-            use super::Large;
+            use super::{Calls, Large};
             use trine::concurrent;
 
             #[concurrent($mode)]
@@ -56,8 +57,53 @@ macro_rules! mode {
             pub(super) $($async)? fn large_low() -> usize {
                 size_of::<Large>()
             }
+
+            #[concurrent($mode)]
+            pub(super) fn yields(count: usize) -> impl futures::Stream<Item = Vec<u8>> {
+                futures::stream::iter(std::iter::repeat_n(vec![1; size_of::<Large>()], count))
+            }
+
+            /// A worker with state.
+            #[derive(Clone, Copy)]
+            pub(super) struct Desk;
+
+            #[concurrent($mode)]
+            impl Desk {
+                pub(super) $($async)? fn new() -> Self {
+                    Self
+                }
+
+                pub(super) $($async)? fn large(&self, data: Vec<u8>) -> usize {
+                    data.len()
+                }
+
+                pub(super) $($async)? fn wait_for(&mut self, port: u16) {
+                    drop(std::net::TcpStream::connect(("127.0.0.1", port)).map(|mut stream| {
+                        std::io::Read::read(&mut stream, &mut [0])
+                    }));
+                }
+            }
+
+            pub(super) fn calls() -> Calls {
+                let desk = DeskWorker::new();
+                let again = desk.clone();
+                Calls {
+                    large: Box::new(move || desk.large(vec![1; size_of::<Large>()])),
+                    wait_for: Box::new(move |port| again.wait_for(port)),
+                    whole: || DeskWorker::new().large(vec![1; size_of::<Large>()]),
+                    yields,
+                }
+            }
         }
     };
+}
+
+/// The calls of one worker with state, of one that is made for its call, and a stream.
+struct Calls {
+    large: Box<dyn Fn() -> Task<usize>>,
+    wait_for: Box<dyn Fn(u16) -> Task<()>>,
+    whole: Call,
+    yields: fn(usize) -> Stream<Vec<u8>>,
 }
 
 mode!(threads, threads,);
@@ -111,6 +157,49 @@ fn what_has_ended_or_was_given_up_keeps_no_memory() {
     release.send(()).unwrap();
     holder.join().unwrap();
     live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+}
+
+/// What waits in the line of a worker with state, what has ended there, the worker and its line;
+/// streams that end, and those that are given up.
+#[test]
+fn what_had_a_line_or_a_stream_keeps_no_memory() {
+    type Make = fn() -> Calls;
+    let modes: [(_, Make); 3] =
+        [("threads", threads::calls), ("async", asynchronous::calls), ("process", process::calls)];
+    for (mode, calls) in modes {
+        let Calls { large, whole, yields, .. } = calls();
+        let hour = Duration::from_secs(3600);
+        let row = |name: &str| format!("{name}, {mode}");
+        grows(&row("ended"), 64 << 10, 1000, || {
+            let task = large().timeout(hour);
+            wait_until(|| task.is_finished());
+            task.detach();
+        });
+        grows(&row("joined"), 64 << 10, 1000, || drop(large().timeout(hour).join()));
+        grows(&row("given up at once"), 128 << 10, 1000, || drop(large().timeout(hour)));
+        // A process is made and ended for each.
+        let rounds = if mode == "process" { 20 } else { 500 };
+        grows(&row("whole"), 64 << 10, rounds, || assert_eq!(whole().join().unwrap(), 1000));
+        grows(&row("whole, given up"), 64 << 10, rounds, || drop(whole()));
+
+        // Another worker: in `process`, a call that is given up as it runs ends the value.
+        let Calls { large, wait_for, .. } = calls();
+        let gate = Gate::new();
+        let holder = wait_for(gate.port());
+        let entered = gate.entered();
+        grows(&row("given up in line"), 128 << 10, 10_000, || drop(large()));
+        let live: Vec<_> = (0..100).map(|_| large()).collect();
+        grows(&row("beside others in line"), 512 << 10, 10_000, || drop(large()));
+        drop(entered);
+        holder.join().unwrap();
+        live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+
+        grows(&row("a stream"), 64 << 10, 500, || assert_eq!(yields(10).into_iter().count(), 10));
+        grows(&row("a stream that is dropped"), 128 << 10, 500, || {
+            assert!(yields(1000).into_iter().next().unwrap().is_ok());
+        });
+        grows(&row("a stream that nobody reads"), 128 << 10, 500, || drop(yields(1000)));
+    }
 }
 
 static BUSY: AtomicUsize = AtomicUsize::new(0);
