@@ -13,6 +13,7 @@ pub(super) mod values;
 pub(super) use self::connection::LastError;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Subscriber;
 use async_nats::client::Client;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use self::settings::Settings;
 use self::subject::Build;
@@ -29,6 +31,9 @@ use self::subject::Build;
 const TOGETHER: usize = 128 << 10;
 /// The overhead of a message: the keyed hash, headers, and what the client adds.
 const HEADROOM: usize = 8 << 10;
+/// How long the client may take to accept a message. Its queue is bounded and does not move while
+/// there is no connection, but leases expire meanwhile.
+const ACCEPT: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
 pub(crate) struct Broker {
@@ -41,8 +46,14 @@ pub(crate) struct Broker {
     pub(crate) last_error: LastError,
 }
 
-/// A message larger than the broker now accepts.
-pub(crate) struct TooLong;
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// It is longer than the broker now accepts.
+    TooLong,
+    /// There is no connection, or nothing moves in it. The protocol treats this as a lost message.
+    Stuck,
+}
 
 impl Broker {
     /// The maximum number of bytes of frames in a message.
@@ -65,26 +76,31 @@ impl Broker {
         self.client.queue_subscribe(subject, queue).await.map_err(|error| error.to_string())
     }
 
-    /// Sends a message, or leaves that to the client when it is connected.
+    /// Sends a message, unless that would take longer than leases can wait.
     pub(crate) async fn send<T: Serialize>(
         &self,
         subject: String,
         reply: Option<String>,
         message: &T,
         about: usize,
-    ) -> Result<(), TooLong> {
+    ) -> Result<(), Unsent> {
+        if self.connections.borrow().is_none() {
+            return Err(Unsent::Stuck);
+        }
         // Messages can always be encoded.
         let Ok(message) = envelope::encode(message, about) else { return Ok(()) };
         let sealed: Bytes = self.settings.key.seal(&subject, message).into();
         if sealed.len() > self.client.max_payload() {
-            return Err(TooLong);
+            return Err(Unsent::TooLong);
         }
-        // This fails only for invalid subjects, and when the client has ended.
-        let _ = match reply {
-            None => self.client.publish(subject, sealed).await,
-            Some(reply) => self.client.publish_with_reply(subject, reply, sealed).await,
+        let publish = async {
+            // This fails only for invalid subjects, and when the client has ended.
+            let _ = match reply {
+                None => self.client.publish(subject, sealed).await,
+                Some(reply) => self.client.publish_with_reply(subject, reply, sealed).await,
+            };
         };
-        Ok(())
+        timeout(ACCEPT, publish).await.map_err(|_| Unsent::Stuck)
     }
 
     /// The contents of a message, if it was sealed with the key for this subject.

@@ -20,7 +20,7 @@ use self::depth::Depth;
 use self::hosted::{Ended, Hosted, Permission, Tell};
 use super::broker::envelope::{Body, Ending, Parcel, Parts, Value};
 use super::broker::settings::Settings;
-use super::broker::{Broker, LastError};
+use super::broker::{Broker, LastError, Unsent};
 use super::clock;
 use super::operations::{News, Question, Report};
 use super::protocol::{self, MachineDeed, ToMachine, Weight};
@@ -212,15 +212,20 @@ impl Machine {
     /// Does what the protocol asks for.
     async fn act(&mut self) {
         self.core.set_capacity(self.depth.capacity());
+        let mut is_stuck = false;
         for deed in self.core.deeds(clock::now(), self.broker.together()) {
             match deed {
+                MachineDeed::Send { .. } if is_stuck => {}
                 MachineDeed::Send { caller, message } => {
                     let subject = self.broker.build.caller(caller);
                     let about = message.weight();
                     let lease = message.lease();
-                    if self.broker.send(subject, None, &message, about).await.is_err() {
+                    match self.broker.send(subject, None, &message, about).await {
+                        Ok(()) => {}
                         // The broker accepts smaller messages than when these answers were made.
-                        self.core.break_off(lease);
+                        Err(Unsent::TooLong) => self.core.break_off(lease),
+                        // Nor would the others be, and each takes its time.
+                        Err(Unsent::Stuck) => is_stuck = true,
                     }
                 }
                 MachineDeed::Submit { lease, number, parcel } => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream::Stream;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Broker;
 use super::envelope::{self, Parts, Stored, Value};
@@ -21,6 +21,8 @@ const AT_ONCE: usize = 8;
 /// How often a step is retried if the broker is unreachable, and after how long.
 const AGAIN: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long the client may take to accept a chunk.
+const ACCEPT: Duration = Duration::from_secs(5);
 
 impl Broker {
     /// Places a value in its message, or stores it under a unique name.
@@ -83,7 +85,9 @@ impl Broker {
             let bytes = bytes.slice(from..(from + chunk).min(bytes.len()));
             let (context, subject) = (self.jetstream.clone(), format!("{subject}.{number}"));
             async move {
-                let sent = context.publish(subject, bytes).await.map_err(failed)?;
+                // The client may block while it has no connection.
+                let sent = timeout(ACCEPT, context.publish(subject, bytes)).await;
+                let sent = sent.map_err(failed)?.map_err(failed)?;
                 sent.await.map(drop).map_err(failed)
             }
         });

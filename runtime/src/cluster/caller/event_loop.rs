@@ -17,7 +17,7 @@ use crate::cluster::broker::envelope::{Body, Stored};
 use crate::cluster::broker::limits::Place;
 use crate::cluster::broker::settings::Settings;
 use crate::cluster::broker::subject::label_in;
-use crate::cluster::broker::{Broker, LastError};
+use crate::cluster::broker::{Broker, LastError, Unsent};
 use crate::cluster::clock;
 use crate::cluster::operations::News;
 use crate::cluster::protocol::{self, CallerDeed, ToCaller, Weight};
@@ -210,18 +210,22 @@ impl EventLoop {
     /// Does what the protocol asks for.
     async fn act(&mut self) {
         let most = self.broker.as_ref().map_or(0, Broker::together);
+        let mut is_stuck = false;
         for deed in self.core.deeds(clock::now(), most) {
             match deed {
                 CallerDeed::Finish { number, end } => self.finish(number, end),
+                CallerDeed::Send { .. } | CallerDeed::Seek { .. } if is_stuck => {}
                 CallerDeed::Send { machine, message } => {
                     let Some(broker) = &self.broker else { continue };
                     let lease = message.lease();
                     let about = message.weight();
                     let subject = broker.build.machine(machine);
-                    let sent = broker.send(subject, None, &message, about).await;
-                    if let (Err(_), Some(lease)) = (sent, lease) {
-                        // The broker accepts smaller messages than when these calls were made.
-                        self.core.break_off(lease);
+                    match (broker.send(subject, None, &message, about).await, lease) {
+                        (Err(Unsent::TooLong), Some(lease)) => {
+                            // The broker accepts smaller messages than when these calls were made.
+                            self.core.break_off(lease);
+                        }
+                        (sent, _) => is_stuck = sent == Err(Unsent::Stuck),
                     }
                 }
                 CallerDeed::Seek { label, open } => {
