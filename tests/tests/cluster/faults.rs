@@ -7,6 +7,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine is not heard", || machine_stuck(true, false)),
     ("a machine is stopped and goes on", machine_stopped),
     ("machines are replaced one by one", rolling_restart),
+    ("machines of another build take over", other_build),
+    ("the store is full all the while", store_full),
+    ("the broker takes small messages only", small_messages),
+    ("a machine that is cut off with much to say kills what runs", cut_off_and_full),
     ("a caller ends with calls under way", caller_gone),
     ("the leader of three brokers is lost", leader_lost),
     ("many large values leave nothing behind", many_large),
@@ -40,25 +45,31 @@ pub(crate) fn all() -> bool {
 }
 
 /// How long faults last.
-fn lengths() -> &'static [u64] {
+pub(crate) fn lengths() -> &'static [u64] {
     if all() { &[2, 30, 90] } else { &[6] }
 }
 
-fn machine(world: &World) -> Process {
-    if all() { world.machine(2) } else { world.hasty_machine(2) }
+/// Shortens a machine's leases to what faults outlast here.
+pub(crate) fn be_hasty(machine: &mut Command) {
+    if !all() {
+        machine.env("TRINE_CLUSTER_LEASE", "2");
+    }
+}
+
+pub(crate) fn machine(world: &World) -> Process {
+    let mut command = world.part("machine");
+    be_hasty(&mut command);
+    world.machine_of(command, 2)
 }
 
 fn machine_over(world: &World, relay: &Relay) -> Process {
     let mut command = world.part("machine");
-    command.env("TRINE_CLUSTER", relay.address());
-    if !all() {
-        command.env("TRINE_CLUSTER_LEASE", "2");
-    }
+    be_hasty(command.env("TRINE_CLUSTER", relay.address()));
     world.machine_of(command, 2)
 }
 
 /// Causes a fault while a caller is in the middle of its calls, and then counts.
-fn counted<W: Borrow<World>>(
+pub(crate) fn counted<W: Borrow<World>>(
     mut place: W,
     caller: Process,
     fault: impl FnOnce(&mut W),
@@ -172,6 +183,67 @@ fn rolling_restart() {
         }
     });
     assert_eq!(counts, [MANY as usize, 0, 0]);
+}
+
+/// A new build takes the place of the old one while a program of the old one has calls.
+fn other_build() {
+    let world = World::new();
+    let (goes, _stays) = (machine(&world), machine(&world));
+    let caller = Process(world.part("counted").spawn().unwrap());
+    let mut new = None;
+    let counts = counted(&world, caller, |_| {
+        let command = world.part_of_another_build("machine");
+        new = Some(world.machine_of(command, 2));
+        goes.signal(libc::SIGTERM);
+        assert_eq!(goes.rest(), "");
+    });
+    assert_eq!(counts, [MANY as usize, 0, 0]);
+}
+
+/// Small calls need no store, and large ones say what is wrong with it.
+fn store_full() {
+    let world = World::new();
+    let _machines = [machine(&world), machine(&world)];
+    let part = |name: &str| {
+        let mut command = world.part(name);
+        Process(command.env("TRINE_CLUSTER_STORE", "1000000").spawn().unwrap())
+    };
+    assert!(part("long").rest().contains("maximum bytes exceeded"));
+    let caller = part("counted");
+    let counts = counted(&world, caller, |_| {
+        assert!(part("long").rest().contains("maximum bytes exceeded"));
+    });
+    assert_eq!(counts, [MANY as usize, 0, 0]);
+}
+
+fn small_messages() {
+    let world = World::with("max_payload: 4096");
+    let _machines = [machine(&world), machine(&world)];
+    let caller = Process(world.part("counted").spawn().unwrap());
+    assert_eq!(counted(&world, caller, |_| {}), [MANY as usize, 0, 0]);
+    assert_eq!(world.caller("large").rest(), "well\n");
+}
+
+/// A client that has no connection accepts messages until its queue is full, and then blocks.
+fn cut_off_and_full() {
+    let world = World::new();
+    let relay = Relay::to(world.port());
+    let mut command = world.part("serves-a-little");
+    command.env("ADDRESS", relay.address()).env("TRINE_CLUSTER_LEASE", "4");
+    command.env_remove("TRINE_CLUSTER").env_remove("TRINE_CLUSTER_KEY");
+    let _machine = Process(command.spawn().unwrap());
+    let mut caller = world.caller("two-holds");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("began").len() == 8);
+    let worker = world.notes("last")[0];
+    assert!(relay.break_off() > 0);
+    // Their answers are more than the client's queue holds.
+    world.go();
+    wait_until(|| world.notes("ran").len() == 7);
+    // It is lost once no machine can be running it any more.
+    assert_eq!(caller.line(), "lost");
+    assert!(!std::path::Path::new(&format!("/proc/{worker}")).exists(), "it runs on");
+    drop(caller);
 }
 
 fn caller_gone() {

@@ -85,6 +85,14 @@ pub(crate) fn held(folder: &Path, number: u64) -> u64 {
     number
 }
 
+/// Leaves a note of its worker, and waits for something that does not come.
+#[concurrent(process)]
+pub(crate) fn held_to_the_last(folder: &Path) {
+    note(folder, "last", process::id().into());
+    note(folder, "began", process::id().into());
+    wait_for(&folder.join("nothing"));
+}
+
 /// Waits until it may go on, the first time that it runs.
 #[concurrent(process, retries = 2)]
 pub(crate) fn held_once(folder: &Path, number: u64) -> u64 {

@@ -6,6 +6,7 @@
 mod deployment;
 mod faults;
 mod functions;
+mod network;
 mod parts;
 mod plain;
 mod relay;
@@ -13,10 +14,21 @@ mod trust;
 mod turmoil;
 mod world;
 
+use std::sync::OnceLock;
+
 type Check = (&'static str, fn());
 
-const GROUPS: [&[Check]; 5] =
-    [plain::CHECKS, turmoil::CHECKS, trust::CHECKS, deployment::CHECKS, faults::CHECKS];
+/// The checks, and which of them take long.
+const GROUPS: [(&[Check], bool); 8] = [
+    (plain::CHECKS, false),
+    (turmoil::CHECKS, false),
+    (trust::CHECKS, false),
+    (deployment::CHECKS, false),
+    (faults::CHECKS, false),
+    (network::CHECKS, false),
+    (faults::MORE, true),
+    (network::MORE, true),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +37,9 @@ fn main() {
     {
         return;
     }
-    let more = if faults::all() { faults::MORE } else { &[] };
-    let checks = GROUPS.iter().flat_map(|group| group.iter()).chain(more);
+    let is_wanted = |is_long: bool| !is_long || faults::all();
+    let groups = GROUPS.iter().filter(|(_, is_long)| is_wanted(*is_long));
+    let checks = groups.flat_map(|(group, _)| group.iter());
     if arguments.iter().any(|argument| argument == "--list") {
         // The format that nextest expects.
         if !arguments.iter().any(|argument| argument == "--ignored") {
@@ -35,19 +48,24 @@ fn main() {
         return;
     }
     let wanted = arguments.iter().find(|wanted| !wanted.starts_with('-'));
+    let no_server = world::server().is_none().then(world::how_to_get_it);
+    let no_network = OnceLock::new();
     let (mut passed, mut skipped) = (0, 0);
     for (name, check) in checks {
+        let is_in_network = network::is_one_of_these(name);
         let name = name.replace(' ', "_");
         if wanted.is_some_and(|wanted| !name.contains(wanted)) {
             continue;
         }
-        if world::server().is_some() {
+        let no_network = || no_network.get_or_init(network::missing).clone();
+        let missing = no_server.clone().or_else(|| is_in_network.then(no_network).flatten());
+        if let Some(why) = missing {
+            println!("test {name} ... skipped: {why}");
+            skipped += 1;
+        } else {
             check();
             println!("test {name} ... ok");
             passed += 1;
-        } else {
-            println!("test {name} ... skipped: {}", world::how_to_get_it());
-            skipped += 1;
         }
     }
     println!("{passed} passed, 0 failed, {skipped} skipped");

@@ -8,7 +8,7 @@ use trine::process::Shared;
 use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
-    boom, crowd, double, doubled, held, held_in_turn, held_once, leave, machine,
+    boom, crowd, double, doubled, held, held_in_turn, held_once, held_to_the_last, leave, machine,
     machine_of_a_local_call, nested, note, noted, reversed, too_long, too_much, worker_of_its_own,
 };
 
@@ -32,6 +32,8 @@ pub(crate) fn play(name: &str) -> bool {
         "two" => two,
         "configured" => configured,
         "serves" => serves,
+        "serves-a-little" => serves_a_little,
+        "two-holds" => two_holds,
         "at-once" => at_once,
         "many" => many,
         "counted" => counted,
@@ -181,6 +183,24 @@ fn serves() {
     config().apply().unwrap();
     trine::cluster::serve(std::num::NonZeroUsize::MIN).unwrap();
     tell("served");
+}
+
+/// A machine whose client queues a single message.
+fn serves_a_little() {
+    let options = trine::cluster::ConnectOptions::new().client_capacity(1);
+    config().cluster_options(options).apply().unwrap();
+    trine::cluster::serve(std::num::NonZeroUsize::new(8).unwrap()).unwrap();
+}
+
+/// Seven that go on, and one that does not; says when that is lost.
+fn two_holds() {
+    let folder = folder();
+    let last = held_to_the_last(&folder);
+    let tasks: Vec<_> = (0..7).map(|number| held(&folder, number)).collect();
+    tell("called");
+    assert!(last.join().unwrap_err().is_worker_lost());
+    tell("lost");
+    drop(tasks);
 }
 
 fn at_once() {

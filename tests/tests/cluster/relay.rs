@@ -12,6 +12,8 @@ pub(crate) struct Relay {
     open: Arc<Mutex<Vec<TcpStream>>>,
     /// Whether nothing goes out, and whether nothing comes in.
     stuck: [Arc<AtomicBool>; 2],
+    /// Whether new connections are closed at once.
+    refuses: Arc<AtomicBool>,
 }
 
 impl Relay {
@@ -21,8 +23,13 @@ impl Relay {
         let open = Arc::new(Mutex::new(Vec::new()));
         let stuck: [Arc<AtomicBool>; 2] = Default::default();
         let (list, [out, back]) = (Arc::clone(&open), stuck.clone());
+        let refuses = Arc::new(AtomicBool::new(false));
+        let refused = Arc::clone(&refuses);
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
+                if refused.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let Ok(far) = TcpStream::connect(("127.0.0.1", port)) else { continue };
                 let ends = [&near, &far].map(|end| end.try_clone().unwrap());
                 list.lock().unwrap().extend(ends);
@@ -35,7 +42,7 @@ impl Relay {
                 }
             }
         });
-        Self { port: own, open, stuck }
+        Self { port: own, open, stuck, refuses }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -47,6 +54,12 @@ impl Relay {
         let cut = std::mem::take(&mut *self.open.lock().unwrap());
         cut.iter().for_each(|end| _ = end.shutdown(Shutdown::Both));
         cut.len() / 2
+    }
+
+    /// Cuts all connections, and makes no more.
+    pub(crate) fn break_off(&self) -> usize {
+        self.refuses.store(true, Ordering::SeqCst);
+        self.cut()
     }
 
     /// Stops what goes out, what comes in, or both, while the connections stay open; or lets

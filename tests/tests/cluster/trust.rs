@@ -1,8 +1,6 @@
 //! Who may call: only a program with the key and the same build, and each call only once.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -49,16 +47,7 @@ fn other_key() {
 
 fn other_build() {
     let world = World::new();
-    // The same program in a different file.
-    let other = world.folder.join("other");
-    let mut bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
-    bytes.push(0);
-    fs::write(&other, bytes).unwrap();
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
-    let own = world.part("machine");
-    let mut command = Command::new(&other);
-    command.arg("machine").stdout(Stdio::piped());
-    own.get_envs().for_each(|(name, value)| _ = command.env(name, value.unwrap()));
+    let command = world.part_of_another_build("machine");
     let _machine = world.machine_of(command, 1);
     let said = world.caller("at-once").rest();
     assert!(said.contains("no machine with this build"), "{said}");

@@ -1,9 +1,11 @@
 //! A broker, machines and callers as processes on loopback. What is started here ends with the
 //! test.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +32,7 @@ pub(crate) fn how_to_get_it() -> String {
 /// A broker, and a folder for its data and for the notes of calls.
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
+    host: String,
     port: u16,
     server: Child,
 }
@@ -41,7 +44,12 @@ impl World {
 
     /// Without JetStream.
     pub(crate) fn without_store() -> Self {
-        Self::of("", |_| String::new())
+        Self::of("127.0.0.1", "", |_| String::new())
+    }
+
+    /// With a broker at that address of this host.
+    pub(crate) fn at(host: &str) -> Self {
+        Self::of(host, "", |store| format!("jetstream {{ store_dir: {store:?} }}"))
     }
 
     /// Three brokers in one cluster, each with a folder of its own.
@@ -77,10 +85,10 @@ impl World {
 
     /// With more lines in the server's settings.
     pub(crate) fn with(settings: &str) -> Self {
-        Self::of(settings, |store| format!("jetstream {{ store_dir: {store:?} }}"))
+        Self::of("127.0.0.1", settings, |store| format!("jetstream {{ store_dir: {store:?} }}"))
     }
 
-    fn of(settings: &str, store: impl FnOnce(&Path) -> String) -> Self {
+    fn of(host: &str, settings: &str, store: impl FnOnce(&Path) -> String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("trine-cluster-{}-{number}", std::process::id());
@@ -88,10 +96,10 @@ impl World {
         fs::create_dir_all(&folder).unwrap();
         let port = free_port();
         let store = store(&folder.join("store"));
-        let text = format!("listen: \"127.0.0.1:{port}\"\n{store}\n{settings}\n");
+        let text = format!("listen: \"{host}:{port}\"\n{store}\n{settings}\n");
         fs::write(folder.join("server.conf"), text).unwrap();
-        let server = start_server(&folder, port);
-        Self { folder, port, server }
+        let server = start_server(&folder, host, port);
+        Self { folder, host: host.to_owned(), port, server }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -99,14 +107,14 @@ impl World {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.host, self.port)
     }
 
     /// Kills the broker as a crash would, and starts it again with the data that it had written.
     pub(crate) fn crash_and_restart(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        self.server = start_server(&self.folder, self.port);
+        self.server = start_server(&self.folder, &self.host, self.port);
     }
 
     /// Kills the broker.
@@ -123,7 +131,7 @@ impl World {
     pub(crate) fn lose_and_restart(&mut self) {
         self.crash();
         fs::remove_dir_all(self.folder.join("store")).unwrap();
-        self.server = start_server(&self.folder, self.port);
+        self.server = start_server(&self.folder, &self.host, self.port);
     }
 
     /// This program in one of its parts, with this broker.
@@ -132,6 +140,18 @@ impl World {
         command.arg(format!("part-{name}")).env("FOLDER", &self.folder).stdout(Stdio::piped());
         command.env("TRINE_CLUSTER", self.address()).env("TRINE_CLUSTER_KEY", KEY);
         command
+    }
+
+    /// The same in another file, so that it is another build.
+    pub(crate) fn part_of_another_build(&self, name: &str) -> Command {
+        let other = self.folder.join("other-build");
+        if !other.exists() {
+            let mut bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
+            bytes.push(0);
+            fs::write(&other, bytes).unwrap();
+            fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        within(&[other.as_os_str()], &self.part(name))
     }
 
     pub(crate) fn machine(&self, workers: u32) -> Process {
@@ -179,6 +199,23 @@ impl Drop for World {
     }
 }
 
+/// A command with another program, which may be one that runs the first one.
+pub(crate) fn within<S: AsRef<OsStr>>(program: &[S], command: &Command) -> Command {
+    let mut outer = Command::new(program[0].as_ref());
+    outer.args(&program[1..]).stdout(Stdio::piped());
+    if program.len() > 1 {
+        outer.arg(command.get_program());
+    }
+    outer.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
@@ -209,12 +246,12 @@ pub(crate) fn leader(address: &str, stream: &str) -> String {
     })
 }
 
-fn start_server(folder: &Path, port: u16) -> Child {
+fn start_server(folder: &Path, host: &str, port: u16) -> Child {
     let log = fs::File::create(folder.join("server.log")).unwrap();
     let mut command = Command::new(server().unwrap());
     command.arg("-c").arg(folder.join("server.conf")).stdout(Stdio::null()).stderr(log);
     let server = command.spawn().unwrap();
-    wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    wait_until(|| std::net::TcpStream::connect((host, port)).is_ok());
     server
 }
 
