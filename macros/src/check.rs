@@ -5,6 +5,7 @@ use super::attributes;
 use super::error::Errors;
 use super::function::Function;
 use super::options::Kind;
+use super::tuple::MAX_TUPLE;
 use super::types::{Borrow, borrows, has_impl, opaque_span, sized_instead, ungrouped};
 use super::yields;
 use proc_macro2::{Span, TokenTree};
@@ -40,6 +41,9 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = &function.receiver {
         self::receiver(args, receiver, errors);
     }
+    if args.mode.encodes {
+        many_references(function, errors);
+    }
     for parameter in &function.parameters {
         let ty = &parameter.written.ty;
         // What a worker decodes has a size in any case.
@@ -57,6 +61,28 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     let is_said = errors.count() > before && !args.mode.encodes;
     if let Some(output) = &function.output {
         self::output(args, output, is_said, errors);
+    }
+}
+
+/// Reports a reference among more arguments than one tuple can have: in a nested tuple no argument
+/// would be encoded as what the worker owns in its place.
+fn many_references(function: &Function, errors: &mut Errors) {
+    let is_many = function.signature.inputs.len() > MAX_TUPLE;
+    let of_self = function.receiver.iter().filter_map(|receiver| match &receiver.kind {
+        ReceiverKind::Reference(and, ..) => Some(and.span),
+        _ => None,
+    });
+    let of_others =
+        function.parameters.iter().filter_map(|parameter| match ungrouped(&parameter.ty) {
+            Type::Reference(reference) => Some(reference.and_token.span),
+            _ => None,
+        });
+    if is_many && let Some(place) = of_self.chain(of_others).next() {
+        errors.push(
+            place,
+            "a reference is encoded at the call where there are at most sixteen arguments, and \
+             this function has more: take it by value, or put several arguments into one struct",
+        );
     }
 }
 

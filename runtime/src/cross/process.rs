@@ -16,8 +16,8 @@ pub use crate::process::value::lent::{LentSlice, LentStr};
     message = "`{Self}` cannot be sent to a worker process",
     label = "cannot be encoded and decoded",
     note = "arguments go to the worker as bytes: derive `serde::Serialize` and \
-            `serde::Deserialize` for the type, add `Serialize + DeserializeOwned` to the bounds of \
-            a type parameter, or send what it can be made from"
+            `serde::Deserialize` for the type, add `Serialize + DeserializeOwned + 'static` to the \
+            bounds of a type parameter, or send what it can be made from"
 )]
 pub trait Argument<R>: Serialize {
     /// What is decoded: `R`, where that is known to be so.
@@ -77,10 +77,11 @@ impl Argument<PathBuf> for &Path {
 /// A result that a worker process can return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot come out of a worker process",
-    label = "cannot be encoded and decoded",
-    note = "results come from the worker as bytes: derive `serde::Serialize` and \
-            `serde::Deserialize` for the type (for an error, its text will do: \
-            `Result<T, String>`)"
+    label = "cannot be encoded and decoded, or is not `Send`",
+    note = "results come from the worker as bytes, and any thread may take them: derive \
+            `serde::Serialize` and `serde::Deserialize` for the type, add `Serialize + \
+            DeserializeOwned + Send + 'static` to the bounds of a type parameter, or return what \
+            it can be made from (for an error, its text will do: `Result<T, String>`)"
 )]
 pub trait Output: Serialize + DeserializeOwned + Send {}
 

@@ -103,6 +103,7 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { modes: "threads async", parameter: "extra: impl ?Sized", ..attribute("MODE") },
     Rejection { modes: "process", parameter: "extra: &impl Sized", ..attribute("MODE") },
     Rejection { modes: "process", parameter: "extra: Vec<&'static u8>", ..attribute("MODE") },
+    Rejection { modes: "process", parameter: MANY, ..attribute("MODE") },
     Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, retries = 3") },
     Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, scoped") },
     Rejection {
@@ -115,6 +116,10 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { modes: "process", result: "impl Iterator<Item = u8>", ..attribute("MODE") },
     Rejection { result: "impl Stream<Item = u8> + use<>", ..attribute("MODE, ahead = 0") },
 ];
+
+/// With the four others more than fit into one tuple, and a reference among them.
+const MANY: &str = "extra: &u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, \
+                    _: u8, _: u8, _: u8, _: u8";
 
 const ITERATOR: &str = "impl Iterator<Item = u8> + use<>";
 
@@ -168,6 +173,7 @@ fn program(
         "extra: str" => "\"\"",
         "extra: [u8]" => "&[1]",
         "extra: dyn Fn() -> u8" => "&|| 1",
+        MANY => "&1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1",
         "extra: &(u8, u8)" => "&(1, 2)",
         "extra: impl ?Sized" | "extra: &impl Sized" => "&1",
         "extra: Vec<&'static u8>" => "vec![&1]",
