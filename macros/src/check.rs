@@ -97,8 +97,7 @@ fn missing_body(function: &Function, errors: &mut Errors) {
 
 /// What `async_trait` makes of an `async fn`, which is not one any more.
 fn made_by_async_trait(function: &Function, errors: &mut Errors) -> bool {
-    let mut lifetimes = function.signature.generics.lifetimes();
-    let is_made = lifetimes.any(|parameter| parameter.lifetime.ident == "async_trait");
+    let is_made = function.is_made_by_async_trait();
     if is_made {
         errors.push(
             function.signature.ident.span(),

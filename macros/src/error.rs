@@ -48,11 +48,11 @@ impl Errors {
 
     /// The same, but with the last one inside a type: an array whose length cannot be computed,
     /// which rustc accepts as any expected type.
-    pub(crate) fn with_type(self) -> (TokenStream, Option<TokenStream>) {
+    pub(crate) fn with_type(self, element: &TokenStream) -> (TokenStream, Option<TokenStream>) {
         let mut all: Vec<syn::Error> = self.ours.into_iter().flatten().collect();
         let last = all.pop().map(|error| error.to_compile_error());
         let items = all.iter().map(syn::Error::to_compile_error).collect();
-        (items, last.map(|error| quote!([(); #error])))
+        (items, last.map(|error| quote!([#element; #error])))
     }
 }
 

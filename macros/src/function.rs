@@ -125,6 +125,12 @@ impl Function {
         ident == "main" && inputs.is_empty() && matches!(self.visibility, Visibility::Inherited)
     }
 
+    /// Whether `async_trait` made it of an `async fn`.
+    pub(crate) fn is_made_by_async_trait(&self) -> bool {
+        let mut lifetimes = self.signature.generics.lifetimes();
+        lifetimes.any(|parameter| parameter.lifetime.ident == "async_trait")
+    }
+
     /// The result, written out.
     pub(crate) fn output_or_unit(&self) -> TokenStream {
         match &self.output {

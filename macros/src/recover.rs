@@ -47,8 +47,10 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
             written.into_token_stream()
         })
         .collect();
-    let (errors, unknown) =
-        if is_unknown(function) { errors.with_type() } else { (errors.to_tokens(), None) };
+    let (errors, unknown) = match is_unknown(function) {
+        true => errors.with_type(&mentions_lifetime(function)),
+        false => (errors.to_tokens(), None),
+    };
     let attributes = attributes::of_recovered(function);
     let outer = outer::around(args, function, function.receiver.as_ref(), &parameters, unknown);
     let outer = quote!(#(#attributes)* #outer);
@@ -96,7 +98,17 @@ fn is_unknown(function: &Function) -> bool {
     function.body.is_none()
         || function.is_main()
         || may_be_of_trait(function)
+        || function.is_made_by_async_trait()
         || function.output.as_ref().is_some_and(has_no_name)
+}
+
+/// A type that mentions the lifetime of `async_trait`. It may be in the result alone, and without
+/// it there the lifetime would be one of another kind than in the trait.
+fn mentions_lifetime(function: &Function) -> TokenStream {
+    match function.is_made_by_async_trait() {
+        true => quote!(&'async_trait ()),
+        false => quote!(()),
+    }
 }
 
 /// Whether it may be in an `extern` block, where a body would be one mistake more. Elsewhere it is

@@ -90,9 +90,11 @@ const IN_ASYNC_TRAIT: &str = "pub struct Type;
     }";
 
 /// The same with an `async fn`, which it rewrites before `concurrent` can see it.
-const AN_ASYNC_FN: [&str; 2] = [
+const AN_ASYNC_FN: [&str; 4] = [
     "#[concurrent(async)] async fn work(self) -> u8",
     "#[concurrent(process)] async fn work(&self) -> u8",
+    "#[concurrent(threads)] async fn work() -> u8",
+    "#[concurrent(async)] async fn work(text: &str) -> u8",
 ];
 
 /// The programs by name, and what is expected of each.
@@ -187,7 +189,7 @@ fn errors(name: &str, programs: &[(String, String, Says)]) -> BTreeMap<String, V
     errors
 }
 
-/// The latest build of a library.
+/// The latest build of a library that has its attributes: other packages build some without.
 fn built(name: &str) -> PathBuf {
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
     let is_build = |path: &Path| {
@@ -197,5 +199,18 @@ fn built(name: &str) -> PathBuf {
     };
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let latest = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
-    files.filter(|path| is_build(path)).max_by_key(latest).expect("it is a dependency")
+    let mut builds: Vec<PathBuf> = files.filter(|path| is_build(path)).collect();
+    builds.sort_by_key(latest);
+    let attribute = match name {
+        "tokio" => "main",
+        "tracing" => "instrument",
+        name => name,
+    };
+    let probe = scratch().join(format!("probe_of_{name}.rs"));
+    fs::write(&probe, format!("use {name}::{attribute} as _; fn main() {{}}")).unwrap();
+    let has_it = |path: &PathBuf| {
+        let library = format!("{name}={}", path.display());
+        check(&probe, &["--extern", &library]).status.success()
+    };
+    builds.into_iter().rev().find(has_it).expect("it is a dependency")
 }
