@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::relay::Asked;
 use crate::task::{Task, ask};
-use crate::timer::Alarm;
+use crate::timer::{self, Alarm};
 use crate::{sequential, tokio, wait};
 
 pub(crate) mod channel;
@@ -249,7 +249,8 @@ impl<T> futures_core::Stream for Stream<T> {
             ask(source.call(), Asked::by_executor());
         }
         let step = ready!(tokio::poll_budget(context));
-        let next = ready!(poll_at_rest(&mut **source, context.waker()));
+        let next = poll_at_rest(&mut **source, context.waker());
+        let next = ready!(timer::polled(next, context));
         step.made_progress();
         Poll::Ready(next)
     }

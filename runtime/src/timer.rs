@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,16 @@ pub(crate) fn stand_in() -> bool {
         aside::serve(ring);
     }
     true
+}
+
+/// Passes on what an executor's thread found. If it has to wait and no thread keeps the time, this
+/// one does, and polls again soon.
+pub(crate) fn polled<R>(found: Poll<R>, context: &Context<'_>) -> Poll<R> {
+    if found.is_pending() && needs_stand_in() && stand_in() {
+        thread::yield_now();
+        context.waker().wake_by_ref();
+    }
+    found
 }
 
 struct Timer {

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::relay::{Asked, Observer};
 use crate::sync::Lock;
 use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
-use crate::{tokio, wait};
+use crate::{timer, tokio, wait};
 
 /// Tasks of one type, to which more can be added while they run; yields their results as they end.
 ///
@@ -224,7 +224,7 @@ impl<T: Send + 'static> TaskSet<T> {
     ) -> Poll<Option<Result<T, Error>>> {
         let step = ready!(tokio::poll_budget(context));
         self.ask_new(Asked::by_executor);
-        let next = self.poll_arrival(context.waker());
+        let next = timer::polled(self.poll_arrival(context.waker()), context);
         if next.is_ready() {
             step.made_progress();
         }

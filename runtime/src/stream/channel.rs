@@ -17,7 +17,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::sync::Lock;
 use crate::task::{Call, Task};
-use crate::{sequential, tokio};
+use crate::{sequential, timer, tokio};
 
 /// A channel with room for so many items, whose receiving end is a [`Stream`].
 ///
@@ -181,7 +181,8 @@ impl<T: Send + 'static> Sender<T> {
         let mut push = Push::new(&senders.feed.flow, Item::Value(item));
         poll_fn(|context| {
             let step = ready!(tokio::poll_budget(context));
-            let goes_on = ready!(push.poll(Some(context.waker())));
+            let goes_on = push.poll(Some(context.waker()));
+            let goes_on = ready!(timer::polled(goes_on, context));
             step.made_progress();
             Poll::Ready(goes_on)
         })

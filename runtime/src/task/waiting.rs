@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::thread;
 use std::time::Instant;
 
 use super::Call;
@@ -65,12 +64,7 @@ pub(crate) fn poll<T>(
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Error>> {
     let step = ready!(tokio::poll_budget(context));
-    let mut result = poll_result(call, context.waker());
-    if result.is_pending() && timer::needs_stand_in() && timer::stand_in() {
-        // Only waiting threads keep the time: check again soon.
-        thread::yield_now();
-        context.waker().wake_by_ref();
-    }
+    let mut result = timer::polled(poll_result(call, context.waker()), context);
     if result.is_pending()
         && let Some(refusal) = forks::refusal(call.name())
     {

@@ -21,7 +21,7 @@ use crate::process::channel::{
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
 use crate::sync::MutexGuard;
-use crate::{aside, relay, wait};
+use crate::{aside, relay, timer, wait};
 
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;
@@ -39,7 +39,7 @@ thread_local! {
 impl Pool {
     /// Serves the worker of a call that this thread waits for, as long as that helps.
     pub(crate) fn help(&'static self, call: &dyn AnyCall) {
-        while !call.has_news() {
+        while !call.has_news() && !timer::needs_stand_in() {
             let address = call.address().load();
             // Not with a worker, or just being withdrawn: whoever changes that sends it on.
             let Some((link, is_alone)) = self.link_of(address) else { return };
@@ -49,7 +49,10 @@ impl Pool {
                 // If only one reply is pending, it is taken before the worker would notify anybody.
                 link.announce(&mut desk, Listener::Looking);
             }
-            let is_wanted = || !call.has_news() && call.address().load() == address;
+            let is_wanted = || {
+                // Where no thread keeps the time, whoever waits does; nobody can at a desk.
+                !call.has_news() && call.address().load() == address && !timer::needs_stand_in()
+            };
             self.work(&link, &mut desk, is_wanted);
             if is_alone && call.ahead() > 0 {
                 let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);

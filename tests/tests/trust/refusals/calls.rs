@@ -93,7 +93,7 @@ fn with_another_limit() -> u32 {
 }
 
 #[concurrent(async)]
-async fn asynchronous() -> u32 {
+pub(crate) async fn asynchronous() -> u32 {
     7
 }
 

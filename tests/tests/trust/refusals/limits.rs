@@ -3,18 +3,24 @@
 use std::fs::File;
 use std::thread;
 
-/// Allows no more threads, through the limit of a user that has no other process.
-pub(crate) fn threads() -> Result<(), String> {
+/// Makes this the program of a user that has no other, and is bound by limits.
+pub(crate) fn become_nobody_else() {
     const NOBODY_ELSE: libc::uid_t = 1_999_999_999;
-    let one = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
     // SAFETY: plain system calls.
     unsafe {
         if libc::getuid() == 0 {
             assert_eq!(libc::setgid(NOBODY_ELSE), 0);
             assert_eq!(libc::setuid(NOBODY_ELSE), 0);
         }
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &raw const one), 0);
     }
+}
+
+/// Allows no more threads, through the limit of such a user.
+pub(crate) fn threads() -> Result<(), String> {
+    become_nobody_else();
+    let one = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+    // SAFETY: a plain system call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const one) }, 0);
     match thread::Builder::new().spawn(|| ()) {
         Ok(_) => Err("the limit of threads does not hold here".into()),
         Err(_) => Ok(()),

@@ -17,6 +17,7 @@ mod bounds;
 mod calls;
 mod forked;
 mod limits;
+mod untimed;
 
 use calls::{CALLS, WAYS, WHOLE, plain};
 
@@ -33,6 +34,9 @@ const PARTS: &[Named] = &[
     ("child-of-calls", forked::calls_of_its_parent),
     ("child-of-a-body", forked::a_body_that_forks),
     ("child-in-a-join", forked::inside_a_join),
+    ("untimed-drain", untimed::drains),
+    ("untimed-deadlines", untimed::deadlines),
+    ("untimed-process", untimed::calls_behind_one_that_hangs),
     ("barrier", bounds::barrier),
     ("deep", bounds::deep),
     ("too-deep", bounds::too_deep),
@@ -57,6 +61,9 @@ const CHECKS: &[Named] = &[
     ("proc at the start", || check("proc", "start")),
     ("proc in the middle", || check("proc", "middle")),
     ("proc while all wait", || check("proc", "waiting")),
+    ("a drain without a timer", || assert_eq!(said_by("untimed-drain", &[]), "all ended\n")),
+    ("processes without a timer", || in_each_way("untimed-process", None)),
+    ("deadlines without a timer", || in_each_way("untimed-deadlines", Some("read"))),
     ("a forked child calls", || in_a_fork("child-calls")),
     ("a forked child waits for a call of its parent", || in_a_fork("child-of-calls")),
     ("a body forks", || in_a_fork("child-of-a-body")),
@@ -104,6 +111,26 @@ fn check(resource: &str, moment: &str) {
     }
     for (way, child) in children {
         ended(way, &child.wait_with_output().unwrap());
+    }
+}
+
+/// What a part says, or what it says if it was not skipped.
+fn said_by(name: &str, arguments: &[&str]) -> String {
+    let mut part = part(name);
+    part.args(arguments).env("TRINE_THREADS", "2").env("TRINE_PROCESSES", "1");
+    let said = output_of(part);
+    match said.strip_prefix("skipped: ") {
+        Some(why) => {
+            println!("skipped {name}: {}", why.trim_end());
+            "all ended\n".to_owned()
+        }
+        None => said,
+    }
+}
+
+fn in_each_way(name: &str, another: Option<&str>) {
+    for way in WAYS.iter().map(|(way, _)| *way).chain(another) {
+        assert_eq!(said_by(name, &[way]), "all ended\n", "{way}");
     }
 }
 
