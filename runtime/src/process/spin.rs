@@ -30,6 +30,10 @@ const OFTEN: u32 = 8;
 const EXPLORE: u32 = 32;
 /// The longest spin of an executor's thread, which has other tasks: shorter than waking it takes.
 const GLANCE: Duration = Duration::from_micros(5);
+/// For how long to let a side get on that writes much in little time, and how often in a row. Each
+/// look at what it writes takes the memory away from it, for longer than an item takes.
+const MOMENT: Duration = Duration::from_nanos(300);
+const MOMENTS: u32 = 8;
 /// After this many failed glances in a row, most are left out.
 const IN_VAIN: u32 = 4;
 /// How many are left out before the next one.
@@ -112,6 +116,26 @@ pub(crate) fn until(other: impl Fn() -> Option<u32>, done: impl Fn() -> bool) ->
     may_run(&other) && (0..200).any(|_| is(&done)) || done()
 }
 
+/// Lets the other side get on until it has got so far, for a few moments at most, and no longer
+/// than it does. `at` says how far it is.
+pub(crate) fn linger(other: impl Fn() -> Option<u32>, at: impl Fn() -> u32, enough: u32) {
+    let mut before = at();
+    for _ in 0..MOMENTS {
+        if before == 0 || before >= enough || !may_run(&other) {
+            return;
+        }
+        let began = Instant::now();
+        while began.elapsed() < MOMENT {
+            spin_loop();
+        }
+        let now = at();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
 /// Spins for that long from `began` on, as long as the other side can run meanwhile.
 fn look(
     other: &impl Fn() -> Option<u32>,
@@ -173,6 +197,28 @@ mod tests {
             Patience::new().wait(|| other, || true, || unreachable!("it is done"));
             assert!(until(|| other, || true));
             assert!(Glances::new().glance(|| other, || true));
+        }
+    }
+
+    /// How often `at` is looked at that grows by `step`.
+    fn looks_of_lingering(other: Option<u32>, step: u32, enough: u32) -> u32 {
+        let looks = Cell::new(0);
+        let at = || {
+            looks.set(looks.get() + 1);
+            1 + looks.get() * step
+        };
+        linger(|| other, at, enough);
+        looks.get()
+    }
+
+    #[test]
+    fn lingering_ends_with_what_it_is_for() {
+        assert_eq!(looks_of_lingering(None, 0, 100), if cores() > 1 { 2 } else { 1 });
+        assert_eq!(looks_of_lingering(None, 10, 5), 1);
+        assert!(looks_of_lingering(None, 10, 35) <= 4);
+        assert!(looks_of_lingering(None, 1, u32::MAX) <= MOMENTS + 1);
+        if let core @ Some(_) = platform::current_core() {
+            assert!(looks_of_lingering(core, 1, u32::MAX) <= MOMENTS + 1);
         }
     }
 

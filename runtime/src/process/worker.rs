@@ -9,6 +9,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::{io, process};
 
 use crate::process::channel::{
@@ -133,13 +134,17 @@ impl Worker {
     /// Notifies the dispatcher of untaken replies, if it is waiting.
     fn tell_dispatcher(&mut self) {
         if self.channel.taken() != self.tail {
-            let ring = |_: &_| self.socket.ring();
-            self.told.tell(&self.channel.rendezvous(), Listener::Dispatcher, ring);
+            self.tell(&[Listener::Dispatcher]);
         }
     }
 
-    fn tell_joiner(&mut self) {
-        self.told.tell(&self.channel.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
+    /// Notifies whoever waits for replies, if that is one of these.
+    fn tell(&mut self, whom: &[Listener]) {
+        let tell = |listener, tail: &AtomicU32| match listener {
+            Listener::Joiner => _ = tail.wake(),
+            _ => self.socket.ring(),
+        };
+        self.told.tell(&self.channel.rendezvous(), whom, tell);
     }
 
     fn answer(&mut self, start: u32, request: RequestHead) -> io::Result<()> {
@@ -284,8 +289,7 @@ impl Worker {
             if let Some(room) = channel.place_reply(tail, MAX_INLINE as u32) {
                 return room;
             }
-            self.tell_dispatcher();
-            self.tell_joiner();
+            self.tell(&[Listener::Dispatcher, Listener::Joiner]);
             let has_room = || channel.place_reply(tail, MAX_INLINE as u32).is_some();
             if !spin::until(|| channel.core(), has_room) {
                 channel.sleep(true, None, has_room);
@@ -311,6 +315,7 @@ impl Worker {
             output.write(format!("its result: {error}").as_bytes());
             self.send(at, to, ReplyHead { status: status::CODEC, ..head }, output, &[])?;
         }
+        self.tell(&[Listener::Joiner]);
         self.channel.end(request.number);
         Ok(())
     }
@@ -351,7 +356,6 @@ impl Worker {
                 .map_err(|error| io::Error::other(format!("could not send handles: {error}")))?;
         }
         self.tail = self.channel.publish_reply(at, &head);
-        self.tell_joiner();
         Ok(None)
     }
 }

@@ -106,8 +106,13 @@ impl ParentEnd {
         self.theirs().running.load(Acquire)
     }
 
+    /// The end of the replies.
+    pub(crate) fn reply_tail(&self) -> u32 {
+        self.theirs().reply_tail.position.load(Acquire)
+    }
+
     pub(crate) fn has_replies(&self, head: u32) -> bool {
-        self.theirs().reply_tail.position.load(Acquire) != head
+        self.reply_tail() != head
     }
 
     /// The next reply after `head`: the position of its bytes, and its checked head.

@@ -89,17 +89,17 @@ impl<W: Word> Rendezvous<'_, W> {
 pub(crate) struct Told(u32);
 
 impl Told {
-    /// Tells a listener of this kind about published replies, once per announcement.
+    /// Tells a listener of these kinds about published replies, once per announcement.
     pub(crate) fn tell<W: Word>(
         &mut self,
         rendezvous: &Rendezvous<'_, W>,
-        whom: Listener,
-        tell: impl FnOnce(&W),
+        whom: &[Listener],
+        tell: impl FnOnce(Listener, &W),
     ) {
         let (listener, announcement) = rendezvous.listener();
-        if listener == whom && announcement != self.0 {
+        if whom.contains(&listener) && announcement != self.0 {
             self.0 = announcement;
-            tell(rendezvous.tail);
+            tell(listener, rendezvous.tail);
         }
     }
 }

@@ -143,6 +143,11 @@ impl Run {
         self.bytes.0.len()
     }
 
+    /// How much of it each item is, on average.
+    pub(crate) fn item_size(&self) -> u32 {
+        (self.length() / self.count) as u32
+    }
+
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_>> {
         let mut left = &*self.bytes.0;
         iter::from_fn(move || {

@@ -20,6 +20,7 @@ use crate::process::channel::{
 };
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
+use crate::process::spin;
 use crate::sync::MutexGuard;
 use crate::{aside, relay, timer, wait};
 
@@ -53,7 +54,7 @@ impl Pool {
                 // Where no thread keeps the time, whoever waits does; nobody can at a desk.
                 !call.has_news() && call.address().load() == address && !timer::needs_stand_in()
             };
-            self.work(&link, &mut desk, is_wanted);
+            self.work(&link, &mut desk, call.ahead(), is_wanted);
             if is_alone && call.ahead() > 0 {
                 let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);
                 link.leave_to_read(desk, take, || !call.is_finished());
@@ -121,8 +122,15 @@ impl Pool {
         self.leave(link, desk);
     }
 
-    fn work(&'static self, link: &Link, desk: &mut Desk, is_wanted: impl Fn() -> bool) {
+    fn work(&'static self, link: &Link, desk: &mut Desk, ahead: u32, is_wanted: impl Fn() -> bool) {
         loop {
+            if desk.papers.item_size > 0 {
+                // More comes while this one looks away, and is taken at once.
+                let (channel, head) = (&link.channel, desk.papers.head);
+                let come = || channel.reply_tail().wrapping_sub(head);
+                let enough = (ahead / 2).saturating_mul(desk.papers.item_size).min(RING / 8);
+                spin::linger(|| channel.core(), come, enough);
+            }
             self.harvest(link, &mut desk.papers);
             let go_on = || is_wanted() && !link.is_doomed();
             if !go_on() || relay::has_held() {
@@ -172,6 +180,7 @@ impl Pool {
     ) -> Result<usize, Corrupt> {
         replies.clear();
         let mut head = inbox.head;
+        let mut item_size = 0;
         // All of it first: the worker may change it as soon as it has another call.
         while replies.len() < BATCH {
             let (start, reply) = match link.channel.next_reply(head) {
@@ -186,6 +195,7 @@ impl Pool {
             // SAFETY: `next_reply` found it just now.
             if is_item && let Some((run, next)) = unsafe { link.channel.run(start, reply.status) } {
                 head = next;
+                item_size = run.item_size();
                 replies.push(Brought::items(reply.number, ReplyBytes::Run(run)));
                 continue;
             }
@@ -205,6 +215,7 @@ impl Pool {
         if replies.is_empty() {
             return Ok(0);
         }
+        inbox.item_size = item_size;
         let was_asked = self.answered(link, replies);
         let mut result = Ok(replies.len());
         for Brought { number, contents, answer, .. } in replies.drain(..) {

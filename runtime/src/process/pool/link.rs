@@ -66,6 +66,8 @@ pub(crate) struct Inbox {
     pub(crate) patience: Patience,
     /// Of the executors that poll them, for their first polls.
     pub(crate) glances: Glances,
+    /// How long each of the items was that were taken last, if they were several.
+    pub(crate) item_size: u32,
 }
 
 impl Papers for Inbox {
@@ -89,6 +91,7 @@ impl Inbox {
             received: Received::new(),
             patience: Patience::new(),
             glances: Glances::new(),
+            item_size: 0,
         }
     }
 

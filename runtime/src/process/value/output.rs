@@ -55,6 +55,11 @@ impl Output {
         self.length
     }
 
+    /// Whether it all lies in the memory that was given.
+    pub(crate) fn is_in_place(&self) -> bool {
+        matches!(self.store, Store::Given)
+    }
+
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         if bytes.len() > self.capacity - self.length && !self.grow(bytes.len()) {

@@ -47,8 +47,7 @@ impl Worker {
             }
         };
         self.reply(at, to, &request, status, output, &[])?;
-        let ring = |_: &_| self.socket.ring();
-        self.told.tell(&self.channel.rendezvous(), Listener::Reader, ring);
+        self.tell(&[Listener::Reader]);
         Ok(())
     }
 
@@ -154,10 +153,13 @@ impl Items<'_> {
         }
         let length = output.len();
         let head = ReplyHead { number: self.number, status: status::ITEM, ..ReplyHead::default() };
-        if let Some(error) = self.worker.send(at, to, head, output, &attached)? {
+        if output.is_in_place() && attached.is_empty() {
+            let head = ReplyHead { length: length as u32, ..head };
+            self.worker.tail = self.worker.channel.publish_reply(at, &head);
+        } else if let Some(error) = self.worker.send(at, to, head, output, &attached)? {
             return Ok(Err(WireError::new(error.to_string())));
         }
-        self.worker.tell_dispatcher();
+        self.worker.tell(&[Listener::Joiner, Listener::Dispatcher]);
         self.sent += 1;
         self.bytes += length;
         self.lengths.push_back(length);

@@ -132,13 +132,20 @@ impl World {
         self.taken.load(Ordering::SeqCst) == self.replies as usize
     }
 
+    fn tell(&self, told: &mut Told, whom: &[Listener]) {
+        told.tell(&self.rendezvous(), whom, |listener, tail| match listener {
+            Listener::Joiner => _ = tail.wake(),
+            _ => self.ring(),
+        });
+    }
+
     fn answer(&self) {
         let mut told = Told::default();
         for reply in 1..=self.replies {
             self.tail.store(reply, Ordering::Release);
-            told.tell(&self.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
+            self.tell(&mut told, &[Listener::Joiner]);
             // Before the next call.
-            told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
+            self.tell(&mut told, &[Listener::Dispatcher]);
         }
     }
 
@@ -161,12 +168,15 @@ impl World {
     /// Yields items and ends.
     fn yields(&self) {
         let mut told = Told::default();
-        for reply in 1..=self.replies {
-            self.tail.store(reply, Ordering::Release);
-            told.tell(&self.rendezvous(), Listener::Joiner, |tail| _ = tail.wake());
-            told.tell(&self.rendezvous(), Listener::Dispatcher, |_| self.ring());
+        for item in 1..self.replies {
+            self.tail.store(item, Ordering::Release);
+            self.tell(&mut told, &[Listener::Joiner, Listener::Dispatcher]);
         }
-        told.tell(&self.rendezvous(), Listener::Reader, |_| self.ring());
+        self.tail.store(self.replies, Ordering::Release);
+        self.tell(&mut told, &[Listener::Joiner]);
+        self.tell(&mut told, &[Listener::Reader]);
+        // Before the next call.
+        self.tell(&mut told, &[Listener::Dispatcher]);
     }
 
     /// Takes an item, goes away to read it, and does not come back.
