@@ -337,13 +337,16 @@ impl Machine {
             None => {}
             Some(Question::Status) => {
                 let settings = &self.broker.settings;
+                let has_begun = |call: &&Call| call.hosted.as_ref().is_some_and(|h| h.has_begun());
+                let running = self.calls.values().filter(has_begun).count();
                 let report = Report {
                     machine: self.id,
                     name: settings.name.clone(),
                     build: self.broker.build.name(),
                     labels: settings.labels.clone(),
                     workers: self.workers as u64,
-                    calls: self.core.calls() as u64,
+                    running: running as u64,
+                    queued: (self.calls.len() - running) as u64,
                     ended: self.ended,
                     callers: self.core.callers() as u64,
                     drains: self.drains,

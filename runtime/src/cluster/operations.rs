@@ -38,7 +38,8 @@ pub(super) struct Report {
     pub(super) build: String,
     pub(super) labels: Vec<String>,
     pub(super) workers: u64,
-    pub(super) calls: u64,
+    pub(super) running: u64,
+    pub(super) queued: u64,
     pub(super) ended: u64,
     pub(super) callers: u64,
     pub(super) drains: bool,
@@ -57,8 +58,10 @@ pub struct MachineStatus {
     pub labels: Vec<String>,
     /// How many worker processes it has.
     pub workers: u64,
-    /// The number of calls there, running or about to.
-    pub calls: u64,
+    /// How many calls its workers have begun.
+    pub running: u64,
+    /// How many calls are there and have not begun.
+    pub queued: u64,
     /// How many calls have ended there.
     pub ended: u64,
     /// How many programs hold a lease of it.
@@ -78,7 +81,7 @@ pub struct MachineStatus {
 ///
 /// ```no_run
 /// for machine in trine::cluster::machines()? {
-///     println!("{} serves {}: {} calls", machine.name, machine.build, machine.calls);
+///     println!("{} serves {}: {} calls", machine.name, machine.build, machine.running);
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -114,9 +117,49 @@ pub fn purge() -> io::Result<()> {
 impl From<Report> for MachineStatus {
     fn from(report: Report) -> Self {
         let Report {
-            name, build, labels, workers, calls, ended, callers, drains, last_error, ..
+            name,
+            build,
+            labels,
+            workers,
+            running,
+            queued,
+            ended,
+            callers,
+            drains,
+            last_error,
+            ..
         } = report;
-        Self { name, build, labels, workers, calls, ended, callers, drains, last_error }
+        Self { name, build, labels, workers, running, queued, ended, callers, drains, last_error }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl MachineStatus {
+    /// Publishes these counts through the facade `metrics`, on this thread. Needs the feature
+    /// `metrics`.
+    ///
+    /// They are the gauges `trine_machine_workers`, `trine_machine_calls_running`,
+    /// `trine_machine_calls_queued` and `trine_machine_callers`, and the counter
+    /// `trine_machine_calls_ended`, with the labels `machine` and `build`. Call it before each
+    /// scrape, in one program for all machines:
+    ///
+    /// ```no_run
+    /// for machine in trine::cluster::machines()? {
+    ///     machine.publish();
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn publish(&self) {
+        let labels = [("machine", self.name.clone()), ("build", self.build.clone())];
+        for (name, value) in [
+            ("trine_machine_workers", self.workers),
+            ("trine_machine_calls_running", self.running),
+            ("trine_machine_calls_queued", self.queued),
+            ("trine_machine_callers", self.callers),
+        ] {
+            metrics::gauge!(name, &labels).set(value as f64);
+        }
+        metrics::counter!("trine_machine_calls_ended", &labels).absolute(self.ended);
     }
 }
 

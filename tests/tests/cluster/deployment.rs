@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::world::{KEY, World};
+use super::world::{KEY, World, wait_until};
 
 pub(crate) const CHECKS: &[super::Check] = &[
     ("a login in the address is used and never shown", logins),
@@ -17,6 +17,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a store that is full is an error and no wait", full_store),
     ("a stream of another make is named", other_stream),
     ("machines are listed and drained by name", operations),
+    ("what is stored can be purged at any time", purged),
 ];
 
 /// What a caller of `part` prints with these variables.
@@ -178,10 +179,50 @@ fn operations() {
     let _stays = machine(&world, &variables("stays"));
     let ends = machine(&world, &variables("ends"));
     let listed = said(&world, "machines", &[]);
-    let expected = |name| format!("{name}: 1 workers, 0 calls, [\"gpu\", \"zone-a\"]\n");
+    let expected = |name| format!("{name}: 1 workers, 0 + 0 calls, [\"gpu\", \"zone-a\"]\n");
     assert_eq!(listed, format!("{}{}", expected("ends"), expected("stays")));
+    #[cfg(feature = "metrics")]
+    assert_eq!(
+        said(&world, "published", &[]).lines().collect::<Vec<_>>(),
+        [
+            "trine_machine_callers [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_callers [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_calls_ended [\"machine\", \"build\"] Counter(0)",
+            "trine_machine_calls_ended [\"machine\", \"build\"] Counter(0)",
+            "trine_machine_calls_queued [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_calls_queued [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_calls_running [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_calls_running [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_workers [\"machine\", \"build\"] Gauge(1.0)",
+            "trine_machine_workers [\"machine\", \"build\"] Gauge(1.0)",
+        ]
+    );
     assert_eq!(said(&world, "drain", &[("NAME", "ends")]), "1\n");
     assert_eq!(ends.rest(), "");
     assert_eq!(said(&world, "machines", &[]), expected("stays"));
     assert_eq!(said(&world, "drain", &[("NAME", "nobody")]), "0\n");
+}
+
+fn purged() {
+    let world = World::new();
+    let machine = machine(&world, &[("TRINE_NAME", "here")]);
+    assert_eq!(said(&world, "purge", &[]), "", "there is nothing yet");
+    let mut runs = world.caller("held-long");
+    assert_eq!(runs.line(), "called");
+    wait_until(|| world.notes("began").len() == 1);
+    let mut waits = world.caller("held");
+    assert_eq!(waits.line(), "called");
+    wait_until(|| said(&world, "machines", &[]).starts_with("here: 1 workers, 1 + 0 calls"));
+    assert!(super::world::stored(&world.address(), "TRINE_VALUES").0 > 0);
+    assert_eq!(said(&world, "purge", &[]), "");
+    // A call that has its arguments does not need what was stored.
+    world.go();
+    assert_eq!((runs.rest(), waits.rest()), ("3000000\n".to_owned(), "7\n".to_owned()));
+    // What needs the store makes it anew, in the middle of calls as well.
+    assert_eq!(said(&world, "limited", &[]), "1\n");
+    let crowd = world.caller("crowd");
+    assert_eq!(said(&world, "purge", &[]), "");
+    assert!(crowd.rest().trim().parse::<usize>().is_ok());
+    assert_eq!(said(&world, "long", &[]), "3000000\n");
+    drop(machine);
 }

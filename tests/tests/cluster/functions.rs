@@ -30,6 +30,25 @@ pub(crate) fn machine_of_a_local_call() -> u32 {
     std::os::unix::process::parent_id()
 }
 
+#[concurrent(process)]
+pub(crate) fn machines_of_items() -> impl Iterator<Item = u32> {
+    (0..2).map(|_| std::os::unix::process::parent_id())
+}
+
+/// A worker with state.
+pub(crate) struct Resident(u32);
+
+#[concurrent(process)]
+impl Resident {
+    pub(crate) fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(crate) fn machine(&self) -> (u32, u32) {
+        (self.0, std::os::unix::process::parent_id())
+    }
+}
+
 /// A call within a call.
 #[concurrent(process)]
 pub(crate) fn nested() -> (u32, u32) {
@@ -91,6 +110,14 @@ pub(crate) fn held_to_the_last(folder: &Path) {
     note(folder, "last", process::id().into());
     note(folder, "began", process::id().into());
     wait_for(&folder.join("nothing"));
+}
+
+/// The same, with something that is long.
+#[concurrent(process)]
+pub(crate) fn held_long(folder: &Path, bytes: &[u8]) -> usize {
+    note(folder, "began", process::id().into());
+    wait_for(&folder.join("go"));
+    bytes.len()
 }
 
 /// Waits until it may go on, the first time that it runs.

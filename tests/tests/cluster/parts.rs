@@ -8,8 +8,9 @@ use trine::process::Shared;
 use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
-    boom, crowd, double, doubled, held, held_in_turn, held_once, held_to_the_last, leave, machine,
-    machine_of_a_local_call, nested, note, noted, reversed, too_long, too_much, worker_of_its_own,
+    ResidentWorker, boom, crowd, double, doubled, held, held_in_turn, held_long, held_once,
+    held_to_the_last, leave, machine, machine_of_a_local_call, machines_of_items, nested, note,
+    noted, reversed, too_long, too_much, worker_of_its_own,
 };
 
 /// How many calls are in flight when something is killed.
@@ -29,6 +30,10 @@ pub(crate) fn play(name: &str) -> bool {
         "long" => long,
         "machines" => machines,
         "drain" => drain,
+        #[cfg(feature = "metrics")]
+        "published" => published,
+        "purge" => || trine::cluster::purge().unwrap(),
+        "held-long" => hold_long,
         "two" => two,
         "configured" => configured,
         "serves" => serves,
@@ -101,6 +106,10 @@ fn large() {
 fn places() {
     let (worker, beside) = nested().join().unwrap();
     let here = std::process::id();
+    let resident = ResidentWorker::new(7);
+    assert_eq!(resident.machine().join().unwrap(), (7, here));
+    let items: Vec<_> = machines_of_items().into_iter().map(Result::unwrap).collect();
+    assert_eq!(items, [here; 2]);
     let local = machine_of_a_local_call().join().unwrap();
     tell(format!("{} {} {}", machine().join().unwrap(), u32::from(local == here), {
         // The calls of a body run in a worker of the worker that runs it.
@@ -151,9 +160,27 @@ fn long() {
 
 fn machines() {
     for machine in trine::cluster::machines().unwrap() {
-        let trine::cluster::MachineStatus { name, workers, calls, labels, .. } = machine;
-        tell(format!("{name}: {workers} workers, {calls} calls, {labels:?}"));
+        let trine::cluster::MachineStatus { name, workers, running, queued, labels, .. } = machine;
+        tell(format!("{name}: {workers} workers, {running} + {queued} calls, {labels:?}"));
     }
+}
+
+/// What the machines' counts are to `metrics`.
+#[cfg(feature = "metrics")]
+fn published() {
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    recorder.install().unwrap();
+    trine::cluster::machines().unwrap().iter().for_each(trine::cluster::MachineStatus::publish);
+    let published = snapshotter.snapshot().into_vec().into_iter();
+    let mut lines: Vec<_> = published
+        .map(|(key, _, _, value)| {
+            let labels: Vec<_> = key.key().labels().map(|label| label.key()).collect();
+            format!("{} {labels:?} {value:?}", key.key().name())
+        })
+        .collect();
+    lines.sort_unstable();
+    lines.iter().for_each(tell);
 }
 
 fn drain() {
@@ -263,6 +290,14 @@ fn hold() {
     tell("called");
     match task.join() {
         Ok(value) => tell(value),
+        Err(error) => tell(error),
+    }
+}
+
+fn hold_long() {
+    tell("called");
+    match held_long(&folder(), &vec![7; 3_000_000]).join() {
+        Ok(length) => tell(length),
         Err(error) => tell(error),
     }
 }

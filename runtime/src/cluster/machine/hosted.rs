@@ -68,6 +68,11 @@ impl Hosted {
         Ok(hosted)
     }
 
+    /// Whether a worker has it.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.job.cell().is_queued()
+    }
+
     /// Withdraws it, if it has not started.
     pub(crate) fn recall(&self) -> bool {
         let recalled = self.job.revoke(Error::cancelled(self.function().name())).is_ok();
