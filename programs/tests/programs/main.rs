@@ -1,5 +1,7 @@
 //! Runs every program on small data, and checks its output.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod common;
 mod files;
 mod network;
