@@ -126,7 +126,7 @@ impl Worker {
                 Err(Corrupt(what)) => Err(io::Error::other(what)),
             };
             if let Err(error) = served {
-                leave(&format!("trine worker lost its parent: {error}"));
+                leave(&format!("trine worker cannot continue: {error}"));
             }
         }
     }
@@ -149,7 +149,10 @@ impl Worker {
 
     fn answer(&mut self, start: u32, request: RequestHead) -> io::Result<()> {
         self.reclaim();
-        let arrived = self.receive(start, request)?;
+        let arrived = match self.receive(start, request) {
+            Ok(arrived) => arrived,
+            Err(error) => return self.refuse(start, request, error),
+        };
         if request.ahead > 0 {
             return self.answer_stream(start, request, arrived);
         }
@@ -165,6 +168,19 @@ impl Worker {
         }
         self.forget(large);
         self.reply(at, to, &request, status, output, &attached)
+    }
+
+    /// Answers a request whose arguments cannot be had here. The parent will not send again what
+    /// was to stay, so this worker cannot continue.
+    fn refuse(&mut self, start: u32, request: RequestHead, why: io::Error) -> io::Result<()> {
+        if self.channel.begin(request.number, start) {
+            let (at, to) = self.room();
+            // SAFETY: `room` found that much, which nobody else writes until it is published.
+            let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
+            output.write(format!("its arguments: {why}").as_bytes());
+            self.reply(at, to, &request, status::CODEC, output, &[])?;
+        }
+        Err(why)
     }
 
     /// Runs a call; its result, panic or failure is in the output.

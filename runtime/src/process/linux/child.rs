@@ -145,7 +145,11 @@ impl Process {
             let Some(process) = child.as_ref().map(Pid::from_child) else { return true };
             let answer = waitid(WaitId::Pid(process), options);
             drop(child);
-            let has_ended = matches!(answer, Ok(Some(_)) | Err(Errno::CHILD));
+            let has_ended = match answer {
+                Ok(status) => status.is_some(),
+                // A filter may refuse to say.
+                Err(error) => error == Errno::CHILD || tree::is_dead(process),
+            };
             if has_ended || Instant::now() >= until {
                 return has_ended;
             }

@@ -126,7 +126,7 @@ impl Greeting {
         token: u128,
     ) -> io::Result<(Self, [Handle; 2], OwnedFd)> {
         let mut bytes = [0; Self::LENGTH];
-        let (length, files) = socket.receive_into(&mut bytes, RecvFlags::empty())?;
+        let (length, files, _) = socket.receive_into(&mut bytes, RecvFlags::empty())?;
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -15,8 +15,8 @@ use std::thread;
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
 use super::memory::{Handle, failed, is_memory};
@@ -113,7 +113,11 @@ impl Socket {
         is_wanted: impl Fn(&OwnedFd) -> bool,
     ) -> io::Result<Packet> {
         let mut bytes = [0; MAX_PACKET];
-        let (length, files) = self.receive_into(&mut bytes, flags)?;
+        let (length, files, is_whole) = self.receive_into(&mut bytes, flags)?;
+        if !is_whole && !flags.contains(RecvFlags::DONTWAIT) {
+            // This process may open no more, so what it waits for will never come.
+            return Err(failed("recvmsg", Errno::MFILE));
+        }
         if !files.iter().all(is_wanted) {
             close_aside(files);
             return Ok(Packet::Unwanted);
@@ -125,11 +129,12 @@ impl Socket {
         })
     }
 
+    /// The next packet; its length, its files, and whether those are all that were sent with it.
     pub(super) fn receive_into(
         &self,
         bytes: &mut [u8],
         flags: RecvFlags,
-    ) -> io::Result<(usize, Vec<OwnedFd>)> {
+    ) -> io::Result<(usize, Vec<OwnedFd>, bool)> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FILES))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = flags | RecvFlags::CMSG_CLOEXEC;
@@ -150,7 +155,7 @@ impl Socket {
                 files.extend(rights);
             }
         }
-        Ok((received.bytes, files))
+        Ok((received.bytes, files, !received.flags.contains(ReturnFlags::CTRUNC)))
     }
 }
 

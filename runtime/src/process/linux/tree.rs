@@ -54,7 +54,7 @@ pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
 }
 
 /// Whether a process has ended, even if nobody has waited for it.
-fn is_dead(process: Pid) -> bool {
+pub(super) fn is_dead(process: Pid) -> bool {
     let stat = fs::read(format!("/proc/{}/stat", process.as_raw_nonzero()));
     let stat = stat.unwrap_or_default();
     let stat = String::from_utf8_lossy(&stat);

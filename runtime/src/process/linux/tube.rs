@@ -46,7 +46,7 @@ impl Tube {
     /// Waits for a packet, and returns its length: 0 at the end. What is longer than the room is
     /// cut.
     pub(crate) fn receive(&self, room: &mut [u8]) -> io::Result<(usize, Vec<Handle>)> {
-        let (length, files) = self.0.receive_into(room, RecvFlags::empty())?;
+        let (length, files, _) = self.0.receive_into(room, RecvFlags::empty())?;
         if !files.iter().all(is_memory) {
             close_aside(files);
             return Err(io::Error::other("a file that is no memory"));

@@ -53,6 +53,7 @@ const FILTERS: &[Filter] = &[
     refuses("capabilities", &[libc::SYS_capget, libc::SYS_capset]),
     refuses("kill", &[libc::SYS_kill]),
     refuses("wait", &[libc::SYS_wait4, libc::SYS_waitid]),
+    refuses("pidfd_open, and to wait", &[libc::SYS_pidfd_open, libc::SYS_wait4, libc::SYS_waitid]),
     Filter {
         command: Some((F_SETSIG, ANY)),
         ..refuses("the signal of a lifeline", &[libc::SYS_fcntl])

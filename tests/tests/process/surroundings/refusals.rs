@@ -6,7 +6,7 @@ use std::io::Error as SystemError;
 use std::process::Command;
 use std::time::Duration;
 
-use trine::{ErrorKind, concurrent};
+use trine::{Error, ErrorKind, concurrent};
 use trine_tests::checks::{Named, output_of, part};
 use trine_tests::process::double;
 
@@ -60,6 +60,7 @@ pub(super) const PARTS: &[Named] = &[
     ("few-processes", few_processes),
     ("no-proc", no_proc),
     ("parks", parks),
+    ("has-no-room", has_no_room),
     ("starts-slowly", starts_slowly),
 ];
 
@@ -72,6 +73,13 @@ pub(super) const CHECKS: &[Named] = &[
         refused("few-processes", &["/proc/self/exe: Resource temporarily unavailable"]);
     }),
     ("no proc", || refused("no-proc", &["/proc/self/exe: No such file"])),
+    ("a worker that has no room for what arrives", || {
+        for (way, resource) in (0..3).flat_map(|way| [(way, "memory"), (way, "files")]) {
+            let mut command = part("has-no-room");
+            command.args([&way.to_string(), resource]).env("TRINE_PROCESSES", "1");
+            assert_eq!(output_of(command), "ok\n", "{way}, {resource}");
+        }
+    }),
     ("a worker that never gets ready", never_ready),
     ("a worker that starts slowly", || {
         let mut command = part("starts-slowly");
@@ -196,6 +204,71 @@ fn parks() {
     assert!(!has_children());
     let error = double(3).timeout(Duration::from_millis(1)).join().unwrap_err();
     assert!(error.is_timeout(), "{error}");
+}
+
+#[concurrent(process)]
+fn tighten(memory: bool) {
+    tighten_here(memory);
+}
+
+/// Those that yield have workers of their own.
+#[concurrent(process)]
+fn tighten_first(memory: bool) -> impl Iterator<Item = ()> {
+    tighten_here(memory);
+    std::iter::once(())
+}
+
+fn tighten_here(memory: bool) {
+    let resource = if memory { libc::RLIMIT_AS } else { libc::RLIMIT_NOFILE };
+    let most = if memory { address_space() + (256 << 10) } else { 0 };
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+}
+
+#[concurrent(process)]
+fn length(bytes: Vec<u8>) -> usize {
+    bytes.len()
+}
+
+#[concurrent(process)]
+fn lengths(bytes: Vec<u8>) -> impl Iterator<Item = usize> {
+    std::iter::once(bytes.len())
+}
+
+#[concurrent(process)]
+fn long(length: usize) -> Vec<u8> {
+    vec![1; length]
+}
+
+/// A body has taken what its worker needs for the next call. That call says so, and the worker
+/// ends.
+fn has_no_room() {
+    const LONG: usize = 4 << 20;
+    type Way = fn(usize) -> Result<usize, Error>;
+    const WAYS: &[Way] = &[
+        |long| length(vec![1; long]).join(),
+        |long| trine::block_on(length(vec![1; long])),
+        |long| lengths(vec![1; long]).gather().map(|all| all[0]).join(),
+    ];
+    let argument = |at| std::env::args().nth(at).unwrap();
+    let memory = argument(3) == "memory";
+    let why = if memory { "mmap: Cannot allocate" } else { "recvmsg: Too many open" };
+    let way: usize = argument(2).parse().unwrap();
+    let call = WAYS[way];
+    match way {
+        2 => assert_eq!(tighten_first(memory).gather().join().unwrap(), [()]),
+        _ => tighten(memory).join().unwrap(),
+    }
+    let error = call(LONG).unwrap_err().to_string();
+    assert!(error.contains(&format!("its arguments: {why}")), "{error}");
+    assert_eq!(call(LONG).unwrap(), LONG);
+    // What only a result needs is asked for again, and the worker stays.
+    tighten(false).join().unwrap();
+    let error = long(LONG).join().unwrap_err().to_string();
+    assert!(error.contains("its result: memfd_create: Too many open"), "{error}");
+    assert_eq!(double(1).join().unwrap(), 2);
+    println!("ok");
 }
 
 fn never_ready() {
