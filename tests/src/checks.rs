@@ -85,6 +85,7 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
 }
 
 /// Whether the process exists and is not a zombie.
+#[cfg(target_os = "linux")]
 #[must_use]
 pub fn is_alive(id: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();

@@ -3,6 +3,7 @@
 pub mod checks;
 pub mod gate;
 pub mod modes;
+#[cfg(target_os = "linux")]
 pub mod outcomes;
 pub mod process;
 pub mod programs;

@@ -30,7 +30,13 @@ pub struct Mode {
 }
 
 /// Every mode that was built.
-pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
+pub const MODES: &[Mode] = &[
+    threads::MODE,
+    // Workers need Linux, so far.
+    #[cfg(target_os = "linux")]
+    process::MODE,
+    asynchronous::MODE,
+];
 
 macro_rules! blocking_mode {
     ($module:ident, $mode:ident, $crashes:expr) => {
@@ -132,6 +138,7 @@ macro_rules! blocking_mode {
 }
 
 blocking_mode!(threads, threads, None);
+#[cfg(target_os = "linux")]
 blocking_mode!(process, process, Some(crashes));
 
 mod asynchronous {

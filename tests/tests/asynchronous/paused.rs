@@ -98,7 +98,8 @@ fn fails() -> Result<(), ()> {
     Err(())
 }
 
-#[concurrent(process, retries = 2, backoff = 10ms)]
+#[cfg_attr(target_os = "linux", concurrent(process, retries = 2, backoff = 10ms))]
+#[cfg_attr(not(target_os = "linux"), concurrent(threads, retries = 2, backoff = 10ms))]
 fn fails_in_a_process() -> Result<(), ()> {
     Err(())
 }

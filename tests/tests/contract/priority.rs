@@ -96,10 +96,16 @@ macro_rules! mode {
 }
 
 mode!(threads, threads,);
+#[cfg(target_os = "linux")]
 mode!(process, process,);
 mode!(asynchronous, async, async);
 
-const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
+const MODES: &[Mode] = &[
+    threads::MODE,
+    #[cfg(target_os = "linux")]
+    process::MODE,
+    asynchronous::MODE,
+];
 const ONE_WORKER: &[(&str, &str)] = &[("TRINE_THREADS", "1"), ("TRINE_PROCESSES", "1")];
 
 #[test]

@@ -46,6 +46,9 @@ macro_rules! numbers {
                     // A character before it, so that its position in the message is odd.
                     let (place, letter, back, last) = $number('ß', &values, 9).join()?;
                     let name = stringify!($number);
+                    // To serde a `usize` has 64 bits; where it has fewer there is none to look at.
+                    let is_same = cfg!(target_pointer_width = "64") || !name.ends_with("size");
+                    let at = if is_same { at } else { COPIED };
                     assert_eq!((place, letter, last), (at, 'ß', 9), "{length} of {name}");
                     assert!(back == values, "{length} of {name}");
                 }

@@ -202,10 +202,19 @@ macro_rules! streams {
 
 iterators!(threads, threads);
 streams!(threads_polled, threads);
+#[cfg(target_os = "linux")]
 iterators!(process, process);
+#[cfg(target_os = "linux")]
 streams!(process_polled, process);
 streams!(asynchronous, async);
 
 /// Each mode, and each way to yield in it.
-pub(crate) const MODES: &[Mode] =
-    &[threads::MODE, threads_polled::MODE, process::MODE, process_polled::MODE, asynchronous::MODE];
+pub(crate) const MODES: &[Mode] = &[
+    threads::MODE,
+    threads_polled::MODE,
+    #[cfg(target_os = "linux")]
+    process::MODE,
+    #[cfg(target_os = "linux")]
+    process_polled::MODE,
+    asynchronous::MODE,
+];

@@ -2,9 +2,12 @@
 
 mod channels;
 mod contract;
+#[cfg(target_os = "linux")]
 mod ends;
 mod functions;
 mod memory;
 mod methods;
+#[cfg(target_os = "linux")]
 mod process;
+#[cfg(target_os = "linux")]
 mod tubes;

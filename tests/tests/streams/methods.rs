@@ -25,6 +25,7 @@ use futures::stream::iter;
 
 mode!(threads, threads, Iterator<Item = String>, std::convert::identity);
 mode!(threads_polled, threads, Stream<Item = String>, super::iter);
+#[cfg(target_os = "linux")]
 mode!(process, process, Iterator<Item = String>, std::convert::identity);
 mode!(asynchronous, async, Stream<Item = String>, super::iter);
 
@@ -45,6 +46,7 @@ fn a_method_may_yield_what_self_had() {
     let longer = [
         threads::Words(words()).longer(4),
         threads_polled::Words(words()).longer(4),
+        #[cfg(target_os = "linux")]
         process::Words(words()).longer(4),
         asynchronous::Words(words()).longer(4),
     ];

@@ -6,7 +6,6 @@ use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::thread;
 
 use trine::{TaskIterator, concurrent, gather};
-use trine_tests::programs::alone;
 
 #[concurrent(threads)]
 fn fib(n: u32) -> u64 {
@@ -223,7 +222,7 @@ fn no_panic_costs_the_pool_a_thread() {
 #[cfg(target_os = "linux")]
 #[test]
 fn tasks_end_where_no_thread_can_be_made() {
-    alone(tasks_end_where_no_thread_can_be_made, &[], without_threads);
+    trine_tests::programs::alone(tasks_end_where_no_thread_can_be_made, &[], without_threads);
 }
 
 #[cfg(target_os = "linux")]

@@ -7,7 +7,6 @@
 use std::thread;
 
 use generator::{Gn, yield_};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trine::{concurrent, gather, join};
 use trine_tests::programs::output_alone;
 
@@ -97,6 +96,8 @@ fn a_coroutine_on_another_thread_aborts() {
     }
 }
 
+/// `generator` drops a coroutine by unwinding its stack, which fails on Windows.
+#[cfg(not(windows))]
 #[test]
 fn a_coroutine_may_be_dropped_inside_a_join() {
     for dropped in 0..3 {
@@ -180,49 +181,5 @@ fn a_body_that_ends_on_another_thread_aborts() {
     if let Some(output) = output {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("ends on another"), "{said}");
-    }
-}
-
-/// Suspends the coroutine in which it is encoded.
-struct SuspendsInside;
-
-impl Serialize for SuspendsInside {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if generator::is_generator() {
-            yield_::<(), u64>(0);
-        }
-        serializer.serialize_unit()
-    }
-}
-
-impl<'de> Deserialize<'de> for SuspendsInside {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <()>::deserialize(deserializer).map(|()| Self)
-    }
-}
-
-#[concurrent(process)]
-fn takes(_value: SuspendsInside) -> u64 {
-    1
-}
-
-fn encoding() -> Coroutine {
-    let mut coroutine = Gn::<()>::new(|| takes(SuspendsInside).join().unwrap());
-    coroutine.resume();
-    coroutine
-}
-
-#[test]
-fn coroutines_that_encode_end_in_reverse_order() {
-    let [mut first, mut second] = [encoding(), encoding()];
-    assert_eq!([second.resume(), first.resume()], [Some(1); 2]);
-    let output = output_alone(coroutines_that_encode_end_in_reverse_order, &[], || {
-        let [mut first, mut second] = [encoding(), encoding()];
-        first.resume();
-        second.resume();
-    });
-    if let Some(output) = output {
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains("reverse order"), "{said}");
     }
 }

@@ -3,6 +3,8 @@
 
 mod calls;
 mod coroutines;
+#[cfg(target_os = "linux")]
+mod encoding;
 mod fork_join;
 mod priority;
 

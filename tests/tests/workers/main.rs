@@ -5,6 +5,7 @@
 mod counters;
 mod hostile;
 mod order;
+#[cfg(target_os = "linux")]
 mod processes;
 mod shapes;
 mod supervision;

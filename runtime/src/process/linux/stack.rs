@@ -38,7 +38,8 @@ pub(crate) fn stack_position() -> usize {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
-        position = MaybeUninit::<u8>::uninit().as_ptr().addr();
+        let local = MaybeUninit::<u8>::uninit();
+        position = local.as_ptr().addr();
     }
     position
 }
