@@ -2,8 +2,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use trine::concurrent;
+use trine::{Stream, concurrent};
 
 struct Counting;
 
@@ -11,10 +12,13 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: this is `System`, with a count for the calling thread.
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: this is `System`, with counts for the calling thread and for all.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        TOTAL.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise, passed on.
         unsafe { System.alloc(layout) }
     }
@@ -78,4 +82,44 @@ fn a_call_to_a_worker_with_state_is_one_allocation() {
 #[test]
 fn an_async_task_is_two_allocations_of_which_one_is_tokio_s() {
     assert_eq!(fewest(|| assert_eq!(add_async(1, 2).join().unwrap(), 3)), 2);
+}
+
+/// Each item is how many allocations the process of the body has made by then.
+#[concurrent(threads)]
+fn counts(items: usize) -> impl Iterator<Item = usize> {
+    (0..items).map(|_| TOTAL.load(Ordering::Relaxed))
+}
+
+#[concurrent(process)]
+fn counts_in_a_worker(items: usize) -> impl Iterator<Item = usize> {
+    (0..items).map(|_| TOTAL.load(Ordering::Relaxed))
+}
+
+#[concurrent(async)]
+fn counts_awaited(items: usize) -> impl futures::Stream<Item = usize> {
+    futures::stream::iter((0..items).map(|_| TOTAL.load(Ordering::Relaxed)))
+}
+
+/// How many there are on both sides while ten thousand items come. The median of some rounds, since
+/// other threads make some too, and queues grow now and then.
+fn of_items(function: fn(usize) -> Stream<usize>) -> usize {
+    const WARM: usize = 5_000;
+    let round = || {
+        let mut items = function(WARM + 10_000).into_iter();
+        let first = items.by_ref().nth(WARM).unwrap().unwrap();
+        let before = TOTAL.load(Ordering::Relaxed);
+        let last = items.last().unwrap().unwrap();
+        (TOTAL.load(Ordering::Relaxed) - before) + (last - first)
+    };
+    let mut rounds: Vec<_> = (0..50).map(|_| round()).collect();
+    rounds.sort_unstable();
+    rounds[rounds.len() / 2]
+}
+
+#[test]
+fn an_item_is_no_allocation() {
+    let of = [of_items(counts), of_items(counts_in_a_worker), of_items(counts_awaited)];
+    for (mode, made) in ["threads", "process", "async"].into_iter().zip(of) {
+        assert!(made < 50, "{mode}: {made} for 10,000 items");
+    }
 }

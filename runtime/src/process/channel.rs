@@ -32,6 +32,8 @@ use crate::process::value::output::MAX_INLINE;
 pub(crate) const RING: u32 = 256 << 10;
 /// How many bytes of replies the parent takes before it looks whether the worker waits for that.
 pub(crate) const MUCH: u32 = RING / 32;
+/// How much of a ring is copied at a time to look for items in it.
+const MAX_RUN: u32 = 4 << 10;
 /// The size of the words at the start of each half: a multiple of every page size.
 const WORDS: usize = 64 << 10;
 const HALF: usize = WORDS + RING as usize;

@@ -3,9 +3,6 @@
 use super::reply::Copied;
 use super::*;
 
-/// How much of the ring is copied at a time to look for items in it.
-const MAX_RUN: u32 = 4 << 10;
-
 impl ParentEnd {
     /// Creates an end, and the memories that its worker gets: one to read, one to write.
     pub(crate) fn new() -> io::Result<(Self, [Handle; 2])> {

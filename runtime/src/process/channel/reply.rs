@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::iter;
 use std::sync::Arc;
 
-use super::{ParentEnd, REPLY_HEAD, ReplyHead, record};
+use super::{MAX_RUN, ParentEnd, REPLY_HEAD, ReplyHead, record};
 use crate::process::platform::View;
 use crate::process::segment::is_kept;
 use crate::process::value::output::MAX_INLINE;
@@ -12,8 +12,9 @@ use crate::process::value::wire::Reader;
 
 /// The size up to which bytes are stored inline; most results fit.
 const SMALL: usize = 54;
-/// How much of the scratch space a thread keeps.
-const MAX_SCRATCH: usize = 64 << 10;
+/// How many buffers a thread keeps, and how long the first of them may be; the others are for runs.
+const MAX_SCRATCH: usize = 32;
+const MAX_SCRATCH_LENGTH: usize = 64 << 10;
 
 pub(crate) enum ReplyBytes {
     Small(u8, [u8; SMALL]),
@@ -79,7 +80,8 @@ impl From<Vec<u8>> for ReplyBytes {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Several, since the items of a stream may come in several runs.
+    static SCRATCH: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
 }
 
 /// A copy on the heap, whose buffer this thread reuses.
@@ -91,9 +93,16 @@ impl Copied {
     /// # Safety
     /// `length` bytes from `start` on must be mapped and readable.
     pub(super) unsafe fn bytes(start: *const u8, length: usize) -> Vec<u8> {
-        let mut bytes = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        let take = |scratch: &Cell<Vec<Vec<u8>>>| {
+            let mut free = scratch.take();
+            let bytes = free.pop();
+            scratch.set(free);
+            bytes
+        };
+        let mut bytes = SCRATCH.try_with(take).ok().flatten().unwrap_or_default();
         bytes.clear();
-        bytes.reserve(length);
+        // The least that a run may take, so that one buffer is as good as another.
+        bytes.reserve(length.max(MAX_RUN as usize));
         // SAFETY: the caller's promise, and the vector has room.
         unsafe {
             std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), length);
@@ -106,9 +115,14 @@ impl Copied {
 impl Drop for Copied {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.0);
-        if bytes.capacity() <= MAX_SCRATCH {
-            let _ = SCRATCH.try_with(|scratch| scratch.set(bytes));
-        }
+        let _ = SCRATCH.try_with(|scratch| {
+            let mut free = scratch.take();
+            let most = if free.is_empty() { MAX_SCRATCH_LENGTH } else { MAX_RUN as usize };
+            if free.len() < MAX_SCRATCH && bytes.capacity() <= most {
+                free.push(bytes);
+            }
+            scratch.set(free);
+        });
     }
 }
 
