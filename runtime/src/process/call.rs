@@ -15,11 +15,12 @@ use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
+use crate::process::platform::max_handles;
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::files;
 use crate::process::value::wire::{self, WireError};
-use crate::stream::flow::{Flow, Grant};
+use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 use crate::worker::line::Line;
@@ -63,11 +64,20 @@ impl Items {
                 channel.grant(*number, items);
             }
         };
-        let measure = |reply: &Reply| (reply.bytes.items(), reply.bytes.length());
+        let measure = |reply: &Reply| (reply.bytes.items(), weight(reply));
         let grant = Grant { tell: Box::new(tell), measure };
         let flow = Arc::new(Flow::granting(ahead as usize, grant));
         (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
     }
+}
+
+/// What counts of an item on its way: its bytes, and as many for each file as there may be.
+pub(crate) const fn weight_of(bytes: usize, files: usize) -> usize {
+    bytes + files * (MAX_BYTES / MAX_FILES)
+}
+
+fn weight(reply: &Reply) -> usize {
+    weight_of(reply.bytes.length(), reply.handles.len())
 }
 
 /// A call's cell, which keeps a worker's reply until whoever takes the value decodes it.
@@ -218,6 +228,12 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
     fn take_item(&self, channel: &Arc<ParentEnd>, number: u64, item: Reply) -> bool {
         let Some(items) = &self.items else { return false };
         items.outlet.get_or_init(|| (Arc::clone(channel), number));
+        // A worker that obeys waits before it sends so many.
+        let most = MAX_FILES + max_handles();
+        let files = item.handles.len();
+        if files > 0 && items.flow.sum(|reply| reply.handles.len()) + files > most {
+            return false;
+        }
         // Where nothing more is wanted it is dropped.
         items.flow.poll_push(&mut Some(item), None).is_ready()
     }

@@ -16,9 +16,15 @@ mod stream;
 use std::io;
 use std::thread;
 
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::process::job::{Reply, codec_error};
 use crate::process::platform::Handle;
 use crate::process::value::files::{self, File, What};
 use crate::process::worker::waiting;
+use crate::stream::channel::{Feed, Item};
+use crate::stream::flow::MAX_FILES;
 
 /// Runs one side of a tube.
 fn start_relay(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -26,6 +32,23 @@ fn start_relay(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     started.map(drop).map_err(|error| {
         io::Error::new(error.kind(), format!("no thread can be started for it: {error}"))
     })
+}
+
+/// An item for whoever reads; an error if the unread ones hold too many files, which the program
+/// may need for other things.
+fn unread<T: DeserializeOwned>(
+    name: &'static str,
+    feed: &Feed<T>,
+    item: Reply,
+) -> Result<Item<T>, Error> {
+    if item.files() > 0 && feed.files() + item.files() > MAX_FILES {
+        let what = format!(
+            "its unread items have more than {MAX_FILES} shared slices and long values: read them \
+             sooner, or give the channel less room"
+        );
+        return Err(codec_error(name, &what));
+    }
+    Ok(Item::Packed(Box::new(item)))
 }
 
 /// Attaches the end of a tube to the arguments that are encoded.

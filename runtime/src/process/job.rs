@@ -48,6 +48,11 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// How many files it holds.
+    pub(crate) fn files(&self) -> usize {
+        self.handles.len() + usize::from(matches!(self.bytes, ReplyBytes::Loan(_)))
+    }
+
     /// The failure in it; `None` if it has a value. Runs no user code.
     pub(crate) fn failure(&self, name: &'static str) -> Option<Error> {
         match self.status {

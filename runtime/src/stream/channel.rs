@@ -29,8 +29,10 @@ use crate::{sequential, timer, tokio};
 ///
 /// In `process` the items cross as arguments do, so their type implements serde's traits. This
 /// program relays them: some hundred short items more are on the way than the channel has room for.
-/// An item that cannot be encoded or decoded is the stream's last, an error. So is the end of a
-/// worker that had the only sender and did not drop it, as by a crash, a `timeout` or a cancel: as
+/// Those that nobody has read may hold 256 [shared slices](crate::process::Shared) and values of
+/// more than 1 MiB: each is an open file of this program, and one more is the stream's last item,
+/// an error. So is an item that cannot be encoded or decoded, and the end of a worker that had the
+/// only sender and did not drop it, as by a crash, a `timeout` or a cancel: as
 /// [`Crashed`](crate::ErrorKind::Crashed). Calls with an end among their arguments never wait for
 /// each other's workers, and stay on this machine.
 ///
@@ -263,6 +265,8 @@ pub(crate) enum Item<T> {
 
 /// Bytes that an item can be made of.
 pub(crate) trait Packed<T>: Send {
+    /// How many files they hold.
+    fn files(&self) -> usize;
     fn unpack(self: Box<Self>, name: &'static str) -> Result<T, Error>;
 }
 
@@ -303,6 +307,14 @@ impl<T> Feed<T> {
     /// Puts an item in when there is room; false if nothing more is wanted.
     pub(crate) fn push(&self, item: Item<T>) -> bool {
         super::push(&self.flow, item)
+    }
+
+    /// How many files its unread items hold.
+    pub(crate) fn files(&self) -> usize {
+        self.flow.sum(|item| match item {
+            Item::Value(_) => 0,
+            Item::Packed(packed) => packed.files(),
+        })
     }
 }
 

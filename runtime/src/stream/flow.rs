@@ -33,8 +33,9 @@ pub(crate) struct Grant<T> {
     pub(crate) measure: fn(&T) -> (usize, usize),
 }
 
-/// How many bytes there are on the way at most.
+/// How many bytes there are on the way at most, and how many files.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_FILES: usize = 256;
 
 struct State<T> {
     queue: VecDeque<T>,
@@ -311,6 +312,11 @@ impl<T> Flow<T> {
         if let Some(writer) = writer {
             relay::wake(writer);
         }
+    }
+
+    /// The sum of this over what nobody has taken over.
+    pub(crate) fn sum(&self, of: impl Fn(&T) -> usize) -> usize {
+        self.state.lock().queue.iter().map(of).sum()
     }
 
     /// Whether a reader would find something.

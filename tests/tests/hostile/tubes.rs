@@ -107,3 +107,24 @@ fn a_tube_harms_only_its_own_stream() {
         others.check(&what);
     }
 }
+
+/// Nobody reads, and there is room for more items than the program may have files.
+#[test]
+fn files_in_unread_items_are_few() {
+    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = count();
+    let (sender, stream) = channel(1 << 20);
+    ended("a hoard", hoards(sender)).unwrap();
+    // Other tests have some as well.
+    assert!(count() < before + 700, "{} files, and {before} before", count());
+    let error = stream.into_iter().last().unwrap().unwrap_err().to_string();
+    assert!(error.contains("more than 256 shared slices"), "{error}");
+}
+
+#[concurrent(process, fresh)]
+fn hoards(sender: Sender<()>) {
+    let (tube, memory) = (raw::tube(), files::sparse(4096, true));
+    // A unit each.
+    (0..2_000).for_each(|_| _ = raw::send_to(tube, &[1, 1], &[memory; 16]));
+    drop(sender);
+}

@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::fd::RawFd;
 
+use trine::process::Shared;
 use trine::{Sender, Stream, channel, concurrent};
 use trine_tests::checks::wait_until;
+use trine_tests::programs::alone;
 
 #[concurrent(process)]
 fn send(numbers: Vec<u64>, sender: Sender<u64>) {
@@ -104,4 +106,68 @@ fn tubes_leave_nothing_behind() {
     (0..40).for_each(|_| round());
     // Other tests of this program have theirs at the same time; forty rounds would have 160.
     wait_until(|| files() < before + 80 && threads() < threads_before + 60);
+}
+
+fn files() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[concurrent(process)]
+fn sends_slices(count: u32, sender: Sender<Shared<[u32]>>) -> u32 {
+    (0..count).take_while(|number| sender.send([*number].into_iter().collect()).is_ok()).count()
+        as u32
+}
+
+#[concurrent(process, ahead = 100_000)]
+fn yields_slices(count: u32) -> impl Iterator<Item = [Shared<[u32]>; 4]> {
+    (0..count).map(|number| std::array::from_fn(|_| [number].into_iter().collect()))
+}
+
+#[concurrent(process)]
+fn sends_long(count: u32, sender: Sender<Vec<u8>>) {
+    (0..count).for_each(|_| sender.send(vec![1; 40_000]).unwrap());
+}
+
+/// Each unread one of them is a file of this program.
+#[test]
+fn unread_slices_leave_files_for_others() {
+    alone(unread_slices_leave_files_for_others, &[], || {
+        let most = files() + 400;
+        // All that fit come, and then an error that says what to do.
+        let (sender, stream) = channel(100_000);
+        let task = sends_slices(2_000, sender);
+        assert!((256..2_000).contains(&task.join().unwrap()));
+        assert!(files() < most, "{} files", files());
+        let mut items: Vec<_> = stream.into_iter().collect();
+        let error = items.pop().unwrap().unwrap_err().to_string();
+        assert!(
+            error.contains("more than 256 shared slices and long values: read them"),
+            "{error}"
+        );
+        assert_eq!(items.len(), 256);
+        for (number, item) in (0..).zip(items) {
+            assert_eq!(item.unwrap()[..], [number]);
+        }
+        // As many as a reader takes in time.
+        let (sender, stream) = channel(100_000);
+        let task = sends_slices(200, sender);
+        assert_eq!(stream.into_iter().map(Result::unwrap).count(), 200);
+        assert_eq!(task.join().unwrap(), 200);
+        // What yields them waits.
+        let mut stream = yields_slices(1_000);
+        let first = (&mut stream).into_iter().next().unwrap().unwrap();
+        assert_eq!(first[3][..], [0]);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(files() < most, "{} files", files());
+        let rest = stream.into_iter().map(Result::unwrap);
+        assert!(rest.zip(1..).all(|(item, number)| item[0][..] == [number]));
+        // Long values that are not very long are none.
+        let (sender, stream) = channel(1_000);
+        sends_long(900, sender).join().unwrap();
+        assert!(files() < most, "{} files", files());
+        assert_eq!(
+            stream.into_iter().map(Result::unwrap).map(|item| item.len()).sum::<usize>(),
+            36_000_000
+        );
+    });
 }

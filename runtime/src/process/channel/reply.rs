@@ -12,6 +12,8 @@ use crate::process::value::wire::Reader;
 
 /// The size up to which bytes are stored inline; most results fit.
 const SMALL: usize = 54;
+/// Up to this length frozen memory is copied.
+const MAX_COPIED: usize = 1 << 20;
 /// How many buffers a thread keeps, and how long the first of them may be; the others are for runs.
 const MAX_SCRATCH: usize = 32;
 const MAX_SCRATCH_LENGTH: usize = 64 << 10;
@@ -40,9 +42,13 @@ impl ReplyBytes {
         Self::Copied(Copied(unsafe { Copied::bytes(start, length) }))
     }
 
-    /// Those of frozen memory.
+    /// Those of frozen memory, which is a file for as long as it is kept.
     pub(crate) fn frozen(view: View) -> Self {
         let length = view.length();
+        if length <= MAX_COPIED {
+            // SAFETY: it is mapped that far, and stays so until it is dropped here.
+            return unsafe { Self::copy(view.start(), length) };
+        }
         Self::Loan(Loan::new(Arc::new(view), length, None))
     }
 

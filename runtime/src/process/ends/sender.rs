@@ -22,7 +22,7 @@ use crate::process::job::{Reply, worker_error};
 use crate::process::platform::{Handle, Tube};
 use crate::process::value::files::{File, What};
 use crate::process::value::message::Message;
-use crate::stream::channel::{Away, Feed, Item, Sender};
+use crate::stream::channel::{Away, Feed, Sender};
 use crate::sync::Lock;
 use crate::{random, sequential, wait};
 
@@ -230,12 +230,21 @@ enum Target<T: Send + 'static> {
 impl<T: DeserializeOwned + Send + 'static> Target<T> {
     /// False if nobody reads any more.
     fn give(&self, packed: Reply) -> bool {
-        match self {
-            Self::Here(feed, true) => {
-                feed.flow.push_beyond(&mut Some(Item::Packed(Box::new(packed))))
+        let feed = match self {
+            Self::Here(feed, _) => feed,
+            Self::Away(sender) => {
+                return item(NAME, packed).is_ok_and(|item| sender.send(item).is_ok());
             }
-            Self::Here(feed, false) => feed.push(Item::Packed(Box::new(packed))),
-            Self::Away(sender) => item(NAME, packed).is_ok_and(|item| sender.send(item).is_ok()),
+        };
+        match super::unread(NAME, feed, packed) {
+            Ok(item) if matches!(self, Self::Here(_, true)) => {
+                feed.flow.push_beyond(&mut Some(item))
+            }
+            Ok(item) => feed.push(item),
+            Err(error) => {
+                self.fail(error);
+                false
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::process::job::{Reply, codec_error, worker_error};
 use crate::process::platform::{Bell, Handle, Tube};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
-use crate::stream::channel::{Feed, Item, Packed};
+use crate::stream::channel::{Feed, Packed};
 use crate::stream::{AHEAD, Stream};
 use crate::sync::Lock;
 
@@ -147,9 +147,10 @@ where
     loop {
         match frames.next() {
             Ok(Frame::Items(items)) => {
-                let mut items = items.into_iter().map(|item| Item::Packed(Box::new(item)));
-                if !items.all(|item| feed.push(item)) {
-                    return Ok(());
+                for item in items {
+                    if !feed.push(super::unread(name, feed, item)?) {
+                        return Ok(());
+                    }
                 }
             }
             Ok(Frame::Whole) => return Ok(()),
@@ -160,6 +161,10 @@ where
 }
 
 impl<T: DeserializeOwned> Packed<T> for Reply {
+    fn files(&self) -> usize {
+        self.files()
+    }
+
     fn unpack(self: Box<Self>, name: &'static str) -> Result<T, Error> {
         item(name, *self)
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::process::call::weight_of;
 use crate::process::code::{InvokeStream, Outlet};
 use crate::process::job::Panic;
 use crate::process::value::wire::{self, WireError};
@@ -70,8 +71,8 @@ impl Worker {
             number: request.number,
             ahead: u64::from(request.ahead),
             sent: 0,
-            lengths: VecDeque::new(),
-            bytes: 0,
+            weights: VecDeque::new(),
+            weight: 0,
             lost: None,
         };
         let ended = files::supply(arrived.attached, || {
@@ -105,9 +106,9 @@ struct Items<'a> {
     number: u64,
     ahead: u64,
     sent: u64,
-    /// How long those are that are on the way, and all of them together.
-    lengths: VecDeque<usize>,
-    bytes: usize,
+    /// What those count that are on the way, and all of them together.
+    weights: VecDeque<usize>,
+    weight: usize,
     /// The parent is there no more.
     lost: Option<io::Error>,
 }
@@ -119,14 +120,14 @@ impl Items<'_> {
         loop {
             let granted = channel.granted();
             let on_the_way = WorkerEnd::on_the_way(granted, number, self.sent);
-            while self.lengths.len() as u64 > on_the_way {
-                self.bytes -= self.lengths.pop_front().unwrap_or(0);
+            while self.weights.len() as u64 > on_the_way {
+                self.weight -= self.weights.pop_front().unwrap_or(0);
             }
             if channel.is_stopped(number) {
                 return false;
             }
-            let may_go_on = on_the_way < self.ahead && self.bytes < MAX_BYTES;
-            if self.lengths.is_empty() || may_go_on {
+            let may_go_on = on_the_way < self.ahead && self.weight < MAX_BYTES;
+            if self.weights.is_empty() || may_go_on {
                 return true;
             }
             let is_done = || channel.granted() != granted || channel.is_stopped(number);
@@ -161,8 +162,9 @@ impl Items<'_> {
         }
         self.worker.tell(&[Listener::Joiner, Listener::Dispatcher]);
         self.sent += 1;
-        self.bytes += length;
-        self.lengths.push_back(length);
+        let weight = weight_of(length, attached.len());
+        self.weight += weight;
+        self.weights.push_back(weight);
         Ok(Ok(()))
     }
 }
