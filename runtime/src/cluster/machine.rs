@@ -85,6 +85,8 @@ struct Machine {
     heard: mpsc::UnboundedReceiver<Event>,
     drains: bool,
     ended: u64,
+    /// The broker's error that was printed last.
+    printed: Option<String>,
 }
 
 /// A call that is here.
@@ -112,6 +114,16 @@ impl Machine {
             heard,
             drains: false,
             ended: 0,
+            printed: None,
+        }
+    }
+
+    fn tick(&mut self) {
+        self.core.tick(clock::now());
+        let error = self.broker.last_error.get();
+        if error != self.printed {
+            error.iter().for_each(|why| eprintln!("trine has an error from the broker: {why}"));
+            self.printed = error;
         }
     }
 
@@ -147,7 +159,7 @@ impl Machine {
                     }
                 }
                 Some(news) = self.heard.recv() => self.take_news(news),
-                _ = ticks.tick() => self.core.tick(clock::now()),
+                _ = ticks.tick() => self.tick(),
                 () = signals.next() => return,
             }
             self.act().await;
@@ -178,7 +190,7 @@ impl Machine {
             tokio::select! {
                 Some(message) = inbox.next() => self.hear(message).await,
                 Some(news) = self.heard.recv() => self.take_news(news),
-                _ = ticks.tick() => self.core.tick(clock::now()),
+                _ = ticks.tick() => self.tick(),
                 () = signals.next() => break,
             }
         }

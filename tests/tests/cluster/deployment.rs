@@ -21,7 +21,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
 ];
 
 /// What a caller of `part` prints with these variables.
-fn said(world: &World, part: &str, variables: &[(&str, &str)]) -> String {
+pub(crate) fn said(world: &World, part: &str, variables: &[(&str, &str)]) -> String {
     let mut caller = world.part(part);
     caller.env("TRINE_CLUSTER_WAIT", "1");
     variables.iter().for_each(|(name, value)| _ = caller.env(name, value));
@@ -31,7 +31,7 @@ fn said(world: &World, part: &str, variables: &[(&str, &str)]) -> String {
 }
 
 /// A machine with these variables.
-fn machine(world: &World, variables: &[(&str, &str)]) -> super::world::Process {
+pub(crate) fn machine(world: &World, variables: &[(&str, &str)]) -> super::world::Process {
     let mut command = world.part("machine");
     variables.iter().for_each(|(name, value)| _ = command.env(name, value));
     world.machine_of(command, 1)
@@ -136,6 +136,11 @@ fn key_file() {
     let name = file.to_str().unwrap();
     let variables = [("TRINE_CLUSTER_KEY_FILE", name), ("TRINE_CLUSTER_KEY", "not that one")];
     assert_eq!(said(&world, "one", &variables), "8\n");
+    // Or from a descriptor.
+    let mut caller = world.part("one");
+    caller.env("TRINE_CLUSTER_KEY_FILE", "/dev/fd/0").env_remove("TRINE_CLUSTER_KEY");
+    let output = caller.stdin(fs::File::open(&file).unwrap()).output().unwrap();
+    assert_eq!(output.stdout, b"8\n");
     fs::write(&file, "short").unwrap();
     let short = said(&world, "one", &variables);
     assert!(

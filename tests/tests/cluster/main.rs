@@ -3,6 +3,7 @@
 //! No test harness: this program also plays the callers and the machines, so that each can be
 //! killed. It needs a `nats-server`; without one, each test says so.
 
+mod credentials;
 mod deployment;
 mod faults;
 mod functions;
@@ -19,11 +20,12 @@ use std::sync::OnceLock;
 type Check = (&'static str, fn());
 
 /// The checks, and which of them take long.
-const GROUPS: [(&[Check], bool); 8] = [
+const GROUPS: [(&[Check], bool); 9] = [
     (plain::CHECKS, false),
     (turmoil::CHECKS, false),
     (trust::CHECKS, false),
     (deployment::CHECKS, false),
+    (credentials::CHECKS, false),
     (faults::CHECKS, false),
     (network::CHECKS, false),
     (faults::MORE, true),

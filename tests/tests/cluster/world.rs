@@ -47,6 +47,11 @@ impl World {
         Self::of("127.0.0.1", "", |_| String::new())
     }
 
+    /// With more lines in the server's settings.
+    pub(crate) fn without_store_but(settings: &str) -> Self {
+        Self::of("127.0.0.1", settings, |_| String::new())
+    }
+
     /// With a broker at that address of this host.
     pub(crate) fn at(host: &str) -> Self {
         Self::of(host, "", |store| format!("jetstream {{ store_dir: {store:?} }}"))

@@ -31,6 +31,17 @@ impl LastError {
     pub(crate) fn get(&self) -> Option<String> {
         self.0.lock().clone()
     }
+
+    /// A message with that error, which may be the reason: the broker does not say what it was that
+    /// it refused.
+    pub(crate) fn after(&self, message: String) -> String {
+        match self.get() {
+            Some(error) if !message.contains(&error) => {
+                format!("{message}; the broker's last error: {error}")
+            }
+            _ => message,
+        }
+    }
 }
 
 impl Broker {

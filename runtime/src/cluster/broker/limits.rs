@@ -44,7 +44,8 @@ impl Places {
                 Ok(Some(message)) => return Ok(hold(message, lease / 4)),
                 Ok(None) => since = Instant::now(),
                 Err(why) if since.elapsed() >= wait => {
-                    return Err(format!("its `limit` needs the broker's store, but {why}"));
+                    let why = format!("its `limit` needs the broker's store, but {why}");
+                    return Err(self.broker.last_error.after(why));
                 }
                 Err(_) => sleep(PAUSE).await,
             }

@@ -42,7 +42,7 @@ impl Broker {
         for attempt in 0.. {
             match self.put(&stored.name, &bytes, chunk).await {
                 Ok(()) => break,
-                Err(why) if attempt == AGAIN => return Err(why),
+                Err(why) if attempt == AGAIN => return Err(self.last_error.after(why)),
                 Err(_) => sleep(PAUSE).await,
             }
         }
@@ -59,7 +59,7 @@ impl Broker {
         let bytes = loop {
             match self.get(&stored).await {
                 Ok(bytes) => break bytes,
-                Err(why) if attempt == AGAIN => return Err(why),
+                Err(why) if attempt == AGAIN => return Err(self.last_error.after(why)),
                 Err(_) => sleep(PAUSE).await,
             }
             attempt += 1;

@@ -86,10 +86,10 @@ impl EventLoop {
                 let with = label.map_or(" and this key".to_owned(), |on| {
                     format!(", this key and the label `{on}`")
                 });
-                format!(
+                self.last_error.after(format!(
                     "no machine with this build of the program{with} was found at {address} within \
                      {wait:?}"
-                )
+                ))
             }
             Why::NoBroker => {
                 let last = self.last_error.get().unwrap_or_else(|| "it does not answer".to_owned());
