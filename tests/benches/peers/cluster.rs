@@ -1,4 +1,6 @@
-//! Row 14: calls over a broker, beside bare messages with replies.
+//! Row 14: calls over a broker, beside bare messages with replies, beside one machine alone, and
+//! beside an object store.
+//! an object store.
 //!
 //! Both have a calling program, a machine and the broker, each a process of its own. The bare
 //! version is what one would write by hand: a work queue, a consumer that prefetches, a reply to
@@ -8,6 +10,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -20,6 +23,13 @@ use crate::role::{self, Role};
 
 const CALLS: u64 = 10_000;
 const IN_TURN: u64 = 500;
+/// Calls whose bodies sleep, so that machines on one host do not compete for its cores.
+const SLEEPS: u64 = 1_000;
+const SLEEP: Duration = Duration::from_millis(5);
+pub(crate) const MEGA: usize = 1 << 20;
+pub(crate) const HUGE: usize = 100 << 20;
+/// How many values of a megabyte are sent, one after another.
+pub(crate) const MEGAS: u64 = 20;
 const ADDRESS: &str = "TRINE_BENCH_BROKER";
 const STREAM: &str = "BARE";
 
@@ -28,7 +38,17 @@ fn increment(number: u64) -> u64 {
     number + 1
 }
 
-/// The broker and a machine of each kind; dropping it ends them.
+#[trine::concurrent(process)]
+fn sleep() {
+    thread::sleep(SLEEP);
+}
+
+#[trine::concurrent(process)]
+fn same(bytes: Vec<u8>) -> Vec<u8> {
+    bytes
+}
+
+/// The broker and its machines; dropping it ends them.
 struct Cluster {
     children: Vec<Child>,
     folder: PathBuf,
@@ -53,8 +73,13 @@ pub(crate) fn is_here() -> bool {
 }
 
 impl Cluster {
-    fn start(server: PathBuf) -> Self {
-        let folder = env::temp_dir().join(format!("trine-bench-{}", std::process::id()));
+    /// With so many machines of two workers, and these beside them.
+    fn start(machines: u32, others: &[Role]) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let server = server().expect("`is_here` said so");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("trine-bench-{}-{number}", std::process::id());
+        let folder = env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder");
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("a port").port();
@@ -67,9 +92,14 @@ impl Cluster {
         }
         let address = format!("nats://127.0.0.1:{port}");
         let mut cluster = Self { children: vec![broker], folder, address };
-        let machine = cluster.command(Role::Nothing).env("TRINE_SERVE", "2").spawn();
-        let bare = cluster.command(Role::BareMachine).spawn();
-        cluster.children.extend([machine, bare].map(|child| child.expect("a machine starts")));
+        for _ in 0..machines {
+            let machine = cluster.command(Role::Nothing).env("TRINE_SERVE", "2").spawn();
+            cluster.children.push(machine.expect("a machine starts"));
+        }
+        for role in others {
+            let other = cluster.command(*role).spawn();
+            cluster.children.push(other.expect("a machine starts"));
+        }
         cluster
     }
 
@@ -100,24 +130,57 @@ impl Drop for Cluster {
 }
 
 pub(crate) fn many() -> Row {
-    row(
-        "10,000 calls to another machine, all in flight, per call",
-        CALLS,
-        [Role::ClusterMany, Role::BareMany],
-    )
+    let workload = "10,000 calls to another machine, all in flight, per call";
+    beside_bare(workload, CALLS, [Role::ClusterMany, Role::BareMany], 0.4)
 }
 
 pub(crate) fn in_turn() -> Row {
-    row("one call to another machine, in turn", IN_TURN, [Role::ClusterInTurn, Role::BareInTurn])
+    let workload = "one call to another machine, in turn";
+    beside_bare(workload, IN_TURN, [Role::ClusterInTurn, Role::BareInTurn], 0.6)
 }
 
-fn row(workload: &'static str, operations: u64, [ours, bare]: [Role; 2]) -> Row {
-    let cluster = Rc::new(Cluster::start(server().expect("`is_here` said so")));
+fn beside_bare(workload: &'static str, operations: u64, [ours, bare]: [Role; 2], goal: f64) -> Row {
+    let cluster = Rc::new(Cluster::start(1, &[Role::BareMachine]));
     let same = Rc::clone(&cluster);
     let row = Row::new("14", workload).operations(operations).rounds(7);
     row.self_timed("trine process, cluster", move || cluster.perform(ours))
         .self_timed("bare JetStream", move || same.perform(bare))
-        .goal(Goal::Time("bare JetStream", 1.3))
+        .goal(Goal::Time("bare JetStream", goal))
+}
+
+pub(crate) fn two_machines() -> Row {
+    machines(2, "a call that sleeps 5 ms, 1,000 in flight, two machines of two workers", 1.9)
+}
+
+pub(crate) fn four_machines() -> Row {
+    machines(4, "a call that sleeps 5 ms, 1,000 in flight, four machines of two workers", 3.6)
+}
+
+fn machines(number: u32, workload: &'static str, faster: f64) -> Row {
+    let [all, one] = [number, 1].map(|machines| Cluster::start(machines, &[]));
+    let row = Row::new("14", workload).operations(SLEEPS).rounds(5);
+    row.self_timed("trine process, cluster", move || all.perform(Role::ClusterSleep))
+        .self_timed("one machine", move || one.perform(Role::ClusterSleep))
+        .goal(Goal::Time("one machine", 1.0 / faster))
+}
+
+pub(crate) fn megabyte() -> Row {
+    let workload = "1 MiB to another machine and back, in turn";
+    beside_objects(workload, MEGAS, [Role::ClusterMega, Role::ObjectMega])
+}
+
+pub(crate) fn hundred_megabytes() -> Row {
+    let workload = "100 MiB to another machine and back";
+    beside_objects(workload, 1, [Role::ClusterHuge, Role::ObjectHuge])
+}
+
+fn beside_objects(workload: &'static str, operations: u64, [ours, objects]: [Role; 2]) -> Row {
+    let cluster = Rc::new(Cluster::start(1, &[Role::ObjectMachine]));
+    let same = Rc::clone(&cluster);
+    let row = Row::new("14", workload).operations(operations).rounds(5);
+    row.self_timed("trine process, cluster", move || cluster.perform(ours))
+        .self_timed("object store", move || same.perform(objects))
+        .goal(Goal::Time("object store", 1.2))
 }
 
 /// What a child with one of these roles does.
@@ -132,9 +195,21 @@ pub(crate) fn play(role: Role) {
                 assert_eq!(increment(number).join().expect("no call fails"), number + 1);
             }
         })),
+        Role::ClusterSleep => role::tell(trine_calls(|| {
+            trine::gather((0..SLEEPS).map(|_| sleep())).join().expect("no call fails");
+        })),
+        Role::ClusterMega => role::tell(trine_calls(|| send_back(MEGA, MEGAS))),
+        Role::ClusterHuge => role::tell(trine_calls(|| send_back(HUGE, 1))),
         Role::BareMachine => runtime().block_on(bare_machine()),
         Role::BareMany => role::tell(runtime().block_on(bare_calls(CALLS as usize, CALLS))),
         _ => role::tell(runtime().block_on(bare_calls(1, IN_TURN))),
+    }
+}
+
+fn send_back(length: usize, times: u64) {
+    for _ in 0..times {
+        let back = same(vec![7; length]).join().expect("no call fails");
+        assert_eq!(back.len(), length);
     }
 }
 
@@ -146,13 +221,17 @@ fn trine_calls(run: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-async fn connect() -> (async_nats::Client, jetstream::Context, stream::Stream) {
+pub(crate) async fn client() -> async_nats::Client {
     let address = env::var(ADDRESS).expect("the parent says where");
-    let client = async_nats::connect(address).await.expect("the broker is there");
+    async_nats::connect(address).await.expect("the broker is there")
+}
+
+async fn connect() -> (async_nats::Client, jetstream::Context, stream::Stream) {
+    let client = client().await;
     let context = jetstream::new(client.clone());
     let config = stream::Config {
         name: STREAM.into(),

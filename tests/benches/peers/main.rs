@@ -16,6 +16,8 @@ mod fork_join;
 mod harness;
 mod idle;
 mod memory;
+#[cfg(feature = "cluster")]
+mod objects;
 mod process;
 mod python;
 mod role;
@@ -56,6 +58,14 @@ const ROWS: &[Named] = &[
     ("14", "cluster-gather", cluster::many),
     #[cfg(feature = "cluster")]
     ("14", "cluster-join", cluster::in_turn),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-two-machines", cluster::two_machines),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-four-machines", cluster::four_machines),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-megabyte", cluster::megabyte),
+    #[cfg(feature = "cluster")]
+    ("14", "cluster-hundred-megabytes", cluster::hundred_megabytes),
     ("15", "await-process", awaiting::process_alone),
     ("15", "await-threads", awaiting::threads_alone),
     ("16", "await-process-beside-nice", awaiting::process_beside_nice),
@@ -87,10 +97,17 @@ fn main() {
         Some(
             role @ (Role::ClusterMany
             | Role::ClusterInTurn
+            | Role::ClusterSleep
+            | Role::ClusterMega
+            | Role::ClusterHuge
             | Role::BareMachine
             | Role::BareMany
             | Role::BareInTurn),
         ) => return cluster::play(role),
+        #[cfg(feature = "cluster")]
+        Some(role @ (Role::ObjectMachine | Role::ObjectMega | Role::ObjectHuge)) => {
+            return objects::play(role);
+        }
         Some(role) => return idle::play(role),
     }
     // procspawn runs its workers from here.

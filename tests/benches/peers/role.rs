@@ -22,12 +22,18 @@ pub(crate) enum Role {
     Nothing,
     ClusterMany,
     ClusterInTurn,
+    ClusterSleep,
+    ClusterMega,
+    ClusterHuge,
     BareMachine,
     BareMany,
     BareInTurn,
+    ObjectMachine,
+    ObjectMega,
+    ObjectHuge,
 }
 
-const ALL: [Role; 16] = [
+const ALL: [Role; 22] = [
     Role::IdleTrine,
     Role::IdleRayon,
     Role::IdleTokio,
@@ -41,9 +47,15 @@ const ALL: [Role; 16] = [
     Role::Nothing,
     Role::ClusterMany,
     Role::ClusterInTurn,
+    Role::ClusterSleep,
+    Role::ClusterMega,
+    Role::ClusterHuge,
     Role::BareMachine,
     Role::BareMany,
     Role::BareInTurn,
+    Role::ObjectMachine,
+    Role::ObjectMega,
+    Role::ObjectHuge,
 ];
 
 impl Role {

@@ -18,9 +18,10 @@ pub(crate) const CHECKS: &[super::Check] = &[
 /// A token that says something about somebody.
 fn token(issuer: &KeyPair, subject: &KeyPair, more: &str) -> String {
     let (issued, about) = (issuer.public_key(), subject.public_key());
+    let (name, nats) = (r#""name":"trine""#, format!(r#""nats":{{{more},"version":2}}"#));
     let head = r#"{"typ":"JWT","alg":"ed25519-nkey"}"#;
     let body = format!(
-        r#"{{"jti":"{about}","iat":1700000000,"iss":"{issued}","name":"trine","sub":"{about}","nats":{{{more},"version":2}}}}"#
+        r#"{{"jti":"{about}","iat":1700000000,"iss":"{issued}","sub":"{about}",{name},{nats}}}"#
     );
     let text = [head, &body].map(|part| BASE64URL_NOPAD.encode(part.as_bytes())).join(".");
     let signature = BASE64URL_NOPAD.encode(&issuer.sign(text.as_bytes()).unwrap());
@@ -28,7 +29,8 @@ fn token(issuer: &KeyPair, subject: &KeyPair, more: &str) -> String {
 }
 
 /// Everything that an account may use without a bound, except for the store.
-const LIMITS: &str = r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}"#;
+const LIMITS: &str = r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,
+    "wildcards":true,"conn":-1,"leaf":-1}"#;
 
 /// A broker's operator, and an account.
 struct Operator {
