@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::world::World;
+use super::world::{World, wait_until};
 
 pub(crate) const CHECKS: &[super::Check] = &[
     ("a machine without a key does not start", no_key),
@@ -13,6 +13,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("another build sees no call", other_build),
     ("what is tampered with does not run", tampered),
     ("what is sent again does not run again", replayed),
+    ("a stored value that was changed does not run", stored_value_changed),
 ];
 
 fn no_key() {
@@ -140,4 +141,15 @@ fn replayed() {
     again();
     assert_eq!(world.caller("values").rest(), "well\n");
     assert_eq!(world.notes("ran"), [7]);
+}
+
+fn stored_value_changed() {
+    let world = World::new();
+    let mut caller = world.caller("held-long");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| super::world::change_a_stored_message(&world.address(), "TRINE_VALUES"));
+    let _machine = world.machine(1);
+    let said = caller.rest();
+    assert!(said.contains("the value stored at the broker is not the one that was sent"), "{said}");
+    assert!(world.notes("began").is_empty());
 }

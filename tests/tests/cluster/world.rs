@@ -243,6 +243,20 @@ pub(crate) fn stored(address: &str, stream: &str) -> (u64, usize) {
     })
 }
 
+/// Overwrites a stored message with another of the same length. False if there are not six yet,
+/// which is a value of three million bytes.
+pub(crate) fn change_a_stored_message(address: &str, stream: &str) -> bool {
+    with_streams(address, async |context| {
+        let Ok(stream) = context.get_stream(stream).await else { return false };
+        if stream.cached_info().state.messages < 6 {
+            return false;
+        }
+        let message = stream.get_raw_message(2).await.unwrap();
+        let other = vec![8; message.payload.len()];
+        context.publish(message.subject, other.into()).await.unwrap().await.is_ok()
+    })
+}
+
 /// The server that leads a stream.
 pub(crate) fn leader(address: &str, stream: &str) -> String {
     with_streams(address, async |context| {

@@ -112,13 +112,14 @@ impl Default for Value {
     }
 }
 
-/// Encoded parts that the broker keeps.
+/// Parts that the broker keeps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stored {
     pub(crate) name: String,
-    pub(crate) length: u64,
-    pub(crate) chunks: u64,
-    /// Their hash: what the broker stores is not authenticated by itself.
+    /// The lengths of the bytes and of each file. Each is stored in chunks, the last one shorter.
+    pub(crate) lengths: Vec<u64>,
+    pub(crate) chunk: u64,
+    /// The hash of them all: what the broker stores is not authenticated by itself.
     pub(crate) hash: [u8; 32],
 }
 

@@ -11,7 +11,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::{sleep, timeout};
 
 use super::Broker;
-use super::envelope::{self, Parts, Stored, Value};
+use super::envelope::{File, Parts, Stored, Value};
+
+type Hash = [u8; blake3::OUT_LEN];
 
 /// The overhead of a message with a chunk.
 const HEADROOM: usize = 1 << 10;
@@ -30,23 +32,21 @@ impl Broker {
         if parts.length() + 256 * (1 + parts.files.len()) <= self.longest() {
             return Ok(Value::Here(parts));
         }
-        let bytes = Bytes::from(envelope::encode(&parts, parts.length())?);
-        drop(parts);
         let chunk = MAX_CHUNK.min(self.client.max_payload().saturating_sub(HEADROOM)).max(1);
-        let stored = Stored {
-            name,
-            length: bytes.len() as u64,
-            chunks: bytes.len().div_ceil(chunk) as u64,
-            hash: *blake3::hash(&bytes).as_bytes(),
-        };
-        for attempt in 0.. {
-            match self.put(&stored.name, &bytes, chunk).await {
-                Ok(()) => break,
+        let Parts { bytes, files } = parts;
+        let files = files.into_iter().map(|file| file.contents);
+        let parts: Vec<_> = [bytes].into_iter().chain(files).map(Bytes::from).collect();
+        let mut attempt = 0;
+        let hash = loop {
+            match self.put(&name, &parts, chunk).await {
+                Ok(hash) => break hash,
                 Err(why) if attempt == AGAIN => return Err(self.last_error.after(why)),
                 Err(_) => sleep(PAUSE).await,
             }
-        }
-        Ok(Value::Stored(stored))
+            attempt += 1;
+        };
+        let lengths = parts.iter().map(|part| part.len() as u64).collect();
+        Ok(Value::Stored(Stored { name, lengths, chunk: chunk as u64, hash }))
     }
 
     /// The parts of a value, from its message or from the store.
@@ -56,19 +56,16 @@ impl Broker {
             Value::Stored(stored) => stored,
         };
         let mut attempt = 0;
-        let bytes = loop {
+        let mut parts = loop {
             match self.get(&stored).await {
-                Ok(bytes) => break bytes,
+                Ok(parts) => break parts.into_iter(),
                 Err(why) if attempt == AGAIN => return Err(self.last_error.after(why)),
                 Err(_) => sleep(PAUSE).await,
             }
             attempt += 1;
         };
-        if *blake3::hash(&bytes).as_bytes() != stored.hash {
-            return Err("the value stored at the broker is not the one that was sent".to_owned());
-        }
-        envelope::decode(&bytes)
-            .ok_or_else(|| "the value stored at the broker cannot be decoded".to_owned())
+        let bytes = parts.next().unwrap_or_default();
+        Ok(Parts { bytes, files: parts.map(|contents| File { contents }).collect() })
     }
 
     /// Removes a stored value that is no longer needed. If that fails, it expires.
@@ -78,11 +75,19 @@ impl Broker {
         }
     }
 
-    async fn put(&self, name: &str, bytes: &Bytes, chunk: usize) -> Result<(), String> {
+    /// Stores all parts, and returns their hash. Chunks are numbered over all of them.
+    async fn put(&self, name: &str, parts: &[Bytes], chunk: usize) -> Result<Hash, String> {
         self.values().await?;
         let subject = self.build.value(name);
-        let chunks = (0..bytes.len()).step_by(chunk).zip(0_u64..).map(|(from, number)| {
-            let bytes = bytes.slice(from..(from + chunk).min(bytes.len()));
+        let mut hasher = blake3::Hasher::new();
+        let mut chunks = Vec::new();
+        for part in parts {
+            let starts = (0..part.len()).step_by(chunk);
+            chunks.extend(starts.map(|from| part.slice(from..(from + chunk).min(part.len()))));
+        }
+        // Each is hashed while those before it are on their way.
+        let chunks = chunks.into_iter().zip(0_u64..).map(|(bytes, number)| {
+            hasher.update(&bytes);
             let (context, subject) = (self.jetstream.clone(), format!("{subject}.{number}"));
             async move {
                 // The client may block while it has no connection.
@@ -91,26 +96,39 @@ impl Broker {
                 sent.await.map(drop).map_err(failed)
             }
         });
-        stream::iter(chunks).buffer_unordered(AT_ONCE).try_collect().await
+        stream::iter(chunks).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        Ok(*hasher.finalize().as_bytes())
     }
 
-    async fn get(&self, stored: &Stored) -> Result<Vec<u8>, String> {
+    async fn get(&self, stored: &Stored) -> Result<Vec<Vec<u8>>, String> {
         let stream = &self.values().await?;
         let subject = self.build.value(&stored.name);
-        let length = usize::try_from(stored.length).map_err(failed)?;
-        let mut all = Vec::new();
-        all.try_reserve_exact(length).map_err(failed)?;
-        let chunks = (0..stored.chunks).map(|number| chunk(stream, format!("{subject}.{number}")));
+        let counts = stored.lengths.iter().map(|length| length.div_ceil(stored.chunk.max(1)));
+        let numbers = 0..counts.sum::<u64>();
+        let chunks = numbers.map(|number| chunk(stream, format!("{subject}.{number}")));
         let mut chunks = stream::iter(chunks).buffered(AT_ONCE);
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk?;
-            if all.len() + chunk.len() > length {
-                return Err("the value stored at the broker is longer than the one sent".to_owned());
+        let mut hasher = blake3::Hasher::new();
+        let mut parts = Vec::with_capacity(stored.lengths.len());
+        for &length in &stored.lengths {
+            let length = usize::try_from(length).map_err(failed)?;
+            let mut part = Vec::new();
+            part.try_reserve_exact(length).map_err(failed)?;
+            while part.len() < length {
+                let bytes = chunks.next().await.unwrap_or_else(|| Err(changed()))?;
+                if bytes.is_empty() || part.len() + bytes.len() > length {
+                    return Err(changed());
+                }
+                hasher.update(&bytes);
+                part.extend_from_slice(&bytes);
             }
-            all.extend_from_slice(&chunk);
+            parts.push(part);
         }
-        Ok(all)
+        if *hasher.finalize().as_bytes() == stored.hash { Ok(parts) } else { Err(changed()) }
     }
+}
+
+fn changed() -> String {
+    "the value stored at the broker is not the one that was sent".to_owned()
 }
 
 async fn chunk(stream: &Stream, subject: String) -> Result<Bytes, String> {
