@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use trine::{FunctionStats, TaskSet, gather, race, stats};
+use trine::{FunctionStats, Stream, TaskSet, concurrent, gather, race, stats};
 use trine_tests::gate::Gate;
 use trine_tests::modes::{MODES, Mode};
 
@@ -109,4 +109,48 @@ fn threads_that_end_leave_what_they_counted() {
     }
     let polite = of(mode, "polite");
     assert_eq!(polite.queued + polite.running + polite.done + polite.failed.total(), threads);
+}
+
+#[concurrent(threads)]
+fn yields(count: u64) -> impl Iterator<Item = u64> {
+    (0..count).inspect(|number| assert!(*number < 10, "on purpose"))
+}
+
+#[cfg(target_os = "linux")]
+#[concurrent(process)]
+fn yields_in_a_worker(count: u64) -> impl Iterator<Item = u64> {
+    (0..count).inspect(|number| assert!(*number < 10, "on purpose"))
+}
+
+#[concurrent(async)]
+fn yields_awaited(count: u64) -> impl futures::Stream<Item = u64> {
+    futures::stream::iter((0..count).inspect(|number| assert!(*number < 10, "on purpose")))
+}
+
+/// A function that yields, and its name.
+type Yielding = (&'static str, fn(u64) -> Stream<u64>);
+
+/// However many items it has; and it runs for as long as it yields.
+#[test]
+fn a_stream_is_one_call() {
+    let functions: &[Yielding] = &[
+        ("yields", yields),
+        #[cfg(target_os = "linux")]
+        ("yields_in_a_worker", yields_in_a_worker),
+        ("yields_awaited", yields_awaited),
+    ];
+    for &(name, function) in functions {
+        let counts = || {
+            let all = stats().functions;
+            let of = all.into_iter().find(|function| function.name == name).expect("it was called");
+            let failed = of.failed;
+            (of.queued, of.running, of.done, failed.cancelled, failed.panicked)
+        };
+        assert_eq!(function(10).into_iter().count(), 10, "{name}");
+        assert_eq!(counts(), (0, 0, 1, 0, 0), "{name}");
+        assert_eq!(function(3).gather().join().unwrap(), [0, 1, 2], "{name}");
+        assert_eq!(counts(), (0, 0, 2, 0, 0), "{name}");
+        assert_eq!(function(20).into_iter().filter(Result::is_ok).count(), 10, "{name}");
+        assert_eq!(counts(), (0, 0, 2, 0, 1), "{name}");
+    }
 }

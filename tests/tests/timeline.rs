@@ -7,11 +7,37 @@ use std::sync::OnceLock;
 use std::{env, fs, process};
 
 use serde_json::Value;
-use trine::gather;
+use trine::{Stream, concurrent, gather};
 use trine_tests::gate::Gate;
 use trine_tests::modes::MODES;
 
 const VARIABLE: &str = "TRINE_TIMELINE";
+
+#[concurrent(threads)]
+fn yields() -> impl Iterator<Item = u64> {
+    0..100
+}
+
+#[cfg(target_os = "linux")]
+#[concurrent(process)]
+fn yields_in_a_worker() -> impl Iterator<Item = u64> {
+    0..100
+}
+
+#[concurrent(async)]
+fn yields_awaited() -> impl futures::Stream<Item = u64> {
+    futures::stream::iter(0..100)
+}
+
+/// A mode, and the name of a function in it that yields.
+type Yielding = (&'static str, &'static str, fn() -> Stream<u64>);
+
+const YIELDING: &[Yielding] = &[
+    ("threads", "yields", yields),
+    #[cfg(target_os = "linux")]
+    ("process", "yields_in_a_worker", yields_in_a_worker),
+    ("async", "yields_awaited", yields_awaited),
+];
 
 /// Makes the calls that are drawn; the test runs it again with the variable set.
 #[test]
@@ -31,6 +57,9 @@ fn drawn() {
         if let Some(crashes) = mode.crashes {
             assert!(crashes(1).join().is_err());
         }
+    }
+    for (_, name, function) in YIELDING {
+        assert_eq!(function().into_iter().count(), 100, "{name}");
     }
     // Waits for the death of the worker that crashed, which the dispatcher reports.
     while trine::stats().workers.deaths == 0 {
@@ -79,9 +108,17 @@ fn each_call_is_in_its_lane() {
         assert!(outcome.contains("panicked: on purpose"), "{outcome}");
         assert_eq!(of_mode("retried").len(), 2, "{mode:?}");
     }
+    for (mode, name, _) in YIELDING {
+        // However many items it has.
+        let phases = if *mode == "async" { "b" } else { "X" };
+        let all = of(phases, name);
+        let drawn: Vec<_> = all.into_iter().filter(|event| event["cat"] == *mode).collect();
+        assert_eq!(drawn.len(), 1, "{name}");
+        assert_eq!(drawn[0]["args"]["outcome"], "value", "{name}");
+    }
     assert_eq!(of("i", "retry of retried").len(), MODES.len());
     let queued = events.iter().filter(|event| event["cat"] == "queued" && event["ph"] == "b");
-    assert_eq!(queued.count(), 4 * MODES.len() + 1);
+    assert_eq!(queued.count(), 4 * MODES.len() + 1 + YIELDING.len());
 
     // Every worker is a process of its own in the picture, and has a name.
     let workers: BTreeSet<_> = events

@@ -70,6 +70,21 @@ async fn on_tokio() -> Option<&'static str> {
 fn in_worker() {}
 
 #[concurrent(threads)]
+fn yields_on_thread() -> impl Iterator<Item = Option<&'static str>> {
+    (0..3).map(|_| current())
+}
+
+#[concurrent(async)]
+fn yields_on_tokio() -> impl futures::Stream<Item = Option<&'static str>> {
+    futures::stream::iter((0..3).map(|_| current()))
+}
+
+#[concurrent(process)]
+fn yields_in_worker() -> impl Iterator<Item = u32> {
+    0..3
+}
+
+#[concurrent(threads)]
 fn fails() {
     panic!("as told");
 }
@@ -85,11 +100,21 @@ fn a_task_is_a_span_below_its_caller_s() {
         assert_eq!(on_thread().timeout(std::time::Duration::MAX).join().unwrap(), Some("task"));
         assert_eq!(on_tokio().join().unwrap(), Some("task"));
         in_worker().join().unwrap();
+        // So it is where the items are made.
+        for stream in [yields_on_thread(), yields_on_tokio()] {
+            assert_eq!(stream.gather().join().unwrap(), [Some("task"); 3]);
+        }
+        assert_eq!(yields_in_worker().into_iter().count(), 3);
         fails().join().unwrap_err();
     }
-    for (function, mode) in
-        [("on_thread", "threads"), ("on_tokio", "async"), ("in_worker", "process")]
-    {
+    for (function, mode) in [
+        ("on_thread", "threads"),
+        ("on_tokio", "async"),
+        ("in_worker", "process"),
+        ("yields_on_thread", "threads"),
+        ("yields_on_tokio", "async"),
+        ("yields_in_worker", "process"),
+    ] {
         let told = notes.task(function);
         assert_eq!((told.name, told.parent), ("task", Some("caller")), "{function}");
         assert!(told.fields.contains(&format!("mode={mode:?}\n")), "{}", told.fields);

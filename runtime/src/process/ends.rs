@@ -10,6 +10,8 @@
 //! through a tube, `sender` and `stream` are the two ends.
 
 mod frames;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod sender;
 mod stream;
 

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::process::channel::fuzzing::Unsteady;
 pub use crate::process::channel::fuzzing::{Halves, MOVE, Rings, STEP, Segments};
+pub use crate::process::ends::fuzzing::Tubes;
 use crate::process::job::Panic;
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};

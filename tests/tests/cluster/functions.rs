@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{process, thread};
 
-use trine::concurrent;
 use trine::process::Shared;
+use trine::{Sender, Stream, concurrent};
 
 #[concurrent(process)]
 pub(crate) fn double(number: u64) -> u64 {
@@ -47,6 +47,23 @@ impl Resident {
     pub(crate) fn machine(&self) -> (u32, u32) {
         (self.0, std::os::unix::process::parent_id())
     }
+}
+
+/// Functions with an end among their arguments, or their result. They are on this machine, which
+/// has the other end.
+#[concurrent(process)]
+pub(crate) fn machine_that_yields() -> impl Iterator<Item = u32> {
+    std::iter::once(std::os::unix::process::parent_id())
+}
+
+#[concurrent(process)]
+pub(crate) fn machine_that_sends(sender: Sender<u32>) {
+    sender.send(std::os::unix::process::parent_id()).unwrap();
+}
+
+#[concurrent(process)]
+pub(crate) fn machine_that_reads(numbers: Stream<u32>) -> (u32, usize) {
+    (std::os::unix::process::parent_id(), numbers.into_iter().count())
 }
 
 /// A call within a call.

@@ -9,8 +9,9 @@ use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
     ResidentWorker, boom, crowd, double, doubled, held, held_in_turn, held_long, held_once,
-    held_to_the_last, leave, machine, machine_of_a_local_call, machines_of_items, nested, note,
-    noted, reversed, too_long, too_much, worker_of_its_own,
+    held_to_the_last, leave, machine, machine_of_a_local_call, machine_that_reads,
+    machine_that_sends, machine_that_yields, machines_of_items, nested, note, noted, reversed,
+    too_long, too_much, worker_of_its_own,
 };
 
 /// How many calls are in flight when something is killed.
@@ -23,6 +24,7 @@ pub(crate) fn play(name: &str) -> bool {
         "errors" => errors,
         "large" => large,
         "places" => places,
+        "ends" => ends,
         "one" => one,
         "limited" => limited,
         "labelled" => labelled,
@@ -100,6 +102,17 @@ fn large() {
     assert!((0..20).zip(some).all(|(number, bytes)| bytes == vec![number; 40_000]));
     let numbers: Shared<[u64]> = (0..100_000).collect();
     assert_eq!(doubled(numbers).join().unwrap()[99_999], 199_998);
+    tell("well");
+}
+
+fn ends() {
+    let here = std::process::id();
+    assert_eq!(machine_that_yields().gather().join().unwrap(), [here]);
+    let (sender, stream) = trine::channel(1);
+    machine_that_sends(sender).join().unwrap();
+    assert_eq!(stream.gather().join().unwrap(), [here]);
+    assert_eq!(machine_that_reads(machine_that_yields()).join().unwrap(), (here, 1));
+    assert_ne!(machine().join().unwrap(), here);
     tell("well");
 }
 

@@ -8,6 +8,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("every end is told apart", || well("errors", "")),
     ("large values go through the store", large_values),
     ("calls run where they should", places),
+    ("calls with an end of a stream run here", || well("ends", "")),
     ("calls run where there is what they ask for", labels),
     ("all options of a function hold on the machine", || well("options", "")),
     ("without a machine a call says so", nobody_is_there),

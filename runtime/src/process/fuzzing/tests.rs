@@ -120,3 +120,23 @@ fn the_parents_own_half_changes() {
         halves.play(&random.bytes(400 * MOVE));
     }
 }
+
+#[test]
+fn packets_of_tubes() {
+    let (mut random, tubes) = (Random(SEED), Tubes::new());
+    let mut taken = 0;
+    for _ in 0..5_000 {
+        let mut script = Vec::new();
+        for _ in 0..random.next() % 4 {
+            // Mostly of a kind that there is, short, and without memories.
+            let bytes = random.next() as usize % 24;
+            let handles = [0, random.next() as u8][usize::from(random.next() % 4 == 0)];
+            script.extend([handles, bytes as u8 + 1, (random.next() % 9) as u8]);
+            let parts = random.bytes(bytes);
+            // Lengths that may fit.
+            script.extend(parts.into_iter().map(|byte| if byte < 128 { byte % 8 } else { 0 }));
+        }
+        taken += tubes.play(&script);
+    }
+    assert!(taken > 1000, "the run tries too little: {taken}");
+}
