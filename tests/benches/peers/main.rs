@@ -38,6 +38,7 @@ type Named = (&'static str, &'static str, fn() -> Row);
 
 const ROWS: &[Named] = &[
     ("1", "fork-join", fork_join::fib),
+    ("1", "fork-join-inside", fork_join::inside),
     ("1", "unbalanced", fork_join::unbalanced),
     ("2", "spawn-gather", spawning::many),
     ("3", "spawn-join", spawning::in_turn),
@@ -46,11 +47,13 @@ const ROWS: &[Named] = &[
     ("6", "hog", blocking::hog),
     ("7", "process-join", process::in_turn),
     ("8", "process-gather", process::many),
+    ("8", "process-burst", process::burst),
     ("9", "process-large", process::large),
     ("9", "process-borrowed", process::borrowed),
     ("9", "process-shared", process::shared),
     ("10", "process-cold", process::cold),
     ("11", "async-gather", asynchronous::many),
+    ("11", "async-join", asynchronous::in_turn),
     ("12", "compile", compile::annotations),
     ("13", "idle", idle::after_work),
     ("13", "trickle", idle::one_per_millisecond),

@@ -106,9 +106,32 @@ pub(crate) fn many() -> Row {
             }
         })
         .of_only(FEW)
-        .goal(Goal::Absolute(0.5e-6))
+        .goal(Goal::Absolute(0.35e-6))
         .goal(Goal::Time("procspawn pool", 0.01));
     python::add(row, "many", MANY)
+}
+
+const BURST: u64 = 2_000;
+
+/// A burst of calls to workers that have been idle and sleep.
+pub(crate) fn burst() -> Row {
+    let pool = procspawn_pool();
+    Row::new("8", "2,000 `process` tasks, all in flight, from a standing start, per task")
+        .operations(BURST)
+        .rounds(21)
+        .contestant("trine process", || {
+            let all = trine::gather((0..BURST).map(increment)).join().expect("no task fails");
+            assert_eq!(all.len() as u64, BURST);
+        })
+        .contestant("procspawn pool", move || {
+            let tasks: Vec<_> = (0..BURST)
+                .map(|number| procspawn::spawn!(in pool, (number) || number + 1))
+                .collect();
+            for task in tasks {
+                task.join().unwrap();
+            }
+        })
+        .goal(Goal::Time("procspawn pool", 0.008))
 }
 
 /// 8 MB of them.

@@ -37,7 +37,7 @@ pub(crate) fn many() -> Row {
                 }
             });
         })
-        .goal(Goal::Time("rayon::spawn + oneshot", 0.6))
+        .goal(Goal::Time("rayon::spawn + oneshot", 0.5))
 }
 
 fn spawn_rayon(number: usize) -> oneshot::Receiver<usize> {
