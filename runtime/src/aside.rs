@@ -205,7 +205,10 @@ fn wait_for_step(mut state: MutexGuard<'static, State>) -> Option<MutexGuard<'st
         }
         let begun = state.begun;
         let has_waited;
-        if state.steps.is_empty() {
+        if state.steps.is_empty() && state.waiting == 1 {
+            // The only one stays, and need not wake up to find that out.
+            state = STEPS.wait(state);
+        } else if state.steps.is_empty() {
             (state, has_waited) = wait(state, KEEP_SPARE);
             if has_waited && state.steps.is_empty() && state.waiting > 1 {
                 state.leave();
