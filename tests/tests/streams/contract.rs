@@ -10,10 +10,10 @@ use trine_tests::checks::wait_until;
 use crate::functions::{MODES, Mode};
 
 /// What was read, and the failure that ended it.
-type Read<T> = (Vec<T>, Option<Error>);
+pub(crate) type Read<T> = (Vec<T>, Option<Error>);
 /// Reads a part of a stream and drops it.
 type Reader = (&'static str, fn(Stream<u64>));
-type Way<T> = (&'static str, fn(Stream<T>) -> Read<T>);
+pub(crate) type Way<T> = (&'static str, fn(Stream<T>) -> Read<T>);
 
 fn note<T>(read: &mut Read<T>, item: Result<T, Error>) {
     assert!(read.1.is_none(), "an item after the last");
@@ -56,7 +56,7 @@ fn awaited<T>(mut stream: Stream<T>) -> Read<T> {
     })
 }
 
-fn ways<T>() -> [Way<T>; 3] {
+pub(crate) fn ways<T>() -> [Way<T>; 3] {
     [("iterated", iterated), ("in parts", iterated_in_parts), ("awaited", awaited)]
 }
 

@@ -11,3 +11,5 @@ mod methods;
 mod process;
 #[cfg(target_os = "linux")]
 mod tubes;
+#[cfg(target_os = "linux")]
+mod waiting;
