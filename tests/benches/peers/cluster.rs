@@ -1,6 +1,5 @@
 //! Row 14: calls over a broker, beside bare messages with replies, beside one machine alone, and
 //! beside an object store.
-//! an object store.
 //!
 //! Both have a calling program, a machine and the broker, each a process of its own. The bare
 //! version is what one would write by hand: a work queue, a consumer that prefetches, a reply to

@@ -56,6 +56,11 @@ pub(crate) fn be_hasty(machine: &mut Command) {
     }
 }
 
+/// Lets a caller wait longer for a machine than any fault lasts, so that no call ends for that.
+pub(crate) fn be_patient(caller: &mut Command) -> &mut Command {
+    caller.env("TRINE_CLUSTER_WAIT", "300")
+}
+
 pub(crate) fn machine(world: &World) -> Process {
     let mut command = world.part("machine");
     be_hasty(&mut command);
@@ -105,7 +110,8 @@ fn caller_stuck(out: bool, back: bool) {
         let _machines = [machine(&world), machine(&world)];
         let relay = Relay::to(world.port());
         let mut command = world.part("counted");
-        let caller = Process(command.env("TRINE_CLUSTER", relay.address()).spawn().unwrap());
+        be_patient(command.env("TRINE_CLUSTER", relay.address()));
+        let caller = Process(command.spawn().unwrap());
         let counts = counted(&world, caller, |_| {
             relay.stick(out, back);
             sleep(Duration::from_secs(seconds));
@@ -285,6 +291,14 @@ fn leader_lost() {
     };
     again("long", "3000000\n");
     again("limited", "1\n");
+    // One broker that is alone can store nothing: an error, and no wait without a bound.
+    brokers[(index + 1) % 3].signal(libc::SIGKILL);
+    for name in ["long", "limited"] {
+        let mut command = part(name);
+        let said = Process(command.env("TRINE_CLUSTER_WAIT", "1").spawn().unwrap()).rest();
+        assert!(said.contains("the broker") && said.contains("could not start"), "{said}");
+    }
+    assert_eq!(Process(part("one").spawn().unwrap()).rest(), "8\n");
 }
 
 fn many_large() {

@@ -136,7 +136,8 @@ fn cable_of_a_caller(out: bool, back: bool) {
         let network = Network::new().unwrap();
         let world = World::at(&network.here);
         let _machines = [faults::machine(&world), faults::machine(&world)];
-        let caller = Process(network.part(&world, "counted").spawn().unwrap());
+        let mut command = network.part(&world, "counted");
+        let caller = Process(faults::be_patient(&mut command).spawn().unwrap());
         let counts = counted(&world, caller, |_| network.pull_for(out, back, seconds));
         assert_eq!(counts[2], 0);
     }
