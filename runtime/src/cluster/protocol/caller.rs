@@ -232,9 +232,10 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Nothing more can be sent under a lease.
+    /// Nothing more can be sent under a lease. Its calls may still run, so they are lost only when
+    /// the machine has stopped.
     pub(crate) fn break_off(&mut self, lease: u64) {
-        self.lose(lease);
+        self.links.get_mut(&lease).into_iter().for_each(|link| link.is_mute = true);
     }
 
     /// Gives up a machine with all its calls.

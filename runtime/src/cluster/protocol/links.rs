@@ -29,6 +29,8 @@ pub(super) struct Link<T> {
     /// The machine missed something, and has to be told.
     pub(super) is_due: bool,
     pub(super) asks: bool,
+    /// Nothing more is sent, so that the machine stops when the lease ends.
+    pub(super) is_mute: bool,
 }
 
 /// How long an unused lease is kept.
@@ -60,6 +62,7 @@ impl<T: Clone + Weight> Link<T> {
             drains: false,
             is_due: false,
             asks: false,
+            is_mute: false,
         }
     }
 
@@ -70,7 +73,7 @@ impl<T: Clone + Weight> Link<T> {
 
     /// Whether calls may be sent here: the machine was heard from recently, and is not ending.
     pub(super) fn is_usable(&self, now: Moment) -> bool {
-        !self.drains && now.saturating_sub(self.heard) < 2 * self.beat()
+        !self.drains && !self.is_mute && now.saturating_sub(self.heard) < 2 * self.beat()
     }
 
     /// How often the machine is polled.
@@ -129,6 +132,9 @@ impl<T: Clone + Weight> Link<T> {
         queued: u64,
         most: usize,
     ) -> Option<ToMachine<T>> {
+        if self.is_mute {
+            return None;
+        }
         let want = queued + self.calls.len() as u64;
         // It believes that this caller has what it wants.
         let wants_more = queued > 0 && self.told < want && self.told <= self.calls.len() as u64;

@@ -37,13 +37,19 @@ pub(super) struct Net {
     lost: u64,
     doubled: u64,
     late: u64,
+    refused: u64,
 }
 
 impl Net {
     pub(super) fn new(random: &mut Random) -> Self {
         let fair = random.often(300);
         let mut rate = |most: u64| if fair { 0 } else { random.below(most) };
-        Self { lost: rate(200), doubled: rate(200), late: rate(100) }
+        Self { lost: rate(200), doubled: rate(200), late: rate(100), refused: rate(5) }
+    }
+
+    /// Whether a message is longer than the broker now accepts, as its sender learns.
+    pub(super) fn refuses(&self, random: &mut Random) -> bool {
+        random.often(self.refused)
     }
 
     /// When copies of a message arrive, from now on.

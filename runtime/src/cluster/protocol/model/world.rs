@@ -271,6 +271,12 @@ impl World {
                 let deeds = node.core.deeds(now, 300);
                 for deed in deeds {
                     if let MachineDeed::Send { caller, message } = deed {
+                        if self.net.refuses(&mut self.random) {
+                            if let Node::Machine(node) = &mut self.places[index].node {
+                                node.core.break_off(message.lease());
+                            }
+                            continue;
+                        }
                         self.send(index, Event::ToCaller(caller as usize, message));
                     } else if let Node::Machine(node) = &mut self.places[index].node {
                         node.obey(deed);
@@ -283,6 +289,12 @@ impl World {
     fn obey_caller(&mut self, index: usize, deed: CallerDeed<u64, Ending>) {
         match deed {
             CallerDeed::Send { machine, message } => {
+                if self.net.refuses(&mut self.random)
+                    && let (Node::Caller(core), Some(lease)) =
+                        (&mut self.places[index].node, message.lease())
+                {
+                    return core.break_off(lease);
+                }
                 if let ToMachine::Packet { orders, .. } = &message {
                     for order in orders {
                         if let crate::cluster::protocol::Order::Call { number, .. } = order {
