@@ -15,7 +15,7 @@ use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
-use crate::process::platform::max_handles;
+use crate::process::platform::{self, max_handles};
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::files;
@@ -60,7 +60,8 @@ impl Items {
         let outlet = Arc::new(OnceLock::<Outlet>::new());
         let known = Arc::clone(&outlet);
         let tell = move |items| {
-            if let Some((channel, number)) = known.get() {
+            // A forked child has the items, but not the memory that is shared with the worker.
+            if let Some((channel, number)) = known.get().filter(|_| !platform::is_forked_child()) {
                 channel.grant(*number, items);
             }
         };

@@ -49,6 +49,9 @@ impl Pool {
     /// Ends a call that yields: takes it back, or has it end at its next yield. If it does not
     /// come to one, its worker is killed.
     pub(crate) fn wind_up(&'static self, address: Address, finish: impl FnOnce()) {
+        if platform::is_forked_child() {
+            return finish();
+        }
         let stopped = self.lock().outbox(address.worker()).is_some_and(|outbox| {
             let number = address.number_from(outbox.first);
             let runs = outbox.link.channel.running() == number * 2 + 1;
@@ -57,7 +60,7 @@ impl Pool {
             }
             runs
         });
-        if !stopped || platform::is_forked_child() {
+        if !stopped {
             return self.recall(address, finish);
         }
         finish();

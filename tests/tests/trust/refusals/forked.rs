@@ -3,13 +3,15 @@
 
 use std::path::Path;
 use std::process::exit;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use trine::{Error, ErrorKind, Task, concurrent, gather};
+use trine::{Error, ErrorKind, Stream, Task, concurrent, gather};
 use trine_tests::checks::wait_until;
 
+use super::calls::{AsyncKeeperWorker, Call, KeeperWorker};
 use super::{CALLS, HELD, WAYS, hold, watch};
 
 /// Runs this in a forked child; in the parent, returns whether the child ended well.
@@ -25,11 +27,36 @@ fn in_child(run: impl FnOnce()) -> bool {
     }
 }
 
+/// Runs this in a forked child, which must end well. What another thread has locked at the fork
+/// stays so in the child; then it is tried again in another.
+fn in_some_child(mut run: impl FnMut()) {
+    loop {
+        // SAFETY: the child does only what a forked program may do.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: a plain system call.
+            unsafe { libc::alarm(2) };
+            run();
+            exit(0);
+        }
+        let status = status_of(child);
+        let is_stuck = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGALRM;
+        if !is_stuck {
+            assert_eq!(status, 0);
+            return;
+        }
+    }
+}
+
 fn ended_well(child: libc::pid_t) -> bool {
+    status_of(child) == 0
+}
+
+fn status_of(child: libc::pid_t) -> libc::c_int {
     let mut status = 0;
     // SAFETY: a child of this process.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    status
 }
 
 fn warm() {
@@ -85,6 +112,111 @@ pub(crate) fn calls_of_its_parent() {
         std::fs::remove_dir_all(&folder).unwrap();
         running.unwrap().join().unwrap();
     }
+    println!("all ended");
+}
+
+#[concurrent(threads)]
+fn count() -> impl Iterator<Item = u32> {
+    0..ITEMS
+}
+
+#[concurrent(async)]
+fn count_polled() -> impl futures::Stream<Item = u32> {
+    futures::stream::iter(0..ITEMS)
+}
+
+#[concurrent(process)]
+fn count_elsewhere() -> impl Iterator<Item = u32> {
+    0..ITEMS
+}
+
+/// More than may be on the way.
+const ITEMS: u32 = 10_000;
+
+/// What a child does with a stream of which its parent has read the first item.
+const READ: &[fn(Stream<u32>)] = &[
+    drop,
+    |stream| all_or_told(stream.into_iter()),
+    |mut stream| {
+        let next = || futures::executor::block_on(futures::StreamExt::next(&mut stream));
+        all_or_told(std::iter::from_fn(next));
+    },
+    |stream| {
+        let error = stream.gather().join().unwrap_err();
+        assert!(is_told(error.kind()), "{error}");
+    },
+];
+
+/// What had come by then, and an error as the last one.
+fn all_or_told(items: impl Iterator<Item = Result<u32, Error>>) {
+    let mut items: Vec<_> = items.collect();
+    let error = items.pop().unwrap().unwrap_err();
+    assert!(is_told(error.kind()), "{error}");
+    assert!((1..).zip(items).all(|(number, item)| item.unwrap() == number));
+}
+
+pub(crate) fn streams_of_its_parent() {
+    warm();
+    for make in [count as fn() -> _, count_polled, count_elsewhere] {
+        for read in READ {
+            let mut stream = make();
+            let first = futures::executor::block_on(futures::StreamExt::next(&mut stream));
+            assert_eq!(first.unwrap().unwrap(), 0);
+            let mut stream = Some(stream);
+            in_some_child(|| read(stream.take().unwrap()));
+            assert!(stream.unwrap().into_iter().map(Result::unwrap).eq(1..ITEMS));
+        }
+    }
+    println!("all ended");
+}
+
+static KEEPER: LazyLock<KeeperWorker> = LazyLock::new(KeeperWorker::new);
+static ASYNC_KEEPER: LazyLock<AsyncKeeperWorker> = LazyLock::new(AsyncKeeperWorker::new);
+static KEEPER_ELSEWHERE: LazyLock<KeeperElsewhereWorker> =
+    LazyLock::new(KeeperElsewhereWorker::new);
+
+struct KeeperElsewhere;
+
+#[concurrent(process)]
+impl KeeperElsewhere {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+    pub(crate) fn value(&self) -> u32 {
+        7
+    }
+}
+
+/// To workers with state that were there before the fork.
+const KEPT: &[Call] = &[
+    || KEEPER.value(),
+    || KEEPER.change(),
+    || ASYNC_KEEPER.value(),
+    || KEEPER_ELSEWHERE.value(),
+    || {
+        KEEPER_ELSEWHERE.restart();
+        KEEPER_ELSEWHERE.value()
+    },
+    || {
+        KEEPER.clone().stop();
+        KEEPER.value().outcome().map(|_| 7)
+    },
+];
+
+pub(crate) fn workers_of_its_parent() {
+    warm();
+    let check = || KEPT[..4].iter().for_each(|call| assert_eq!(call().join().unwrap(), 7));
+    check();
+    for (way, wait) in WAYS {
+        for (index, call) in KEPT.iter().enumerate() {
+            let ended = in_child(|| match wait(way, *call) {
+                Ok(value) => assert_eq!(value, 7),
+                Err(error) => assert!(is_told(error.kind()), "{error}"),
+            });
+            assert!(ended, "{way} of {index}");
+        }
+    }
+    check();
     println!("all ended");
 }
 

@@ -32,6 +32,8 @@ const PARTS: &[Named] = &[
     ("case", play),
     ("child-calls", forked::calls_of_a_child),
     ("child-of-calls", forked::calls_of_its_parent),
+    ("child-of-streams", forked::streams_of_its_parent),
+    ("child-of-workers", forked::workers_of_its_parent),
     ("child-of-a-body", forked::a_body_that_forks),
     ("child-in-a-join", forked::inside_a_join),
     ("untimed-drain", untimed::drains),
@@ -66,6 +68,8 @@ const CHECKS: &[Named] = &[
     ("deadlines without a timer", || in_each_way("untimed-deadlines", Some("read"))),
     ("a forked child calls", || in_a_fork("child-calls")),
     ("a forked child waits for a call of its parent", || in_a_fork("child-of-calls")),
+    ("a forked child reads streams of its parent", || in_a_fork("child-of-streams")),
+    ("a forked child calls workers of its parent", || in_a_fork("child-of-workers")),
     ("a body forks", || in_a_fork("child-of-a-body")),
     ("a join is forked", || in_a_fork("child-in-a-join")),
     ("more threads than usual, where they wait for each other", || {
