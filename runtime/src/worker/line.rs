@@ -208,16 +208,19 @@ impl Line {
         if self.restarts == 0 {
             return false;
         }
-        let now = Instant::now();
-        let is_old = |then: &Instant| now.duration_since(*then) >= self.per;
-        while state.recent.front().is_some_and(is_old) {
+        while state.recent.front().is_some_and(|then| self.is_old(then)) {
             state.recent.pop_front();
         }
         let may = state.recent.len() < self.restarts;
         if may {
-            state.recent.push_back(now);
+            state.recent.push_back(Instant::now());
         }
         may
+    }
+
+    /// Whether a restart at that time does not count any more.
+    fn is_old(&self, then: &Instant) -> bool {
+        then.elapsed() >= self.per
     }
 
     /// The constructor has ended, with a value or with this message.
@@ -296,7 +299,11 @@ impl Line {
         let state = self.lock();
         let is_here = match state.stage {
             Stage::Making => true,
-            Stage::Alive => !self.home.is_lost() || state.recent.len() < self.restarts,
+            Stage::Alive => {
+                !self.home.is_lost()
+                    || state.recent.len() < self.restarts
+                    || state.recent.front().is_some_and(|then| self.is_old(then))
+            }
             _ => state.wants_restart,
         };
         is_here && !state.wants_stop

@@ -192,6 +192,32 @@ fn one_that_is_killed_while_it_is_idle_is_made_anew_for_the_next_call() {
 }
 
 #[test]
+fn restarts_of_long_ago_count_against_no_idle_worker() {
+    /// Made anew once in each moment, which is over soon.
+    struct Brief;
+
+    #[concurrent(process, restarts = 1, per = 1ms)]
+    impl Brief {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+        pub(crate) fn process(&self) -> u32 {
+            std::process::id()
+        }
+    }
+
+    let brief = BriefWorker::new();
+    for _ in 0..3 {
+        let process = brief.process().join().unwrap();
+        assert!(
+            Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success()
+        );
+        wait_until(|| !Path::new(&format!("/proc/{process}")).exists());
+        wait_until(|| brief.is_alive());
+    }
+}
+
+#[test]
 fn nobody_else_is_served_and_the_value_stays_where_it_is() {
     let [first, second] = [start(1), start(2)];
     let process = first.process().join().unwrap();
