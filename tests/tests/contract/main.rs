@@ -3,6 +3,7 @@
 //! The modes are tables of the same functions, `trine_tests::modes`: what is new in all of them
 //! gets a row there and its checks in a file here.
 
+mod anywhere;
 mod calls;
 mod combined;
 mod methods;
