@@ -114,6 +114,12 @@ impl<T> Cell<T> {
         self.state.set(CANCELLED);
     }
 
+    /// Whether it ended by its body alone.
+    #[cfg(feature = "threads")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_finished() && !self.state.has(CANCELLED)
+    }
+
     /// The body runs in the worker process of this id.
     #[cfg(feature = "process")]
     pub(crate) fn goes_to(&self, worker: u32) {

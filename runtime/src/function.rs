@@ -172,6 +172,18 @@ impl Function {
         self
     }
 
+    /// `copies = …`: how many values a worker with state has.
+    ///
+    /// # Panics
+    /// When zero, which in the static is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn copies(mut self, copies: usize) -> Self {
+        assert!(copies > 0, "`copies` must be more than zero");
+        self.options.copies = copies;
+        self
+    }
+
     /// `fresh`: every call gets its own worker process.
     #[must_use]
     pub const fn fresh(mut self) -> Self {

@@ -142,6 +142,7 @@ pub use threads::join;
 /// | `ahead = 16` | all | at most 16 items of its [`Stream`] wait to be read; 64 without it |
 /// | `restarts = 3` | all | on an `impl`: the value is made anew that often, see below |
 /// | `per = 1min` | all | the time that `restarts` are counted in; a minute without it |
+/// | `copies = 2` | all | on an `impl`: so many values, and as many calls at once; `&self` only |
 /// | `name = ModelPool` | all | on an `impl`: the name of the type that is made |
 /// | `crate = path` | all | the path of this crate, if it was renamed |
 ///

@@ -27,6 +27,11 @@ pub(crate) trait Admit: Send + Sync {
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
 
+    /// Whether its result is there, and its body is at its end too.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// Whether somebody wants its result.
     fn is_wanted(&self) -> bool {
         true

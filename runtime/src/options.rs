@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// The time that `restarts` are counted in; a minute if it is zero.
     #[cfg_attr(feature = "process", serde(skip))]
     pub(crate) per: Duration,
+    /// How many values a worker with state has.
+    #[cfg_attr(feature = "process", serde(skip))]
+    pub(crate) copies: usize,
     /// Whether calls stay on this machine.
     pub(crate) local: bool,
     /// The label that a machine must have. Only the caller uses it, since it chooses the machine.
@@ -70,6 +73,7 @@ impl Options {
         ahead: None,
         restarts: 0,
         per: Duration::ZERO,
+        copies: 1,
         local: false,
         on: None,
     };

@@ -41,6 +41,9 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
     }
     for part in &block.methods {
         method(part, errors);
+        if args.has("copies") && part.is_mutable {
+            one_of_several(part, errors);
+        }
     }
     for part in block.constructors.iter().chain(&block.methods) {
         qualifiers(part, errors);
@@ -53,13 +56,12 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
 /// Options that a worker does not have.
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("limit", "a worker runs one call at a time anyway: make fewer workers"),
+    ("limit", "a worker runs one call at a time anyway: with `copies`, so many"),
     ("scoped", "the value outlives every borrow: own the arguments"),
     ("fresh", "a worker is a process of its own anyway"),
     ("pool", "a worker is a process of its own and serves nobody else"),
     ("ahead", "its methods cannot yield: return a `Vec`"),
     ("renew", "call `restart` on the worker where it is to be made anew"),
-    ("copies", "make several workers, and choose one for each call"),
     ("local", "a worker never leaves this machine anyway"),
     ("on", "a worker never leaves this machine"),
 ];
@@ -115,7 +117,7 @@ fn method(part: &Part, errors: &mut Errors) {
         let refused = REFUSED.iter().find(|(refused, _)| refused == name);
         if let Some((name, why)) = refused {
             errors.push(*span, format!("a worker with state has no `{name}`: {why}"));
-        } else if ["restarts", "per", "name", "memory", "crate"].contains(name) {
+        } else if ["restarts", "per", "copies", "name", "memory", "crate"].contains(name) {
             let message = format!("`{name}` is of the whole worker: write it at the `impl`");
             errors.push(*span, message);
         }
@@ -140,6 +142,16 @@ fn method(part: &Part, errors: &mut Errors) {
             );
         }
     }
+}
+
+/// A method with `&mut self` where there are `copies`.
+fn one_of_several(part: &Part, errors: &mut Errors) {
+    let Some(receiver) = &part.function.receiver else { return };
+    errors.push(
+        receiver.self_token.span,
+        "a call goes to one of the `copies`, and would change that one alone: take `&self`, make \
+         the method private, or remove `copies`",
+    );
 }
 
 fn qualifiers(part: &Part, errors: &mut Errors) {

@@ -126,6 +126,10 @@ where
         self.cell().is_pending()
     }
 
+    fn is_over(&self) -> bool {
+        self.cell().is_finished()
+    }
+
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
         self.body.job.refuse(why)
     }

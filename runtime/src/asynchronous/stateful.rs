@@ -60,13 +60,19 @@ where
     B: 'static,
     F: Future<Output: Constructed<T>> + Send + 'static,
 {
-    let maker: Maker<T> = Box::new(move || {
-        let making = body(arguments.clone().values());
-        Box::pin(async move { making.await.constructed() })
+    let makers = Kept::each(constructor, arguments, |arguments: A| -> Maker<T> {
+        Box::new(move || {
+            let making = body(arguments.clone().values());
+            Box::pin(async move { making.await.constructed() })
+        })
     });
-    let place = Arc::new(Place { runtime: tokio::ambient(), slot: Slot::new() });
-    let home = Polled { constructor, place: Arc::clone(&place), maker: Kept::new(maker) };
-    Worker::start(constructor, place, Box::new(home))
+    let places = makers.map(|maker| {
+        let place = Arc::new(Place { runtime: tokio::ambient(), slot: Slot::new() });
+        let home: Box<dyn Home> =
+            Box::new(Polled { constructor, place: Arc::clone(&place), maker });
+        (place, home)
+    });
+    Worker::start(constructor, places)
 }
 
 /// Starts `body` on tokio when it is its turn at this worker; what a method with `&self` expands
@@ -145,19 +151,19 @@ where
     if let Some(refusal) = forks::refusal(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
-    let place: Arc<Place<T>> = worker.place();
+    let (entry, place) = worker.choose::<Place<T>>();
     let runtime = match &place.runtime {
         Ok(runtime) => runtime.clone(),
         Err(refusal) => return refused(function, refusal),
     };
     let job = (Arc::clone(&place.slot), method);
-    let call = AsyncCall::in_line(runtime, function, worker.line(), job, |job| async move {
+    let call = AsyncCall::in_line(runtime, function, &entry.line(), job, |job| async move {
         let (slot, (arguments, body, is_changed)) = job;
         let (held, result) = body(slot.hold(is_changed), arguments.values()).await;
         held.give_back();
         result
     });
-    worker.line().enter(call.clone());
+    entry.enter(call.clone());
     Task::new(call)
 }
 
@@ -193,12 +199,13 @@ impl<T: Send + 'static> Home for Polled<T> {
     fn clear(&self, line: &Arc<Line>, is_last: bool) {
         static DROP: Function = Function::new("drop");
         let Ok(runtime) = &self.place.runtime else { return line.leave() };
-        let job = (Arc::clone(&self.place.slot), is_last.then(|| Arc::clone(&self.maker)));
-        let call =
-            AsyncCall::in_line(runtime.clone(), &DROP, line, job, |(slot, maker)| async move {
-                slot.clear();
-                maker.into_iter().for_each(|maker| maker.clear());
-            });
+        let (name, maker) = (self.constructor.name(), is_last.then(|| Arc::clone(&self.maker)));
+        let job = (Arc::clone(&self.place.slot), name, maker);
+        let call = AsyncCall::in_line(runtime.clone(), &DROP, line, job, |job| async move {
+            let (slot, name, maker) = job;
+            slot.clear();
+            maker.into_iter().for_each(|maker| maker.clear(name));
+        });
         call.begin(line);
     }
 

@@ -23,7 +23,7 @@ use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
-use crate::worker::line::Line;
+use crate::worker::Entry;
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -176,17 +176,17 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         function: &'static Function,
         job: Job,
         pool: &'static Pool,
-        line: &Arc<Line>,
+        entry: Entry<'_>,
         stay: Stay<T>,
     ) -> Arc<Self> {
         let call = Arc::new(Self {
             items: None,
             stay: Some(Box::new(stay)),
-            job: JobCell::in_line(function, "process", job, Arc::clone(line)),
+            job: JobCell::in_line(function, "process", job, entry.line()),
             pool,
             address: AtomicAddress::nowhere(),
         });
-        line.enter(call.clone());
+        entry.enter(call.clone());
         call
     }
 
@@ -277,6 +277,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
 impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
     fn is_pending(&self) -> bool {
         self.cell().is_pending()
+    }
+
+    fn is_over(&self) -> bool {
+        self.cell().is_finished()
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {

@@ -11,13 +11,14 @@ use crate::function::Function;
 use crate::process::call::{ProcessCall, Stay};
 use crate::process::code::Code;
 use crate::process::launch::encode;
-use crate::process::pool::residence::Residence;
+use crate::process::pool::residence::{Residence, Value};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::retry::{self, Retry};
 use crate::task::Task;
+use crate::worker::line::Home;
 use crate::worker::slot::failed;
-use crate::worker::{Constructed, Worker};
+use crate::worker::{Constructed, Worker, how_many};
 use crate::{sequential, tokio};
 
 mod housing;
@@ -48,13 +49,17 @@ where
     M: Constructed<T>,
 {
     let name = constructor.name();
-    let residence = Arc::new(Residence::new(sequential::is_on()));
-    let message = encode(name, What::Repeated, (residence.number(), arguments));
+    let value = Value::new(sequential::is_on());
+    let message = encode(name, What::Repeated, (value.number, arguments));
     let message = message.map_err(|error| failed(name, &error));
     let code = Code::make::<A, B, T, M>(body);
-    let housing = Arc::new(Housing::new(constructor, message, code, residence));
-    let home = Box::new(Housed(Arc::clone(&housing)));
-    Worker::start(constructor, housing, home)
+    let places = (0..how_many(constructor)).map(|_| {
+        let residence = Arc::new(Residence::new(value));
+        let housing = Arc::new(Housing::new(constructor, message.clone(), code, residence));
+        let home: Box<dyn Home> = Box::new(Housed(Arc::clone(&housing)));
+        (housing, home)
+    });
+    Worker::start(constructor, places)
 }
 
 /// Starts `body` in the process of this worker when it is its turn; what a method with `&self`
@@ -150,12 +155,12 @@ fn enter<T, R>(
 where
     R: Output + 'static,
 {
-    let housing = worker.place::<Housing>();
+    let (entry, housing) = worker.choose::<Housing>();
     let residence = Arc::clone(&housing.residence);
     match job(function.name(), &residence, message, &code) {
         Ok(job) => {
             let stay = Stay { residence, changes, code };
-            Task::new(ProcessCall::enter(function, job, housing.pool, worker.line(), stay))
+            Task::new(ProcessCall::enter(function, job, housing.pool, entry, stay))
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -91,6 +91,11 @@ impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
         self.cell().is_pending()
     }
 
+    fn is_over(&self) -> bool {
+        // A body runs on beyond its deadline, and when it is cancelled.
+        self.cell().is_over()
+    }
+
     fn is_wanted(&self) -> bool {
         !self.cell().is_abandoned()
     }

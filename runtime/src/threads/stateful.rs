@@ -41,10 +41,15 @@ where
     B: 'static,
     M: Constructed<T> + 'static,
 {
-    let maker: Maker<T> = Box::new(move || body(arguments.clone().values()).constructed());
-    let slot = Slot::new();
-    let home = Pooled { constructor, slot: Arc::clone(&slot), maker: Kept::new(maker) };
-    Worker::start(constructor, slot, Box::new(home))
+    let makers = Kept::each(constructor, arguments, |arguments: A| -> Maker<T> {
+        Box::new(move || body(arguments.clone().values()).constructed())
+    });
+    let places = makers.map(|maker| {
+        let slot = Slot::new();
+        let home: Box<dyn Home> = Box::new(Pooled { constructor, slot: Arc::clone(&slot), maker });
+        (slot, home)
+    });
+    Worker::start(constructor, places)
 }
 
 /// Starts `body` on the pool when it is its turn at this worker; what a method with `&self` expands
@@ -61,7 +66,7 @@ where
     B: 'static,
     R: Send + 'static,
 {
-    enter(worker.line(), function, (worker.place(), arguments, body), look)
+    enter(worker, function, (arguments, body), look)
 }
 
 /// The same for a method with `&mut self`: if it panics, the value is gone.
@@ -77,7 +82,7 @@ where
     B: 'static,
     R: Send + 'static,
 {
-    enter(worker.line(), function, (worker.place(), arguments, body), change)
+    enter(worker, function, (arguments, body), change)
 }
 
 /// The same for a method with `&self` and `retries`. Each try waits for its turn.
@@ -121,19 +126,22 @@ where
     result
 }
 
-fn enter<A, R>(
-    line: &Arc<Line>,
+fn enter<T, A, F, R>(
+    worker: &Worker<T>,
     function: &'static Function,
-    arguments: A,
-    body: fn(A) -> R,
+    (arguments, body): (A, F),
+    run: fn(Method<T, A, F>) -> R,
 ) -> Task<R>
 where
+    T: Send + 'static,
     A: Send + 'static,
+    F: Send + 'static,
     R: Send + 'static,
 {
-    let job = JobCell::in_line(function, "threads", arguments, Arc::clone(line));
-    let call = Arc::new(ThreadCall { job, body });
-    line.enter(call.clone());
+    let (entry, slot) = worker.choose();
+    let job = JobCell::in_line(function, "threads", (slot, arguments, body), entry.line());
+    let call = Arc::new(ThreadCall { job, body: run });
+    entry.enter(call.clone());
     let task = Task::new(call);
     if sequential::is_on() {
         task.help();
@@ -164,10 +172,10 @@ impl<T: Send + 'static> Home for Pooled<T> {
 
     fn clear(&self, line: &Arc<Line>, is_last: bool) {
         static DROP: Function = Function::new("drop");
-        let job = (Arc::clone(&self.slot), is_last.then(|| Arc::clone(&self.maker)));
-        run(line, &DROP, job, |(slot, maker)| {
+        let (name, maker) = (self.constructor.name(), is_last.then(|| Arc::clone(&self.maker)));
+        run(line, &DROP, (Arc::clone(&self.slot), name, maker), |(slot, name, maker)| {
             slot.clear();
-            maker.into_iter().for_each(|maker| maker.clear());
+            maker.into_iter().for_each(|maker| maker.clear(name));
         });
     }
 

@@ -52,6 +52,8 @@ struct State {
     /// The call that has it, if it is one: those behind it may run it.
     current: Option<Arc<dyn Admit>>,
     waiting: VecDeque<Arc<dyn Admit>>,
+    /// How many calls have been told to enter, where there are several lines.
+    expected: usize,
     /// How many of those were given up; less than none for a moment, as in `limit`.
     given_up: isize,
     /// There may be something to drop.
@@ -94,6 +96,7 @@ impl Line {
             is_taken: true,
             current: None,
             waiting: VecDeque::new(),
+            expected: 0,
             given_up: 0,
             has_value: false,
             wants_restart: false,
@@ -112,8 +115,9 @@ impl Line {
     }
 
     /// Admits the call when all before it have ended; now if there are none.
-    pub(crate) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>) {
+    pub(super) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>, was_expected: bool) {
         let mut state = self.lock();
+        state.expected -= usize::from(was_expected);
         if state.is_taken {
             state.waiting.push_back(call);
             return;
@@ -130,6 +134,30 @@ impl Line {
         state.waiting.push_back(call);
         drop(state);
         self.leave();
+    }
+
+    /// How many calls run, wait or are about to, and whether one would have to wait; more than any
+    /// if those that come are refused.
+    pub(super) fn length(&self) -> (usize, bool) {
+        let state = self.lock();
+        if !self.is_open(&state) {
+            return (usize::MAX, true);
+        }
+        // Who has a result may call again before the turn has been passed on.
+        let is_over = state.current.as_ref().is_some_and(|call| call.is_over());
+        let runs = state.is_taken && state.stage == Stage::Alive && !is_over;
+        let wait = state.waiting.len().saturating_add_signed(-state.given_up.max(0));
+        (usize::from(runs) + wait + state.expected, state.is_taken)
+    }
+
+    /// A call is about to enter.
+    pub(super) fn expect(&self) {
+        self.lock().expected += 1;
+    }
+
+    /// It does not enter.
+    pub(super) fn forget(&self) {
+        self.lock().expected -= 1;
     }
 
     /// Passes the turn on.
@@ -296,7 +324,11 @@ impl Line {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        let state = self.lock();
+        self.is_open(&self.lock())
+    }
+
+    /// Whether calls will run, as far as is known.
+    fn is_open(&self, state: &State) -> bool {
         let is_here = match state.stage {
             Stage::Making => true,
             Stage::Alive => {

@@ -5,20 +5,33 @@
 //! that nobody may look at: it is lost, and dropped by whatever is next.
 
 use std::fmt::Display;
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{iter, mem};
 
+use super::how_many;
+use crate::function::Function;
 use crate::panic::{self, drop_quietly};
 use crate::sync::Lock;
 
-/// What a value is made by, as often as it is made anew.
-pub(crate) struct Kept<M>(Lock<Option<M>>);
+/// What a value is made by, as often as it is made anew; or what calls are told if that is gone.
+pub(crate) struct Kept<M>(Lock<Result<M, Arc<str>>>);
 
 impl<M> Kept<M> {
-    pub(crate) fn new(maker: M) -> Arc<Self> {
-        Arc::new(Self(Lock::new(Some(maker))))
+    /// One for each copy of a worker, with arguments of its own.
+    pub(crate) fn each<A: Clone>(
+        constructor: &'static Function,
+        arguments: A,
+        maker: impl Fn(A) -> M,
+    ) -> impl Iterator<Item = Arc<Self>> {
+        let name = constructor.name();
+        let copy = |_| panic::catch(name, || arguments.clone());
+        let further = (1..how_many(constructor)).map(copy);
+        let further = further.map(|copied| copied.map_err(|error| failed(name, &error)));
+        let further: Vec<_> = further.collect();
+        let all = iter::once(Ok(arguments)).chain(further);
+        all.map(move |arguments| Arc::new(Self(Lock::new(arguments.map(&maker)))))
     }
 
     /// Runs it, without the lock; or what calls are told.
@@ -27,17 +40,24 @@ impl<M> Kept<M> {
         constructor: &'static str,
         run: impl FnOnce(&mut M) -> R,
     ) -> Result<R, Arc<str>> {
-        let Some(mut maker) = self.0.lock().take() else {
-            return Err(failed(constructor, &"what it was made from is gone"));
-        };
+        let mut maker = self.take(constructor)?;
         let ran = panic::catch(constructor, || run(&mut maker));
-        *self.0.lock() = Some(maker);
+        *self.0.lock() = Ok(maker);
         ran.map_err(|error| failed(constructor, &error))
     }
 
-    pub(crate) fn clear(&self) {
-        let maker = self.0.lock().take();
+    pub(crate) fn clear(&self, constructor: &'static str) {
+        let maker = self.take(constructor);
         drop_quietly(maker);
+    }
+
+    fn take(&self, constructor: &'static str) -> Result<M, Arc<str>> {
+        let mut kept = self.0.lock();
+        let left = match &*kept {
+            Ok(_) => failed(constructor, &"what it was made from is gone"),
+            Err(why) => Arc::clone(why),
+        };
+        mem::replace(&mut *kept, Err(left))
     }
 }
 

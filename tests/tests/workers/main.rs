@@ -2,6 +2,7 @@
 //!
 //! `counters` is the same worker once per mode, and a row of `each_mode!` runs a check with each.
 
+mod copies;
 mod counters;
 mod hostile;
 mod order;

@@ -9,13 +9,27 @@ use crate::sync::Lock;
 
 /// Where one value lives, as often as it is made anew.
 pub(crate) struct Residence {
-    /// The value's name in its process.
-    number: u64,
-    /// The value is kept in this process, where all its calls run inline.
-    is_here: bool,
+    value: Value,
     place: Lock<Place>,
     /// A call has ended in the middle of a change.
     is_spoiled: AtomicBool,
+}
+
+/// What a worker with state calls its value, in whatever process a copy of that is.
+#[derive(Clone, Copy)]
+pub(crate) struct Value {
+    pub(crate) number: u64,
+    /// The value is kept in this process, where all its calls run inline.
+    is_here: bool,
+}
+
+impl Value {
+    pub(crate) fn new(is_here: bool) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // In a worker there is a value as well that its parent counted.
+        let first = if is_here { 1 << 63 } else { 0 };
+        Self { number: first | COUNT.fetch_add(1, Ordering::Relaxed), is_here }
+    }
 }
 
 enum Place {
@@ -33,22 +47,16 @@ pub(crate) enum Part {
 }
 
 impl Residence {
-    pub(crate) fn new(is_here: bool) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self {
-            number: COUNT.fetch_add(1, Ordering::Relaxed),
-            is_here,
-            place: Lock::new(Place::Nowhere),
-            is_spoiled: AtomicBool::new(false),
-        }
+    pub(crate) fn new(value: Value) -> Self {
+        Self { value, place: Lock::new(Place::Nowhere), is_spoiled: AtomicBool::new(false) }
     }
 
     pub(crate) fn number(&self) -> u64 {
-        self.number
+        self.value.number
     }
 
     pub(crate) fn is_here(&self) -> bool {
-        self.is_here
+        self.value.is_here
     }
 
     /// Whether there is no value, or one that nobody may look at.

@@ -102,7 +102,7 @@ fn start() -> (Arc<Seen>, Arc<Line>) {
 
 fn call(seen: &Arc<Seen>, line: &Arc<Line>, loses: bool) {
     let call = Call { seen: Arc::clone(seen), line: Arc::clone(line), loses };
-    line.enter(Arc::new(call));
+    line.enter(Arc::new(call), false);
 }
 
 #[test]
