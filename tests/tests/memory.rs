@@ -1,5 +1,5 @@
 //! A call that has ended keeps no memory, and one that was given up keeps no place. In a binary of
-//! its own, because it counts every byte.
+//! its own, because it counts every byte, and each test in a process of its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -129,77 +129,86 @@ fn grows(name: &str, at_most: usize, rounds: usize, mut round: impl FnMut()) {
 
 #[test]
 fn what_has_ended_or_was_given_up_keeps_no_memory() {
-    let hour = Duration::from_secs(3600);
-    let ended = |task: Task<usize>| {
-        let task = task.timeout(hour);
-        wait_until(|| task.is_finished());
-        task
-    };
-    const CALLS: &[(&str, Call)] = &[
-        ("threads", threads::large),
-        ("threads, high", threads::large_high),
-        ("threads, low", threads::large_low),
-        ("async", asynchronous::large),
-        ("async, high", asynchronous::large_high),
-        ("async, low", asynchronous::large_low),
-    ];
-    for (name, call) in CALLS {
-        grows(name, 64 << 10, 1000, || ended(call()).detach());
-        grows(name, 64 << 10, 1000, || drop(ended(call()).join()));
-        grows(name, 64 << 10, 1000, || drop(call().timeout(hour)));
-    }
+    alone(what_has_ended_or_was_given_up_keeps_no_memory, &[], || {
+        let hour = Duration::from_secs(3600);
+        let ended = |task: Task<usize>| {
+            let task = task.timeout(hour);
+            wait_until(|| task.is_finished());
+            task
+        };
+        const CALLS: &[(&str, Call)] = &[
+            ("threads", threads::large),
+            ("threads, high", threads::large_high),
+            ("threads, low", threads::large_low),
+            ("async", asynchronous::large),
+            ("async, high", asynchronous::large_high),
+            ("async, low", asynchronous::large_low),
+        ];
+        for (name, call) in CALLS {
+            grows(name, 64 << 10, 1000, || ended(call()).detach());
+            grows(name, 64 << 10, 1000, || drop(ended(call()).join()));
+            grows(name, 64 << 10, 1000, || drop(call().timeout(hour)));
+        }
 
-    let (release, until) = mpsc::channel();
-    let holder = device(Some(until), [0; _]);
-    grows("given up under a limit", 128 << 10, 10_000, || drop(device(None, [0; _])));
-    let live: Vec<_> = (0..100).map(|_| device(None, [0; _])).collect();
-    grows("beside others that wait", 512 << 10, 10_000, || drop(device(None, [0; _])));
-    release.send(()).unwrap();
-    holder.join().unwrap();
-    live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+        let (release, until) = mpsc::channel();
+        let holder = device(Some(until), [0; _]);
+        grows("given up under a limit", 128 << 10, 10_000, || drop(device(None, [0; _])));
+        let live: Vec<_> = (0..100).map(|_| device(None, [0; _])).collect();
+        grows("beside others that wait", 512 << 10, 10_000, || drop(device(None, [0; _])));
+        release.send(()).unwrap();
+        holder.join().unwrap();
+        live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+    });
 }
 
 /// What waits in the line of a worker with state, what has ended there, the worker and its line;
 /// streams that end, and those that are given up.
 #[test]
 fn what_had_a_line_or_a_stream_keeps_no_memory() {
-    type Make = fn() -> Calls;
-    let modes: [(_, Make); 3] =
-        [("threads", threads::calls), ("async", asynchronous::calls), ("process", process::calls)];
-    for (mode, calls) in modes {
-        let Calls { large, whole, yields, .. } = calls();
-        let hour = Duration::from_secs(3600);
-        let row = |name: &str| format!("{name}, {mode}");
-        grows(&row("ended"), 64 << 10, 1000, || {
-            let task = large().timeout(hour);
-            wait_until(|| task.is_finished());
-            task.detach();
-        });
-        grows(&row("joined"), 64 << 10, 1000, || drop(large().timeout(hour).join()));
-        grows(&row("given up at once"), 128 << 10, 1000, || drop(large().timeout(hour)));
-        // A process is made and ended for each.
-        let rounds = if mode == "process" { 20 } else { 500 };
-        grows(&row("whole"), 64 << 10, rounds, || assert_eq!(whole().join().unwrap(), 1000));
-        grows(&row("whole, given up"), 64 << 10, rounds, || drop(whole()));
+    alone(what_had_a_line_or_a_stream_keeps_no_memory, &[], || {
+        type Make = fn() -> Calls;
+        let modes: [(_, Make); 3] = [
+            ("threads", threads::calls),
+            ("async", asynchronous::calls),
+            ("process", process::calls),
+        ];
+        for (mode, calls) in modes {
+            let Calls { large, whole, yields, .. } = calls();
+            let hour = Duration::from_secs(3600);
+            let row = |name: &str| format!("{name}, {mode}");
+            grows(&row("ended"), 64 << 10, 1000, || {
+                let task = large().timeout(hour);
+                wait_until(|| task.is_finished());
+                task.detach();
+            });
+            grows(&row("joined"), 64 << 10, 1000, || drop(large().timeout(hour).join()));
+            grows(&row("given up at once"), 128 << 10, 1000, || drop(large().timeout(hour)));
+            // A process is made and ended for each.
+            let rounds = if mode == "process" { 20 } else { 500 };
+            grows(&row("whole"), 64 << 10, rounds, || assert_eq!(whole().join().unwrap(), 1000));
+            grows(&row("whole, given up"), 64 << 10, rounds, || drop(whole()));
 
-        // Another worker: in `process`, a call that is given up as it runs ends the value.
-        let Calls { large, wait_for, .. } = calls();
-        let gate = Gate::new();
-        let holder = wait_for(gate.port());
-        let entered = gate.entered();
-        grows(&row("given up in line"), 128 << 10, 10_000, || drop(large()));
-        let live: Vec<_> = (0..100).map(|_| large()).collect();
-        grows(&row("beside others in line"), 512 << 10, 10_000, || drop(large()));
-        drop(entered);
-        holder.join().unwrap();
-        live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
+            // Another worker: in `process`, a call that is given up as it runs ends the value.
+            let Calls { large, wait_for, .. } = calls();
+            let gate = Gate::new();
+            let holder = wait_for(gate.port());
+            let entered = gate.entered();
+            grows(&row("given up in line"), 128 << 10, 10_000, || drop(large()));
+            let live: Vec<_> = (0..100).map(|_| large()).collect();
+            grows(&row("beside others in line"), 512 << 10, 10_000, || drop(large()));
+            drop(entered);
+            holder.join().unwrap();
+            live.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1000));
 
-        grows(&row("a stream"), 64 << 10, 500, || assert_eq!(yields(10).into_iter().count(), 10));
-        grows(&row("a stream that is dropped"), 128 << 10, 500, || {
-            assert!(yields(1000).into_iter().next().unwrap().is_ok());
-        });
-        grows(&row("a stream that nobody reads"), 128 << 10, 500, || drop(yields(1000)));
-    }
+            grows(&row("a stream"), 64 << 10, 500, || {
+                assert_eq!(yields(10).into_iter().count(), 10)
+            });
+            grows(&row("a stream that is dropped"), 128 << 10, 500, || {
+                assert!(yields(1000).into_iter().next().unwrap().is_ok());
+            });
+            grows(&row("a stream that nobody reads"), 128 << 10, 500, || drop(yields(1000)));
+        }
+    });
 }
 
 static BUSY: AtomicUsize = AtomicUsize::new(0);
