@@ -37,6 +37,11 @@ pub(crate) struct World {
     server: Child,
 }
 
+/// With room of its own, whatever the disk has.
+fn with_room(folder: &Path) -> String {
+    format!("jetstream {{ store_dir: {folder:?}, max_file_store: 16GB }}")
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with("")
@@ -54,7 +59,7 @@ impl World {
 
     /// With a broker at that address of this host.
     pub(crate) fn at(host: &str) -> Self {
-        Self::of(host, "", |store| format!("jetstream {{ store_dir: {store:?} }}"))
+        Self::of(host, "", with_room)
     }
 
     /// Three brokers in one cluster, each with a folder of its own.
@@ -90,7 +95,7 @@ impl World {
 
     /// With more lines in the server's settings.
     pub(crate) fn with(settings: &str) -> Self {
-        Self::of("127.0.0.1", settings, |store| format!("jetstream {{ store_dir: {store:?} }}"))
+        Self::of("127.0.0.1", settings, with_room)
     }
 
     fn of(host: &str, settings: &str, store: impl FnOnce(&Path) -> String) -> Self {

@@ -63,28 +63,31 @@ const LONG: Duration = Duration::from_millis(500);
 fn nobody_looks_in_a_loop_while_it_waits() {
     alone(nobody_looks_in_a_loop_while_it_waits, &[], || {
         for mode in MODES {
-            let uses_little = |what: &str, before: Duration| {
-                let used = used() - before;
-                assert!(used < LONG / 4, "{}: {what}: {used:?}", mode.name);
-            };
             // A body that waits for its reader.
             let mut stream = (mode.count)(u64::MAX);
             assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
-            let before = used();
-            std::thread::sleep(LONG);
-            uses_little("a body", before);
+            uses_little(&format!("{}: a body", mode.name), || std::thread::sleep(LONG));
             drop(stream);
         }
         // A reader that waits for a body, in a thread, in an executor, and through others.
         for function in [slow_to_begin, slow_to_begin_in_a_worker] {
             for read in [iterates, awaits, gathers] {
-                let before = used();
-                read(function());
-                let used = used() - before;
-                assert!(used < LONG / 4, "a reader: {used:?}");
+                uses_little("a reader", || read(function()));
             }
         }
     });
+}
+
+/// Checks what a wait of that length costs. A loop costs as much each time; once it may be somebody
+/// else, such as a worker that ends meanwhile, whose time is then counted here.
+fn uses_little(what: &str, wait: impl Fn()) {
+    let cost = |_| {
+        let before = used();
+        wait();
+        // Less if a worker has ended.
+        used().saturating_sub(before)
+    };
+    assert!((0..5).map(cost).any(|cost| cost < LONG / 4), "{what}");
 }
 
 fn iterates(stream: Stream<u64>) {
