@@ -48,6 +48,11 @@ macro_rules! mode {
                 large.len()
             }
 
+            #[concurrent($mode)]
+            pub(super) $($async)? fn text() -> Vec<u8> {
+                vec![1; 100]
+            }
+
             #[concurrent($mode, priority = high)]
             pub(super) $($async)? fn large_high() -> usize {
                 size_of::<Large>()
@@ -207,6 +212,26 @@ fn what_had_a_line_or_a_stream_keeps_no_memory() {
                 assert!(yields(1000).into_iter().next().unwrap().is_ok());
             });
             grows(&row("a stream that nobody reads"), 128 << 10, 500, || drop(yields(1000)));
+        }
+    });
+}
+
+/// A result is about as large as it was sent, for as long as nobody takes it.
+#[test]
+fn what_nobody_has_taken_yet_keeps_little_memory() {
+    alone(what_nobody_has_taken_yet_keeps_little_memory, &[], || {
+        type Text = fn() -> Task<Vec<u8>>;
+        let modes: [(_, Text); 3] =
+            [("threads", threads::text), ("async", asynchronous::text), ("process", process::text)];
+        for (mode, text) in modes {
+            text().join().unwrap();
+            let before = LIVE.load(Relaxed);
+            let tasks: Vec<_> = (0..10_000).map(|_| text()).collect();
+            wait_until(|| tasks.iter().all(Task::is_finished));
+            // What settles late is beside them.
+            let each = LIVE.load(Relaxed).saturating_sub(before) / tasks.len();
+            assert!(each < 1000, "{mode}: {each} bytes for a result of 100");
+            tasks.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), [1; 100]));
         }
     });
 }

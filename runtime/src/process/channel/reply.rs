@@ -107,8 +107,7 @@ impl Copied {
         };
         let mut bytes = SCRATCH.try_with(take).ok().flatten().unwrap_or_default();
         bytes.clear();
-        // The least that a run may take, so that one buffer is as good as another.
-        bytes.reserve(length.max(MAX_RUN as usize));
+        bytes.reserve(length);
         // SAFETY: the caller's promise, and the vector has room.
         unsafe {
             std::ptr::copy_nonoverlapping(start, bytes.as_mut_ptr(), length);
