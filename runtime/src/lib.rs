@@ -76,6 +76,8 @@ mod relay;
 mod retry;
 mod scope;
 mod sequential;
+#[cfg(all(target_os = "linux", any(feature = "threads", feature = "process")))]
+mod stack;
 mod stats;
 mod stream;
 mod sync;

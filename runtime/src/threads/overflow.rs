@@ -11,6 +11,8 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
+use crate::stack::stack_bounds;
+
 const SAID: &[u8] = b"\nthe stacks of these threads are as large as `trine::Config::thread_stack` \
     or TRINE_THREAD_STACK says";
 
@@ -31,7 +33,7 @@ thread_local! {
 
 /// Watches the stack of this thread, which the pool has started.
 pub(super) fn watch() {
-    LOWEST.set(lowest());
+    LOWEST.set(stack_bounds().map(|(lowest, _)| lowest));
     // A fault meanwhile happens again and again until this is done.
     BEFORE.get_or_init(|| SIGNALS.map(put_in_front));
 }
@@ -77,21 +79,5 @@ extern "C" fn on_fault(
     let index = SIGNALS.iter().position(|&other| other == signal);
     if let Some(before) = BEFORE.get().zip(index).and_then(|(before, index)| before[index]) {
         before(signal, info, context);
-    }
-}
-
-/// The lowest address of this thread's stack; `None` if unknown.
-fn lowest() -> Option<usize> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut start, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are of this thread, which runs; they are read once they were filled
-    // in, and destroyed after that.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let found = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (found == 0).then(|| start.addr())
     }
 }

@@ -123,6 +123,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/worker/report.rs",
     "runtime/src/process/worker/yielding.rs",
     "runtime/src/scope/job.rs",
+    "runtime/src/stack.rs",
     "runtime/src/threads/join/branch.rs",
     "runtime/src/threads/join/fork.rs",
     "runtime/src/threads/overflow.rs",
