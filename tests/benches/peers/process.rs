@@ -89,22 +89,26 @@ const MANY: u64 = 100_000;
 /// About as many as procspawn handles in a second.
 const FEW: u64 = 5_000;
 
+fn gather(calls: u64) {
+    let all = trine::gather((0..calls).map(increment)).join().expect("no task fails");
+    assert_eq!(all.len() as u64, calls);
+}
+
+fn gather_peers(pool: &procspawn::Pool, calls: u64) {
+    let tasks: Vec<_> =
+        (0..calls).map(|number| procspawn::spawn!(in pool, (number) || number + 1)).collect();
+    for task in tasks {
+        task.join().unwrap();
+    }
+}
+
 pub(crate) fn many() -> Row {
     let pool = procspawn_pool();
     let row = Row::new("8", "100,000 `process` tasks, all in flight, per task")
         .operations(MANY)
         .rounds(5)
-        .contestant("trine process", || {
-            let all = trine::gather((0..MANY).map(increment)).join().expect("no task fails");
-            assert_eq!(all.len() as u64, MANY);
-        })
-        .contestant("procspawn pool", move || {
-            let tasks: Vec<_> =
-                (0..FEW).map(|number| procspawn::spawn!(in pool, (number) || number + 1)).collect();
-            for task in tasks {
-                task.join().unwrap();
-            }
-        })
+        .contestant("trine process", || gather(MANY))
+        .contestant("procspawn pool", move || gather_peers(&pool, FEW))
         .of_only(FEW)
         .goal(Goal::Absolute(0.35e-6))
         .goal(Goal::Time("procspawn pool", 0.01));
@@ -119,18 +123,8 @@ pub(crate) fn burst() -> Row {
     Row::new("8", "2,000 `process` tasks, all in flight, from a standing start, per task")
         .operations(BURST)
         .rounds(21)
-        .contestant("trine process", || {
-            let all = trine::gather((0..BURST).map(increment)).join().expect("no task fails");
-            assert_eq!(all.len() as u64, BURST);
-        })
-        .contestant("procspawn pool", move || {
-            let tasks: Vec<_> = (0..BURST)
-                .map(|number| procspawn::spawn!(in pool, (number) || number + 1))
-                .collect();
-            for task in tasks {
-                task.join().unwrap();
-            }
-        })
+        .contestant("trine process", || gather(BURST))
+        .contestant("procspawn pool", move || gather_peers(&pool, BURST))
         .goal(Goal::Time("procspawn pool", 0.008))
 }
 
