@@ -116,7 +116,7 @@ impl<T> Cell<T> {
 
     /// Whether it ended by its body alone.
     #[cfg(feature = "threads")]
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn ended_by_its_body(&self) -> bool {
         self.is_finished() && !self.state.has(CANCELLED)
     }
 

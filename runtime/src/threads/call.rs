@@ -93,7 +93,7 @@ impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
 
     fn is_over(&self) -> bool {
         // A body runs on beyond its deadline, and when it is cancelled.
-        self.cell().is_over()
+        self.cell().ended_by_its_body()
     }
 
     fn is_wanted(&self) -> bool {
