@@ -44,13 +44,16 @@ pub fn alone_with_each<F: Fn() + Copy + Sync>(
     with_each(values, |value| alone(test, &[(variable, value)], body));
 }
 
-/// Runs all tests of this program again, once for each value of a variable, side by side; does
-/// nothing if it is already set.
-pub fn again_with(variable: &str, values: &[&str]) {
+/// Runs all tests of this program again in pools of one and of two, side by side, by the variable
+/// that says so; does nothing if it is already set. A pool usually has as many as there are cores,
+/// and that one is tried already.
+pub fn again_in_pools_of_one_and_two(variable: &str) {
     if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {
         return;
     }
-    with_each(values, |value| {
+    let cores = std::thread::available_parallelism().unwrap().to_string();
+    let others: Vec<_> = ["1", "2"].into_iter().filter(|&size| size != cores).collect();
+    with_each(&others, |value| {
         let this = std::env::current_exe().unwrap();
         let output = Command::new(this).env(variable, value).output().unwrap();
         let text = text_of(&output);

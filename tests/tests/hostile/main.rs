@@ -21,7 +21,7 @@ use raw::Reply;
 use trine::{Error, Task, concurrent, gather};
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
-use trine_tests::programs::again_with;
+use trine_tests::programs::again_in_pools_of_one_and_two;
 
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const TOO_LONG: Duration = Duration::from_secs(60);
 /// harness begins with that.
 #[test]
 fn again_with_one_worker_and_with_two() {
-    again_with("TRINE_PROCESSES", &["1", "2"]);
+    again_in_pools_of_one_and_two("TRINE_PROCESSES");
 }
 
 #[concurrent(process)]

@@ -8,9 +8,9 @@ mod encoding;
 mod fork_join;
 mod priority;
 
-use trine_tests::programs::again_with;
+use trine_tests::programs::again_in_pools_of_one_and_two;
 
 #[test]
 fn in_pools_of_one_and_two() {
-    again_with("TRINE_THREADS", &["1", "2"]);
+    again_in_pools_of_one_and_two("TRINE_THREADS");
 }
