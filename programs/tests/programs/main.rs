@@ -5,4 +5,7 @@ mod cluster;
 mod common;
 mod files;
 mod network;
+mod running;
+#[cfg(feature = "templates")]
+mod serve;
 mod service;
