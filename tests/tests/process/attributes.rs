@@ -12,50 +12,51 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, Sender, Stream, channel, concurrent};
 
-/// A row: a type, and values of that type.
-trait Row: Debug + Serialize + DeserializeOwned + Send + 'static {
-    fn values() -> Vec<Self>;
+/// A table: an enum with a variant for each row, which holds a value of the row's type. All rows of
+/// a table cross by the same four functions, or each would be compiled for each row.
+trait Table: Debug + Serialize + DeserializeOwned + Send + 'static {
+    fn values(row: usize) -> Vec<Self>;
 }
 
 #[concurrent(process)]
-fn take<R: Row>(value: R) -> String {
+fn take<T: Table>(value: T) -> String {
     format!("{value:?}")
 }
 
 #[concurrent(process)]
-fn give<R: Row>(index: usize) -> R {
-    R::values().swap_remove(index)
+fn give<T: Table>(row: usize, index: usize) -> T {
+    one(row, index)
 }
 
 #[concurrent(process)]
-fn yields<R: Row>(index: usize) -> impl Iterator<Item = R> {
-    std::iter::once(R::values().swap_remove(index))
+fn yields<T: Table>(row: usize, index: usize) -> impl Iterator<Item = T> {
+    std::iter::once(one(row, index))
 }
 
 #[concurrent(process)]
-fn sends<R: Row>(index: usize, sender: Sender<R>) {
-    let _ = sender.send(R::values().swap_remove(index));
+fn sends<T: Table>(row: usize, index: usize, sender: Sender<T>) {
+    let _ = sender.send(one(row, index));
+}
+
+fn one<T: Table>(row: usize, index: usize) -> T {
+    T::values(row).swap_remove(index)
 }
 
 /// What arrived, each way, or why nothing did.
-fn crossed<R: Row>(index: usize) -> [Result<String, String>; 4] {
-    let only = |stream: Stream<R>| {
+fn crossed<T: Table>(row: usize, index: usize) -> [Result<String, String>; 4] {
+    let only = |stream: Stream<T>| {
         let mut items: Vec<_> = stream.into_iter().collect();
         assert_eq!(items.len(), 1);
         items.remove(0).map(|value| format!("{value:?}"))
     };
-    let argument = take(give_here::<R>(index)).join();
-    let result = give::<R>(index).join().map(|value| format!("{value:?}"));
-    let item = only(yields::<R>(index));
+    let argument = take::<T>(one(row, index)).join();
+    let result = give::<T>(row, index).join().map(|value| format!("{value:?}"));
+    let item = only(yields::<T>(row, index));
     let (sender, stream) = channel(1);
-    let sending = sends::<R>(index, sender);
+    let sending = sends::<T>(row, index, sender);
     let sent = only(stream);
     sending.join().unwrap();
     [argument, result, item, sent].map(|arrived| arrived.map_err(codec))
-}
-
-fn give_here<R: Row>(index: usize) -> R {
-    R::values().swap_remove(index)
 }
 
 fn codec(error: Error) -> String {
@@ -65,18 +66,18 @@ fn codec(error: Error) -> String {
     }
 }
 
-fn json<R: Row>(value: &R) -> Result<String, String> {
+fn json<T: Table>(value: &T) -> Result<String, String> {
     let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
-    let value: R = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let value: T = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     Ok(format!("{value:?}"))
 }
 
 /// Checks one row; the error of each value that does not arrive contains `says`.
-fn check<R: Row>(says: &str) {
-    for (index, value) in R::values().into_iter().enumerate() {
+fn check<T: Table>(row: usize, says: &str) {
+    for (index, value) in T::values(row).into_iter().enumerate() {
         let expected = json(&value);
-        let everywhere = crossed::<R>(index).into_iter();
-        for arrived in everywhere.chain(trine::sequential(|| crossed::<R>(index))) {
+        let everywhere = crossed::<T>(row, index).into_iter();
+        for arrived in everywhere.chain(trine::sequential(|| crossed::<T>(row, index))) {
             match arrived {
                 Ok(arrived) => assert!(
                     arrived == format!("{value:?}") || Ok(&arrived) == expected.as_ref(),
@@ -94,18 +95,34 @@ fn check<R: Row>(says: &str) {
 /// `TEST TYPE: VALUES;` is a test that each value arrives as JSON gives it; with `or ERROR`, that
 /// the error contains these words instead.
 macro_rules! rows {
-    ($($test:ident $row:ty: [$($value:expr),* $(,)?] $(or $says:literal)?;)*) => { $(
-        impl Row for $row {
-            fn values() -> Vec<Self> {
-                vec![$($value),*]
+    ($($test:ident $row:ty: [$($value:expr),* $(,)?] $(or $says:literal)?;)*) => {
+        #[derive(Debug, Serialize, Deserialize)]
+        #[allow(non_camel_case_types, reason = "named after the tests")]
+        #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+        enum Rows {
+            $($test($row),)*
+        }
+
+        /// Their places in the table.
+        #[allow(non_camel_case_types, reason = "named after the tests")]
+        enum Places {
+            $($test,)*
+        }
+
+        impl super::Table for Rows {
+            fn values(row: usize) -> Vec<Self> {
+                $(if row == Places::$test as usize {
+                    return vec![$(Self::$test($value)),*];
+                })*
+                unreachable!("there is no row {row}")
             }
         }
 
-        #[test]
+        $(#[test]
         fn $test() {
-            check::<$row>(concat!($($says)?));
-        }
-    )* };
+            super::check::<Rows>(Places::$test as usize, concat!($($says)?));
+        })*
+    };
 }
 
 mod containers;

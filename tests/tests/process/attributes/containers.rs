@@ -14,8 +14,6 @@ use std::sync::{Mutex, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, check};
-
 #[derive(Debug, Serialize, Deserialize)]
 struct Empty {}
 

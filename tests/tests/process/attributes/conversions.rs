@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::enums::Order;
 use super::structs::{SkipSerializing, Sparse, sparse};
-use super::{Row, check};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Level {

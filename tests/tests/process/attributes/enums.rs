@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::structs::SkipSerializing;
-use super::{Row, check};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
@@ -285,6 +284,25 @@ rows! {
         Adjacent::Fields { a: 1, b: vec![Adjacent::Unit] },
     ]];
     tuple_variant_with_fewer Tuples: [Tuples::Short(1, 2)] or "`Tuples`: 1 unnamed fields";
-    wide_number_without_a_tag Wide: [Wide::Number(1)] or "Wide";
+    wide_number_without_a_tag Wide: [Wide::Number(1)] or "as i128";
     address_without_a_tag Address: [Address::Of([127, 0, 0, 1].into())];
+}
+
+/// An enum without a tag names no type to serde; the call knows it.
+#[test]
+fn what_matches_no_variant_is_an_error_that_names_the_type() {
+    #[trine::concurrent(process)]
+    fn echo(wide: Wide) -> Wide {
+        wide
+    }
+
+    #[trine::concurrent(process)]
+    fn make() -> Wide {
+        Wide::Number(1)
+    }
+
+    for task in [echo(Wide::Number(1)), make()] {
+        let why = super::codec(task.join().unwrap_err());
+        assert!(why.contains("Wide"), "{why}");
+    }
 }

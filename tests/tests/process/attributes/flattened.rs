@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::enums::Order;
-use super::{Row, check};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Inner {
@@ -126,5 +125,5 @@ rows! {
         or "field `choosy` of `HasChoosy`: one of the two";
     untagged_in_flatten FlatChoosy:
         [FlatChoosy { id: 1, has: HasChoosy { choosy: Choosy::Never(1) } }]
-        or "FlatChoosy";
+        or "one of the two";
 }

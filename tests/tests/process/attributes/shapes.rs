@@ -16,8 +16,6 @@ use std::time::{Duration, SystemTime};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Row, check};
-
 /// Bytes in one piece, as `serde_bytes` and the like write and read them.
 #[derive(Debug)]
 struct Bytes(Vec<u8>);

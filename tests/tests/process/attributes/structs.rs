@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, check};
-
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Skip {
     pub(super) a: u32,
