@@ -54,8 +54,10 @@ pub fn again_in_pools_of_one_and_two(variable: &str) {
     let cores = std::thread::available_parallelism().unwrap().to_string();
     let others: Vec<_> = ["1", "2"].into_iter().filter(|&size| size != cores).collect();
     with_each(&others, |value| {
-        let this = std::env::current_exe().unwrap();
-        let output = Command::new(this).env(variable, value).output().unwrap();
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        // More than there are cores: most of these tests wait most of the time.
+        program.args(["--test-threads", "4"]).env(variable, value);
+        let output = program.output().unwrap();
         let text = text_of(&output);
         assert!(output.status.success(), "with {variable}={value}:\n{text}");
         assert!(text.contains("test result: ok"), "nothing ran:\n{text}");
