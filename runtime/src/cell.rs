@@ -24,6 +24,8 @@ mod job;
 mod model;
 mod state;
 
+#[cfg(any(feature = "threads", feature = "async"))]
+pub(crate) use self::job::Body;
 pub(crate) use self::job::{Claim, JobCell};
 pub(crate) use self::state::State;
 use self::state::{
@@ -112,12 +114,6 @@ impl<T> Cell<T> {
     /// Records that cancellation was requested; changes nothing else.
     pub(crate) fn request_cancel(&self) {
         self.state.set(CANCELLED);
-    }
-
-    /// Whether it ended by its body alone.
-    #[cfg(feature = "threads")]
-    pub(crate) fn ended_by_its_body(&self) -> bool {
-        self.is_finished() && !self.state.has(CANCELLED)
     }
 
     /// The body runs in the worker process of this id.

@@ -16,6 +16,9 @@ use crate::sync::{Guard, Lock};
 
 /// A call that can wait for a place.
 pub(crate) trait Admit: Send + Sync {
+    /// It is about to be admitted to this copy of a worker with state.
+    fn assign(&self, _copy: usize) {}
+
     /// Makes the call claimable and passes it to its engine; returns false if it was cancelled in
     /// the meantime, in which case the place goes to the next.
     fn admit(self: Arc<Self>) -> bool;
@@ -26,11 +29,6 @@ pub(crate) trait Admit: Send + Sync {
 
     /// Whether the call still waits for a place.
     fn is_pending(&self) -> bool;
-
-    /// Whether its result is there, and its body is at its end too.
-    fn is_over(&self) -> bool {
-        false
-    }
 
     /// Whether somebody wants its result.
     fn is_wanted(&self) -> bool {

@@ -1,9 +1,7 @@
 //! What a claimed call holds until its body has ended: a place that others wait for.
 
-use std::sync::Arc;
-
 use crate::limit::Limiter;
-use crate::worker::line::Line;
+use crate::worker::line::Turn;
 
 /// Passed on when it is dropped.
 pub(crate) struct Place(Of);
@@ -14,7 +12,7 @@ enum Of {
     /// One of those under the function's `limit`.
     Limit(&'static Limiter),
     /// The turn of a worker with state.
-    Turn(Arc<Line>),
+    Turn(Turn),
 }
 
 impl Place {
@@ -24,8 +22,8 @@ impl Place {
         Self(Of::Limit(limiter))
     }
 
-    pub(crate) const fn turn(line: Arc<Line>) -> Self {
-        Self(Of::Turn(line))
+    pub(crate) const fn turn(turn: Turn) -> Self {
+        Self(Of::Turn(turn))
     }
 
     /// Keeps it beyond this: whoever claimed it passes it on by another one.
@@ -40,7 +38,7 @@ impl Drop for Place {
         match std::mem::replace(&mut self.0, Of::Nothing) {
             Of::Nothing => {}
             Of::Limit(limiter) => limiter.leave(),
-            Of::Turn(line) => line.leave(),
+            Of::Turn(turn) => turn.leave(),
         }
     }
 }

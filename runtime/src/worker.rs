@@ -2,8 +2,8 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `line` | the order of the calls, and what happens between them: supervision |
-//! | `copies` | the copies of a worker, and which of them gets a call |
+//! | `line` | the order of the calls, which of several copies runs one, and who has the turn |
+//! | `supervision` | what is known of a copy, and whether its value is made anew |
 //! | `slot` | the value, where it lives in this program |
 //!
 //! The engines implement `Home`: where the value is, and how it is made and dropped.
@@ -16,19 +16,17 @@ use std::sync::Arc;
 use crate::function::Function;
 use crate::sequential;
 
-mod copies;
 pub(crate) mod line;
 pub(crate) mod slot;
+mod supervision;
 
-use self::copies::Copies;
-pub(crate) use self::copies::Entry;
 use self::line::{Home, Line};
 pub use self::slot::Held;
 
 /// A value of type `T` that lives where its methods run, and calls of its methods one at a time.
 ///
-/// With the option `copies` there are so many values, each with a line of calls of its own. What
-/// this does it does to all of them.
+/// With the option `copies` there are so many values, and so many calls run at a time. What this
+/// does it does to all of them.
 ///
 /// The attribute on an `impl` makes a type around it, see [`concurrent`](crate::concurrent); the
 /// type has the methods for calls, and derefs to this. Clone it freely: all handles are of one
@@ -62,39 +60,54 @@ pub use self::slot::Held;
 /// # Ok::<(), trine::Error>(())
 /// ```
 pub struct Worker<T> {
-    copies: Arc<Copies>,
+    handles: Arc<Handles>,
     value: PhantomData<fn() -> T>,
 }
 
+/// What all handles share. Calls share what is in it, so that its end is that of the last handle.
+struct Handles {
+    line: Arc<Line>,
+    /// The engine's, for its calls.
+    place: Arc<dyn Any + Send + Sync>,
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.line.abandon();
+    }
+}
+
 impl<T> Worker<T> {
-    /// A worker whose values, one in each of these places, are being made from now on.
+    /// A worker whose values are being made from now on, each in its home.
     pub(crate) fn start<P: Any + Send + Sync>(
         constructor: &'static Function,
-        places: impl Iterator<Item = (Arc<P>, Box<dyn Home>)>,
+        place: Arc<P>,
+        homes: Box<[Box<dyn Home>]>,
     ) -> Self {
-        Self { copies: Copies::start(constructor, places), value: PhantomData }
+        let line = Line::new(constructor, homes);
+        line.begin();
+        Self { handles: Arc::new(Handles { line, place }), value: PhantomData }
     }
 
-    /// The way into the line for the next call, and where the engine has the value.
+    /// Where its calls wait for their turn.
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.handles.line
+    }
+
+    /// Where the engine has the values.
     ///
     /// # Panics
     /// If the worker is another engine's, which no expansion does.
-    pub(crate) fn choose<P: Any + Send + Sync>(&self) -> (Entry<'_>, Arc<P>) {
-        let (entry, place) = self.copies.choose();
-        (entry, downcast(place))
-    }
-
-    /// Where the engine has a value, whichever that is.
-    #[cfg(any(feature = "process", feature = "async"))]
     pub(crate) fn place<P: Any + Send + Sync>(&self) -> Arc<P> {
-        downcast(self.copies.place())
+        let place = Arc::clone(&self.handles.place).downcast();
+        place.unwrap_or_else(|_| panic!("this worker was made by the engine of another mode"))
     }
 
     /// Whether calls that are made now will run, as far as is known: a value is there or is being
     /// made, at first or anew.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.copies.lines().any(|line| line.is_alive())
+        self.line().is_alive()
     }
 
     /// Has the value dropped, and made anew from the same arguments, after the call that runs and
@@ -104,20 +117,19 @@ impl<T> Worker<T> {
     /// It does not count towards the option `restarts`, and brings a worker back that has stopped
     /// or whose constructor has failed.
     pub fn restart(&self) {
-        self.copies.lines().for_each(Line::restart);
+        self.line().restart();
     }
 
     /// Has the value dropped after the call that runs. All calls that wait, and all later ones, end
     /// as [`Stopped`](crate::ErrorKind::Stopped). Does not wait for that.
     pub fn stop(&self) {
-        self.copies.lines().for_each(Line::stop);
+        self.line().stop();
     }
 
     /// How often a value was made anew, of all copies together.
     #[must_use]
     pub fn restarts(&self) -> u32 {
-        let each = self.copies.lines().map(|line| line.restarted());
-        each.fold(0, u32::saturating_add)
+        self.line().restarted()
     }
 }
 
@@ -126,15 +138,10 @@ pub(crate) fn how_many(constructor: &Function) -> usize {
     if sequential::is_on() { 1 } else { constructor.options().copies }
 }
 
-fn downcast<P: Any + Send + Sync>(place: &Arc<dyn Any + Send + Sync>) -> Arc<P> {
-    let place = Arc::clone(place).downcast();
-    place.unwrap_or_else(|_| panic!("this worker was made by the engine of another mode"))
-}
-
 /// Another handle of the same worker.
 impl<T> Clone for Worker<T> {
     fn clone(&self) -> Self {
-        Self { copies: Arc::clone(&self.copies), value: PhantomData }
+        Self { handles: Arc::clone(&self.handles), value: PhantomData }
     }
 }
 

@@ -17,7 +17,7 @@ use super::deadline::Deadline;
 use super::ranked;
 use super::stoppable::Stoppable;
 use crate::carry::{self, Carried};
-use crate::cell::{Cell, JobCell};
+use crate::cell::{Body, Cell, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
@@ -25,33 +25,31 @@ use crate::options::Priority;
 use crate::place::Place;
 use crate::relay::Asked;
 use crate::task::{Call, Task, time_out};
-use crate::worker::line::Line;
+use crate::worker::line::{Ticket, Turn};
 use crate::{panic, sequential, tokio, wait};
 
-/// The arguments, and the function that makes a future of them.
-type AsyncJob<A, F> = (A, fn(A) -> F);
-
-pub(super) struct AsyncCall<A, T, F> {
-    /// Stopped by tokio's handle, whose memory is given back with the call's, where the call was
-    /// made: threads that free each other's memory wait for each other.
-    body: Stoppable<AsyncJob<A, F>, T, JoinHandle<()>>,
+pub(super) struct AsyncCall<A, T, B> {
+    /// The arguments, and what makes a future of them. Stopped by tokio's handle, whose memory is
+    /// given back with the call's, where the call was made: threads that free each other's memory
+    /// wait for each other.
+    body: Stoppable<(A, B), T, JoinHandle<()>>,
     /// Where it runs. Kept if the function has a limit, to start it later, and for a current-thread
     /// runtime, whose thread must not block on it.
     runtime: Option<Handle>,
 }
 
-impl<A, T, F> AsyncCall<A, T, F>
+impl<A, T, B> AsyncCall<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
     /// Starts a call there, or has it wait for a place.
     pub(super) fn start(
         runtime: &Handle,
         function: &'static Function,
         arguments: A,
-        body: fn(A) -> F,
+        body: B,
     ) -> Task<T> {
         let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(runtime);
         let mut job = JobCell::new(function, "async", (arguments, body));
@@ -65,22 +63,22 @@ where
         Task::new(call)
     }
 
-    /// A call that waits for its turn in this line.
+    /// A call that waits for its turn at a worker with state.
     pub(super) fn in_line(
         runtime: Handle,
         function: &'static Function,
-        line: &Arc<Line>,
+        ticket: Ticket,
         arguments: A,
-        body: fn(A) -> F,
+        body: B,
     ) -> Arc<Self> {
-        let mut job = JobCell::in_line(function, "async", (arguments, body), Arc::clone(line));
+        let mut job = JobCell::in_line(function, "async", (arguments, body), ticket);
         job.keep_clock(tokio::hold_clock_beside(&runtime));
         Arc::new(Self { body: Stoppable::new(job), runtime: Some(runtime) })
     }
 
     /// Begins a call that nobody waits for and that has the turn.
-    pub(super) fn begin(self: Arc<Self>, line: &Line) {
-        line.hold(self.clone());
+    pub(super) fn begin(self: Arc<Self>, turn: &Turn) {
+        turn.hold(self.clone());
         self.cell().abandon();
         self.admit();
     }
@@ -93,11 +91,11 @@ where
     }
 }
 
-impl<A, T, F> ranked::Waiting for AsyncCall<A, T, F>
+impl<A, T, B> ranked::Waiting for AsyncCall<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
     fn priority(&self) -> Priority {
         self.body.job.function().options().priority
@@ -116,18 +114,18 @@ where
     }
 }
 
-impl<A, T, F> Admit for AsyncCall<A, T, F>
+impl<A, T, B> Admit for AsyncCall<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
-    fn is_pending(&self) -> bool {
-        self.cell().is_pending()
+    fn assign(&self, copy: usize) {
+        self.body.job.assign(copy);
     }
 
-    fn is_over(&self) -> bool {
-        self.cell().is_finished()
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
@@ -146,11 +144,11 @@ where
     }
 }
 
-impl<A, T, F> Call<T> for AsyncCall<A, T, F>
+impl<A, T, B> Call<T> for AsyncCall<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
     fn cell(&self) -> &Cell<T> {
         self.body.job.cell()
@@ -177,32 +175,32 @@ where
 pin_project! {
     /// A call that tokio owns. The fields are dropped in this order: wherever tokio drops it, the
     /// body's values are dropped before the task ends.
-    struct Drive<A, T, F>
+    struct Drive<A, T, B>
     where
         A: Send,
         A: 'static,
         T: Send,
         T: 'static,
-        F: Future<Output = T>,
-        F: Send,
-        F: 'static,
+        B: Body<A>,
+        B::Output: Future<Output = T>,
+        B::Output: Send,
     {
         #[pin]
-        body: Option<F>,
+        body: Option<B::Output>,
         alarm: Option<Box<Deadline>>,
         carried: Option<Carried>,
         place: Option<Place>,
-        driver: Driver<A, T, F>,
+        driver: Driver<A, T, B>,
     }
 }
 
-impl<A, T, F> Drive<A, T, F>
+impl<A, T, B> Drive<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
-    fn new(call: Arc<AsyncCall<A, T, F>>) -> Self {
+    fn new(call: Arc<AsyncCall<A, T, B>>) -> Self {
         Self {
             body: None,
             alarm: None,
@@ -213,11 +211,11 @@ where
     }
 }
 
-impl<A, T, F> Future for Drive<A, T, F>
+impl<A, T, B> Future for Drive<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
     type Output = ();
 
@@ -238,8 +236,8 @@ where
         }
         let call = &this.driver.call;
         let polled = run(call, this.carried.as_ref(), || {
-            if let Some((arguments, make)) = job {
-                this.body.set(Some(make(arguments)));
+            if let Some((arguments, body)) = job {
+                this.body.set(Some(body.run(arguments, call.body.job.copy())));
             }
             let body = this.body.as_mut().as_pin_mut();
             body.map_or(Poll::Pending, |body| body.poll(context))
@@ -258,21 +256,21 @@ where
 }
 
 /// Ends the task if tokio drops it before it has ended, for example as its runtime shuts down.
-struct Driver<A, T, F>
+struct Driver<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
-    call: Arc<AsyncCall<A, T, F>>,
+    call: Arc<AsyncCall<A, T, B>>,
     has_claimed: bool,
 }
 
-impl<A, T, F> Drop for Driver<A, T, F>
+impl<A, T, B> Drop for Driver<A, T, B>
 where
     A: Send + 'static,
     T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
+    B: Body<A, Output: Future<Output = T> + Send>,
 {
     fn drop(&mut self) {
         self.call.body.let_go(self.has_claimed);
@@ -280,8 +278,8 @@ where
 }
 
 /// Runs a piece of the body. What panics beside it, such as a subscriber, ends the call too.
-fn run<A, T, F, R>(
-    call: &AsyncCall<A, T, F>,
+fn run<A, T, B, R>(
+    call: &AsyncCall<A, T, B>,
     carried: Option<&Carried>,
     piece: impl FnOnce() -> R,
 ) -> Result<R, Error> {

@@ -14,18 +14,22 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::retry::{self, Retry};
 use crate::task::Task;
-use crate::worker::line::{Home, Line};
-use crate::worker::slot::{Kept, Slot, failed};
+use crate::worker::line::{Home, Ticket, Turn};
+use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{Constructed, Held, Worker};
 use crate::{forks, panic, sequential, tokio};
 
-type Making<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
-type Maker<T> = Box<dyn FnMut() -> Making<T> + Send>;
+type Made<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+type Maker<T> = Box<dyn FnMut() -> Made<T> + Send>;
 
-/// Where the value lives.
+/// What making a value takes, and dropping it.
+type Making<T> = (&'static str, Arc<Slot<T>>, Turn, Arc<Kept<Maker<T>>>);
+type Clearing<T> = (Arc<Slot<T>>, &'static str, Option<Arc<Kept<Maker<T>>>>);
+
+/// Where the values live.
 struct Place<T> {
     runtime: io::Result<Handle>,
-    slot: Arc<Slot<T>>,
+    slots: Slots<T>,
 }
 
 /// Starts a worker whose value `body` makes on tokio; what a constructor expands to in an `impl`
@@ -66,13 +70,14 @@ where
             Box::pin(async move { making.await.constructed() })
         })
     });
-    let places = makers.map(|maker| {
-        let place = Arc::new(Place { runtime: tokio::ambient(), slot: Slot::new() });
-        let home: Box<dyn Home> =
-            Box::new(Polled { constructor, place: Arc::clone(&place), maker });
-        (place, home)
+    let makers: Vec<_> = makers.collect();
+    let slots = makers.iter().map(|_| Slot::new()).collect();
+    let place = Arc::new(Place { runtime: tokio::ambient(), slots });
+    let homes = makers.into_iter().enumerate().map(|(copy, maker)| -> Box<dyn Home> {
+        Box::new(Polled { constructor, place: Arc::clone(&place), copy, maker })
     });
-    Worker::start(constructor, places)
+    let homes = homes.collect();
+    Worker::start(constructor, place, homes)
 }
 
 /// Starts `body` on tokio when it is its turn at this worker; what a method with `&self` expands
@@ -151,71 +156,95 @@ where
     if let Some(refusal) = forks::refusal(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
-    let (entry, place) = worker.choose::<Place<T>>();
+    let place = worker.place::<Place<T>>();
     let runtime = match &place.runtime {
         Ok(runtime) => runtime.clone(),
         Err(refusal) => return refused(function, refusal),
     };
-    let job = (Arc::clone(&place.slot), method);
-    let call = AsyncCall::in_line(runtime, function, &entry.line(), job, |job| async move {
-        let (slot, (arguments, body, is_changed)) = job;
-        let (held, result) = body(slot.hold(is_changed), arguments.values()).await;
-        held.give_back();
-        result
-    });
-    entry.enter(call.clone());
+    let ticket = Ticket::new(Arc::clone(worker.line()));
+    let call = AsyncCall::in_line(runtime, function, ticket, (place, method), at_copy(run));
+    worker.line().enter(call.clone());
     Task::new(call)
+}
+
+/// A call's job.
+type Visit<T, A, B, F> = (Arc<Place<T>>, Method<T, A, B, F>);
+
+async fn run<T, A, B, R, F>(job: Visit<T, A, B, F>, copy: usize) -> R
+where
+    A: Arguments<B>,
+    F: Future<Output = (Held<T>, R)>,
+{
+    let (place, (arguments, body, is_changed)) = job;
+    let (held, result) = body(place.slots[copy].hold(is_changed), arguments.values()).await;
+    held.give_back();
+    result
+}
+
+/// The function as one of a type that can be written.
+fn at_copy<J, F>(body: fn(J, usize) -> F) -> fn(J, usize) -> F {
+    body
+}
+
+/// The same for what needs no copy.
+fn plainly<J, F>(body: fn(J) -> F) -> fn(J) -> F {
+    body
 }
 
 /// A value that is made on tokio, and dropped there.
 struct Polled<T> {
     constructor: &'static Function,
     place: Arc<Place<T>>,
+    copy: usize,
     maker: Arc<Kept<Maker<T>>>,
 }
 
+impl<T> Polled<T> {
+    fn slot(&self) -> &Arc<Slot<T>> {
+        &self.place.slots[self.copy]
+    }
+}
+
 impl<T: Send + 'static> Home for Polled<T> {
-    fn make(&self, line: &Arc<Line>) {
+    fn make(&self, turn: Turn) {
         let Ok(runtime) = &self.place.runtime else {
             // Each call says why.
-            return line.leave();
+            return turn.leave();
         };
-        let (name, slot) = (self.constructor.name(), Arc::clone(&self.place.slot));
-        let job = (name, slot, Arc::clone(line), Arc::clone(&self.maker));
-        let call = AsyncCall::in_line(runtime.clone(), self.constructor, line, job, |job| {
-            let (name, slot, line, maker) = job;
-            async move {
-                slot.clear();
-                let made = match maker.run(name, |maker| maker()) {
-                    Ok(making) => made(name, making).await,
-                    Err(why) => Err(why),
-                };
-                line.made(made.map(|value| slot.put(value)));
-            }
+        let (name, slot) = (self.constructor.name(), Arc::clone(self.slot()));
+        let job = (name, slot, turn.clone(), Arc::clone(&self.maker));
+        let body = plainly(|(name, slot, turn, maker): Making<T>| async move {
+            slot.clear();
+            let made = match maker.run(name, |maker| maker()) {
+                Ok(making) => made(name, making).await,
+                Err(why) => Err(why),
+            };
+            turn.made(made.map(|value| slot.put(value)));
         });
-        call.begin(line);
+        let ticket = Ticket::from(&turn);
+        AsyncCall::in_line(runtime.clone(), self.constructor, ticket, job, body).begin(&turn);
     }
 
-    fn clear(&self, line: &Arc<Line>, is_last: bool) {
+    fn clear(&self, turn: Turn, is_last: bool) {
         static DROP: Function = Function::new("drop");
-        let Ok(runtime) = &self.place.runtime else { return line.leave() };
+        let Ok(runtime) = &self.place.runtime else { return turn.leave() };
         let (name, maker) = (self.constructor.name(), is_last.then(|| Arc::clone(&self.maker)));
-        let job = (Arc::clone(&self.place.slot), name, maker);
-        let call = AsyncCall::in_line(runtime.clone(), &DROP, line, job, |job| async move {
-            let (slot, name, maker) = job;
+        let job = (Arc::clone(self.slot()), name, maker);
+        let body = plainly(|(slot, name, maker): Clearing<T>| async move {
             slot.clear();
             maker.into_iter().for_each(|maker| maker.clear(name));
         });
-        call.begin(line);
+        let ticket = Ticket::from(&turn);
+        AsyncCall::in_line(runtime.clone(), &DROP, ticket, job, body).begin(&turn);
     }
 
     fn is_lost(&self) -> bool {
-        self.place.slot.is_lost()
+        self.slot().is_lost()
     }
 }
 
 /// The value, or what calls are told if there is none.
-async fn made<T>(name: &'static str, mut making: Making<T>) -> Result<T, Arc<str>> {
+async fn made<T>(name: &'static str, mut making: Made<T>) -> Result<T, Arc<str>> {
     let polled = poll_fn(|context| {
         let polled: Result<_, Error> = panic::catch(name, || making.as_mut().poll(context));
         match polled {

@@ -4,8 +4,6 @@
 //! for whoever leaves `QUEUED`. What a value is made from is for whoever ends the call, and then
 //! for whoever takes the value.
 
-use std::sync::Arc;
-
 use super::Cell;
 use super::state::{FINISHING, PENDING, QUEUED, RUNNING};
 use crate::carry::Carried;
@@ -17,15 +15,15 @@ use crate::panic::drop_quietly;
 use crate::place::Place;
 use crate::relay;
 use crate::sync::UnsafeCell;
-use crate::worker::line::Line;
+use crate::worker::line::Ticket;
 use crate::{timer, tokio};
 
 /// A [`Cell`] with the job that will fill it. Engines embed it in their call objects. A call may
 /// also end with an `R`, from which the thread that takes its value makes that.
 pub(crate) struct JobCell<J, T, R = ()> {
     function: &'static Function,
-    /// Of the worker that it is a call to, if it is one with state.
-    line: Option<Arc<Line>>,
+    /// For the line before its worker, if that is one with state.
+    ticket: Option<Ticket>,
     cell: Cell<T>,
     job: UnsafeCell<Option<J>>,
     unmade: UnsafeCell<Option<R>>,
@@ -36,6 +34,35 @@ pub(crate) struct JobCell<J, T, R = ()> {
 unsafe impl<J: Send, T: Send, R: Send> Sync for JobCell<J, T, R> {}
 // SAFETY: it owns a `J`, an `R` and a `Cell<T>`, which are `Send`.
 unsafe impl<J: Send, T: Send, R: Send> Send for JobCell<J, T, R> {}
+
+/// What runs a job: a function of that alone, or one that is told to which copy of a worker with
+/// state it was assigned.
+#[cfg(any(feature = "threads", feature = "async"))]
+pub(crate) trait Body<J>: Copy + Send + Sync + 'static {
+    type Output;
+
+    fn run(self, job: J, copy: usize) -> Self::Output;
+}
+
+#[cfg(any(feature = "threads", feature = "async"))]
+impl<J: 'static, R: 'static> Body<J> for fn(J) -> R {
+    type Output = R;
+
+    #[inline]
+    fn run(self, job: J, _: usize) -> R {
+        self(job)
+    }
+}
+
+#[cfg(any(feature = "threads", feature = "async"))]
+impl<J: 'static, R: 'static> Body<J> for fn(J, usize) -> R {
+    type Output = R;
+
+    #[inline]
+    fn run(self, job: J, copy: usize) -> R {
+        self(job, copy)
+    }
+}
 
 /// A claimed job with its place, which must be held until the body has ended and its arguments are
 /// dropped.
@@ -59,9 +86,9 @@ impl<J, T, R> JobCell<J, T, R> {
         function: &'static Function,
         mode: &'static str,
         job: J,
-        line: Arc<Line>,
+        ticket: Ticket,
     ) -> Self {
-        Self::at(PENDING, function, mode, job, Some(line))
+        Self::at(PENDING, function, mode, job, Some(ticket))
     }
 
     #[inline]
@@ -70,7 +97,7 @@ impl<J, T, R> JobCell<J, T, R> {
         function: &'static Function,
         mode: &'static str,
         job: J,
-        line: Option<Arc<Line>>,
+        ticket: Option<Ticket>,
     ) -> Self {
         if function.options().timeout.is_some() {
             timer::prepare();
@@ -79,7 +106,7 @@ impl<J, T, R> JobCell<J, T, R> {
         if mode != "async" {
             cell.clock = UnsafeCell::new(tokio::hold_clock());
         }
-        Self { line, ..Self::of(function, cell, Some(job)) }
+        Self { ticket, ..Self::of(function, cell, Some(job)) }
     }
 
     /// Keeps a paused clock until the call has ended.
@@ -100,7 +127,7 @@ impl<J, T, R> JobCell<J, T, R> {
 
     fn of(function: &'static Function, cell: Cell<T>, job: Option<J>) -> Self {
         let (job, unmade) = (UnsafeCell::new(job), UnsafeCell::new(None));
-        Self { function, line: None, cell, job, unmade }
+        Self { function, ticket: None, cell, job, unmade }
     }
 
     pub(crate) fn function(&self) -> &'static Function {
@@ -111,16 +138,26 @@ impl<J, T, R> JobCell<J, T, R> {
         &self.cell
     }
 
-    /// Where it waits for its turn, if it is a call to a worker with state.
-    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
-        self.line.as_ref()
+    /// For its turn, if it is a call to a worker with state.
+    pub(crate) fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// Assigns it to this copy of its worker.
+    pub(crate) fn assign(&self, copy: usize) {
+        self.ticket.iter().for_each(|ticket| ticket.assign(copy));
+    }
+
+    /// The copy of its worker that it was assigned to.
+    pub(crate) fn copy(&self) -> usize {
+        self.ticket.as_ref().map_or(0, Ticket::copy)
     }
 
     /// What its end passes on, once.
     #[inline]
     pub(crate) fn place(&self) -> Place {
-        match &self.line {
-            Some(line) => Place::turn(Arc::clone(line)),
+        match &self.ticket {
+            Some(ticket) => Place::turn(ticket.turn()),
             None => self.function.limiter().map_or(Place::FREE, Place::under),
         }
     }
@@ -190,8 +227,8 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
     /// the error if the task has started.
     pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
-            match &self.line {
-                Some(line) => line.give_up(),
+            match &self.ticket {
+                Some(ticket) => ticket.line().give_up(),
                 None => _ = self.function.limiter().inspect(|limiter| limiter.give_up()),
             }
             Place::FREE

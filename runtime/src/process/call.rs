@@ -17,13 +17,13 @@ use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
 use crate::process::platform::{self, max_handles};
 use crate::process::pool::Pool;
-use crate::process::pool::residence::{Part, Residence};
+use crate::process::pool::residence::{Part, Residence, Residences};
 use crate::process::value::files;
 use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
-use crate::worker::Entry;
+use crate::worker::line::{Line, Ticket};
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -37,7 +37,7 @@ pub(crate) struct ProcessCall<T> {
 
 /// The value that a method is about.
 pub(crate) struct Stay<T> {
-    pub(crate) residence: Arc<Residence>,
+    pub(crate) residences: Residences,
     /// It takes `&mut self`.
     pub(crate) changes: bool,
     pub(crate) code: Code<T>,
@@ -176,18 +176,23 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         function: &'static Function,
         job: Job,
         pool: &'static Pool,
-        entry: Entry<'_>,
+        line: &Arc<Line>,
         stay: Stay<T>,
     ) -> Arc<Self> {
         let call = Arc::new(Self {
             items: None,
             stay: Some(Box::new(stay)),
-            job: JobCell::in_line(function, "process", job, entry.line()),
+            job: JobCell::in_line(function, "process", job, Ticket::new(Arc::clone(line))),
             pool,
             address: AtomicAddress::nowhere(),
         });
-        entry.enter(call.clone());
+        line.enter(call.clone());
         call
+    }
+
+    /// Where the value is of the copy that it was assigned to.
+    fn residence<'a>(&self, stay: &'a Stay<T>) -> &'a Residence {
+        &stay.residences[self.job.copy()]
     }
 
     /// Runs a method where its value is kept in this process.
@@ -195,7 +200,7 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         let Some(Claim { job, place: _place, .. }) = self.job.claim() else { return };
         let result = round_trip(self.job.function().name(), &job.message, stay.code);
         if stay.changes && result.as_ref().is_err_and(Error::is_panic) {
-            stay.residence.spoil();
+            self.residence(stay).spoil();
         }
         self.cell().finish(result);
     }
@@ -252,7 +257,7 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
     }
 
     fn stay(&self) -> Option<(&Residence, Part)> {
-        self.stay.as_ref().map(|stay| (&*stay.residence, Part::Uses))
+        self.stay.as_ref().map(|stay| (self.residence(stay), Part::Uses))
     }
 
     fn complete(&self, reply: Reply) {
@@ -260,7 +265,7 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
             && let Some(stay) = self.stay.as_ref().filter(|stay| stay.changes)
         {
             // Before anybody gets the turn.
-            stay.residence.spoil();
+            self.residence(stay).spoil();
         }
         self.job.end(reply);
     }
@@ -279,8 +284,8 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         self.cell().is_pending()
     }
 
-    fn is_over(&self) -> bool {
-        self.cell().is_finished()
+    fn assign(&self, copy: usize) {
+        self.job.assign(copy);
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
@@ -289,7 +294,7 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
 
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
-        if let Some(stay) = self.stay.as_ref().filter(|stay| stay.residence.is_here()) {
+        if let Some(stay) = self.stay.as_ref().filter(|stay| self.residence(stay).is_here()) {
             self.run_inline(stay);
         } else if admitted {
             self.pool.submit(self.clone());

@@ -11,7 +11,8 @@ use crate::function::Function;
 use crate::process::call::{ProcessCall, Stay};
 use crate::process::code::Code;
 use crate::process::launch::encode;
-use crate::process::pool::residence::{Residence, Value};
+use crate::process::pool::residence::{Residence, Residences, Value};
+use crate::process::pool::{Pool, pool_of_values};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::retry::{self, Retry};
@@ -22,6 +23,13 @@ use crate::worker::{Constructed, Worker, how_many};
 use crate::{sequential, tokio};
 
 mod housing;
+
+/// Where the values live.
+struct Estate {
+    value: Value,
+    pool: &'static Pool,
+    residences: Residences,
+}
 
 /// Starts a worker whose value `body` makes in a process of its own; what a constructor expands to
 /// in an `impl` with `#[concurrent(process)]`.
@@ -53,13 +61,16 @@ where
     let message = encode(name, What::Repeated, (value.number, arguments));
     let message = message.map_err(|error| failed(name, &error));
     let code = Code::make::<A, B, T, M>(body);
-    let places = (0..how_many(constructor)).map(|_| {
-        let residence = Arc::new(Residence::new(value));
-        let housing = Arc::new(Housing::new(constructor, message.clone(), code, residence));
-        let home: Box<dyn Home> = Box::new(Housed(Arc::clone(&housing)));
-        (housing, home)
+    let residences: Residences =
+        (0..how_many(constructor)).map(|_| Residence::new(value)).collect();
+    let homes = residences.iter().map(|residence| -> Box<dyn Home> {
+        let residence = Arc::clone(residence);
+        let housing = Housing::new(constructor, message.clone(), code, residence);
+        Box::new(Housed(Arc::new(housing)))
     });
-    Worker::start(constructor, places)
+    let homes = homes.collect();
+    let pool = pool_of_values(constructor);
+    Worker::start(constructor, Arc::new(Estate { value, pool, residences }), homes)
 }
 
 /// Starts `body` in the process of this worker when it is its turn; what a method with `&self`
@@ -111,7 +122,7 @@ where
     R: Output + 'static,
 {
     let code = Code::look::<T, A, B>(body);
-    let number = worker.place::<Housing>().residence.number();
+    let number = worker.place::<Estate>().value.number;
     match encode(function.name(), What::Repeated, (number, arguments)) {
         Ok(message) => {
             let worker = worker.clone();
@@ -139,7 +150,7 @@ where
     A: Arguments<B>,
     R: Output + 'static,
 {
-    let number = worker.place::<Housing>().residence.number();
+    let number = worker.place::<Estate>().value.number;
     match encode(function.name(), what, (number, arguments)) {
         Ok(message) => enter(worker, function, message, method),
         Err(error) => sequential::done(function.name(), Err(error)),
@@ -155,12 +166,12 @@ fn enter<T, R>(
 where
     R: Output + 'static,
 {
-    let (entry, housing) = worker.choose::<Housing>();
-    let residence = Arc::clone(&housing.residence);
-    match job(function.name(), &residence, message, &code) {
+    let estate = worker.place::<Estate>();
+    match job(function.name(), estate.value, message, &code) {
         Ok(job) => {
-            let stay = Stay { residence, changes, code };
-            Task::new(ProcessCall::enter(function, job, housing.pool, entry, stay))
+            let (pool, residences) = (estate.pool, Arc::clone(&estate.residences));
+            let stay = Stay { residences, changes, code };
+            Task::new(ProcessCall::enter(function, job, pool, worker.line(), stay))
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{pool, seat, worker};
-use crate::cell::{Cell, Claim, JobCell};
+use crate::cell::{Body, Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Admit;
@@ -12,12 +12,12 @@ use crate::relay::Asked;
 use crate::task::{Call, deadline};
 use crate::{carry, panic, sequential, tokio};
 
-pub(super) struct ThreadCall<A, T> {
+pub(super) struct ThreadCall<A, T, B = fn(A) -> T> {
     pub(super) job: JobCell<A, T>,
-    pub(super) body: fn(A) -> T,
+    pub(super) body: B,
 }
 
-impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
+impl<A: Send + 'static, T: Send + 'static, B: Body<A, Output = T>> ThreadCall<A, T, B> {
     /// Runs the body on this thread, if nobody else does.
     fn claim_and_run(self: Arc<Self>) -> bool {
         let Some(Claim { job: arguments, place: _place, carried }) = self.job.claim() else {
@@ -28,7 +28,7 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
         let result = panic::catch(function.name(), || {
             cell.run(|| {
                 let _alarm = function.options().timeout.map(|allowed| deadline(&self, allowed));
-                carry::within(carried.as_ref(), || (self.body)(arguments))
+                carry::within(carried.as_ref(), || self.body.run(arguments, self.job.copy()))
             })
         });
         cell.finish(result);
@@ -52,13 +52,18 @@ impl<A: Send + 'static, T: Send + 'static> ThreadCall<A, T> {
     }
 }
 
-impl<A, T> ThreadCall<A, T> {
+impl<A, T, B> ThreadCall<A, T, B> {
     fn unserved(&self, why: &str) -> Error {
         Error::new(self.job.function().name(), ErrorKind::Worker { message: why.to_owned() })
     }
 }
 
-impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
+impl<A, T, B> seat::Runnable for ThreadCall<A, T, B>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    B: Body<A, Output = T>,
+{
     fn is_queued(&self) -> bool {
         self.cell().is_queued()
     }
@@ -77,8 +82,8 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
             return true;
         }
         let why = ErrorKind::Worker { message: why.to_owned() };
-        match (self.job.line(), self.job.function().limiter()) {
-            (Some(line), _) => line.refuse_wanted(&why),
+        match (self.job.ticket(), self.job.function().limiter()) {
+            (Some(ticket), _) => ticket.line().refuse_wanted(&why),
             (None, Some(limiter)) => limiter.refuse_wanted(&why),
             (None, None) => {}
         }
@@ -86,14 +91,18 @@ impl<A: Send + 'static, T: Send + 'static> seat::Runnable for ThreadCall<A, T> {
     }
 }
 
-impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
-    fn is_pending(&self) -> bool {
-        self.cell().is_pending()
+impl<A, T, B> Admit for ThreadCall<A, T, B>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    B: Body<A, Output = T>,
+{
+    fn assign(&self, copy: usize) {
+        self.job.assign(copy);
     }
 
-    fn is_over(&self) -> bool {
-        // A body runs on beyond its deadline, and when it is cancelled.
-        self.cell().ended_by_its_body()
+    fn is_pending(&self) -> bool {
+        self.cell().is_pending()
     }
 
     fn is_wanted(&self) -> bool {
@@ -120,7 +129,12 @@ impl<A: Send + 'static, T: Send + 'static> Admit for ThreadCall<A, T> {
     }
 }
 
-impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
+impl<A, T, B> Call<T> for ThreadCall<A, T, B>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    B: Body<A, Output = T>,
+{
     fn cell(&self) -> &Cell<T> {
         self.job.cell()
     }
@@ -134,9 +148,13 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     }
 
     fn help(self: Arc<Self>) {
-        if let Some(line) = self.job.line() {
-            // Those before it have to end first, and may run here as well.
-            while self.cell().is_pending() && tokio::may_run_bodies() && line.assist() {}
+        if let Some(ticket) = self.job.ticket() {
+            let line = ticket.line();
+            // Those before it have to end first, and may run here as well. Before several copies
+            // any may be the first to end, unless nobody else runs one.
+            let helps = || line.is_single() || pool::pool().serves().is_err();
+            let may_help = || tokio::may_run_bodies() && helps();
+            while self.cell().is_pending() && may_help() && line.assist() {}
         }
         self.run_here();
     }
@@ -150,7 +168,7 @@ impl<A: Send + 'static, T: Send + 'static> Call<T> for ThreadCall<A, T> {
     fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
         let will_be_helped = || {
             let may_be = !self.has_deadline() && tokio::may_run_bodies();
-            let is_there = self.cell().is_queued() || self.job.line().is_some();
+            let is_there = self.cell().is_queued() || self.job.ticket().is_some();
             asked.helps && may_be && is_there
         };
         if let Err(why) = pool::pool().serves()

@@ -10,8 +10,8 @@ use crate::function::Function;
 use crate::limit::Admit;
 use crate::retry::{self, Retry};
 use crate::task::{Call, Task};
-use crate::worker::line::{Home, Line};
-use crate::worker::slot::{Kept, Slot, failed};
+use crate::worker::line::{Home, Ticket, Turn};
+use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{Constructed, Worker};
 use crate::{sequential, tokio};
 
@@ -49,7 +49,8 @@ where
         let home: Box<dyn Home> = Box::new(Pooled { constructor, slot: Arc::clone(&slot), maker });
         (slot, home)
     });
-    Worker::start(constructor, places)
+    let (slots, homes): (Vec<_>, Vec<_>) = places.unzip();
+    Worker::start(constructor, Arc::new(slots.into_boxed_slice()), homes.into())
 }
 
 /// Starts `body` on the pool when it is its turn at this worker; what a method with `&self` expands
@@ -106,21 +107,23 @@ where
     })
 }
 
-/// What a call carries: where the value is, the arguments, and the method.
-type Method<T, A, F> = (Arc<Slot<T>>, A, F);
+/// What a call carries: where the values are, the arguments, and the method.
+type Method<T, A, F> = (Arc<Slots<T>>, A, F);
 
-fn look<T, A, B, R>((slot, arguments, body): Method<T, A, fn(&T, B) -> R>) -> R
+fn look<T, A, B, R>(method: Method<T, A, fn(&T, B) -> R>, copy: usize) -> R
 where
     A: Arguments<B>,
 {
-    body(&slot.hold(false), arguments.values())
+    let (slots, arguments, body) = method;
+    body(&slots[copy].hold(false), arguments.values())
 }
 
-fn change<T, A, B, R>((slot, arguments, body): Method<T, A, fn(&mut T, B) -> R>) -> R
+fn change<T, A, B, R>(method: Method<T, A, fn(&mut T, B) -> R>, copy: usize) -> R
 where
     A: Arguments<B>,
 {
-    let mut held = slot.hold(true);
+    let (slots, arguments, body) = method;
+    let mut held = slots[copy].hold(true);
     let result = body(&mut held, arguments.values());
     held.give_back();
     result
@@ -130,7 +133,7 @@ fn enter<T, A, F, R>(
     worker: &Worker<T>,
     function: &'static Function,
     (arguments, body): (A, F),
-    run: fn(Method<T, A, F>) -> R,
+    run: fn(Method<T, A, F>, usize) -> R,
 ) -> Task<R>
 where
     T: Send + 'static,
@@ -138,10 +141,10 @@ where
     F: Send + 'static,
     R: Send + 'static,
 {
-    let (entry, slot) = worker.choose();
-    let job = JobCell::in_line(function, "threads", (slot, arguments, body), entry.line());
+    let (slots, ticket) = (worker.place(), Ticket::new(Arc::clone(worker.line())));
+    let job = JobCell::in_line(function, "threads", (slots, arguments, body), ticket);
     let call = Arc::new(ThreadCall { job, body: run });
-    entry.enter(call.clone());
+    worker.line().enter(call.clone());
     let task = Task::new(call);
     if sequential::is_on() {
         task.help();
@@ -159,21 +162,21 @@ struct Pooled<T> {
 }
 
 impl<T: Send + 'static> Home for Pooled<T> {
-    fn make(&self, line: &Arc<Line>) {
+    fn make(&self, turn: Turn) {
         let (name, slot) = (self.constructor.name(), Arc::clone(&self.slot));
-        let job = (name, slot, Arc::clone(line), Arc::clone(&self.maker));
-        run(line, self.constructor, job, |(name, slot, line, maker)| {
+        let job = (name, slot, turn.clone(), Arc::clone(&self.maker));
+        run(&turn, self.constructor, job, |(name, slot, turn, maker)| {
             slot.clear();
             let made = maker.run(name, |maker| maker());
             let made = made.and_then(|made| made.map_err(|why| failed(name, &why)));
-            line.made(made.map(|value| slot.put(value)));
+            turn.made(made.map(|value| slot.put(value)));
         });
     }
 
-    fn clear(&self, line: &Arc<Line>, is_last: bool) {
+    fn clear(&self, turn: Turn, is_last: bool) {
         static DROP: Function = Function::new("drop");
         let (name, maker) = (self.constructor.name(), is_last.then(|| Arc::clone(&self.maker)));
-        run(line, &DROP, (Arc::clone(&self.slot), name, maker), |(slot, name, maker)| {
+        run(&turn, &DROP, (Arc::clone(&self.slot), name, maker), |(slot, name, maker)| {
             slot.clear();
             maker.into_iter().for_each(|maker| maker.clear(name));
         });
@@ -185,10 +188,10 @@ impl<T: Send + 'static> Home for Pooled<T> {
 }
 
 /// Runs something on the pool that has the turn.
-fn run<A: Send + 'static>(line: &Arc<Line>, function: &'static Function, job: A, body: fn(A)) {
-    let job = JobCell::in_line(function, "threads", job, Arc::clone(line));
+fn run<A: Send + 'static>(turn: &Turn, function: &'static Function, job: A, body: fn(A)) {
+    let job = JobCell::in_line(function, "threads", job, Ticket::from(turn));
     let call = Arc::new(ThreadCall { job, body });
-    line.hold(call.clone());
+    turn.hold(call.clone());
     call.cell().abandon();
     call.admit();
 }

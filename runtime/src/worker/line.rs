@@ -1,16 +1,19 @@
 //! The line before a worker with state: calls run one at a time, in the order in which they were
-//! made, and between two of them the value is made, made anew or dropped.
+//! made, and between two of them the value is made, made anew or dropped. Where there are several
+//! copies, so many run at a time: one line is before all of them, and whichever is free takes the
+//! next call.
 //!
 //! A call in line is pending: it is in no engine's queue and holds no thread. Whoever ends a call
 //! passes the turn on, to the next call or to the [`Home`] of the value, so the next one runs where
 //! this one ran and nothing is kept awake for the line. One lock, held for a few instructions and
-//! never while foreign code runs, decides who has the turn; `loom` checks it (`line/model.rs`).
+//! never while foreign code runs, decides who has the turns; `loom` checks it (`line/model.rs`).
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{iter, mem};
 
+use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
 use crate::function::Function;
 #[cfg(feature = "threads")]
@@ -22,59 +25,34 @@ use crate::sync::{Mutex, MutexGuard};
 #[cfg(all(test, trine_loom))]
 mod model;
 
-/// The time that restarts are counted in if no other is given.
-const USUAL_PER: Duration = Duration::from_secs(60);
-
-/// Where the value is; what an engine implements. Both methods start something that has the turn:
-/// it passes it on when it has ended, as a call does.
+/// Where a value is; what an engine implements. Both methods start something that has the turn: it
+/// passes it on when it has ended, as a call does.
 pub(crate) trait Home: Send + Sync {
-    /// Starts making the value, in place of the one that there may be. It reports [`Line::made`].
-    fn make(&self, line: &Arc<Line>);
+    /// Starts making the value, in place of the one that there may be. It reports [`Turn::made`].
+    fn make(&self, turn: Turn);
 
     /// Starts dropping the value. It will not be made anew if it `is_last`.
-    fn clear(&self, line: &Arc<Line>, is_last: bool);
+    fn clear(&self, turn: Turn, is_last: bool);
 
     /// Whether the value is gone, since a call has ended that had it.
     fn is_lost(&self) -> bool;
 }
 
 pub(crate) struct Line {
-    home: Box<dyn Home>,
-    restarts: usize,
-    per: Duration,
+    /// Of each copy.
+    homes: Box<[Box<dyn Home>]>,
+    limits: Limits,
     state: Mutex<State>,
 }
 
 struct State {
-    stage: Stage,
-    /// Somebody has the turn.
-    is_taken: bool,
-    /// The call that has it, if it is one: those behind it may run it.
-    current: Option<Arc<dyn Admit>>,
+    /// Of each copy. While a call waits, none is idle that could run it.
+    copies: Box<[Supervision]>,
     waiting: VecDeque<Arc<dyn Admit>>,
-    /// How many calls have been told to enter, where there are several lines.
-    expected: usize,
     /// How many of those were given up; less than none for a moment, as in `limit`.
     given_up: isize,
-    /// There may be something to drop.
-    has_value: bool,
-    /// It is to be made anew, whatever `restarts` says.
-    wants_restart: bool,
-    wants_stop: bool,
     /// The last handle is gone.
     is_abandoned: bool,
-    restarted: u32,
-    /// When it was made anew, in the last `per`.
-    recent: VecDeque<Instant>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Stage {
-    Making,
-    Alive,
-    Stopped,
-    /// The constructor's error.
-    Failed(Arc<str>),
 }
 
 /// Who gets the turn.
@@ -83,192 +61,160 @@ enum Next {
     Make,
     Clear(bool),
     Refuse(VecDeque<Arc<dyn Admit>>, ErrorKind),
+    /// This copy's is over, and that of another begins.
+    Other(usize),
     Nobody,
 }
 
 impl Line {
-    /// A line before a value that is still to be made, with the options of its constructor.
-    pub(crate) fn new(constructor: &Function, home: Box<dyn Home>) -> Arc<Self> {
-        let options = constructor.options();
-        let per = if options.per.is_zero() { USUAL_PER } else { options.per };
-        let state = State {
-            stage: Stage::Making,
-            is_taken: true,
-            current: None,
-            waiting: VecDeque::new(),
-            expected: 0,
-            given_up: 0,
-            has_value: false,
-            wants_restart: false,
-            wants_stop: false,
-            is_abandoned: false,
-            restarted: 0,
-            recent: VecDeque::new(),
-        };
-        let restarts = usize::try_from(options.restarts).unwrap_or(usize::MAX);
-        Arc::new(Self { home, restarts, per, state: Mutex::new(state) })
+    /// A line before values that are still to be made, with the options of their constructor.
+    pub(crate) fn new(constructor: &Function, homes: Box<[Box<dyn Home>]>) -> Arc<Self> {
+        let copies = homes.iter().map(|_| Supervision::new()).collect();
+        let (waiting, given_up, is_abandoned) = (VecDeque::new(), 0, false);
+        let state = State { copies, waiting, given_up, is_abandoned };
+        Arc::new(Self { homes, limits: Limits::of(constructor), state: Mutex::new(state) })
     }
 
-    /// Makes the value for the first time.
+    /// Makes the values for the first time.
     pub(crate) fn begin(self: &Arc<Self>) {
-        self.home.make(self);
+        for (copy, home) in self.homes.iter().enumerate() {
+            home.make(self.turn(copy));
+        }
     }
 
-    /// Admits the call when all before it have ended; now if there are none.
-    pub(super) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>, was_expected: bool) {
+    /// Whether calls run one at a time.
+    #[cfg(feature = "threads")]
+    pub(crate) fn is_single(&self) -> bool {
+        self.homes.len() == 1
+    }
+
+    /// Admits the call when all before it have had a turn; now if there are none and a copy is
+    /// idle.
+    pub(crate) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>) {
         let mut state = self.lock();
-        state.expected -= usize::from(was_expected);
-        if state.is_taken {
+        let Some(copy) = self.taker(&state) else {
             state.waiting.push_back(call);
             return;
-        }
-        state.is_taken = true;
-        if state.is_calm() && !self.home.is_lost() {
-            state.current = Some(Arc::clone(&call));
+        };
+        let is_ready = self.is_ready(&state, copy);
+        let taken = &mut state.copies[copy];
+        taken.is_taken = true;
+        if is_ready {
+            taken.current = Some(Arc::clone(&call));
             drop(state);
+            call.assign(copy);
             if !call.admit() {
-                self.leave();
+                self.turn(copy).leave();
             }
             return;
         }
         state.waiting.push_back(call);
         drop(state);
-        self.leave();
+        self.turn(copy).leave();
     }
 
-    /// How many calls run, wait or are about to, and whether one would have to wait; more than any
-    /// if those that come are refused.
-    pub(super) fn length(&self) -> (usize, bool) {
-        let state = self.lock();
-        if !self.is_open(&state) {
-            return (usize::MAX, true);
-        }
-        // Who has a result may call again before the turn has been passed on.
-        let is_over = state.current.as_ref().is_some_and(|call| call.is_over());
-        let runs = state.is_taken && state.stage == Stage::Alive && !is_over;
-        let wait = state.waiting.len().saturating_add_signed(-state.given_up.max(0));
-        (usize::from(runs) + wait + state.expected, state.is_taken)
+    /// The idle copy for the next call: one that has its value, else one that may have it made
+    /// anew. If none ever will, one that refuses the call.
+    fn taker(&self, state: &State) -> Option<usize> {
+        let idle = || (0..state.copies.len()).filter(|copy| !state.copies[*copy].is_taken);
+        let ready = idle().find(|copy| self.is_ready(state, *copy));
+        ready.or_else(|| idle().find(|copy| self.is_open(state, *copy))).or_else(|| {
+            let is_hopeless = !self.is_any_open(state);
+            idle().next().filter(|_| is_hopeless)
+        })
     }
 
-    /// A call is about to enter.
-    pub(super) fn expect(&self) {
-        self.lock().expected += 1;
+    /// Whether there is a value, and nothing to do but calls.
+    fn is_ready(&self, state: &State, copy: usize) -> bool {
+        state.copies[copy].is_calm() && !self.homes[copy].is_lost()
     }
 
-    /// It does not enter.
-    pub(super) fn forget(&self) {
-        self.lock().expected -= 1;
+    /// Whether this copy will run calls, as far as is known.
+    fn is_open(&self, state: &State, copy: usize) -> bool {
+        state.copies[copy].is_open(&self.limits, || self.homes[copy].is_lost())
     }
 
-    /// Passes the turn on.
-    pub(crate) fn leave(self: &Arc<Self>) {
-        // The next one may end where it is admitted, and leave in turn. This runs in a loop, since
-        // lines may be long.
-        let line = Arc::clone(self);
-        relay::run(move || line.pass_on());
+    fn is_any_open(&self, state: &State) -> bool {
+        (0..state.copies.len()).any(|copy| self.is_open(state, copy))
     }
 
-    fn pass_on(self: &Arc<Self>) {
+    fn turn(self: &Arc<Self>, copy: usize) -> Turn {
+        Turn { line: Arc::clone(self), copy }
+    }
+
+    fn pass_on(self: &Arc<Self>, mut copy: usize) {
         loop {
             let mut state = self.lock();
-            let ended = state.current.take();
-            let next = self.next(&mut state);
+            let ended = state.copies[copy].current.take();
+            let next = self.next(&mut state, copy);
             if let Next::Call(call) = &next {
-                state.current = Some(Arc::clone(call));
+                state.copies[copy].current = Some(Arc::clone(call));
             }
             // Unlocked, since all of these may run any code.
             drop(state);
             drop(ended);
             match next {
-                Next::Call(call) if call.clone().admit() => return,
-                Next::Call(_) => self.lock().given_up -= 1,
-                Next::Make => return self.home.make(self),
-                Next::Clear(is_last) => return self.home.clear(self, is_last),
+                Next::Call(call) => {
+                    call.assign(copy);
+                    if call.admit() {
+                        return;
+                    }
+                    self.lock().given_up -= 1;
+                }
+                Next::Make => return self.homes[copy].make(self.turn(copy)),
+                Next::Clear(is_last) => return self.homes[copy].clear(self.turn(copy), is_last),
                 Next::Refuse(calls, why) => {
                     calls.into_iter().for_each(|call| _ = call.refuse(why.clone()));
                 }
+                Next::Other(other) => copy = other,
                 Next::Nobody => return,
             }
         }
     }
 
-    fn next(&self, state: &mut State) -> Next {
-        if state.stage == Stage::Making {
-            // Whoever was to make it has ended, and nothing was said of the value.
-            state.stage = Stage::Failed("its constructor could not be run".into());
-        }
-        if mem::take(&mut state.wants_stop) {
-            state.stage = Stage::Stopped;
-        }
-        let is_lost = state.stage == Stage::Alive && self.home.is_lost();
-        let again = mem::take(&mut state.wants_restart) || is_lost && self.may_restart(state);
+    fn next(&self, state: &mut State, copy: usize) -> Next {
         let is_needed = !state.is_abandoned || !state.waiting.is_empty();
-        if again && is_needed {
-            state.restarted = state.restarted.saturating_add(1);
-            state.stage = Stage::Making;
+        let own = &mut state.copies[copy];
+        if own.is_made_next(&self.limits, is_needed, || self.homes[copy].is_lost()) {
             return Next::Make;
         }
-        if is_lost {
-            state.stage = Stage::Stopped;
-        }
-        if state.stage == Stage::Alive {
+        if own.stage == Stage::Alive {
             if let Some(call) = state.waiting.pop_front() {
                 return Next::Call(call);
             }
             if state.is_abandoned {
-                state.stage = Stage::Stopped;
+                own.stage = Stage::Stopped;
             }
         }
-        let is_over = state.stage != Stage::Alive;
-        if is_over && mem::take(&mut state.has_value) {
+        let is_over = own.stage != Stage::Alive;
+        if is_over && mem::take(&mut own.has_value) {
             return Next::Clear(state.is_abandoned);
         }
-        if is_over && !state.waiting.is_empty() {
-            let why = state.refusal();
-            state.given_up = 0;
-            return Next::Refuse(mem::take(&mut state.waiting), why);
+        own.is_taken = false;
+        if !is_over || state.waiting.is_empty() {
+            return Next::Nobody;
         }
-        state.is_taken = false;
-        Next::Nobody
-    }
-
-    fn may_restart(&self, state: &mut State) -> bool {
-        if self.restarts == 0 {
-            return false;
+        // Others run what waits, as long as there are any.
+        match self.taker(state) {
+            Some(other) if self.is_open(state, other) => {
+                state.copies[other].is_taken = true;
+                Next::Other(other)
+            }
+            Some(_) => {
+                state.given_up = 0;
+                let calls = mem::take(&mut state.waiting);
+                let own = &mut state.copies[copy];
+                own.is_taken = true;
+                Next::Refuse(calls, own.refusal())
+            }
+            None => Next::Nobody,
         }
-        while state.recent.front().is_some_and(|then| self.is_old(then)) {
-            state.recent.pop_front();
-        }
-        let may = state.recent.len() < self.restarts;
-        if may {
-            state.recent.push_back(Instant::now());
-        }
-        may
     }
 
-    /// Whether a restart at that time does not count any more.
-    fn is_old(&self, then: &Instant) -> bool {
-        then.elapsed() >= self.per
-    }
-
-    /// The constructor has ended, with a value or with this message.
-    pub(crate) fn made(&self, made: Result<(), Arc<str>>) {
-        let mut state = self.lock();
-        state.has_value = made.is_ok();
-        state.stage = match made {
-            Ok(()) => Stage::Alive,
-            Err(message) => Stage::Failed(message),
-        };
-    }
-
-    /// This has the turn; a joiner further behind may run it.
-    pub(crate) fn hold(&self, call: Arc<dyn Admit>) {
-        self.lock().current = Some(call);
-    }
-
-    /// Runs whatever has the turn on this thread; returns whether it did.
+    /// Runs whatever has the turn on this thread; returns whether it did. Only where there is one
+    /// turn: what has another might not be what the joiner waits for.
     pub(crate) fn assist(&self) -> bool {
-        let current = self.lock().current.clone();
+        let current = self.lock().copies.iter().find_map(|copy| copy.current.clone());
         current.is_some_and(Admit::assist)
     }
 
@@ -300,49 +246,43 @@ impl Line {
     }
 
     /// Something may have to be done that no call waits for.
-    fn change(self: &Arc<Self>, change: impl FnOnce(&mut State)) {
+    fn change(self: &Arc<Self>, mut change: impl FnMut(&mut Supervision)) {
         let mut state = self.lock();
-        change(&mut state);
-        let is_taken = mem::replace(&mut state.is_taken, true);
+        state.copies.iter_mut().for_each(&mut change);
+        self.wake(state);
+    }
+
+    /// Gives those a turn that have none.
+    fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let was_idle = |copy: &mut Supervision| !mem::replace(&mut copy.is_taken, true);
+        let idle: Vec<_> = state.copies.iter_mut().map(was_idle).collect();
         drop(state);
-        if !is_taken {
-            self.leave();
+        for (copy, _) in iter::zip(0.., idle).filter(|(_, was_idle)| *was_idle) {
+            self.turn(copy).leave();
         }
     }
 
     pub(crate) fn restart(self: &Arc<Self>) {
-        self.change(|state| state.wants_restart = true);
+        self.change(|copy| copy.wants_restart = true);
     }
 
     pub(crate) fn stop(self: &Arc<Self>) {
-        self.change(|state| state.wants_stop = true);
+        self.change(|copy| copy.wants_stop = true);
     }
 
     /// The last handle is gone.
     pub(crate) fn abandon(self: &Arc<Self>) {
-        self.change(|state| state.is_abandoned = true);
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        self.wake(state);
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.is_open(&self.lock())
-    }
-
-    /// Whether calls will run, as far as is known.
-    fn is_open(&self, state: &State) -> bool {
-        let is_here = match state.stage {
-            Stage::Making => true,
-            Stage::Alive => {
-                !self.home.is_lost()
-                    || state.recent.len() < self.restarts
-                    || state.recent.front().is_some_and(|then| self.is_old(then))
-            }
-            _ => state.wants_restart,
-        };
-        is_here && !state.wants_stop
+        self.is_any_open(&self.lock())
     }
 
     pub(crate) fn restarted(&self) -> u32 {
-        self.lock().restarted
+        self.lock().copies.iter().map(|copy| copy.restarted).fold(0, u32::saturating_add)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -350,17 +290,67 @@ impl Line {
     }
 }
 
-impl State {
-    /// Whether there is a value, and nothing to do but calls.
-    fn is_calm(&self) -> bool {
-        self.stage == Stage::Alive && !self.wants_restart && !self.wants_stop
+/// The right to run next at one copy. Whoever has it passes it on with [`Self::leave`].
+#[derive(Clone)]
+pub(crate) struct Turn {
+    line: Arc<Line>,
+    copy: usize,
+}
+
+impl Turn {
+    /// Passes the turn on.
+    pub(crate) fn leave(self) {
+        // The next one may end where it is admitted, and leave in turn. This runs in a loop, since
+        // lines may be long.
+        relay::run(move || self.line.pass_on(self.copy));
     }
 
-    /// What calls are told that come too late.
-    fn refusal(&self) -> ErrorKind {
-        match &self.stage {
-            Stage::Failed(message) => ErrorKind::Worker { message: message.to_string() },
-            _ => ErrorKind::Stopped,
-        }
+    /// The constructor has ended, with a value or with this message.
+    pub(crate) fn made(&self, made: Result<(), Arc<str>>) {
+        self.line.lock().copies[self.copy].made(made);
+    }
+
+    /// This has the turn; a joiner further behind may run it.
+    pub(crate) fn hold(&self, call: Arc<dyn Admit>) {
+        self.line.lock().copies[self.copy].current = Some(call);
+    }
+}
+
+/// What a call has of the line before its worker: it waits there until it is assigned a copy.
+pub(crate) struct Ticket {
+    line: Arc<Line>,
+    copy: AtomicU32,
+}
+
+impl Ticket {
+    pub(crate) fn new(line: Arc<Line>) -> Self {
+        Self { line, copy: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// Before the call is admitted, which publishes it.
+    pub(crate) fn assign(&self, copy: usize) {
+        let copy = u32::try_from(copy).expect("an option is not larger");
+        self.copy.store(copy, Ordering::Relaxed);
+    }
+
+    pub(crate) fn copy(&self) -> usize {
+        self.copy.load(Ordering::Relaxed) as usize
+    }
+
+    pub(crate) fn turn(&self) -> Turn {
+        self.line.turn(self.copy())
+    }
+}
+
+impl From<&Turn> for Ticket {
+    /// Of what has the turn already.
+    fn from(turn: &Turn) -> Self {
+        let ticket = Self::new(Arc::clone(&turn.line));
+        ticket.assign(turn.copy);
+        ticket
     }
 }

@@ -61,6 +61,9 @@ impl<M> Kept<M> {
     }
 }
 
+/// Those of all copies.
+pub(crate) type Slots<T> = Box<[Arc<Slot<T>>]>;
+
 pub(crate) struct Slot<T> {
     value: Lock<Option<Box<T>>>,
     is_lost: AtomicBool,

@@ -139,21 +139,22 @@ every_mode! {
         assert_ne!(runs.join().unwrap(), free);
     }
 
-    a_call_goes_to_the_shortest_line_if_none_is_free(pair) {
-        let gate = Gate::new();
-        let run = [(); 2].map(|()| (pair.wait)(gate.port()));
-        let held = [gate.entered(), gate.entered()];
-        // What is given up is not counted.
-        let mut given_up = [(); 5].map(|()| Some((pair.who)()));
-        given_up[1..].iter_mut().step_by(2).for_each(|task| drop(task.take()));
-        given_up[0] = None;
-        let [first, second] = [(); 2].map(|()| [(); 4].map(|()| (pair.who)()));
-        drop(held);
-        let counted = |of: &[u64], who| of.iter().filter(|ran| **ran == who).count();
-        let [one, other] = run.map(|task| task.join().unwrap());
-        let mut ran = [first, second].map(|tasks| gather(tasks).join().unwrap()).concat();
-        ran.extend(given_up.into_iter().flatten().map(|task| task.join().unwrap()));
-        assert_eq!((counted(&ran, one), counted(&ran, other)), (5, 5));
+    a_call_that_waits_is_run_by_whichever_is_free_first(pair) {
+        let gates = [Gate::new(), Gate::new()];
+        let run = [0, 1].map(|index| (pair.wait)(gates[index].port()));
+        let [stuck, free] = gates.each_ref().map(Gate::entered);
+        let waits = [(); 9].map(|()| (pair.who)());
+        // What is given up takes no turn.
+        let [first, cancelled, rest @ ..] = waits;
+        cancelled.cancel();
+        drop(free);
+        let [stuck_run, free_run] = run;
+        let by = free_run.join().unwrap();
+        assert_eq!(first.join().unwrap(), by);
+        assert!(cancelled.join().unwrap_err().is_cancelled());
+        assert_eq!(gather(rest).join().unwrap(), [by; 7]);
+        drop(stuck);
+        assert_ne!(stuck_run.join().unwrap(), by);
     }
 
     each_is_made_anew_by_restart(pair) {

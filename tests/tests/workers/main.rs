@@ -9,4 +9,5 @@ mod order;
 #[cfg(target_os = "linux")]
 mod processes;
 mod shapes;
+mod shared_line;
 mod supervision;

@@ -15,12 +15,15 @@ pub(crate) struct Residence {
     is_spoiled: AtomicBool,
 }
 
+/// Those of all copies.
+pub(crate) type Residences = Arc<[Arc<Residence>]>;
+
 /// What a worker with state calls its value, in whatever process a copy of that is.
 #[derive(Clone, Copy)]
 pub(crate) struct Value {
     pub(crate) number: u64,
     /// The value is kept in this process, where all its calls run inline.
-    is_here: bool,
+    pub(crate) is_here: bool,
 }
 
 impl Value {
@@ -47,12 +50,13 @@ pub(crate) enum Part {
 }
 
 impl Residence {
-    pub(crate) fn new(value: Value) -> Self {
-        Self { value, place: Lock::new(Place::Nowhere), is_spoiled: AtomicBool::new(false) }
+    pub(crate) fn new(value: Value) -> Arc<Self> {
+        let (place, is_spoiled) = (Lock::new(Place::Nowhere), AtomicBool::new(false));
+        Arc::new(Self { value, place, is_spoiled })
     }
 
-    pub(crate) fn number(&self) -> u64 {
-        self.value.number
+    pub(crate) fn value(&self) -> Value {
+        self.value
     }
 
     pub(crate) fn is_here(&self) -> bool {

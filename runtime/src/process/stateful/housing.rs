@@ -12,14 +12,14 @@ use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error};
 use crate::process::launch::{encode, locate};
 use crate::process::platform;
-use crate::process::pool::residence::{Part, Residence};
+use crate::process::pool::residence::{Part, Residence, Value};
 use crate::process::pool::{self, Pool};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::process::value::{kept, wire};
 use crate::relay;
 use crate::timer::Alarm;
-use crate::worker::line::{Home, Line};
+use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::failed;
 
 /// How long the destructor of a value may take before its process is killed.
@@ -30,11 +30,11 @@ static DROP: Function = Function::new("drop").timeout(MAX_DROP);
 /// What goes to the process of a value. Nothing does if it is kept here.
 pub(super) fn job<R>(
     function: &'static str,
-    residence: &Residence,
+    value: Value,
     message: Message,
     code: &Code<R>,
 ) -> Result<Job, Error> {
-    if residence.is_here() {
+    if value.is_here {
         return Ok(Job { message, invoke: 0, body: 0 });
     }
     locate(function, message, code.invoke as usize, code.body)
@@ -53,20 +53,20 @@ pub(super) struct Housing {
 pub(super) struct Housed(pub(super) Arc<Housing>);
 
 impl Home for Housed {
-    fn make(&self, line: &Arc<Line>) {
+    fn make(&self, turn: Turn) {
         if self.0.is_occupied() {
-            self.0.clear(line, true);
+            self.0.clear(turn, true);
         } else {
-            self.0.make(line);
+            self.0.make(turn);
         }
     }
 
-    fn clear(&self, line: &Arc<Line>, _is_last: bool) {
+    fn clear(&self, turn: Turn, _is_last: bool) {
         if self.0.is_occupied() {
-            self.0.clear(line, false);
+            self.0.clear(turn, false);
         } else {
             self.0.residence.vacate();
-            line.leave();
+            turn.leave();
         }
     }
 
@@ -91,32 +91,33 @@ impl Housing {
         self.residence.is_occupied() && (self.residence.is_here() || !platform::is_forked_child())
     }
 
-    fn make(self: &Arc<Self>, line: &Arc<Line>) {
+    fn make(self: &Arc<Self>, turn: Turn) {
         let name = self.constructor.name();
         let job = self.message.clone().and_then(|message| {
-            let job = job(name, &self.residence, message, &self.code);
+            let job = job(name, self.residence.value(), message, &self.code);
             job.map_err(|error| failed(name, &error))
         });
         match job {
-            Ok(job) => Upkeep::make(self, line, job).begin(),
+            Ok(job) => Upkeep::make(self, turn, job).begin(),
             Err(why) => {
-                line.made(Err(why));
-                line.leave();
+                turn.made(Err(why));
+                turn.leave();
             }
         }
     }
 
     /// Has the value dropped, and another one made if it `is_renewed`.
-    fn clear(self: &Arc<Self>, line: &Arc<Line>, is_renewed: bool) {
-        let number = self.residence.number();
+    fn clear(self: &Arc<Self>, turn: Turn, is_renewed: bool) {
+        let number = self.residence.value().number;
         let code = Code::new::<(u64,), (u64,)>(|(number,)| kept::clear(number));
         let message = encode(DROP.name(), What::Other, (number,));
-        let job = message.and_then(|message| job(DROP.name(), &self.residence, message, &code));
+        let job =
+            message.and_then(|message| job(DROP.name(), self.residence.value(), message, &code));
         match job {
-            Ok(job) => Upkeep::clear(self, line, job, is_renewed).begin(),
+            Ok(job) => Upkeep::clear(self, turn, job, is_renewed).begin(),
             Err(_) => {
                 self.residence.vacate();
-                if is_renewed { self.make(line) } else { line.leave() }
+                if is_renewed { self.make(turn) } else { turn.leave() }
             }
         }
     }
@@ -126,7 +127,7 @@ impl Housing {
 struct Upkeep {
     job: JobCell<Job, ()>,
     housing: Arc<Housing>,
-    line: Arc<Line>,
+    turn: Turn,
     part: Part,
     /// The value is made anew afterwards.
     is_renewed: bool,
@@ -134,26 +135,25 @@ struct Upkeep {
 }
 
 impl Upkeep {
-    fn make(housing: &Arc<Housing>, line: &Arc<Line>, job: Job) -> Arc<Self> {
-        Self::new(housing.constructor, housing, line, job, (Part::Makes, false))
+    fn make(housing: &Arc<Housing>, turn: Turn, job: Job) -> Arc<Self> {
+        Self::new(housing.constructor, housing, turn, job, (Part::Makes, false))
     }
 
-    fn clear(housing: &Arc<Housing>, line: &Arc<Line>, job: Job, is_renewed: bool) -> Arc<Self> {
-        Self::new(&DROP, housing, line, job, (Part::Drops, is_renewed))
+    fn clear(housing: &Arc<Housing>, turn: Turn, job: Job, is_renewed: bool) -> Arc<Self> {
+        Self::new(&DROP, housing, turn, job, (Part::Drops, is_renewed))
     }
 
     fn new(
         function: &'static Function,
         housing: &Arc<Housing>,
-        line: &Arc<Line>,
+        turn: Turn,
         job: Job,
         (part, is_renewed): (Part, bool),
     ) -> Arc<Self> {
-        let job = JobCell::in_line(function, "process", job, Arc::clone(line));
+        let job = JobCell::in_line(function, "process", job, Ticket::from(&turn));
         job.cell().abandon();
-        let (housing, line) = (Arc::clone(housing), Arc::clone(line));
-        let address = AtomicAddress::nowhere();
-        Arc::new(Self { job, housing, line, part, is_renewed, address })
+        let (housing, address) = (Arc::clone(housing), AtomicAddress::nowhere());
+        Arc::new(Self { job, housing, turn, part, is_renewed, address })
     }
 
     fn begin(self: Arc<Self>) {
@@ -179,7 +179,7 @@ impl Upkeep {
             }
             self.made(made);
         } else {
-            kept::clear(housing.residence.number());
+            kept::clear(housing.residence.value().number);
             self.dropped();
         }
         self.leave();
@@ -199,7 +199,7 @@ impl Upkeep {
         if made.is_err() {
             self.housing.residence.vacate();
         }
-        self.line.made(made);
+        self.turn.made(made);
         self.job.cell().finish(Ok(()));
     }
 
@@ -262,8 +262,8 @@ impl AnyCall for Upkeep {
 
     fn leave(&self) {
         if self.is_renewed {
-            let (housing, line) = (Arc::clone(&self.housing), Arc::clone(&self.line));
-            relay::run(move || housing.make(&line));
+            let (housing, turn) = (Arc::clone(&self.housing), self.turn.clone());
+            relay::run(move || housing.make(turn));
         } else {
             drop(self.job.place());
         }

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use loom::model::Builder;
 use loom::thread;
 
-use super::{Home, Line};
+use super::{Home, Line, Ticket, Turn};
 use crate::error::ErrorKind;
 use crate::function::Function;
 use crate::limit::Admit;
 
+static NEVER: Function = Function::new("modelled");
 static ONCE: Function = Function::new("modelled").restarts(1);
 
 fn check(run: impl Fn() + Send + Sync + 'static) {
@@ -26,15 +27,21 @@ fn check(run: impl Fn() + Send + Sync + 'static) {
 /// What happened. Loom need not see it: the line alone is to keep calls apart.
 #[derive(Default)]
 struct Seen {
-    has_turn: AtomicBool,
-    is_lost: AtomicBool,
-    made: AtomicUsize,
-    cleared: AtomicUsize,
+    copies: Vec<Copy>,
     ran: AtomicUsize,
     refused: AtomicUsize,
 }
 
-impl Seen {
+/// What happened at one copy.
+#[derive(Default)]
+struct Copy {
+    has_turn: AtomicBool,
+    is_lost: AtomicBool,
+    made: AtomicUsize,
+    cleared: AtomicUsize,
+}
+
+impl Copy {
     fn turn(&self, run: impl FnOnce()) {
         assert!(!self.has_turn.swap(true, SeqCst), "two at once");
         run();
@@ -42,44 +49,61 @@ impl Seen {
     }
 }
 
-struct Modelled(Arc<Seen>);
+impl Seen {
+    fn sum(&self, of: impl Fn(&Copy) -> &AtomicUsize) -> usize {
+        self.copies.iter().map(|copy| of(copy).load(SeqCst)).sum()
+    }
+}
+
+struct Modelled(Arc<Seen>, usize);
+
+impl Modelled {
+    fn copy(&self) -> &Copy {
+        &self.0.copies[self.1]
+    }
+}
 
 impl Home for Modelled {
-    fn make(&self, line: &Arc<Line>) {
-        self.0.turn(|| {
-            self.0.made.fetch_add(1, SeqCst);
-            self.0.is_lost.store(false, SeqCst);
-            line.made(Ok(()));
+    fn make(&self, turn: Turn) {
+        self.copy().turn(|| {
+            self.copy().made.fetch_add(1, SeqCst);
+            self.copy().is_lost.store(false, SeqCst);
+            turn.made(Ok(()));
         });
-        line.leave();
+        turn.leave();
     }
 
-    fn clear(&self, line: &Arc<Line>, _: bool) {
-        self.0.turn(|| _ = self.0.cleared.fetch_add(1, SeqCst));
-        line.leave();
+    fn clear(&self, turn: Turn, _: bool) {
+        self.copy().turn(|| _ = self.copy().cleared.fetch_add(1, SeqCst));
+        turn.leave();
     }
 
     fn is_lost(&self) -> bool {
-        self.0.is_lost.load(SeqCst)
+        self.copy().is_lost.load(SeqCst)
     }
 }
 
 struct Call {
     seen: Arc<Seen>,
-    line: Arc<Line>,
+    ticket: Ticket,
     loses: bool,
 }
 
 impl Admit for Call {
+    fn assign(&self, copy: usize) {
+        self.ticket.assign(copy);
+    }
+
     fn admit(self: Arc<Self>) -> bool {
-        self.seen.turn(|| {
-            assert!(!self.seen.is_lost.load(SeqCst), "it gets a value");
+        let copy = &self.seen.copies[self.ticket.copy()];
+        copy.turn(|| {
+            assert!(!copy.is_lost.load(SeqCst), "it gets a value");
             // Others may come now.
             thread::yield_now();
             self.seen.ran.fetch_add(1, SeqCst);
-            self.seen.is_lost.store(self.loses, SeqCst);
+            copy.is_lost.store(self.loses, SeqCst);
         });
-        self.line.leave();
+        self.ticket.turn().leave();
         true
     }
 
@@ -93,45 +117,66 @@ impl Admit for Call {
     }
 }
 
-fn start() -> (Arc<Seen>, Arc<Line>) {
-    let seen = Arc::new(Seen::default());
-    let line = Line::new(&ONCE, Box::new(Modelled(Arc::clone(&seen))));
+fn start(constructor: &Function, copies: usize) -> (Arc<Seen>, Arc<Line>) {
+    let each = (0..copies).map(|_| Copy::default()).collect();
+    let seen = Arc::new(Seen { copies: each, ..Seen::default() });
+    let home = |copy| -> Box<dyn Home> { Box::new(Modelled(Arc::clone(&seen), copy)) };
+    let line = Line::new(constructor, (0..copies).map(home).collect());
     line.begin();
     (seen, line)
 }
 
 fn call(seen: &Arc<Seen>, line: &Arc<Line>, loses: bool) {
-    let call = Call { seen: Arc::clone(seen), line: Arc::clone(line), loses };
-    line.enter(Arc::new(call), false);
+    let (seen, ticket) = (Arc::clone(seen), Ticket::new(Arc::clone(line)));
+    line.enter(Arc::new(Call { seen, ticket, loses }));
+}
+
+/// A call by another thread.
+fn call_beside(seen: &Arc<Seen>, line: &Arc<Line>, loses: bool) -> thread::JoinHandle<()> {
+    let (seen, line) = (Arc::clone(seen), Arc::clone(line));
+    thread::spawn(move || call(&seen, &line, loses))
 }
 
 #[test]
-fn every_call_has_the_turn_once_and_alone() {
-    check(|| {
-        let (seen, line) = start();
-        let other = {
-            let (seen, line) = (Arc::clone(&seen), Arc::clone(&line));
-            thread::spawn(move || call(&seen, &line, true))
-        };
-        call(&seen, &line, false);
-        other.join().unwrap();
-        line.abandon();
-        assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (2, 0));
-        assert_eq!(seen.cleared.load(SeqCst), 1, "what is left is dropped");
-    });
+fn every_call_has_a_turn_once_and_alone() {
+    for copies in [1, 2] {
+        check(move || {
+            let (seen, line) = start(&ONCE, copies);
+            let other = call_beside(&seen, &line, true);
+            call(&seen, &line, false);
+            other.join().unwrap();
+            line.abandon();
+            assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (2, 0));
+            assert_eq!(seen.sum(|copy| &copy.cleared), copies, "what is left is dropped");
+        });
+    }
 }
 
 #[test]
 fn a_call_beside_the_end_runs_or_is_refused() {
+    for copies in [1, 2] {
+        check(move || {
+            let (seen, line) = start(&ONCE, copies);
+            let other = call_beside(&seen, &line, false);
+            line.stop();
+            other.join().unwrap();
+            assert_eq!(seen.ran.load(SeqCst) + seen.refused.load(SeqCst), 1);
+            let left = (seen.sum(|copy| &copy.made), seen.sum(|copy| &copy.cleared));
+            assert_eq!(left, (copies, copies));
+        });
+    }
+}
+
+/// Each call loses the value that it has, for good.
+#[test]
+fn a_copy_that_has_stopped_leaves_what_waits_to_the_other() {
     check(|| {
-        let (seen, line) = start();
-        let other = {
-            let (seen, line) = (Arc::clone(&seen), Arc::clone(&line));
-            thread::spawn(move || call(&seen, &line, false))
-        };
-        line.stop();
+        let (seen, line) = start(&NEVER, 2);
+        let other = call_beside(&seen, &line, true);
+        call(&seen, &line, true);
         other.join().unwrap();
-        assert_eq!(seen.ran.load(SeqCst) + seen.refused.load(SeqCst), 1);
-        assert_eq!((seen.made.load(SeqCst), seen.cleared.load(SeqCst)), (1, 1));
+        assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (2, 0));
+        call(&seen, &line, false);
+        assert_eq!(seen.refused.load(SeqCst), 1, "both are gone");
     });
 }

@@ -1,0 +1,151 @@
+//! What is known of one copy of a worker, and whether its value is made anew. Runs under the lock
+//! of the line.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::ErrorKind;
+use crate::function::Function;
+use crate::limit::Admit;
+
+/// The time that restarts are counted in if no other is given.
+const USUAL_PER: Duration = Duration::from_secs(60);
+
+/// How often a value is made anew by itself.
+pub(super) struct Limits {
+    restarts: usize,
+    per: Duration,
+}
+
+impl Limits {
+    pub(super) fn of(constructor: &Function) -> Self {
+        let options = constructor.options();
+        let per = if options.per.is_zero() { USUAL_PER } else { options.per };
+        Self { restarts: usize::try_from(options.restarts).unwrap_or(usize::MAX), per }
+    }
+
+    /// Whether a restart at that time does not count any more.
+    fn is_old(&self, then: &Instant) -> bool {
+        then.elapsed() >= self.per
+    }
+}
+
+pub(super) struct Supervision {
+    pub(super) stage: Stage,
+    /// Somebody has the turn.
+    pub(super) is_taken: bool,
+    /// The call that has it, if it is one: those behind it may run it.
+    pub(super) current: Option<Arc<dyn Admit>>,
+    /// There may be something to drop.
+    pub(super) has_value: bool,
+    /// It is to be made anew, whatever `restarts` says.
+    pub(super) wants_restart: bool,
+    pub(super) wants_stop: bool,
+    pub(super) restarted: u32,
+    /// When it was made anew, in the last `per`.
+    recent: VecDeque<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Making,
+    Alive,
+    Stopped,
+    /// The constructor's error.
+    Failed(Arc<str>),
+}
+
+impl Supervision {
+    /// Of a value that is being made.
+    pub(super) fn new() -> Self {
+        Self {
+            stage: Stage::Making,
+            is_taken: true,
+            current: None,
+            has_value: false,
+            wants_restart: false,
+            wants_stop: false,
+            restarted: 0,
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Decides what follows the end of what had the turn: returns whether the value is made now.
+    pub(super) fn is_made_next(
+        &mut self,
+        limits: &Limits,
+        is_needed: bool,
+        is_lost: impl Fn() -> bool,
+    ) -> bool {
+        if self.stage == Stage::Making {
+            // Whoever was to make it has ended, and nothing was said of the value.
+            self.stage = Stage::Failed("its constructor could not be run".into());
+        }
+        if mem::take(&mut self.wants_stop) {
+            self.stage = Stage::Stopped;
+        }
+        let is_lost = self.stage == Stage::Alive && is_lost();
+        let again = mem::take(&mut self.wants_restart) || is_lost && self.may_restart(limits);
+        if again && is_needed {
+            self.restarted = self.restarted.saturating_add(1);
+            self.stage = Stage::Making;
+            return true;
+        }
+        if is_lost {
+            self.stage = Stage::Stopped;
+        }
+        false
+    }
+
+    fn may_restart(&mut self, limits: &Limits) -> bool {
+        if limits.restarts == 0 {
+            return false;
+        }
+        while self.recent.front().is_some_and(|then| limits.is_old(then)) {
+            self.recent.pop_front();
+        }
+        let may = self.recent.len() < limits.restarts;
+        if may {
+            self.recent.push_back(Instant::now());
+        }
+        may
+    }
+
+    /// The constructor has ended, with a value or with this message.
+    pub(super) fn made(&mut self, made: Result<(), Arc<str>>) {
+        self.has_value = made.is_ok();
+        self.stage = match made {
+            Ok(()) => Stage::Alive,
+            Err(message) => Stage::Failed(message),
+        };
+    }
+
+    /// Whether there was a value, and there is nothing to do but calls.
+    pub(super) fn is_calm(&self) -> bool {
+        self.stage == Stage::Alive && !self.wants_restart && !self.wants_stop
+    }
+
+    /// Whether calls will run, as far as is known.
+    pub(super) fn is_open(&self, limits: &Limits, is_lost: impl Fn() -> bool) -> bool {
+        let is_here = match self.stage {
+            Stage::Making => true,
+            Stage::Alive => {
+                !is_lost()
+                    || self.recent.len() < limits.restarts
+                    || self.recent.front().is_some_and(|then| limits.is_old(then))
+            }
+            _ => self.wants_restart,
+        };
+        is_here && !self.wants_stop
+    }
+
+    /// What calls are told that come too late.
+    pub(super) fn refusal(&self) -> ErrorKind {
+        match &self.stage {
+            Stage::Failed(message) => ErrorKind::Worker { message: message.to_string() },
+            _ => ErrorKind::Stopped,
+        }
+    }
+}
