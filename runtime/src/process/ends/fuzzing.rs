@@ -10,6 +10,8 @@ pub struct Tubes {
     theirs: Tube,
     /// One that nobody can change, and one that anybody can.
     memories: [Handle; 2],
+    /// The size of each.
+    size: usize,
 }
 
 impl Tubes {
@@ -17,9 +19,11 @@ impl Tubes {
     #[expect(clippy::new_without_default, reason = "it is not cheap")]
     pub fn new() -> Self {
         let (ours, theirs) = Tube::pair().expect("there is a socket");
-        let open = Memory::new(64).expect("there is memory").handle().try_clone();
+        let memory = Memory::new(64).expect("there is memory");
+        let (open, size) = (memory.handle().try_clone(), memory.length());
         let frozen = freeze(&[7; 64]).expect("as before");
-        Self { ours, theirs: Tube::open(theirs), memories: [frozen, open.expect("as before")] }
+        let memories = [frozen, open.expect("as before")];
+        Self { ours, theirs: Tube::open(theirs), memories, size }
     }
 
     /// Sends packets and takes what comes. Of each the first byte says which memories come with it,
@@ -44,9 +48,9 @@ impl Tubes {
                 Ok(Frame::Items(taken)) => {
                     assert!(taken.len() <= packet.len() / 4 + 1, "it makes items of nothing");
                     for item in &taken {
-                        // Most are none; all bytes of it are there.
+                        // Most are none; all bytes of it are there. Memory comes in pages.
                         let _ = wire::decode::<Vec<u8>>(item.bytes.reader());
-                        assert!(item.bytes.length() <= packet.len().max(64));
+                        assert!(item.bytes.length() <= packet.len().max(self.size));
                     }
                     taken.len()
                 }

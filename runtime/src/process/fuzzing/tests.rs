@@ -140,3 +140,9 @@ fn packets_of_tubes() {
     }
     assert!(taken > 1000, "the run tries too little: {taken}");
 }
+
+/// An item may be longer than what was written into its memory, up to whole pages.
+#[test]
+fn a_tube_whose_item_reaches_beyond_what_was_written() {
+    assert_eq!(Tubes::new().play(&[0x7b, 9, 2, 1, 1]), 1);
+}
