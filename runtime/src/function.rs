@@ -100,7 +100,7 @@ impl Function {
         self
     }
 
-    /// `memory = …`: how many bytes a worker process that runs it may use.
+    /// `memory = …`: how many bytes a call may allocate in its worker process.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.

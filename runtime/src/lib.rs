@@ -135,7 +135,7 @@ pub use threads::join;
 /// | `queue = 100` | all | with `limit`: at most 100 calls wait; the next one ends as `Busy` |
 /// | `priority = high`, `= low` | all | starts before the other calls that wait, or after them |
 /// | `scoped` | all | arguments may borrow; callers pass a [`Scope`] first, see [`scope()`] |
-/// | `memory = 512MiB` | process | the memory limit of the worker that runs it |
+/// | `memory = 512MiB` | process | bounds what a call allocates, and what workers leak |
 /// | `renew = 1000`, `= 256MiB` | process | replaces a worker after 1000 calls, or above a size |
 /// | `fresh` | process | a new process for each call |
 /// | `pool = "images"` | process | runs in the workers of this pool, see [`Config::pool`] |

@@ -106,11 +106,17 @@
 //! There is a backtrace if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. If a panic aborts
 //! the process, 8 KiB of its message and 16 KiB of its backtrace are kept.
 //!
-//! The option `memory` bounds what a worker allocates beyond what it has at its start, on the heap
-//! or in its own mappings; a child that a body starts has the same bound for itself. Such a worker
-//! prints no backtraces, since it may lack the memory for them: its `RUST_BACKTRACE` is 0. The
-//! original value moves to `RUST_LIB_BACKTRACE` unless that is set already, so errors still have
-//! their backtraces.
+//! The option `memory` bounds what a call allocates beyond what its worker has as the call begins,
+//! on the heap or in the worker's own mappings; a child that a body starts has a bound of its own.
+//! So no call fails for what earlier ones have leaked. What the first call of each function leaves
+//! behind, such as statics, is a worker's state. A worker that keeps more than half of `memory`
+//! beyond that is replaced between two calls, as with `renew`; if that does not start in time, it
+//! ends before it keeps much more than all of `memory`, and the next call waits for another one.
+//! With an allocator other than the C library's, memory that it holds back counts as kept.
+//!
+//! A worker with that limit prints no backtraces, since it may lack the memory for them: its
+//! `RUST_BACKTRACE` is 0. The original value moves to `RUST_LIB_BACKTRACE` unless that is set
+//! already, so errors still have their backtraces.
 //!
 //! A kill reaches everything that a body has started: other sessions and daemons too, since a
 //! worker adopts what its children leave behind. (So a body that waits for any child, as

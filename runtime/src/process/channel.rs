@@ -194,6 +194,8 @@ impl ReplyHead {
 pub(crate) const LARGE: u16 = 1;
 /// In a reply: the worker has grown too large, see `worker/wear.rs`.
 pub(crate) const GROWN: u16 = 2;
+/// In a request: its worker keeps a value, so what it keeps is no leak.
+pub(crate) const KEEPS: u16 = 4;
 
 /// The location of a message that is too long for the ring.
 #[repr(C)]

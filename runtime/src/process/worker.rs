@@ -103,7 +103,7 @@ impl Worker {
             reader: Arc::default(),
             patience: Patience::new(),
             crowding: Crowding::new(),
-            wear: Wear::new(),
+            wear: Wear::new(memory_limit),
         }
     }
 
@@ -127,6 +127,10 @@ impl Worker {
             };
             if let Err(error) = served {
                 leave(&format!("trine worker cannot continue: {error}"));
+            }
+            if self.wear.is_over() {
+                // What it has not begun goes to others.
+                process::exit(0);
             }
         }
     }
@@ -333,6 +337,7 @@ impl Worker {
         }
         self.tell(&[Listener::Joiner]);
         self.channel.end(request.number);
+        self.wear.note(request);
         Ok(())
     }
 

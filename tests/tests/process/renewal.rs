@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
@@ -101,6 +101,87 @@ fn a_worker_is_replaced_and_no_call_fails() {
             until_replaced(leaves_a_child, way, 3);
             until_replaced(leaves_an_orphan, way, 3);
         }
+    });
+}
+
+const LIMIT: usize = 64 << 20;
+
+/// Needs some memory, and leaves some behind.
+fn keep(leak: usize, needs: usize) -> u32 {
+    std::hint::black_box(Vec::<u8>::with_capacity(needs));
+    std::mem::forget(std::hint::black_box(Vec::<u8>::with_capacity(leak)));
+    std::process::id()
+}
+
+#[concurrent(process, memory = 64MiB)]
+fn leaks(leak: usize, needs: usize) -> u32 {
+    keep(leak, needs)
+}
+
+#[concurrent(process, memory = 64MiB, timeout = 1min)]
+fn leaks_in_time(leak: usize, needs: usize) -> u32 {
+    keep(leak, needs)
+}
+
+#[concurrent(process, memory = 64MiB)]
+fn leaks_and_yields(leak: usize, needs: usize) -> impl Iterator<Item = u32> {
+    std::iter::once_with(move || keep(leak, needs))
+}
+
+/// A call that leaves so much behind, and needs so much.
+type Leaking = fn(usize, usize) -> Task<u32>;
+
+const LEAKS: &[(&str, Leaking)] = &[
+    ("call", leaks),
+    ("timeout", leaks_in_time),
+    ("stream", |leak, needs| leaks_and_yields(leak, needs).gather().map(|all| all[0])),
+];
+
+/// What other calls have left behind is nobody's fault.
+#[test]
+fn a_call_is_not_blamed_for_what_others_left_behind() {
+    let test = a_call_is_not_blamed_for_what_others_left_behind;
+    alone_with_each(test, "TRINE_PROCESSES", &["1", "2"], || {
+        for (name, call) in LEAKS {
+            for (leak, needs) in [(1 << 20, 0), (10 << 20, 50 << 20), (40 << 20, 60 << 20)] {
+                let all = |tasks: Vec<Task<u32>>| {
+                    for task in tasks {
+                        let ended = task.join_timeout(TOO_LONG);
+                        let ended = ended.unwrap_or_else(|_| panic!("{name}: it hangs"));
+                        ended.unwrap_or_else(|error| panic!("{name}, {leak}, {needs}: {error}"));
+                    }
+                };
+                let calls = 4 * LIMIT / leak;
+                (0..calls).for_each(|_| all(vec![call(leak, needs)]));
+                all((0..calls).map(|_| call(leak, needs)).collect());
+            }
+            let error = call(0, 2 * LIMIT).join().unwrap_err();
+            assert!(error.is_memory_limit(), "{name}: {error}");
+        }
+    });
+}
+
+/// What the first call made is no leak, and what a call has freed is none either.
+#[test]
+fn a_worker_stays_whose_calls_leave_nothing_behind() {
+    #[concurrent(process, memory = 64MiB)]
+    fn uses_statics(needs: usize) -> u32 {
+        static TABLE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![1; 40 << 20]);
+        let value = TABLE[0];
+        // In pieces, which an allocator does not give back.
+        let pieces: Vec<_> = (0..needs >> 10).map(|_| vec![value; 1 << 10]).collect();
+        std::hint::black_box(pieces);
+        std::process::id()
+    }
+
+    let test = a_worker_stays_whose_calls_leave_nothing_behind;
+    alone(test, &[("TRINE_PROCESSES", "1")], || {
+        let first = uses_statics(0).join().unwrap();
+        for _ in 0..10 {
+            assert_eq!(uses_statics(40 << 20).join().unwrap(), first);
+        }
+        let error = uses_statics(64 << 20).join().unwrap_err();
+        assert!(error.is_memory_limit(), "{error}");
     });
 }
 

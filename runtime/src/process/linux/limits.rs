@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit};
 
+/// What counted against the limit when it was set first.
+static AT_START: OnceLock<u64> = OnceLock::new();
+
 /// Called about an allocation over the limit, from a signal handler.
 static OVER_LIMIT: OnceLock<fn()> = OnceLock::new();
 
@@ -15,14 +18,58 @@ static OVER_LIMIT: OnceLock<fn()> = OnceLock::new();
 /// have reserved more than the whole limit. `over` is called before an abort for lack of memory,
 /// and may do only what a signal handler may.
 pub(crate) fn limit_memory(bytes: u64, over: fn()) {
-    let hard = rustix::process::getrlimit(Resource::Data).maximum;
-    let bytes = bytes.saturating_add(data());
-    let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
-    let limit = Rlimit { current: Some(bytes), maximum: hard };
-    let _ = rustix::process::setrlimit(Resource::Data, limit);
+    let _ = AT_START.set(data());
+    allow_memory(bytes);
     let _ = OVER_LIMIT.set(over);
     // SAFETY: the handler does only what a signal handler may.
     unsafe { libc::signal(libc::SIGABRT, on_abort as *const () as libc::sighandler_t) };
+}
+
+/// Sets that limit anew: this much beyond what this process had when it was limited.
+pub(crate) fn allow_memory(bytes: u64) {
+    let hard = rustix::process::getrlimit(Resource::Data).maximum;
+    let bytes = bytes.saturating_add(at_start());
+    let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
+    let limit = Rlimit { current: Some(bytes), maximum: hard };
+    let _ = rustix::process::setrlimit(Resource::Data, limit);
+}
+
+/// What this process has kept beyond what it had when it was limited, and what of its memory is
+/// free for further allocations, as far as that is known. Much more than `enough` of that goes back
+/// to the system.
+pub(crate) fn kept_memory(enough: u64) -> (u64, u64) {
+    let mut free = free_memory();
+    if free > enough {
+        trim();
+        free = free_memory();
+    }
+    (data().saturating_sub(at_start()).saturating_sub(free), free)
+}
+
+#[cfg(target_env = "gnu")]
+fn free_memory() -> u64 {
+    // SAFETY: it only reads the allocator's books, under their locks. Its newer form, which counts
+    // beyond 4 GiB, is missing where the C library is old.
+    let free = unsafe { libc::mallinfo() }.fordblks;
+    u64::from(free.cast_unsigned())
+}
+
+#[cfg(target_env = "gnu")]
+fn trim() {
+    // SAFETY: it gives back only what nobody has.
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn free_memory() -> u64 {
+    0
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn trim() {}
+
+fn at_start() -> u64 {
+    AT_START.get().copied().unwrap_or(0)
 }
 
 /// Runs engine code that may need more memory than the limit leaves, and afterwards raises the

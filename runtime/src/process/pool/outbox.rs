@@ -12,7 +12,9 @@ use super::renewal::Renewal;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::address::Address;
-use crate::process::channel::{Corrupt, HEAD, LARGE, Large, RING, ReplyBytes, RequestHead, record};
+use crate::process::channel::{
+    Corrupt, HEAD, KEEPS, LARGE, Large, RING, ReplyBytes, RequestHead, record,
+};
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
@@ -143,6 +145,7 @@ impl Outbox {
             body: request.job.body,
             size_limit: request.size_limit(),
             ahead: request.call.ahead(),
+            flags: if request.call.stay().is_some() { KEEPS } else { 0 },
             ..RequestHead::default()
         };
         // It goes into the books first: it is moved once, and that is most of what sending costs.
@@ -195,7 +198,7 @@ impl Outbox {
         let is_inline = message.bytes.private().is_some_and(|bytes| bytes.len() <= MAX_INLINE);
         let (mut place, mut memory) = (Large::default(), None);
         if !is_inline {
-            head.flags = LARGE;
+            head.flags |= LARGE;
             (place, memory) = place_in_memory(&self.link, &mut message.bytes)
                 .map_err(|error| Unsent::Failed(error.to_string()))?;
         }

@@ -1,7 +1,13 @@
 //! Whether a worker has grown too large to serve on, and should be replaced between two calls: in
-//! memory, as the option `renew` says, or in dead children that nobody waits for.
+//! memory, as the options `renew` and `memory` say, or in dead children that nobody waits for.
+//!
+//! With `memory`, what earlier calls left behind is not the fault of the one that runs: each call
+//! may have that much beyond what its worker keeps as it begins. What the first call of a function
+//! leaves is the state of a worker, such as statics. A worker that keeps half of its limit beyond
+//! that is replaced. One that keeps more than all of it, since no other has started so soon, ends
+//! after the reply, and the calls that it has go elsewhere. So the leaks of a worker are bounded.
 
-use crate::process::channel::SIZE_UNIT;
+use crate::process::channel::{KEEPS, RequestHead, SIZE_UNIT};
 use crate::process::platform;
 
 /// How many calls pass before dead children are counted again.
@@ -9,18 +15,49 @@ const SELDOM: u32 = 64;
 
 pub(crate) struct Wear {
     calls: u32,
+    /// The limit of a call, in bytes; 0 is none.
+    memory: u64,
+    /// The functions that have run here.
+    known: Vec<i64>,
+    /// What was kept after the last call.
+    kept: u64,
+    /// How much of that is not of the first call of any function.
+    leaked: u64,
 }
 
 impl Wear {
-    pub(crate) const fn new() -> Self {
-        Self { calls: 0 }
+    pub(crate) const fn new(memory: u64) -> Self {
+        Self { calls: 0, memory, known: Vec::new(), kept: 0, leaked: 0 }
     }
 
     /// Asked after each call; its limit is in units of [`SIZE_UNIT`], and 0 is none.
     pub(crate) fn is_grown(&mut self, size_limit: u32) -> bool {
         self.calls = self.calls.wrapping_add(1);
         let size = u64::from(size_limit) * SIZE_UNIT;
-        size > 0 && platform::size().is_some_and(|now| now > size)
+        self.leaked > self.memory / 2
+            || size > 0 && platform::size().is_some_and(|now| now > size)
             || self.calls.is_multiple_of(SELDOM) && platform::has_many_dead_children()
+    }
+
+    /// Looks at what a call has left behind, after its reply, and gives the next one its room.
+    pub(crate) fn note(&mut self, request: &RequestHead) {
+        if self.memory == 0 || request.flags & KEEPS != 0 {
+            return;
+        }
+        let enough = self.memory / 4;
+        let (kept, free) = platform::kept_memory(enough);
+        let before = std::mem::replace(&mut self.kept, kept);
+        if self.known.contains(&request.body) {
+            self.leaked = (self.leaked + kept).saturating_sub(before);
+        } else {
+            self.known.push(request.body);
+        }
+        // What is free may lie where no large allocation fits.
+        platform::allow_memory(self.memory.saturating_add(kept).saturating_add(free.min(enough)));
+    }
+
+    /// Whether no call may begin here any more.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.leaked > self.memory
     }
 }
