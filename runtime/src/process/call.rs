@@ -23,7 +23,7 @@ use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
-use crate::worker::line::{Line, Ticket};
+use crate::worker::line::{Line, Ticket, Turn};
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -258,6 +258,14 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
 
     fn stay(&self) -> Option<(&Residence, Part)> {
         self.stay.as_ref().map(|stay| (self.residence(stay), Part::Uses))
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        self.job.ticket().map(Ticket::turn)
+    }
+
+    fn assign(&self, copy: usize) {
+        self.job.assign(copy);
     }
 
     fn complete(&self, reply: Reply) {

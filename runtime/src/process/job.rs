@@ -15,6 +15,7 @@ use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
 use crate::timer::Alarm;
+use crate::worker::line::Turn;
 
 /// What is sent to a worker.
 pub(crate) struct Job {
@@ -118,6 +119,12 @@ pub(crate) trait AnyCall: Send + Sync {
     fn stay(&self) -> Option<(&Residence, Part)> {
         None
     }
+    /// Its turn at a worker with state, if it is a call of one that can have another turn.
+    fn turn(&self) -> Option<Turn> {
+        None
+    }
+    /// It gets another turn, at this copy.
+    fn assign(&self, _copy: usize) {}
     /// Starts its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
     /// Runs no user code: whoever takes the value decodes it.

@@ -12,6 +12,7 @@ use crate::sync::Lock;
 mod books;
 mod choice;
 mod dispatcher;
+mod displaced;
 mod harvest;
 mod keeper;
 mod link;

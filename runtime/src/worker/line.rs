@@ -305,6 +305,14 @@ impl Turn {
         relay::run(move || self.line.pass_on(self.copy));
     }
 
+    /// Passes the turn on, and has this call wait before all others: its value was lost before it
+    /// could begin.
+    #[cfg(feature = "process")]
+    pub(crate) fn come_back(self, call: Arc<dyn Admit>) {
+        self.line.lock().waiting.push_front(call);
+        self.leave();
+    }
+
     /// The constructor has ended, with a value or with this message.
     pub(crate) fn made(&self, made: Result<(), Arc<str>>) {
         self.line.lock().copies[self.copy].made(made);

@@ -4,6 +4,8 @@
 
 mod copies;
 mod counters;
+#[cfg(target_os = "linux")]
+mod displaced;
 mod hostile;
 mod order;
 #[cfg(target_os = "linux")]

@@ -79,6 +79,8 @@ pub(super) enum Chore {
     /// The call with this number has gone to an idle worker.
     StartClock(Arc<dyn AnyCall>, u64),
     Fail(Box<Request>, String),
+    /// It goes back to the line before its worker with state.
+    Displace(Box<Request>),
     /// Its destructors may run foreign code.
     Drop(Box<Request>),
 }
@@ -188,6 +190,7 @@ impl Pool {
                     let error = worker_error(request.call.function().name(), why);
                     request.call.fail(error);
                 }
+                Chore::Displace(request) => self.displace(*request),
                 Chore::Drop(request) => drop(request),
             }
         }

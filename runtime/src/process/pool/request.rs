@@ -19,6 +19,8 @@ pub(crate) struct Request {
     alarm: Option<Box<Alarm>>,
     /// How many workers died when this call was next.
     deaths: u32,
+    /// The call has its place, which its end passes on.
+    pub(super) has_place: bool,
 }
 
 impl Request {
@@ -27,7 +29,7 @@ impl Request {
         let Claim { job, place, .. } = call.claim()?;
         // The call knows it as well, and all requests are moved.
         place.keep();
-        Some(Self { call, job, alarm: None, deaths: 0 })
+        Some(Self { call, job, alarm: None, deaths: 0, has_place: true })
     }
 
     /// Whether it has a time limit that has not started yet.
@@ -79,6 +81,8 @@ impl Request {
 impl Drop for Request {
     /// The call has ended: its place is passed on.
     fn drop(&mut self) {
-        self.call.leave();
+        if self.has_place {
+            self.call.leave();
+        }
     }
 }

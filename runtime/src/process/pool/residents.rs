@@ -1,7 +1,7 @@
 //! The pool of workers with state: a process for each value. Runs under the pool's lock.
 //!
 //! The first call of a process makes the value, the last one drops it, and then the process ends.
-//! A call whose process is gone fails: another process has never had the value.
+//! A call whose process is gone goes back to its line: another process has never had the value.
 
 use std::sync::Arc;
 
@@ -31,8 +31,11 @@ impl Pool {
             let Some(waiting) = state.queue.remove(position) else { return };
             let Some(request) = Self::claim(waiting, chores) else { continue };
             let Found::At(index) = found else {
-                let why = "its value is gone, and the worker process that had it".to_owned();
-                chores.add(Chore::Fail(Box::new(request), why));
+                let is_call = request.call.turn().is_some();
+                chores.add(match is_call {
+                    true => Chore::Displace(Box::new(request)),
+                    false => Chore::Fail(Box::new(request), "its worker process is gone".into()),
+                });
                 continue;
             };
             let link = &state.outboxes[index].link;

@@ -1,0 +1,134 @@
+//! Calls that are on their way to a process when that is killed.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use trine::{concurrent, gather};
+use trine_tests::checks::wait_until;
+use trine_tests::gate::Gate;
+
+use crate::counters::pass;
+
+struct Target(u64);
+
+#[concurrent(process, restarts = 100)]
+impl Target {
+    /// Waits at a gate if there is one.
+    pub(crate) fn new(gate: Option<u16>) -> Self {
+        gate.into_iter().for_each(pass);
+        Self(0)
+    }
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+    /// Notes that it has run, and how often this value was asked.
+    pub(crate) fn note(&mut self, notes: &Path) -> u64 {
+        fs::OpenOptions::new().append(true).open(notes).unwrap().write_all(b"x").unwrap();
+        self.0 += 1;
+        self.0
+    }
+    #[concurrent(timeout = 500ms)]
+    pub(crate) fn hurry(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+/// The same without restarts.
+struct Once;
+
+#[concurrent(process)]
+impl Once {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// From now on what is sent there waits.
+fn hold(process: u32) {
+    signal(process, "-STOP");
+    let is_held = || {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        stat.rsplit(')').next().unwrap().trim_start().starts_with('T')
+    };
+    wait_until(is_held);
+}
+
+fn notes(name: &str) -> PathBuf {
+    let notes = std::env::temp_dir().join(format!("trine-{name}-{}", std::process::id()));
+    fs::write(&notes, "").unwrap();
+    notes
+}
+
+#[test]
+fn a_call_that_has_not_begun_runs_where_the_value_is_made_anew() {
+    let target = TargetWorker::new(None);
+    let notes = notes("displaced");
+    for times in 1..=10 {
+        let process = target.process().join().unwrap();
+        hold(process);
+        let sent = target.note(&notes);
+        let behind = [target.note(&notes), target.note(&notes)];
+        signal(process, "-KILL");
+        // In order, and once each, at the new value.
+        assert_eq!(sent.join().unwrap(), 1);
+        assert_eq!(gather(behind).join().unwrap(), [2, 3]);
+        assert_eq!(fs::read(&notes).unwrap().len(), 3 * times);
+        assert_eq!(target.restarts() as usize, times);
+    }
+    fs::remove_file(&notes).unwrap();
+}
+
+#[test]
+fn one_that_is_cancelled_on_its_way_leaves_the_turn_to_the_next() {
+    let target = TargetWorker::new(None);
+    let notes = notes("cancelled");
+    let process = target.process().join().unwrap();
+    hold(process);
+    let (sent, behind) = (target.note(&notes), target.process());
+    signal(process, "-KILL");
+    sent.cancel();
+    assert!(sent.join().unwrap_err().is_cancelled());
+    assert_ne!(behind.join().unwrap(), process);
+    assert_eq!(fs::read(&notes).unwrap().len(), 0);
+    fs::remove_file(&notes).unwrap();
+}
+
+#[test]
+fn without_restarts_it_ends_as_all_behind_it() {
+    let once = OnceWorker::new();
+    let process = once.process().join().unwrap();
+    hold(process);
+    let sent = [(); 3].map(|()| once.process());
+    signal(process, "-KILL");
+    for task in sent {
+        assert!(task.join().unwrap_err().is_stopped());
+    }
+    assert!(!once.is_alive());
+}
+
+#[test]
+fn its_time_counts_from_its_new_start() {
+    let gate = Gate::new();
+    let target = TargetWorker::new(Some(gate.port()));
+    drop(gate.entered());
+    let process = target.process().join().unwrap();
+    hold(process);
+    let sent = target.hurry();
+    signal(process, "-KILL");
+    let constructs = gate.entered();
+    // For longer than it may take.
+    let sent = sent.join_timeout(Duration::from_millis(600)).unwrap_err();
+    drop(constructs);
+    assert_ne!(sent.join().unwrap(), process);
+}
