@@ -156,10 +156,7 @@ impl Dispatcher {
             if !busy.is_empty() {
                 thread::sleep(NAP);
             }
-            let next = [self.see_to_starts(), self.go_round(&mut rounds)];
-            // What followed from that must not wait for the next event.
-            aside::take(relay::drain());
-            let next = next.into_iter().flatten().min();
+            let next = self.see_to_what_is_due(&mut rounds);
             let timeout = if busy.is_empty() { next } else { Some(Duration::ZERO) };
             self.watcher.wait(&mut events, timeout);
             let mut to_serve: Vec<_> = busy.drain(..).map(|watched| (watched, false)).collect();
@@ -177,6 +174,14 @@ impl Dispatcher {
                 }
             }
         }
+    }
+
+    /// Does what is due before it sleeps; returns how long it may.
+    fn see_to_what_is_due(&self, rounds: &mut Rounds) -> Option<Duration> {
+        let next = [self.see_to_starts(), self.go_round(rounds)];
+        // What followed from that must not wait for the next event.
+        aside::take(relay::drain());
+        next.into_iter().flatten().min()
     }
 
     fn find(&self, key: WorkerKey) -> Option<Watched> {
@@ -266,7 +271,41 @@ impl Dispatcher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
     use super::*;
+    use crate::relay::Step;
+    use crate::sync::Mutex;
+
+    /// An owner whose refused worker ends a call, which somebody is told of.
+    struct Tells(Mutex<Option<Sender<thread::ThreadId>>>);
+
+    impl Owner for Tells {
+        fn start_worker(&'static self, _: u32) {
+            let told = self.0.lock().take().unwrap();
+            relay::take(Step::Run(Box::new(move || _ = told.send(thread::current().id()))));
+        }
+        fn take_replies(&'static self, _: &Arc<Link>) -> bool {
+            unreachable!("it has no worker");
+        }
+        fn look_after(&'static self, _: &Arc<Link>) {}
+        fn bury(&'static self, _: &Arc<Link>) {}
+    }
+
+    #[test]
+    fn what_follows_from_what_is_due_does_not_wait_for_an_event() {
+        let (told, by) = channel();
+        let owner: &Tells = Box::leak(Box::new(Tells(Mutex::new(Some(told)))));
+        let dispatcher = Dispatcher::new().unwrap();
+        dispatcher.register().wanted.push((owner, 0));
+        // No event will come: it is told by then, or never.
+        let here = relay::hold(|| {
+            dispatcher.see_to_what_is_due(&mut Rounds::default());
+            thread::current().id()
+        });
+        assert!(relay::drain().is_empty(), "it sleeps on what it holds");
+        assert_ne!(by.recv().unwrap(), here, "foreign code runs on the dispatcher's thread");
+    }
 
     #[test]
     fn rounds_go_on_for_a_while_after_each_work_and_each_request() {
