@@ -11,11 +11,12 @@ use std::sync::Arc;
 use ::tokio::runtime::Handle;
 
 use crate::cross::{Answer, Arguments, RepeatableArguments};
+use crate::error::Error;
 use crate::function::Function;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedFuture, ScopedTask};
 use crate::task::Task;
-use crate::{forks, panic, sequential, stream, tokio, wait};
+use crate::{panic, sequential, stream, tokio, wait};
 
 mod call;
 mod deadline;
@@ -71,7 +72,7 @@ where
         let result = panic::catch(function.name(), || wait::block_on(body(arguments)));
         return sequential::done(function.name(), result);
     }
-    if let Some(refusal) = forks::refusal(function.name()) {
+    if let Some(refusal) = Error::if_forked(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
     AsyncCall::start(&runtime, function, arguments, body)

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
+use crate::forks;
 use crate::sync::Lock;
 
 /// Why a task ended without a value.
@@ -196,6 +197,16 @@ impl Error {
                 tries: None,
             }),
         }
+    }
+
+    /// The error if a call of this function cannot be made or waited for here, because whatever
+    /// runs it is in the process that this one was forked from.
+    pub(crate) fn if_forked(function: &'static str) -> Option<Self> {
+        forks::is_child().then(|| {
+            let message =
+                "this process was forked and has none of its parent's threads and workers";
+            Self::new(function, ErrorKind::Worker { message: message.to_owned() })
+        })
     }
 
     pub(crate) fn cancelled(function: &'static str) -> Self {

@@ -1,9 +1,11 @@
 //! Detects whether this process was forked, without exec, from one that uses this crate. Such a
 //! child must not use the threads and workers that it inherited in memory.
+//!
+//! Nor must it wait for a lock that one of those threads held at the fork, which nobody will ever
+//! release. So in a child each new call is an error, and dropping, cancelling or waiting for a call
+//! of the parent ends before it takes any lock. Where that cannot be, [`crate::sync::Lock`] panics.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use crate::error::{Error, ErrorKind};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -16,15 +18,6 @@ pub(crate) fn generation() -> u32 {
 /// Whether this process was forked from one that watches.
 pub(crate) fn is_child() -> bool {
     generation() > 0
-}
-
-/// The error if a call of this function cannot be waited for here, because whatever runs it is in
-/// another process.
-pub(crate) fn refusal(function: &'static str) -> Option<Error> {
-    is_child().then(|| {
-        let message = "this process was forked and has none of its parent's threads and workers";
-        Error::new(function, ErrorKind::Worker { message: message.to_owned() })
-    })
 }
 
 /// Starts counting, and returns the generation of this process.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::options::Options;
-use crate::relay;
 use crate::sync::{Guard, Lock};
+use crate::{forks, relay};
 
 /// A call that can wait for a place.
 pub(crate) trait Admit: Send + Sync {
@@ -99,6 +99,10 @@ impl Limiter {
 
     /// Gives a place back: the next call in line gets it.
     pub(crate) fn leave(&'static self) {
+        if forks::is_child() {
+            // Those that wait are the parent's.
+            return;
+        }
         // A call may end while it is admitted, for example because its runtime is gone, and leave
         // in turn. This runs in a loop, since lines may be long.
         relay::run(|| self.pass_on());

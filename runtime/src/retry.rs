@@ -19,7 +19,7 @@ use crate::sync::{Guard, Lock};
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
 use crate::tokio::{self, HeldClock};
-use crate::{observe, panic, random, sequential, timer, wait};
+use crate::{forks, observe, panic, random, sequential, timer, wait};
 
 mod which;
 
@@ -189,7 +189,9 @@ where
         let Some(result) = self.current().and_then(|attempt| attempt.try_take()) else {
             return false;
         };
-        let may_retry = self.progress().left > 0 && !self.cell.is_finished();
+        // In a forked child nobody keeps the time of a pause.
+        let is_possible = self.is_inline || !forks::is_child();
+        let may_retry = is_possible && self.progress().left > 0 && !self.cell.is_finished();
         // This runs user code, so it is not asked after the last try, where nothing depends on it.
         let carried = self.progress().carried.clone();
         let asked = || carry::within(carried.as_ref(), || (self.wants)(result.as_ref()));

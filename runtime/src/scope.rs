@@ -17,7 +17,7 @@ use std::task::{Poll, Waker};
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::wait;
+use crate::{forks, wait};
 
 mod call;
 #[allow(unsafe_code, reason = "a job that borrows is sent to threads that outlive the borrow")]
@@ -42,6 +42,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 
 /// The number of unfinished jobs of a scope.
 struct Running {
+    /// The process that they run in.
+    generation: u32,
     count: AtomicU64,
     waiter: Mutex<Option<Waker>>,
 }
@@ -76,7 +78,11 @@ impl Drop for Token {
 
 impl Running {
     fn new() -> Arc<Self> {
-        Arc::new(Self { count: AtomicU64::new(0), waiter: Mutex::new(None) })
+        Arc::new(Self {
+            generation: forks::generation(),
+            count: AtomicU64::new(0),
+            waiter: Mutex::new(None),
+        })
     }
 
     fn token(self: &Arc<Self>) -> Token {
@@ -87,6 +93,11 @@ impl Running {
     fn wait(&self) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
+        }
+        if self.generation != forks::generation() {
+            // They will never end here, where their arguments still borrow from the caller.
+            eprintln!("trine: a forked child cannot leave a scope whose calls its parent runs");
+            abort();
         }
         wait::until(None, |waker| {
             let mut waiter = self.waiter.lock();
@@ -125,6 +136,10 @@ impl Running {
 ///
 /// # Panics
 /// If the closure does, after all its calls have ended.
+///
+/// # Aborts
+/// If a child that was forked inside the closure leaves it while a call runs, which only the parent
+/// can wait for.
 pub fn scope<'env, R>(enter: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
     let scope = Scope { running: Running::new(), scope: PhantomData, env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| enter(&scope)));

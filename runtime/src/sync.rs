@@ -6,7 +6,9 @@
 //! [`Condvar`]. Code that no model covers uses [`Lock`], which works in a static.
 
 use std::sync::{PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::forks;
 
 #[cfg(not(trine_loom))]
 pub(crate) mod atomic {
@@ -69,6 +71,10 @@ pub(crate) type Condvar = Signal;
 /// The guard of a [`Lock`].
 pub(crate) type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
 
+/// How long a thread of a forked child waits for a lock, which nobody holds for more than a few
+/// instructions.
+const MAX_WAIT_IN_CHILD: Duration = Duration::from_secs(1);
+
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T>(std::sync::Mutex<T>);
@@ -79,7 +85,23 @@ impl<T> Lock<T> {
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.try_lock().unwrap_or_else(|| self.wait())
+    }
+
+    #[cold]
+    fn wait(&self) -> Guard<'_, T> {
+        if !forks::is_child() {
+            return self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        // Another thread here has it, for a moment, or one of the parent had it at the fork.
+        let until = Instant::now() + MAX_WAIT_IN_CHILD;
+        while Instant::now() < until {
+            if let Some(guard) = self.try_lock() {
+                return guard;
+            }
+            std::thread::yield_now();
+        }
+        panic!("this process was forked while a thread of its parent was changing what it needs");
     }
 
     /// `None` if it is held.

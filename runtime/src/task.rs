@@ -11,11 +11,11 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::relay::{self, Asked};
 use crate::timer::Alarm;
-use crate::tokio;
+use crate::{forks, tokio};
 
 mod waiting;
 
-pub(crate) use waiting::{ask, has_ended_by_now, poll, wait_for};
+pub(crate) use waiting::{ask, cancel, has_ended_by_now, poll, wait_for};
 
 /// How long a joiner waits before it checks whether it can help after all: at first, and then again
 /// each time.
@@ -233,7 +233,7 @@ impl<T> Task<T> {
     where
         T: 'static,
     {
-        if !self.has_ended() {
+        if !self.has_ended() && !forks::is_child() {
             // The earlier of two deadlines counts, so keep both.
             self.call.cell().keep(deadline(&self.call, timeout));
         }
@@ -291,7 +291,7 @@ impl<T> Task<T> {
     /// ```
     pub fn cancel(&self) {
         if !self.has_ended() {
-            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+            waiting::cancel(&self.call);
         }
     }
 
@@ -330,7 +330,8 @@ impl<T> Task<T> {
     pub(crate) fn to_help(&self) -> Option<Arc<dyn Call<T>>> {
         // A joiner of a task with a deadline has to be free to leave.
         let has_deadline = self.call.cell().has_alarm() || self.call.has_deadline();
-        (!has_deadline && !self.has_ended()).then(|| Arc::clone(&self.call))
+        let may_be = !has_deadline && !self.has_ended() && !forks::is_child();
+        may_be.then(|| Arc::clone(&self.call))
     }
 
     pub(crate) fn call(&self) -> &Arc<dyn Call<T>> {
@@ -361,7 +362,8 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !std::mem::replace(&mut self.awaited, true) && !self.has_ended() {
+        let is_first = !std::mem::replace(&mut self.awaited, true);
+        if is_first && !self.has_ended() && !forks::is_child() {
             ask(&self.call, Asked::by_executor());
             self.call.glance();
         }
@@ -372,7 +374,7 @@ impl<T> Future for Task<T> {
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         if self.call.cell().abandon() {
-            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+            waiting::cancel(&self.call);
         }
     }
 }

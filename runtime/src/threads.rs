@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use crate::cell::JobCell;
 use crate::cross::{Arguments, RepeatableArguments};
+use crate::error::Error;
 use crate::function::Function;
 use crate::retry::{self, Retry};
 use crate::scope::{self, Scope, ScopedJob, ScopedTask};
@@ -92,6 +93,10 @@ where
     if sequential::is_on() {
         let result = panic::catch(function.name(), || body(arguments));
         return sequential::done(function.name(), result);
+    }
+    if let Some(refusal) = Error::if_forked(function.name()) {
+        panic::drop_quietly(arguments);
+        return sequential::done(function.name(), Err(refusal));
     }
     let call = Arc::new(ThreadCall { job: JobCell::new(function, "threads", arguments), body });
     match function.limiter() {

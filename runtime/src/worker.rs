@@ -13,6 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::function::Function;
 use crate::sequential;
 
@@ -101,6 +102,12 @@ impl<T> Worker<T> {
     pub(crate) fn place<P: Any + Send + Sync>(&self) -> Arc<P> {
         let place = Arc::clone(&self.handles.place).downcast();
         place.unwrap_or_else(|_| panic!("this worker was made by the engine of another mode"))
+    }
+
+    /// The error of a call that is made in a forked child, where nobody would run it.
+    pub(crate) fn refusal(&self, function: &'static str) -> Option<Error> {
+        let nobody_runs_it = || self.line().is_parents() || !sequential::is_on();
+        Error::if_forked(function).filter(|_| nobody_runs_it())
     }
 
     /// Whether calls that are made now will run, as far as is known: a value is there or is being

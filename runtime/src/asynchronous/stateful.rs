@@ -17,7 +17,7 @@ use crate::task::Task;
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{Constructed, Held, Worker};
-use crate::{forks, panic, sequential, tokio};
+use crate::{panic, sequential, tokio};
 
 type Made<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
 type Maker<T> = Box<dyn FnMut() -> Made<T> + Send>;
@@ -153,7 +153,7 @@ where
     R: Send + 'static,
     F: Future<Output = (Held<T>, R)> + Send + 'static,
 {
-    if let Some(refusal) = forks::refusal(function.name()) {
+    if let Some(refusal) = worker.refusal(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
     let place = worker.place::<Place<T>>();

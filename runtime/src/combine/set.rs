@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::relay::{Asked, Observer};
 use crate::sync::Lock;
 use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
-use crate::{timer, tokio, wait};
+use crate::{forks, timer, tokio, wait};
 
 /// Tasks of one type, to which more can be added while they run; yields their results as they end.
 ///
@@ -256,6 +256,11 @@ impl<T: Send + 'static> TaskSet<T> {
         if !self.arrived.is_empty() {
             return;
         }
+        if forks::is_child() {
+            // No other will end here, and nobody tells of those.
+            self.arrived = self.tasks().map(|(slot, _)| slot).collect();
+            return;
+        }
         std::mem::swap(&mut self.arrivals.0.lock().0, &mut self.arrived);
         if self.arrived.is_empty()
             && let Some(waker) = waker
@@ -274,7 +279,8 @@ impl<T: Send + 'static> TaskSet<T> {
         let task = self.slots[slot].take().expect("it has arrived once");
         self.free.push(slot);
         self.taken += 1;
-        task.try_take().expect("it has ended, and nobody else takes its result")
+        let result = task.try_take().or_else(|| Error::if_forked(task.call().name()).map(Err));
+        result.expect("it has ended, and nobody else takes its result")
     }
 
     fn wait_until(
@@ -343,8 +349,10 @@ impl<T> Drop for TaskSet<T> {
     fn drop(&mut self) {
         // Dropped without being told, since nobody looks any more. A waker may own what waits for
         // this.
-        let waker = self.arrivals.0.lock().1.take();
-        drop(waker);
+        if !forks::is_child() {
+            let waker = self.arrivals.0.lock().1.take();
+            drop(waker);
+        }
     }
 }
 

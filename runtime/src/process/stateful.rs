@@ -166,6 +166,9 @@ fn enter<T, R>(
 where
     R: Output + 'static,
 {
+    if let Some(refusal) = worker.refusal(function.name()) {
+        return sequential::done(function.name(), Err(refusal));
+    }
     let estate = worker.place::<Estate>();
     match job(function.name(), estate.value, message, &code) {
         Ok(job) => {

@@ -89,7 +89,7 @@ impl<T> ScopedTask<'_, T> {
     /// Cancels the task as far as its mode can; like [`Task::cancel`].
     pub fn cancel(&self) {
         if !self.is_finished() {
-            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+            task::cancel(&self.call);
         }
     }
 }
@@ -98,7 +98,7 @@ impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !std::mem::replace(&mut self.awaited, true) {
+        if !std::mem::replace(&mut self.awaited, true) && !self.is_finished() {
             task::ask(&self.call, Asked::by_executor());
         }
         task::poll(&*self.call, context)
@@ -108,7 +108,7 @@ impl<T> Future for ScopedTask<'_, T> {
 impl<T> Drop for ScopedTask<'_, T> {
     fn drop(&mut self) {
         if self.call.cell().abandon() {
-            Arc::clone(&self.call).cancel(Error::cancelled(self.call.name()));
+            task::cancel(&self.call);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::flow::Flow;
 use crate::error::Error;
+use crate::forks;
 use crate::panic::drop_quietly;
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
@@ -64,6 +65,8 @@ pub(crate) struct Fed<R: Send + 'static, T> {
     /// It was helped, and has not been left to others since.
     helps: Cell<bool>,
     end: End,
+    /// The process that it is filled in.
+    generation: u32,
 }
 
 /// Makes items of what was on the way, for a function of this name, until that fails.
@@ -98,7 +101,14 @@ impl<R: Send + 'static, T> Fed<R, T> {
             is_helped,
             helps,
             end: End::Open,
+            generation: forks::generation(),
         }
+    }
+
+    /// Whether it is filled in the process that this one was forked from. What has not been taken
+    /// over by then stays there.
+    fn is_parents(&self) -> bool {
+        self.generation != forks::generation()
     }
 
     fn name(&self) -> &'static str {
@@ -107,8 +117,11 @@ impl<R: Send + 'static, T> Fed<R, T> {
 
     /// Nobody reads any more.
     fn shut(&mut self) {
-        let left = self.flow.close();
-        drop_quietly((mem::take(&mut self.items), mem::take(&mut self.held), left));
+        drop_quietly((mem::take(&mut self.items), mem::take(&mut self.held)));
+        if self.is_parents() {
+            return;
+        }
+        drop_quietly(self.flow.close());
         if !matches!(self.end, End::Seen(_)) {
             self.task.cancel();
         }
@@ -124,7 +137,7 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
         }
         if let Some(item) = self.items.pop_front() {
             // Of a long run: its writer need not wait until all of it has been given on.
-            if self.items.len() == self.tell_at {
+            if self.items.len() == self.tell_at && !self.is_parents() {
                 self.flow.has_left(self.tell_at);
                 self.tell_at = usize::MAX;
             }
@@ -145,7 +158,7 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
             if matches!(self.end, End::Told) {
                 return Poll::Ready(None);
             }
-            if self.flow.refill(&mut self.held, waker) {
+            if !self.is_parents() && self.flow.refill(&mut self.held, waker) {
                 continue;
             }
             if let End::Seen(error) = &mut self.end {
@@ -164,7 +177,9 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
                 Poll::Ready(Err(error)) => Some(error),
             };
             // Once more: what it yielded before it ended comes first.
-            self.flow.stop();
+            if !self.is_parents() {
+                self.flow.stop();
+            }
             self.end = End::Seen(error);
         }
     }
@@ -191,8 +206,10 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
     }
 
     fn cancel(&self) {
-        self.flow.stop();
-        self.task.cancel();
+        if !self.is_parents() {
+            self.flow.stop();
+            self.task.cancel();
+        }
     }
 
     fn set_deadline(&self, after: Duration) {
@@ -204,7 +221,7 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
                 flow.stop();
             }
         });
-        if !self.task.has_ended() {
+        if !self.task.has_ended() && !self.is_parents() {
             self.task.call().cell().keep(alarm);
         }
     }

@@ -17,6 +17,13 @@ pub(crate) fn has_ended_by_now<T>(call: &(dyn Call<T> + '_)) -> bool {
     has_ended() || forks::is_child() || timer::needs_stand_in() && timer::stand_in() && has_ended()
 }
 
+/// Cancels a call as far as its mode can. In a forked child it is left alone: it is the parent's.
+pub(crate) fn cancel<T>(call: &Arc<dyn Call<T> + '_>) {
+    if !forks::is_child() {
+        Arc::clone(call).cancel(Error::cancelled(call.name()));
+    }
+}
+
 /// Blocks until the task has finished or the deadline passes.
 pub(crate) fn wait_for<'a, T>(
     call: &Arc<dyn Call<T> + 'a>,
@@ -26,7 +33,7 @@ pub(crate) fn wait_for<'a, T>(
     if let Some(result) = call.take() {
         return Some(result);
     }
-    if let Some(refusal) = forks::refusal(call.name()) {
+    if let Some(refusal) = Error::if_forked(call.name()) {
         return Some(Err(refusal));
     }
     assert!(
@@ -41,6 +48,9 @@ pub(crate) fn wait_for<'a, T>(
 
 /// The answer of [`Call::needs_this_thread`] for a call and its parts.
 pub(crate) fn ask<'a, T>(call: &Arc<dyn Call<T> + 'a>, mut asked: Asked) -> bool {
+    if forks::is_child() {
+        return false;
+    }
     let mut needs = Arc::clone(call).needs_this_thread(&mut asked);
     while !needs && let Some(combined) = asked.pop() {
         needs = combined.ask_parts(&mut asked);
@@ -64,12 +74,10 @@ pub(crate) fn poll<T>(
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Error>> {
     let step = ready!(tokio::poll_budget(context));
-    let mut result = timer::polled(poll_result(call, context.waker()), context);
-    if result.is_pending()
-        && let Some(refusal) = forks::refusal(call.name())
-    {
-        result = Poll::Ready(Err(refusal));
-    }
+    let result = match Error::if_forked(call.name()) {
+        None => timer::polled(poll_result(call, context.waker()), context),
+        Some(refusal) => Poll::Ready(call.take().unwrap_or(Err(refusal))),
+    };
     if result.is_ready() {
         step.made_progress();
     }

@@ -13,7 +13,7 @@ use crate::task::{Call, Task};
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{Constructed, Worker};
-use crate::{sequential, tokio};
+use crate::{panic, sequential, tokio};
 
 /// Starts a worker whose value `body` makes on the pool; what a constructor expands to in an `impl`
 /// with `#[concurrent(threads)]`.
@@ -141,6 +141,10 @@ where
     F: Send + 'static,
     R: Send + 'static,
 {
+    if let Some(refusal) = worker.refusal(function.name()) {
+        panic::drop_quietly((arguments, body));
+        return sequential::done(function.name(), Err(refusal));
+    }
     let (slots, ticket) = (worker.place(), Ticket::new(Arc::clone(worker.line())));
     let job = JobCell::in_line(function, "threads", (slots, arguments, body), ticket);
     let call = Arc::new(ThreadCall { job, body: run });

@@ -19,8 +19,8 @@ use crate::function::Function;
 #[cfg(feature = "threads")]
 use crate::limit::take_wanted;
 use crate::limit::{Admit, MAX_GIVEN_UP};
-use crate::relay;
 use crate::sync::{Mutex, MutexGuard};
+use crate::{forks, relay, sequential};
 
 #[cfg(all(test, trine_loom))]
 mod model;
@@ -42,6 +42,8 @@ pub(crate) struct Line {
     /// Of each copy.
     homes: Box<[Box<dyn Home>]>,
     limits: Limits,
+    /// The process that they are in.
+    generation: u32,
     state: Mutex<State>,
 }
 
@@ -72,14 +74,28 @@ impl Line {
         let copies = homes.iter().map(|_| Supervision::new()).collect();
         let (waiting, given_up, is_abandoned) = (VecDeque::new(), 0, false);
         let state = State { copies, waiting, given_up, is_abandoned };
-        Arc::new(Self { homes, limits: Limits::of(constructor), state: Mutex::new(state) })
+        Arc::new(Self {
+            homes,
+            limits: Limits::of(constructor),
+            generation: forks::generation(),
+            state: Mutex::new(state),
+        })
     }
 
     /// Makes the values for the first time.
     pub(crate) fn begin(self: &Arc<Self>) {
+        if forks::is_child() && !sequential::is_on() {
+            // Nobody would make them.
+            return;
+        }
         for (copy, home) in self.homes.iter().enumerate() {
             home.make(self.turn(copy));
         }
+    }
+
+    /// Whether the values are in the process that this one was forked from.
+    pub(crate) fn is_parents(&self) -> bool {
+        self.generation != forks::generation()
     }
 
     /// Whether calls run one at a time.
@@ -247,6 +263,9 @@ impl Line {
 
     /// Something may have to be done that no call waits for.
     fn change(self: &Arc<Self>, mut change: impl FnMut(&mut Supervision)) {
+        if self.is_parents() {
+            return;
+        }
         let mut state = self.lock();
         state.copies.iter_mut().for_each(&mut change);
         self.wake(state);
@@ -272,13 +291,16 @@ impl Line {
 
     /// The last handle is gone.
     pub(crate) fn abandon(self: &Arc<Self>) {
+        if self.is_parents() {
+            return;
+        }
         let mut state = self.lock();
         state.is_abandoned = true;
         self.wake(state);
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.is_any_open(&self.lock())
+        !self.is_parents() && self.is_any_open(&self.lock())
     }
 
     pub(crate) fn restarted(&self) -> u32 {
@@ -300,6 +322,9 @@ pub(crate) struct Turn {
 impl Turn {
     /// Passes the turn on.
     pub(crate) fn leave(self) {
+        if self.line.is_parents() {
+            return;
+        }
         // The next one may end where it is admitted, and leave in turn. This runs in a loop, since
         // lines may be long.
         relay::run(move || self.line.pass_on(self.copy));

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 use std::process::exit;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use trine::{Error, ErrorKind, Stream, Task, concurrent, gather};
+use trine::{Error, ErrorKind, Stream, Task, TaskSet, concurrent, gather};
 use trine_tests::checks::wait_until;
 
 use super::calls::{AsyncKeeperWorker, Call, KeeperWorker};
@@ -27,36 +27,11 @@ fn in_child(run: impl FnOnce()) -> bool {
     }
 }
 
-/// Runs this in a forked child, which must end well. What another thread has locked at the fork
-/// stays so in the child; then it is tried again in another.
-fn in_some_child(mut run: impl FnMut()) {
-    loop {
-        // SAFETY: the child does only what a forked program may do.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            // SAFETY: a plain system call.
-            unsafe { libc::alarm(2) };
-            run();
-            exit(0);
-        }
-        let status = status_of(child);
-        let is_stuck = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGALRM;
-        if !is_stuck {
-            assert_eq!(status, 0);
-            return;
-        }
-    }
-}
-
 fn ended_well(child: libc::pid_t) -> bool {
-    status_of(child) == 0
-}
-
-fn status_of(child: libc::pid_t) -> libc::c_int {
     let mut status = 0;
     // SAFETY: a child of this process.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    status
+    status == 0
 }
 
 fn warm() {
@@ -163,7 +138,7 @@ pub(crate) fn streams_of_its_parent() {
             let first = futures::executor::block_on(futures::StreamExt::next(&mut stream));
             assert_eq!(first.unwrap().unwrap(), 0);
             let mut stream = Some(stream);
-            in_some_child(|| read(stream.take().unwrap()));
+            assert!(in_child(|| read(stream.take().unwrap())));
             assert!(stream.unwrap().into_iter().map(Result::unwrap).eq(1..ITEMS));
         }
     }
@@ -217,6 +192,126 @@ pub(crate) fn workers_of_its_parent() {
         }
     }
     check();
+    println!("all ended");
+}
+
+static ARE_BUSY: AtomicBool = AtomicBool::new(true);
+
+/// Handles of each kind, of calls that may be queued, pending, running or over.
+struct Handles {
+    tasks: Vec<Task<u32>>,
+    set: TaskSet<u32>,
+    streams: Vec<Stream<u32>>,
+    worker: KeeperWorker,
+}
+
+fn handles() -> Handles {
+    let (plain, timed) = (
+        CALLS.iter().map(|(_, call)| call()),
+        CALLS.iter().map(|(_, call)| call().timeout(Duration::from_secs(50)).map(|value| value)),
+    );
+    let kept = KEPT[..4].iter().map(|call| call());
+    let together = gather(CALLS[2..].iter().map(|(_, call)| call())).map(|values| values[0]);
+    Handles {
+        tasks: plain.chain(timed).chain(kept).chain([together]).collect(),
+        set: CALLS.iter().map(|(_, call)| call()).collect(),
+        streams: vec![count(), count_polled(), count_elsewhere()],
+        worker: KeeperWorker::new(),
+    }
+}
+
+/// What another thread has locked at the fork stays so in the child, which must not wait for it.
+pub(crate) fn while_others_work() {
+    warm();
+    KEPT[..4].iter().for_each(|call| assert_eq!(call().join().unwrap(), 7));
+    let are_busy = || ARE_BUSY.load(Ordering::Relaxed);
+    let busy = [(); 3].map(|()| {
+        std::thread::spawn(move || {
+            while are_busy() {
+                drop(handles())
+            }
+        })
+    });
+    for ends in 0..200 {
+        let mut handles = Some(handles());
+        let ended = in_child(|| {
+            let Handles { tasks, mut set, streams, worker } = handles.take().unwrap();
+            for (index, task) in tasks.into_iter().enumerate() {
+                match (index + ends) % 4 {
+                    0 => _ = task.join(),
+                    1 => _ = futures::executor::block_on(task),
+                    2 => task.cancel(),
+                    _ => drop(task),
+                }
+            }
+            for stream in streams {
+                if ends % 2 == 0 { all_or_told(stream.into_iter()) } else { drop(stream) }
+            }
+            while ends % 3 > 0 && set.join_next().is_some() {}
+            CALLS.iter().for_each(|(_, call)| drop(call().timeout(Duration::from_secs(50))));
+            worker.restart();
+            assert!(!worker.is_alive());
+            _ = worker.value().join();
+        });
+        assert!(ended, "the {ends}th");
+    }
+    ARE_BUSY.store(false, Ordering::Relaxed);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    println!("all ended");
+}
+
+/// What runs inline needs nobody, also of the kinds whose calls are refused.
+pub(crate) fn in_sequence() {
+    warm();
+    KEPT[..4].iter().for_each(|call| assert_eq!(call().join().unwrap(), 7));
+    for (way, wait) in WAYS {
+        // A deadline of few milliseconds may come first.
+        let is_brief = way.contains("timeout") || *way == "finished";
+        for (name, call) in CALLS.iter().filter(|(name, _)| !name.contains("behind")) {
+            let ended = in_child(|| match trine::sequential(|| wait(name, *call)) {
+                Ok(value) => assert_eq!(value, 7),
+                Err(error) => assert!(is_brief && error.is_timeout(), "{error}"),
+            });
+            assert!(ended, "{way} of {name}");
+        }
+    }
+    println!("all ended");
+}
+
+#[concurrent(threads, scoped)]
+fn borrow_until(until: &Mutex<Receiver<()>>) -> u32 {
+    HELD.fetch_add(1, Ordering::SeqCst);
+    until.lock().unwrap().recv().map_or(0, |()| 7)
+}
+
+/// A child cannot wait for the calls of a scope, nor go on beside what they borrow.
+pub(crate) fn inside_a_scope() {
+    warm();
+    let ((feed, until), calm) = (channel(), Mutex::new(channel().1));
+    let until = Mutex::new(until);
+    let parent = std::process::id();
+    let mut child = 0;
+    trine::scope(|s| {
+        let over = borrow_until(s, &calm);
+        assert_eq!(over.join().unwrap(), 0);
+        let runs = borrow_until(s, &until);
+        wait_until(|| HELD.load(Ordering::SeqCst) == 2);
+        // SAFETY: the child leaves the scope, which ends it.
+        child = unsafe { libc::fork() };
+        if child == 0 {
+            watch();
+            let error = runs.join().unwrap_err();
+            assert!(is_told(error.kind()), "{error}");
+            return;
+        }
+        feed.send(()).unwrap();
+        assert_eq!(runs.join().unwrap(), 7);
+    });
+    assert_eq!(std::process::id(), parent, "it left the scope");
+    let mut status = 0;
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT, "{status}");
     println!("all ended");
 }
 
