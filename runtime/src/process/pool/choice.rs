@@ -193,7 +193,8 @@ impl Pool {
     /// Gives an idle worker half of the unstarted requests of the busiest one; asks for a worker if
     /// none is idle and there may be more.
     pub(super) fn share(&self, state: &mut State, chores: &mut Chores) {
-        if self.is_alone() {
+        // Most often no call waits behind another.
+        if self.is_alone() || state.outboxes.iter().all(|outbox| outbox.unanswered.len() < 2) {
             return;
         }
         let alive = || state.outboxes.iter().filter(|outbox| outbox.takes_calls());

@@ -131,7 +131,9 @@ impl Pool {
                 let enough = (ahead / 2).saturating_mul(desk.papers.item_size).min(RING / 8);
                 spin::linger(|| channel.core(), come, enough);
             }
-            self.harvest(link, &mut desk.papers);
+            if link.channel.has_replies(desk.papers.head) {
+                self.harvest(link, &mut desk.papers);
+            }
             let go_on = || is_wanted() && !link.is_doomed();
             if !go_on() || relay::has_held() {
                 return;
