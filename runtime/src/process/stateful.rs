@@ -172,6 +172,9 @@ where
     let estate = worker.place::<Estate>();
     match job(function.name(), estate.value, message, &code) {
         Ok(job) => {
+            if !estate.value.is_here {
+                estate.pool.heed_rights();
+            }
             let (pool, residences) = (estate.pool, Arc::clone(&estate.residences));
             let stay = Stay { residences, changes, code };
             Task::new(ProcessCall::enter(function, job, pool, worker.line(), stay))

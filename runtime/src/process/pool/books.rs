@@ -13,6 +13,7 @@ use super::link::Link;
 use super::outbox::{Answer, Brought, Outbox};
 use super::queue::{Queue, Waiting};
 use super::request::Request;
+use super::residence::Part;
 use super::waits::Waits;
 use crate::observe;
 use crate::panic::drop_quietly;
@@ -150,9 +151,13 @@ impl Pool {
 
     /// Accepts a call.
     pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
-        let identity = Identity::current();
+        // A call of a worker with state was made earlier, maybe by another thread.
+        let is_made_now = call.stay().is_none_or(|(_, part)| part == Part::Makes);
+        let identity = is_made_now.then(Identity::current);
         let shells = self.change(|state, chores| {
-            state.allow_only(identity, chores);
+            if let Some(identity) = identity {
+                self.allow_only(state, identity, chores);
+            }
             self.place(state, call, chores)
         });
         if !shells.is_empty() {

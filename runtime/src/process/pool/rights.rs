@@ -6,31 +6,47 @@
 
 use std::sync::Arc;
 
-use super::books::{Chore, Chores, State};
+use super::books::{Chore, Chores, Pool, State};
 use super::link::Link;
 use super::renewal::Renewal;
 use crate::process::platform::Identity;
 
-impl State {
+impl Pool {
+    /// Ends workers with state that have other rights than whoever calls one of them. Their values
+    /// are gone, also for calls that wait.
+    pub(crate) fn heed_rights(&'static self) {
+        let identity = Identity::current();
+        if self.lock().identity == Some(identity) {
+            return;
+        }
+        self.change(|state, chores| {
+            self.allow_only(state, identity, chores);
+            self.hand_out(state, chores);
+        });
+    }
+
     /// Notes the rights of whoever calls. Workers with others, which this process had and may have
     /// given up, get no more calls and end once they have finished what they have started; those
     /// that are being started do not count any more.
-    pub(super) fn allow_only(&mut self, identity: Identity, chores: &mut Chores) {
-        if self.identity == Some(identity) {
+    pub(super) fn allow_only(&self, state: &mut State, identity: Identity, chores: &mut Chores) {
+        if state.identity == Some(identity) {
             return;
         }
-        if self.identity.replace(identity).is_some() {
-            self.era = self.era.wrapping_add(1);
-            (self.starting, self.no_more) = (0, false);
+        if state.identity.replace(identity).is_some() {
+            state.era = state.era.wrapping_add(1);
+            (state.starting, state.no_more) = (0, false);
         }
         let mut taken = Vec::new();
-        self.outboxes.retain_mut(|outbox| {
+        state.outboxes.retain_mut(|outbox| {
             if outbox.link.identity == identity || outbox.link.is_retired() {
                 return true;
             }
             outbox.link.retire();
             outbox.renewal = Renewal::default();
-            taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
+            // Nobody else could run the calls of a worker with state.
+            if !self.keeps {
+                taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
+            }
             let is_busy = outbox.unanswered.iter().any(|sent| sent.request.is_some());
             if !is_busy {
                 outbox.link.doom();
@@ -38,9 +54,11 @@ impl State {
             }
             is_busy
         });
-        self.put_back(taken);
+        state.put_back(taken);
     }
+}
 
+impl State {
     /// A new worker, unless it is of an earlier era or has other rights than whoever called last.
     pub(super) fn check_rights(
         &self,

@@ -29,7 +29,9 @@ use inheritance::{
     reserves, stands_nowhere, tiny_file_limit, works_quietly,
 };
 use printing::{asks, c_output, on_terminal, overflows, says};
-use rights::{gives_up, gives_up_capabilities, gives_up_groups, secure, secure_starts_nothing};
+use rights::{
+    gives_up, gives_up_capabilities, gives_up_groups, gives_up_kept, secure, secure_starts_nothing,
+};
 
 fn main() {
     // All they do is wait for programs, in one case for long.
@@ -41,6 +43,7 @@ fn main() {
 const PARTS: &[Named] = &[
     ("secure", secure),
     ("gives-up", gives_up),
+    ("gives-up-kept", gives_up_kept),
     ("gives-up-groups", gives_up_groups),
     ("gives-up-capabilities", gives_up_capabilities),
     ("says", || {
@@ -70,6 +73,7 @@ const PARTS: &[Named] = &[
 const CHECKS: &[Named] = &[
     ("a program with rights of others starts nothing", secure_starts_nothing),
     ("rights that are given up are gone", || said("gives-up", "ok\n")),
+    ("rights that workers with state have", || said("gives-up-kept", "ok\n")),
     ("groups that only this thread gives up", || said("gives-up-groups", "ok\n")),
     ("capabilities that only this thread gives up", || said("gives-up-capabilities", "ok\n")),
     ("a terminal that stops its background", || assert!(on_terminal("says", "").contains("said"))),

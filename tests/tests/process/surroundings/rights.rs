@@ -16,6 +16,10 @@ pub(super) const NOBODY: libc::uid_t = 65_534;
 
 #[concurrent(process)]
 pub(super) fn who() -> (u32, u32, u32) {
+    who_here()
+}
+
+fn who_here() -> (u32, u32, u32) {
     // SAFETY: these only ask.
     unsafe { (libc::geteuid(), libc::getegid(), std::process::id()) }
 }
@@ -82,6 +86,82 @@ pub(super) fn gives_up() {
     println!("ok");
 }
 
+struct Kept;
+
+#[concurrent(process, restarts = 100)]
+impl Kept {
+    pub(super) fn new() -> Self {
+        Self
+    }
+    pub(super) fn who(&self) -> (u32, u32, u32) {
+        who_here()
+    }
+    pub(super) fn passes(&mut self, port: u16) -> (u32, u32, u32) {
+        super::pass(port);
+        who_here()
+    }
+    #[concurrent(timeout = 300ms)]
+    pub(super) fn sleeps_too_long(&mut self) {
+        loop {
+            thread::park();
+        }
+    }
+    pub(super) fn rights(&self) -> Vec<String> {
+        rights_here()
+    }
+}
+
+struct Once;
+
+#[concurrent(process, copies = 2)]
+impl Once {
+    pub(super) fn new() -> Self {
+        Self
+    }
+    pub(super) fn who(&self) -> (u32, u32, u32) {
+        who_here()
+    }
+}
+
+/// What a worker with state had is gone, and its value is made anew if it may be.
+pub(super) fn gives_up_kept() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    let [kept, busy, idle] = [(); 3].map(|()| KeptWorker::new());
+    let once = OnceWorker::new();
+    let gate = Gate::new();
+    let (running, waiting) = (busy.passes(gate.port()), busy.who());
+    let stream = gate.entered();
+    let warm = [kept.who(), once.who(), idle.who()].map(|task| task.join().unwrap().2);
+    // SAFETY: for this process, whose other threads are the engine's.
+    unsafe {
+        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
+        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
+    }
+    let is_nobody = |who: (u32, u32, u32)| assert_eq!((who.0, who.1), (NOBODY, NOBODY));
+    for restarts in 1..=3 {
+        is_nobody(kept.who().join().unwrap());
+        assert_eq!(kept.restarts(), restarts);
+        assert!(kept.sleeps_too_long().join().unwrap_err().is_timeout());
+    }
+    assert!(once.who().join().unwrap_err().is_stopped());
+    assert!(!once.is_alive());
+    is_nobody(OnceWorker::new().who().join().unwrap());
+    // The call that was running may end; no other one runs there.
+    drop(stream);
+    let (user, _, old) = running.join().unwrap();
+    assert_eq!(user, 0);
+    is_nobody(waiting.join().unwrap());
+    is_nobody(busy.who().join().unwrap());
+    assert_eq!(busy.restarts(), 1);
+    drop(idle);
+    for worker in warm.into_iter().chain([old]) {
+        wait_until(|| !is_alive(worker.cast_signed()));
+    }
+    println!("ok");
+}
+
 /// The groups and capabilities of a process, in the words of the kernel.
 fn rights_here() -> Vec<String> {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
@@ -99,12 +179,16 @@ fn rights() -> Vec<String> {
 fn gives_up_alone(give_up: impl FnOnce()) {
     let has_all_of = |rights: Vec<String>| assert_eq!(rights, rights_here());
     gather((0..20).map(|_| rights())).join().unwrap().into_iter().for_each(has_all_of);
+    let kept = KeptWorker::new();
+    has_all_of(kept.rights().join().unwrap());
     let before = rights_here();
     give_up();
     assert_ne!(rights_here(), before);
     // Soon, and then for every call, however its worker is started.
     wait_until(|| rights().join().unwrap() == rights_here());
+    wait_until(|| kept.rights().join().unwrap() == rights_here());
     for _ in 0..20 {
+        has_all_of(kept.rights().join().unwrap());
         gather((0..20).map(|_| rights())).join().unwrap().into_iter().for_each(has_all_of);
     }
     println!("ok");
