@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -38,12 +39,28 @@ fn sends<T: Table>(row: usize, index: usize, sender: Sender<T>) {
     let _ = sender.send(one(row, index));
 }
 
+/// Keeps nothing; its methods take and give as functions do.
+struct Store;
+
+#[concurrent(process)]
+impl Store {
+    pub(super) fn new() -> Self {
+        Self
+    }
+    pub(super) fn take<T: Table>(&mut self, value: T) -> String {
+        format!("{value:?}")
+    }
+    pub(super) fn give<T: Table>(&self, row: usize, index: usize) -> T {
+        one(row, index)
+    }
+}
+
 fn one<T: Table>(row: usize, index: usize) -> T {
     T::values(row).swap_remove(index)
 }
 
 /// What arrived, each way, or why nothing did.
-fn crossed<T: Table>(row: usize, index: usize) -> [Result<String, String>; 4] {
+fn crossed<T: Table>(store: &StoreWorker, row: usize, index: usize) -> [Result<String, String>; 6] {
     let only = |stream: Stream<T>| {
         let mut items: Vec<_> = stream.into_iter().collect();
         assert_eq!(items.len(), 1);
@@ -56,7 +73,9 @@ fn crossed<T: Table>(row: usize, index: usize) -> [Result<String, String>; 4] {
     let sending = sends::<T>(row, index, sender);
     let sent = only(stream);
     sending.join().unwrap();
-    [argument, result, item, sent].map(|arrived| arrived.map_err(codec))
+    let kept = store.take::<T>(one(row, index)).join();
+    let given = store.give::<T>(row, index).join().map(|value| format!("{value:?}"));
+    [argument, result, item, sent, kept, given].map(|arrived| arrived.map_err(codec))
 }
 
 fn codec(error: Error) -> String {
@@ -74,10 +93,12 @@ fn json<T: Table>(value: &T) -> Result<String, String> {
 
 /// Checks one row; the error of each value that does not arrive contains `says`.
 fn check<T: Table>(row: usize, says: &str) {
+    static STORE: LazyLock<StoreWorker> = LazyLock::new(StoreWorker::new);
     for (index, value) in T::values(row).into_iter().enumerate() {
         let expected = json(&value);
-        let everywhere = crossed::<T>(row, index).into_iter();
-        for arrived in everywhere.chain(trine::sequential(|| crossed::<T>(row, index))) {
+        let everywhere = crossed::<T>(&STORE, row, index);
+        let here = trine::sequential(|| crossed::<T>(&StoreWorker::new(), row, index));
+        for arrived in everywhere.into_iter().chain(here) {
             match arrived {
                 Ok(arrived) => assert!(
                     arrived == format!("{value:?}") || Ok(&arrived) == expected.as_ref(),
@@ -129,6 +150,7 @@ mod containers;
 mod conversions;
 mod enums;
 mod flattened;
+mod rarer;
 mod shapes;
 mod structs;
 
