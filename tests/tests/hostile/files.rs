@@ -73,3 +73,10 @@ pub(crate) fn frozen(bytes: &[u8]) -> i32 {
         file
     }
 }
+
+/// Allows this process so many open files.
+pub(crate) fn allow(files: u64) {
+    let limit = libc::rlimit { rlim_cur: files, rlim_max: files };
+    // SAFETY: it reads a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+}

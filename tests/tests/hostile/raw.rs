@@ -61,6 +61,15 @@ pub(crate) fn write(word: Word, value: u32) {
     unsafe { ((own_half() + word.0) as *mut u32).write_volatile(value) }
 }
 
+/// How far the parent has taken the replies, which it says in its own half.
+pub(crate) fn taken() -> u32 {
+    const TAKEN: usize = 8;
+    let theirs = maps().into_iter().find(|map| !map.is_writable && map.length == HALF);
+    let start = theirs.expect("a worker has its parent's half").start;
+    // SAFETY: within the half, which stays mapped.
+    unsafe { ((start + TAKEN) as *const u32).read_volatile() }
+}
+
 /// Writes a word about which call runs that is `away` from the truth: twice a call's number, and 1
 /// more while it runs.
 pub(crate) fn say_runs(away: i32) {

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use trine::{Error, ErrorKind, Stream, Task, concurrent};
+use trine_tests::programs::alone;
 
-use crate::files;
 use crate::raw::{self, Reply};
-use crate::{Others, ended};
+use crate::{Others, TOO_LONG, ended, files};
 
 const ITEM: u32 = 5;
 
@@ -163,4 +163,46 @@ fn a_call_that_has_yielded_never_runs_again() {
 
 fn read_rest(stream: Stream<u64>) -> Task<usize> {
     stream.gather().map(|items| items.len())
+}
+
+/// Its first item is its process. After that come items with so many files each, however many of
+/// them are unread.
+#[concurrent(process, ahead = 1_000_000)]
+fn hoards(files: u16) -> impl Iterator<Item = u64> {
+    std::iter::repeat_with(|| u64::from(std::process::id())).take(2).enumerate().map(
+        move |(index, id)| {
+            let memories = vec![files::sparse(4096, true); files.into()];
+            for _ in 0..1000 * index {
+                raw::send(b"F", &memories);
+                Reply { status: ITEM, handles: files, ..Reply::new() }.publish();
+                while raw::taken() != raw::read(raw::TAIL) {
+                    std::thread::yield_now();
+                }
+            }
+            id
+        },
+    )
+}
+
+/// Before that, its parent has none to spare.
+#[test]
+fn unread_items_leave_files_for_others() {
+    const FILES: u64 = 1024;
+    alone(unread_items_leave_files_for_others, &[], || {
+        files::allow(FILES);
+        for files in [1, 100, 250] {
+            let what = format!("{files} files each");
+            let mut stream = hoards(files);
+            let worker = (&mut stream).into_iter().next().unwrap().unwrap();
+            let since = std::time::Instant::now();
+            while raw::is_alive(i32::try_from(worker).unwrap()) {
+                assert!(since.elapsed() < TOO_LONG, "{what}: it goes on");
+                let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+                assert!(open < FILES as usize * 7 / 8, "{what}: {open} files are open");
+                Others::call().check(&what);
+            }
+            let error = ended(&what, stream.gather()).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Codec { .. }), "{what}: {error}");
+        }
+    });
 }
