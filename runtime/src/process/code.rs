@@ -38,9 +38,13 @@ where
 {
     // SAFETY: the caller's promise.
     let (body, arguments) = unsafe { received::<A, B, T>(body, arguments)? };
-    let value = body(arguments);
+    finish(&body(arguments), output)
+}
+
+/// Encodes what a body has returned, unless that was in a child that it has forked.
+fn finish<T: Serialize>(result: &T, output: &mut Output) -> Result<(), WireError> {
     platform::end_forked_child();
-    wire::encode(&value, output).map_err(|error| WireError::new(format!("its result: {error}")))
+    wire::encode(result, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
 type Body<B, T> = fn(B) -> T;
@@ -55,9 +59,11 @@ unsafe fn received<A: Arguments<B>, B, T>(
 ) -> Result<(Body<B, T>, B), WireError> {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, Body<B, T>>(body) };
-    let arguments = wire::decode(arguments)
-        .map_err(|error| WireError::new(format!("its arguments: {error}")))?;
-    Ok((body, A::received(arguments)))
+    Ok((body, A::received(decode(arguments)?)))
+}
+
+fn decode<T: DeserializeOwned>(arguments: Reader<'_>) -> Result<T, WireError> {
+    wire::decode(arguments).map_err(|error| WireError::new(format!("its arguments: {error}")))
 }
 
 /// Where a body that yields puts its items.
@@ -90,7 +96,6 @@ where
     // SAFETY: the caller's promise.
     let (body, arguments) = unsafe { received::<A, B, I>(body, arguments)? };
     for item in body(arguments) {
-        platform::end_forked_child();
         if !put(outlet, &item)? {
             return Ok(false);
         }
@@ -117,7 +122,6 @@ where
     wait::block_on(async move {
         let mut items = pin!(body(arguments));
         while let Some(item) = poll_fn(|context| items.as_mut().poll_next(context)).await {
-            platform::end_forked_child();
             if !put(outlet, &item)? {
                 return Ok(false);
             }
@@ -128,6 +132,7 @@ where
 }
 
 fn put<T: Serialize>(outlet: &mut dyn Outlet, item: &T) -> Result<bool, WireError> {
+    platform::end_forked_child();
     let sent = outlet.put(&mut |output| wire::encode(item, output));
     sent.map_err(|error| WireError::new(format!("an item: {error}")))
 }
@@ -217,10 +222,7 @@ where
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(&T, B) -> R>(body) };
-    let (number, arguments) = method::<A, B>(arguments)?;
-    let result = kept::lend(number, |value: &mut T| body(value, arguments))?;
-    platform::end_forked_child();
-    wire::encode(&result, output).map_err(|error| WireError::new(format!("its result: {error}")))
+    run_on::<T, A, B, R>(arguments, output, |value, arguments| body(value, arguments))
 }
 
 /// The same with `&mut self`.
@@ -239,17 +241,27 @@ where
 {
     // SAFETY: the caller's promise.
     let body = unsafe { std::mem::transmute::<usize, fn(&mut T, B) -> R>(body) };
+    run_on::<T, A, B, R>(arguments, output, body)
+}
+
+/// Runs a method on the value that the arguments name.
+fn run_on<T, A, B, R>(
+    arguments: Reader<'_>,
+    output: &mut Output,
+    run: impl FnOnce(&mut T, B) -> R,
+) -> Result<(), WireError>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Serialize,
+{
     let (number, arguments) = method::<A, B>(arguments)?;
-    let result = kept::lend(number, |value: &mut T| body(value, arguments))?;
-    platform::end_forked_child();
-    wire::encode(&result, output).map_err(|error| WireError::new(format!("its result: {error}")))
+    finish(&kept::lend(number, |value| run(value, arguments))?, output)
 }
 
 /// The number of the value, and the decoded arguments.
 fn method<A: Arguments<B>, B>(arguments: Reader<'_>) -> Result<(u64, B), WireError> {
-    let decoded = wire::decode::<(u64, A::Received)>(arguments);
-    let (number, arguments) =
-        decoded.map_err(|error| WireError::new(format!("its arguments: {error}")))?;
+    let (number, arguments) = decode::<(u64, A::Received)>(arguments)?;
     Ok((number, A::received(arguments)))
 }
 
