@@ -236,8 +236,12 @@ pub(crate) fn limit_memory(_: u64, _: fn()) {}
 
 pub(crate) fn allow_memory(_: u64) {}
 
-pub(crate) fn kept_memory(_: u64) -> (u64, u64) {
-    (0, 0)
+pub(crate) fn held_memory() -> u64 {
+    0
+}
+
+pub(crate) fn free_memory(_: u64) -> u64 {
+    0
 }
 
 pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {

@@ -34,20 +34,22 @@ pub(crate) fn allow_memory(bytes: u64) {
     let _ = rustix::process::setrlimit(Resource::Data, limit);
 }
 
-/// What this process has kept beyond what it had when it was limited, and what of its memory is
-/// free for further allocations, as far as that is known. Much more than `enough` of that goes back
-/// to the system.
-pub(crate) fn kept_memory(enough: u64) -> (u64, u64) {
-    let mut free = free_memory();
-    if free > enough {
+/// What this process has beyond what it had when it was limited.
+pub(crate) fn held_memory() -> u64 {
+    data().saturating_sub(at_start())
+}
+
+/// What of its memory is free for further allocations, as far as that is known. Looking may take as
+/// long as a call. What is more than `enough` goes back to the system, as far as that is possible.
+pub(crate) fn free_memory(enough: u64) -> u64 {
+    if free() > enough {
         trim();
-        free = free_memory();
     }
-    (data().saturating_sub(at_start()).saturating_sub(free), free)
+    free()
 }
 
 #[cfg(target_env = "gnu")]
-fn free_memory() -> u64 {
+fn free() -> u64 {
     // SAFETY: it only reads the allocator's books, under their locks. Its newer form, which counts
     // beyond 4 GiB, is missing where the C library is old.
     let free = unsafe { libc::mallinfo() }.fordblks;
@@ -61,7 +63,7 @@ fn trim() {
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn free_memory() -> u64 {
+fn free() -> u64 {
     0
 }
 

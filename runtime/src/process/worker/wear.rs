@@ -45,15 +45,23 @@ impl Wear {
             return;
         }
         let enough = self.memory / 4;
-        let (kept, free) = platform::kept_memory(enough);
-        let before = std::mem::replace(&mut self.kept, kept);
-        if self.known.contains(&request.body) {
-            self.leaked = (self.leaked + kept).saturating_sub(before);
-        } else {
-            self.known.push(request.body);
+        let mut held = platform::held_memory();
+        let is_new = !self.known.contains(&request.body);
+        if is_new || held > enough {
+            let free = platform::free_memory(enough);
+            let kept = platform::held_memory().saturating_sub(free);
+            let before = std::mem::replace(&mut self.kept, kept);
+            if is_new {
+                self.known.push(request.body);
+            } else {
+                self.leaked = (self.leaked + kept).saturating_sub(before);
+            }
+            // What is free may lie where no large allocation fits.
+            held = kept.saturating_add(free.min(enough));
         }
-        // What is free may lie where no large allocation fits.
-        platform::allow_memory(self.memory.saturating_add(kept).saturating_add(free.min(enough)));
+        self.kept = self.kept.min(held);
+        self.leaked = self.leaked.min(held);
+        platform::allow_memory(self.memory.saturating_add(held));
     }
 
     /// Whether no call may begin here any more.
