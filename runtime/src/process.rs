@@ -52,7 +52,8 @@
 //! from the terminal. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 do not end it, because
 //! supervisors and tools send them to every process and the program may want to finish its work;
 //! the worker ends when the program does. No signal is blocked in it, and processes that a body
-//! starts get the default signal handlers.
+//! starts get the default signal handlers. What the program ignores is ignored there too, except
+//! for SIGCHLD and the signals of faults.
 //!
 //! If a program changes its user, its groups or its capabilities, workers that still have the old
 //! ones get no more calls; a change is noticed within a tenth of a millisecond. A sandbox that a

@@ -11,6 +11,8 @@
 //!   ends the worker. They are caught rather than ignored, so that programs that a body starts get
 //!   the default.
 //! * No signal is blocked, whichever the thread blocks that happens to start the worker.
+//! * Signals of faults and of ended children are not ignored, though the program may do so: errors
+//!   say which fault it was, and bodies can wait for the programs that they start.
 
 #![allow(unsafe_code, reason = "calls of the C library")]
 
@@ -31,7 +33,19 @@ pub(super) fn settle() {
     close_files();
     PASSED_OVER.into_iter().for_each(pass_over);
     unblock_signals();
+    NOT_IGNORED.into_iter().for_each(stop_ignoring);
 }
+
+const NOT_IGNORED: [i32; 8] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGABRT,
+    libc::SIGCHLD,
+];
 
 const PASSED_OVER: [i32; 6] =
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
@@ -42,6 +56,19 @@ fn unblock_signals() {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+fn stop_ignoring(signal: i32) {
+    // SAFETY: there is no other thread that could change handlers meanwhile, and a signal that was
+    // ignored had none.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+        {
+            libc::signal(signal, libc::SIG_DFL);
+        }
     }
 }
 

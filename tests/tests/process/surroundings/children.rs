@@ -201,6 +201,30 @@ pub(super) fn no_children() {
     println!("ok");
 }
 
+#[concurrent(process)]
+fn waits_for_a_child() -> bool {
+    std::process::Command::new("true").status().unwrap().success()
+}
+
+/// A program that ignores all signals: its workers can wait for their children, and errors say
+/// what ended them.
+pub(super) fn ignores_signals() {
+    for signal in 1..65 {
+        // SAFETY: the signal is ignored, if it can be.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    assert!(waits_for_a_child().join().unwrap());
+    let error = ends("overflow").join().unwrap_err();
+    assert!(error.to_string().contains("overflowed its stack"), "{error}");
+    // SAFETY: the default, so that this program hears how its children end.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    for (how, signal) in [("abort", "SIGABRT"), ("segfault", "SIGSEGV"), ("raise", "SIGFPE")] {
+        let error = ends(how).join().unwrap_err();
+        assert!(error.is_crash() && error.to_string().contains(signal), "{how}: {error}");
+    }
+    println!("ok");
+}
+
 /// In a part of its own, because a child of a program with threads may find any lock held.
 pub(super) fn forked() {
     let gate = Gate::new();

@@ -22,7 +22,8 @@ mod refusals;
 mod rights;
 
 use children::{
-    blocks_signals, crashes_with_children, forked, no_children, process_1, strays, terminated,
+    blocks_signals, crashes_with_children, forked, ignores_signals, no_children, process_1, strays,
+    terminated,
 };
 use inheritance::{
     allocator_reserves, file_limit, listener, masks_files, moves, no_standard_files, pinned,
@@ -57,6 +58,7 @@ const PARTS: &[Named] = &[
     ("crashes-with-children", crashes_with_children),
     ("terminated", terminated),
     ("blocks-signals", blocks_signals),
+    ("ignores-signals", ignores_signals),
     ("process-1", process_1),
     ("no-children", no_children),
     ("c-output", c_output),
@@ -85,6 +87,7 @@ const CHECKS: &[Named] = &[
     ("a crash ends the worker's group", || said("crashes-with-children", "ok\n")),
     ("signals to everybody", || said("terminated", "ok\n")),
     ("a thread that blocks all signals", || said("blocks-signals", "ok\n")),
+    ("a program that ignores all signals", || said("ignores-signals", "ok\n")),
     ("no standard files", no_standard_files),
     ("a folder that is gone", || said("stands-nowhere", "ok\n")),
     ("permission to do nothing with new files", || said("masks-files", "ok\n")),
@@ -176,6 +179,8 @@ fn end_here(how: &str) {
         "overflow" => assert!(deep(1) > 1),
         // SAFETY: there is nothing at that address, which is the point.
         "segfault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
+        // SAFETY: it ends this process, unless that is ignored.
+        "raise" => _ = unsafe { libc::raise(libc::SIGFPE) },
         how => panic!("{how}"),
     }
 }
