@@ -234,11 +234,13 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
     fn take_item(&self, channel: &Arc<ParentEnd>, number: u64, item: Reply) -> bool {
         let Some(items) = &self.items else { return false };
         items.outlet.get_or_init(|| (Arc::clone(channel), number));
-        // A worker that obeys waits before it sends so many.
-        let most = MAX_FILES + max_handles();
         let files = item.handles.len();
-        if files > 0 && items.flow.sum(|reply| reply.handles.len()) + files > most {
-            return false;
+        if files > 0 {
+            // A worker that obeys waits before it sends so many.
+            let most = MAX_FILES + max_handles();
+            if items.flow.sum(|reply| reply.handles.len()) + files > most {
+                return false;
+            }
         }
         // Where nothing more is wanted it is dropped.
         items.flow.poll_push(&mut Some(item), None).is_ready()
