@@ -239,6 +239,9 @@ pub(crate) struct WorkerEnd {
     replies: Memory,
     /// The value of `sleeping` while it is awake.
     sleeps: AtomicU32,
+    /// How far the parent had read the replies when this end last looked. Each look at a word that
+    /// the parent has just written costs as much as several items.
+    seen_taken: AtomicU32,
 }
 
 /// A ring of either direction.

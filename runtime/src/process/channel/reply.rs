@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::iter;
 use std::sync::Arc;
 
-use super::{MAX_RUN, ParentEnd, REPLY_HEAD, ReplyHead, record};
+use super::{ParentEnd, REPLY_HEAD, ReplyHead, record};
 use crate::process::platform::View;
 use crate::process::segment::is_kept;
 use crate::process::value::output::MAX_INLINE;
@@ -14,9 +14,11 @@ use crate::process::value::wire::Reader;
 const SMALL: usize = 54;
 /// Up to this length frozen memory is copied.
 const MAX_COPIED: usize = 1 << 20;
-/// How many buffers a thread keeps, and how long the first of them may be; the others are for runs.
+/// How many buffers a thread keeps, and how long the first of them may be; the others are for runs
+/// of items, and for items of a page.
 const MAX_SCRATCH: usize = 32;
 const MAX_SCRATCH_LENGTH: usize = 64 << 10;
+const MAX_OTHER_LENGTH: usize = 8 << 10;
 
 pub(crate) enum ReplyBytes {
     Small(u8, [u8; SMALL]),
@@ -122,7 +124,7 @@ impl Drop for Copied {
         let bytes = std::mem::take(&mut self.0);
         let _ = SCRATCH.try_with(|scratch| {
             let mut free = scratch.take();
-            let most = if free.is_empty() { MAX_SCRATCH_LENGTH } else { MAX_RUN as usize };
+            let most = if free.is_empty() { MAX_SCRATCH_LENGTH } else { MAX_OTHER_LENGTH };
             if free.len() < MAX_SCRATCH && bytes.capacity() <= most {
                 free.push(bytes);
             }
@@ -158,13 +160,13 @@ impl Run {
     }
 
     /// How much of the ring they are.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.bytes.0.len()
     }
 
-    /// How much of it each item is, on average.
-    pub(crate) fn item_size(&self) -> u32 {
-        (self.length() / self.count) as u32
+    /// How many items they are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_>> {

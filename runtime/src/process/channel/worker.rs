@@ -11,7 +11,7 @@ impl WorkerEnd {
         }
         requests.keep_from_forks();
         replies.keep_from_forks();
-        Ok(Self { requests, replies, sleeps: AtomicU32::new(0) })
+        Ok(Self { requests, replies, sleeps: AtomicU32::new(0), seen_taken: AtomicU32::new(0) })
     }
 
     fn theirs(&self) -> &ParentWords {
@@ -102,7 +102,12 @@ impl WorkerEnd {
     /// go.
     pub(crate) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {
         let ring = self.reply_ring();
-        let start = ring.place(tail, self.taken(), record(REPLY_HEAD, bytes))?;
+        let place = |taken| ring.place(tail, taken, record(REPLY_HEAD, bytes));
+        let start = place(self.seen_taken.load(Relaxed)).or_else(|| {
+            let taken = self.taken();
+            self.seen_taken.store(taken, Relaxed);
+            place(taken)
+        })?;
         Some((start, ring.at(start.wrapping_add(REPLY_HEAD))))
     }
 

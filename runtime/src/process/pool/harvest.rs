@@ -50,11 +50,11 @@ impl Pool {
                 // If only one reply is pending, it is taken before the worker would notify anybody.
                 link.announce(&mut desk, Listener::Looking);
             }
-            let is_wanted = || {
+            let goes_on = || {
                 // Where no thread keeps the time, whoever waits does; nobody can at a desk.
-                !call.has_news() && call.address().load() == address && !timer::needs_stand_in()
+                !call.is_finished() && call.address().load() == address && !timer::needs_stand_in()
             };
-            self.work(&link, &mut desk, call.ahead(), is_wanted);
+            self.work(&link, &mut desk, call, goes_on);
             if is_alone && call.ahead() > 0 {
                 let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);
                 link.leave_to_read(desk, take, || !call.is_finished());
@@ -122,20 +122,23 @@ impl Pool {
         self.leave(link, desk);
     }
 
-    fn work(&'static self, link: &Link, desk: &mut Desk, ahead: u32, is_wanted: impl Fn() -> bool) {
+    /// Takes replies until there is news of the call, or it does not go on here.
+    fn work(
+        &'static self,
+        link: &Link,
+        desk: &mut Desk,
+        call: &dyn AnyCall,
+        goes_on: impl Fn() -> bool,
+    ) {
+        let go_on = || goes_on() && !link.is_doomed();
         loop {
             if desk.papers.item_size > 0 {
-                // More comes while this one looks away, and is taken at once.
-                let (channel, head) = (&link.channel, desk.papers.head);
-                let come = || channel.reply_tail().wrapping_sub(head);
-                let enough = (ahead / 2).saturating_mul(desk.papers.item_size).min(RING / 8);
-                spin::linger(|| channel.core(), come, enough);
+                await_more_items(link, &desk.papers, call.ahead());
             }
             if link.channel.has_replies(desk.papers.head) {
                 self.harvest(link, &mut desk.papers);
             }
-            let go_on = || is_wanted() && !link.is_doomed();
-            if !go_on() || relay::has_held() {
+            if call.has_news() || !go_on() || relay::has_held() {
                 return;
             }
             let head = desk.papers.head;
@@ -182,7 +185,7 @@ impl Pool {
     ) -> Result<usize, Corrupt> {
         replies.clear();
         let mut head = inbox.head;
-        let mut item_size = 0;
+        let (mut items, mut items_length) = (0, 0);
         // All of it first: the worker may change it as soon as it has another call.
         while replies.len() < BATCH {
             let (start, reply) = match link.channel.next_reply(head) {
@@ -197,9 +200,14 @@ impl Pool {
             // SAFETY: `next_reply` found it just now.
             if is_item && let Some((run, next)) = unsafe { link.channel.run(start, reply.status) } {
                 head = next;
-                item_size = run.item_size();
+                items += run.count() as u32;
+                items_length += run.length() as u32;
                 replies.push(Brought::items(reply.number, ReplyBytes::Run(run)));
                 continue;
+            }
+            if is_item {
+                items += 1;
+                items_length += record(REPLY_HEAD, reply.length);
             }
             let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
             let contents = match earlier {
@@ -217,7 +225,7 @@ impl Pool {
         if replies.is_empty() {
             return Ok(0);
         }
-        inbox.item_size = item_size;
+        inbox.item_size = if items > 1 { items_length / items } else { 0 };
         let was_asked = self.answered(link, replies);
         let mut result = Ok(replies.len());
         for Brought { number, contents, answer, .. } in replies.drain(..) {
@@ -266,6 +274,14 @@ impl Pool {
             Err(corrupt) => Err(request.is_lost(corrupt)),
         }
     }
+}
+
+/// When many items come, lets more come while this thread looks away; all are taken at once then.
+fn await_more_items(link: &Link, inbox: &Inbox, ahead: u32) {
+    let (channel, head) = (&link.channel, inbox.head);
+    let come = || channel.reply_tail().wrapping_sub(head);
+    let enough = (ahead / 2).saturating_mul(inbox.item_size).min(RING / 8);
+    spin::linger(|| channel.core(), come, enough);
 }
 
 /// The contents of a reply, taken off the channel.

@@ -92,6 +92,9 @@ impl Worker {
     }
 }
 
+/// With fewer items than this on the way, as far as this side knows, it may go on.
+const LOOK_AFTER: u64 = 64;
+
 enum Ended {
     Unknown,
     /// Whether that was all there is.
@@ -117,6 +120,11 @@ impl Items<'_> {
     /// Waits until there may be one more; false if nothing more is wanted.
     fn wait(&mut self) -> bool {
         let (channel, number) = (self.worker.channel, self.number);
+        // A look at what the parent has granted costs as much as several items.
+        let few = self.ahead.min(LOOK_AFTER);
+        if (self.weights.len() as u64) < few && self.weight < MAX_BYTES {
+            return !channel.is_stopped(number);
+        }
         loop {
             let granted = channel.granted();
             let on_the_way = WorkerEnd::on_the_way(granted, number, self.sent);
