@@ -1,9 +1,13 @@
 //! Bodies that are slower than whoever reads, and sides that wait for each other.
 
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use trine::{Stream, concurrent};
+use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
 
 use crate::contract::{Read, ways};
@@ -56,38 +60,46 @@ fn used() -> Duration {
     Duration::from_millis(10 * workers.chain(["self"]).map(ticks).sum::<u64>())
 }
 
-/// What is waited for does not come in that time.
-const LONG: Duration = Duration::from_millis(500);
+/// For how long is looked at those who wait.
+const LONG: Duration = Duration::from_millis(200);
 
+/// All wait at the same time, since a loop of any of them would show in what all of them use.
 #[test]
 fn nobody_looks_in_a_loop_while_it_waits() {
     alone(nobody_looks_in_a_loop_while_it_waits, &[], || {
-        for mode in MODES {
-            // A body that waits for its reader.
-            let mut stream = (mode.count)(u64::MAX);
-            assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
-            uses_little(&format!("{}: a body", mode.name), || std::thread::sleep(LONG));
-            drop(stream);
+        // Bodies that wait for their readers.
+        let mut unread: Vec<_> = MODES.iter().map(|mode| (mode.count)(u64::MAX)).collect();
+        for stream in &mut unread {
+            assert_eq!(stream.into_iter().next().unwrap().unwrap(), 0);
         }
-        // A reader that waits for a body, in a thread, in an executor, and through others.
-        for function in [slow_to_begin, slow_to_begin_in_a_worker] {
+        // Readers that wait for a body: in a thread, in an executor, and through others.
+        let gate = Gate::new();
+        let (mut readers, mut bodies) = (Vec::new(), Vec::new());
+        for function in [gated, gated_in_a_worker, gated_awaited] {
             for read in [iterates, awaits, gathers] {
-                uses_little("a reader", || read(function()));
+                let stream = function(gate.port());
+                readers.push(thread::spawn(move || read(stream)));
+                bodies.push(gate.entered());
             }
         }
+        // The first look finds some on their way to rest, and workers that still start.
+        let looks: Vec<_> =
+            (0..10).map(|_| used_meanwhile()).take_while(|&used| used > LITTLE).collect();
+        assert!(looks.len() < 10, "{looks:?}");
+        drop((unread, bodies));
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
 }
 
-/// Checks what a wait of that length costs. A loop costs as much each time; once it may be somebody
-/// else, such as a worker that ends meanwhile, whose time is then counted here.
-fn uses_little(what: &str, wait: impl Fn()) {
-    let cost = |_| {
-        let before = used();
-        wait();
-        // Less if a worker has ended.
-        used().saturating_sub(before)
-    };
-    assert!((0..5).map(cost).any(|cost| cost < LONG / 4), "{what}");
+/// What one loop uses is a multiple of it, also with half a core.
+const LITTLE: Duration = Duration::from_millis(30);
+
+/// The processor time that all use while this thread sleeps.
+fn used_meanwhile() -> Duration {
+    let before = used();
+    thread::sleep(LONG);
+    // Less if a worker has ended.
+    used().saturating_sub(before)
 }
 
 fn iterates(stream: Stream<u64>) {
@@ -102,18 +114,26 @@ fn gathers(stream: Stream<u64>) {
     assert_eq!(stream.gather().join().unwrap(), [1]);
 }
 
+/// Comes to the gate, and says 1 once it may go on.
+fn pass(port: u16) -> u64 {
+    let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    trine::blocking(|| gate.read(&mut [0])).unwrap();
+    1
+}
+
 #[concurrent(threads)]
-fn slow_to_begin() -> impl Iterator<Item = u64> {
-    std::iter::once_with(|| {
-        std::thread::sleep(LONG);
-        1
-    })
+fn gated(port: u16) -> impl Iterator<Item = u64> {
+    std::iter::once_with(move || pass(port))
 }
 
 #[concurrent(process)]
-fn slow_to_begin_in_a_worker() -> impl Iterator<Item = u64> {
-    std::iter::once_with(|| {
-        std::thread::sleep(LONG);
-        1
-    })
+fn gated_in_a_worker(port: u16) -> impl Iterator<Item = u64> {
+    std::iter::once_with(move || pass(port))
+}
+
+#[concurrent(async)]
+fn gated_awaited(port: u16) -> impl futures::Stream<Item = u64> {
+    futures::stream::once(
+        async move { tokio::task::spawn_blocking(move || pass(port)).await.unwrap() },
+    )
 }
