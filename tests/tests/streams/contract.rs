@@ -160,10 +160,14 @@ fn a_panic_is_the_last_item() {
 
 #[test]
 fn an_err_of_the_body_is_an_item() {
+    let expected = [Ok(0), Ok(1), Err("no 2".to_owned())];
     for mode in MODES {
-        let (items, error) = iterated((mode.fails)(2));
-        assert!(error.is_none(), "{}: {error:?}", mode.name);
-        assert_eq!(items, [Ok(0), Ok(1), Err("no 2".to_owned())], "{}", mode.name);
+        for (way, read) in ways() {
+            let (items, error) = read((mode.fails)(2));
+            assert!(error.is_none(), "{}, {way}: {error:?}", mode.name);
+            assert_eq!(items, expected, "{}, {way}", mode.name);
+        }
+        assert_eq!((mode.fails)(2).gather().join().unwrap(), expected, "{}, gathered", mode.name);
     }
 }
 
@@ -179,9 +183,13 @@ fn a_deadline_ends_it_after_what_was_yielded() {
         let error = (mode.hangs)(3).gather().join().unwrap_err();
         assert!(error.is_timeout(), "{}, gathered: {error}", mode.name);
 
-        let endless = (mode.count)(u64::MAX).timeout(Duration::from_millis(20));
-        let (_, error) = iterated(endless);
-        assert!(error.unwrap().is_timeout(), "{}: of the handle", mode.name);
+        let endless = || (mode.count)(u64::MAX).timeout(Duration::from_millis(20));
+        for (way, read) in ways() {
+            let (_, error) = read(endless());
+            assert!(error.unwrap().is_timeout(), "{}, {way}: of the handle", mode.name);
+        }
+        let error = endless().gather().join().unwrap_err();
+        assert!(error.is_timeout(), "{}, gathered: of the handle: {error}", mode.name);
     }
 }
 
@@ -213,17 +221,34 @@ fn a_cancel_ends_it_at_its_next_yield() {
         assert!(items.len() <= 4, "{}: {items:?}", mode.name);
         assert!(error.unwrap().is_cancelled(), "{}", mode.name);
         let _ = std::fs::remove_file(steps);
+
+        for (way, read) in ways() {
+            let mut stream = (mode.count)(u64::MAX);
+            assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
+            stream.cancel();
+            let (items, error) = read(stream);
+            let count = items.len() as u64;
+            assert!(items.into_iter().eq(1..=count), "{}, {way}", mode.name);
+            assert!(error.unwrap().is_cancelled(), "{}, {way}", mode.name);
+        }
+        let task = (mode.count)(u64::MAX).gather();
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled(), "{}, gathered", mode.name);
     }
 }
 
 #[test]
 fn dropped_in_the_middle_it_drops_the_iterator() {
     for mode in MODES {
-        let reads: [Reader; 4] = [
+        let reads: [Reader; 5] = [
             ("at once", |stream| drop(stream)),
             ("after one", |stream| _ = stream.into_iter().next().unwrap().unwrap()),
             ("after many", |stream| {
                 assert_eq!(stream.into_iter().nth(50).unwrap().unwrap(), 50);
+            }),
+            ("after one was awaited", |mut stream| {
+                let first = trine::block_on(stream.next());
+                assert_eq!(first.unwrap().unwrap(), 0);
             }),
             ("while gathered", |mut stream| {
                 assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
@@ -251,7 +276,11 @@ fn a_body_waits_for_a_slow_reader() {
         let mut stream = (mode.dropped)(trace.clone(), steps.clone());
         let yielded = || std::fs::metadata(&steps).map_or(0, |file| file.len());
         for read in 1..=20_u64 {
-            (&mut stream).into_iter().next().unwrap().unwrap();
+            let item = match read % 2 {
+                0 => (&mut stream).into_iter().next(),
+                _ => trine::block_on(stream.next()),
+            };
+            assert_eq!(item.unwrap().unwrap(), read - 1, "{}", mode.name);
             // Four on the way, and one in the hands of the body.
             let (began, most) = (Instant::now(), read + 5);
             while yielded() < read + 2 && began.elapsed() < Duration::from_secs(20) {
@@ -282,10 +311,14 @@ fn a_body_that_waits_for_its_reader_holds_nobody_up() {
 #[test]
 fn in_sequential_all_is_yielded_at_the_call() {
     for mode in MODES {
-        let stream = trine::sequential(|| (mode.count)(1000));
-        assert_eq!(iterated(stream).0.len(), 1000, "{}", mode.name);
-        let (items, error) = iterated(trine::sequential(|| (mode.panics)(2)));
-        assert_eq!(items, [0, 1], "{}", mode.name);
-        assert!(error.unwrap().is_panic(), "{}", mode.name);
+        for (way, read) in ways() {
+            let stream = trine::sequential(|| (mode.count)(1000));
+            assert_eq!(read(stream).0.len(), 1000, "{}, {way}", mode.name);
+            let (items, error) = read(trine::sequential(|| (mode.panics)(2)));
+            assert_eq!(items, [0, 1], "{}, {way}", mode.name);
+            assert!(error.unwrap().is_panic(), "{}, {way}", mode.name);
+        }
+        let task = trine::sequential(|| (mode.count)(1000).gather());
+        assert_eq!(task.join().unwrap().len(), 1000, "{}, gathered", mode.name);
     }
 }

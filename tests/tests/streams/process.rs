@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use trine::{Error, Stream, concurrent};
+use trine::{Stream, concurrent};
+
+use crate::contract::ways;
 
 #[concurrent(process)]
 fn crashes(count: u64) -> impl Iterator<Item = u64> {
@@ -54,27 +56,20 @@ fn undecodable() -> impl Iterator<Item = OneWay> {
     (0..).map(OneWay)
 }
 
-fn read<T>(stream: Stream<T>) -> (Vec<T>, Option<Error>) {
-    let mut items = Vec::new();
-    for item in stream {
-        match item {
-            Ok(item) => items.push(item),
-            Err(error) => return (items, Some(error)),
-        }
-    }
-    (items, None)
-}
-
 #[test]
 fn the_end_of_a_worker_is_the_last_item() {
     for count in [0, 1, 100] {
         let expected: Vec<u64> = (0..count).collect();
-        let (items, error) = read(crashes(count));
-        assert_eq!(items, expected);
-        assert!(error.unwrap().is_crash());
-        let (items, error) = read(grows(count));
-        assert_eq!(items, expected);
-        assert!(error.unwrap().is_memory_limit());
+        for (way, read) in ways() {
+            let (items, error) = read(crashes(count));
+            assert_eq!(items, expected, "{way}");
+            assert!(error.unwrap().is_crash(), "{way}");
+            let (items, error) = read(grows(count));
+            assert_eq!(items, expected, "{way}");
+            assert!(error.unwrap().is_memory_limit(), "{way}");
+        }
+        assert!(crashes(count).gather().join().unwrap_err().is_crash());
+        assert!(grows(count).gather().join().unwrap_err().is_memory_limit());
     }
 }
 
