@@ -216,6 +216,46 @@ fn what_had_a_line_or_a_stream_keeps_no_memory() {
     });
 }
 
+/// Yields two at a time, and lets its reader's process take them before it goes on.
+#[concurrent(process, ahead = 1_000_000)]
+fn pairs(count: u64, port: u16) -> impl Iterator<Item = u64> {
+    let gate = std::net::TcpStream::connect(("127.0.0.1", port));
+    (0..=count).inspect(move |&number| {
+        if number % 2 == 0 {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        if number == count {
+            // All before it are on their way by then.
+            drop(gate.as_ref().map(|mut gate| std::io::Read::read(&mut gate, &mut [0])));
+        }
+    })
+}
+
+/// Runs of two items wait in buffers of their length, not of the longest that a run may have.
+#[test]
+fn items_that_nobody_has_read_yet_keep_little_memory() {
+    alone(items_that_nobody_has_read_yet_keep_little_memory, &[], || {
+        const COUNT: u64 = 4000;
+        // What is made once is there before.
+        assert_eq!(process::yields(1000).into_iter().count(), 1000);
+        let gate = Gate::new();
+        let before = LIVE.load(Relaxed);
+        let mut stream = pairs(COUNT, gate.port());
+        let at_its_last = gate.entered();
+        assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
+        let mut most = 0;
+        wait_until(|| {
+            let live = LIVE.load(Relaxed).saturating_sub(before);
+            // It is still while no more comes.
+            live == std::mem::replace(&mut most, live) && live > 8 * COUNT as usize
+        });
+        println!("{most} bytes for {COUNT} items");
+        assert!(most < 400 * COUNT as usize, "{most} bytes for {COUNT} items");
+        drop(at_its_last);
+        assert_eq!(stream.into_iter().count() as u64, COUNT);
+    });
+}
+
 /// A result is about as large as it was sent, for as long as nobody takes it.
 #[test]
 fn what_nobody_has_taken_yet_keeps_little_memory() {
