@@ -1,7 +1,9 @@
 //! What this executable does when it runs as its own child: work that has to be measured in a
 //! process of its own, or from the first instruction.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -103,19 +105,24 @@ pub(crate) fn echo() {
 /// How much is written to a pipe at a time.
 pub(crate) const BLOCK: usize = 64 << 10;
 
-/// For each number that it reads, writes so many from 0 on, in large blocks.
+/// For each two numbers that it reads, writes as many as the first says, from 0 on, in blocks of as
+/// many bytes as the second says.
 pub(crate) fn numbers() {
-    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
-    let mut count = [0; 8];
-    while input.read_exact(&mut count).is_ok() {
-        let mut block = Vec::with_capacity(BLOCK);
+    let mut input = std::io::stdin().lock();
+    let output = std::io::stdout().as_fd().try_clone_to_owned().expect("it is open");
+    // Without the buffer that `Stdout` has.
+    let mut output = File::from(output);
+    let (mut count, mut size) = ([0; 8], [0; 8]);
+    while input.read_exact(&mut count).and_then(|()| input.read_exact(&mut size)).is_ok() {
+        let size = usize::from_ne_bytes(size);
+        let mut block = Vec::with_capacity(size);
         for number in 0..u64::from_ne_bytes(count) {
             block.extend_from_slice(&number.to_ne_bytes());
-            if block.len() == BLOCK {
+            if block.len() == size {
                 output.write_all(&block).expect("the parent reads");
                 block.clear();
             }
         }
-        output.write_all(&block).and_then(|()| output.flush()).expect("the parent reads");
+        output.write_all(&block).expect("the parent reads");
     }
 }

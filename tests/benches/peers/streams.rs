@@ -1,12 +1,14 @@
 //! Row 19: items of a call that yields, and of a sender, beside channels, queues and pipes.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 #[cfg(feature = "ipc")]
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use trine::{Sender, concurrent};
 
@@ -21,6 +23,12 @@ fn count_in_thread(to: u64) -> impl Iterator<Item = u64> {
 
 #[concurrent(process)]
 fn count(to: u64) -> impl Iterator<Item = u64> {
+    0..to
+}
+
+/// As many on the way as a pipe holds.
+#[concurrent(process, ahead = 8192)]
+fn count_far_ahead(to: u64) -> impl Iterator<Item = u64> {
     0..to
 }
 
@@ -65,7 +73,7 @@ pub(crate) fn threads() -> Row {
         .goal(Goal::Time("crossbeam bounded(64)", 1.0))
 }
 
-/// A child that writes numbers into a pipe, in large blocks.
+/// A child that writes numbers into a pipe.
 struct Pipe {
     child: Child,
     input: ChildStdin,
@@ -82,9 +90,11 @@ impl Pipe {
         Self { child, input, output, block: vec![0; BLOCK] }
     }
 
-    /// Has it write so many numbers, and reads them in blocks of that size.
-    fn read(&mut self, count: u64, size: usize, mut take: impl FnMut(&[u8])) {
+    /// Has it write so many numbers, in blocks of the one size, and reads them in blocks of the
+    /// other.
+    fn read(&mut self, count: u64, written: usize, size: usize, mut take: impl FnMut(&[u8])) {
         self.input.write_all(&count.to_ne_bytes()).unwrap();
+        self.input.write_all(&written.to_ne_bytes()).unwrap();
         let mut left = count as usize * 8;
         while left > 0 {
             let block = &mut self.block[..size.min(left)];
@@ -114,9 +124,13 @@ pub(crate) fn process() -> Row {
             let sum: u64 = count(ITEMS).into_iter().map(Result::unwrap).sum();
             assert_eq!(sum, SUM);
         })
+        .contestant("trine process, ahead = 8192", || {
+            let sum: u64 = count_far_ahead(ITEMS).into_iter().map(Result::unwrap).sum();
+            assert_eq!(sum, SUM);
+        })
         .contestant("raw pipe, 64 KiB blocks", move || {
             let mut sum = 0;
-            pipe.borrow_mut().read(ITEMS, BLOCK, |block| sum += sum_of(block));
+            pipe.borrow_mut().read(ITEMS, BLOCK, BLOCK, |block| sum += sum_of(block));
             assert_eq!(sum, SUM);
         });
     let row = add_ipc(row).goal(Goal::Absolute(30e-9));
@@ -124,6 +138,7 @@ pub(crate) fn process() -> Row {
 }
 
 pub(crate) fn sender() -> Row {
+    let pipe = RefCell::new(Pipe::open());
     let row = Row::new("19", "100,000 numbers through a sender in another process, per item")
         .operations(ITEMS)
         .contestant("trine process", || {
@@ -132,16 +147,25 @@ pub(crate) fn sender() -> Row {
             let sum: u64 = stream.into_iter().map(Result::unwrap).sum();
             assert_eq!(sum, SUM);
             task.join().unwrap();
+        })
+        .contestant("raw pipe, a write each", move || {
+            let mut sum = 0;
+            pipe.borrow_mut().read(ITEMS, 8, BLOCK, |block| sum += sum_of(block));
+            assert_eq!(sum, SUM);
         });
     python::add_queue(add_ipc(row), ITEMS)
 }
 
 const BLOCKS: usize = 10_000;
 const SIZE: usize = 4096;
+/// More than any cache has: an item that comes from another process is in none of this core.
+const COLD: usize = 256 << 20;
+const COPIES: &str = "memcpy of cold memory, into a vector each";
 
 pub(crate) fn blocks() -> Row {
     let pipe = RefCell::new(Pipe::open());
-    let source = vec![7_u8; SIZE];
+    let source = vec![7_u8; COLD];
+    let mut parts = (0..COLD / SIZE).cycle();
     Row::new("19", "10,000 items of 4 KiB from another process, per item")
         .operations(BLOCKS as u64)
         .contestant("trine process", || {
@@ -150,14 +174,15 @@ pub(crate) fn blocks() -> Row {
         })
         .contestant("raw pipe, a read each", move || {
             let (mut length, count) = (0, (SIZE * BLOCKS / 8) as u64);
-            pipe.borrow_mut().read(count, SIZE, |block| length += block.to_vec().len());
+            pipe.borrow_mut().read(count, BLOCK, SIZE, |block| length += block.to_vec().len());
             assert_eq!(length, SIZE * BLOCKS);
         })
-        .contestant("memcpy, into a vector each", move || {
-            let copies = (0..BLOCKS).map(|_| std::hint::black_box(&source).clone());
+        .contestant(COPIES, move || {
+            let parts = parts.by_ref().take(BLOCKS).map(|part| &source[part * SIZE..][..SIZE]);
+            let copies = parts.map(|part| black_box(black_box(part).to_vec()));
             assert_eq!(copies.map(|copy| copy.len()).sum::<usize>(), SIZE * BLOCKS);
         })
-        .goal(Goal::Time("memcpy, into a vector each", 3.0))
+        .goal(Goal::Time(COPIES, 3.0))
 }
 
 const FIRST: u64 = 1_000;
@@ -165,7 +190,18 @@ const FIRST: u64 = 1_000;
 pub(crate) fn first() -> Row {
     Row::new("19", "the first item after a call, warm, in turn")
         .operations(FIRST)
-        .contestant("trine process, yields one", || {
+        .self_timed("trine process, the first item", || {
+            let first = |_| {
+                let began = Instant::now();
+                let mut items = count(1).into_iter();
+                assert_eq!(items.next().unwrap().unwrap(), 0);
+                let took = began.elapsed();
+                assert!(items.next().is_none());
+                took
+            };
+            (0..FIRST).map(first).sum()
+        })
+        .contestant("trine process, one and the end", || {
             for _ in 0..FIRST {
                 let mut items = count(1).into_iter();
                 assert_eq!(items.next().unwrap().unwrap(), 0);
