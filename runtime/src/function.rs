@@ -112,7 +112,8 @@ impl Function {
         self
     }
 
-    /// `renew = 1000`: its worker process is replaced after this many calls.
+    /// `renew = 1000`: its worker process is replaced after this many calls; so is the value that
+    /// a constructor makes.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.
@@ -124,7 +125,8 @@ impl Function {
         self
     }
 
-    /// `renew = 256MiB`: its worker process is replaced if it is larger than this between calls.
+    /// `renew = 256MiB`: its worker process is replaced if it is larger than this between calls; so
+    /// is the value that a constructor makes.
     ///
     /// # Panics
     /// When zero, which in the static is a compile error.

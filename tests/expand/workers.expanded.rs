@@ -329,3 +329,72 @@ impl ::core::ops::Deref for ParserWorker<Parser> {
         &self.0
     }
 }
+pub struct Dictionary {
+    words: Vec<String>,
+}
+impl Dictionary {
+    pub fn of(text: &str) -> Result<Self, String> {
+        Ok(Self {
+            words: text.split(' ').map(str::to_owned).collect(),
+        })
+    }
+    pub fn position(&self, word: &str) -> Option<usize> {
+        self.words.iter().position(|known| known == word)
+    }
+}
+///A worker with a `Dictionary`, which lives where its methods run: `process`.
+pub struct Dictionaries<T = Dictionary>(::trine::Worker<T>);
+impl Dictionaries<Dictionary> {
+    /**
+The value lives in a worker: `process`, `copies = 2`, `renew = 1000`.*/
+    pub fn of(text: &str) -> Self {
+        Self(
+            ::trine::process::worker::<
+                Dictionary,
+                _,
+                _,
+                _,
+            >(
+                {
+                    static FUNCTION: ::trine::Function = ::trine::Function::new("of")
+                        .copies(2)
+                        .renew_after(1000);
+                    &FUNCTION
+                },
+                (text,),
+                |(text,): (::trine::process::Owned<str>,)| { Dictionary::of(&text) },
+            ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `process`, `retries = 2`.*/
+    pub fn position(&self, word: &str) -> ::trine::Task<Option<usize>> {
+        ::trine::process::call_retrying(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("position")
+                    .retries(2);
+                &FUNCTION
+            },
+            (word,),
+            |
+                __this: &Dictionary,
+                (word,): (::trine::process::Owned<str>,),
+            | -> Option<usize> { Dictionary::position(__this, &word) },
+            ::trine::Retry::failed(|__output: &Option<usize>| {
+                ::trine::Returned(__output).is_err()
+            }),
+        )
+    }
+}
+impl ::core::clone::Clone for Dictionaries<Dictionary> {
+    fn clone(&self) -> Self {
+        Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::ops::Deref for Dictionaries<Dictionary> {
+    type Target = ::trine::Worker<Dictionary>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

@@ -84,3 +84,19 @@ impl Parser {
         self.depth = depth;
     }
 }
+
+pub struct Dictionary {
+    words: Vec<String>,
+}
+
+#[concurrent(process, copies = 2, renew = 1000, name = Dictionaries)]
+impl Dictionary {
+    pub fn of(text: &str) -> Result<Self, String> {
+        Ok(Self { words: text.split(' ').map(str::to_owned).collect() })
+    }
+
+    #[concurrent(retries = 2)]
+    pub fn position(&self, word: &str) -> Option<usize> {
+        self.words.iter().position(|known| known == word)
+    }
+}

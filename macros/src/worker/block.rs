@@ -149,7 +149,7 @@ impl Block {
 fn of_part(args: &Args, own: Option<Args>, is_method: bool, is_mutable: bool) -> Args {
     const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
     const OF_METHODS: &[&str] = &["timeout", "priority"];
-    const OF_CONSTRUCTORS: &[&str] = &["priority", "memory", "restarts", "per", "copies"];
+    const OF_CONSTRUCTORS: &[&str] = &["priority", "memory", "restarts", "per", "copies", "renew"];
     let own = own.map(|own| own.options).unwrap_or_default();
     let is_its = |given: &&Given| {
         let name = given.row.name;

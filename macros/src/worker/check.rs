@@ -61,7 +61,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("fresh", "a worker is a process of its own anyway"),
     ("pool", "a worker is a process of its own and serves nobody else"),
     ("ahead", "its methods cannot yield: return a `Vec`"),
-    ("renew", "call `restart` on the worker where it is to be made anew"),
     ("local", "a worker never leaves this machine anyway"),
     ("on", "a worker never leaves this machine"),
 ];
@@ -117,7 +116,7 @@ fn method(part: &Part, errors: &mut Errors) {
         let refused = REFUSED.iter().find(|(refused, _)| refused == name);
         if let Some((name, why)) = refused {
             errors.push(*span, format!("a worker with state has no `{name}`: {why}"));
-        } else if ["restarts", "per", "copies", "name", "memory", "crate"].contains(name) {
+        } else if ["restarts", "per", "copies", "name", "memory", "renew", "crate"].contains(name) {
             let message = format!("`{name}` is of the whole worker: write it at the `impl`");
             errors.push(*span, message);
         }

@@ -62,7 +62,7 @@ where
     let message = message.map_err(|error| failed(name, &error));
     let code = Code::make::<A, B, T, M>(body);
     let residences: Residences =
-        (0..how_many(constructor)).map(|_| Residence::new(value)).collect();
+        (0..how_many(constructor)).map(|_| Residence::new(value, constructor)).collect();
     let homes = residences.iter().map(|residence| -> Box<dyn Home> {
         let residence = Arc::clone(residence);
         let housing = Housing::new(constructor, message.clone(), code, residence);

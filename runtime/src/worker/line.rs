@@ -9,9 +9,9 @@
 //! never while foreign code runs, decides who has the turns; `loom` checks it (`line/model.rs`).
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{iter, mem};
 
 use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
@@ -24,6 +24,7 @@ use crate::{forks, relay, sequential};
 
 #[cfg(all(test, trine_loom))]
 mod model;
+mod orders;
 
 /// Where a value is; what an engine implements. Both methods start something that has the turn: it
 /// passes it on when it has ended, as a call does.
@@ -36,6 +37,19 @@ pub(crate) trait Home: Send + Sync {
 
     /// Whether the value is gone, since a call has ended that had it.
     fn is_lost(&self) -> bool;
+
+    /// Whether the value has served for long enough, and nothing is done about it yet.
+    fn is_worn(&self) -> bool {
+        false
+    }
+
+    /// Starts making another value while this one serves. It reports [`Turn::prepared`] if there
+    /// is one; whose turn it is meanwhile does not matter.
+    fn prepare(&self, _turn: Turn) {}
+
+    /// Puts that in place of the value, unless that has ended, and has the other one dropped. The
+    /// next call does not wait for it.
+    fn renew(&self, _turn: Turn, _is_alive: bool) {}
 }
 
 pub(crate) struct Line {
@@ -62,6 +76,8 @@ enum Next {
     Call(Arc<dyn Admit>),
     Make,
     Clear(bool),
+    Prepare,
+    Renew(bool),
     Refuse(VecDeque<Arc<dyn Admit>>, ErrorKind),
     /// This copy's is over, and that of another begins.
     Other(usize),
@@ -179,6 +195,8 @@ impl Line {
                 }
                 Next::Make => return self.homes[copy].make(self.turn(copy)),
                 Next::Clear(is_last) => return self.homes[copy].clear(self.turn(copy), is_last),
+                Next::Prepare => self.homes[copy].prepare(self.turn(copy)),
+                Next::Renew(is_alive) => self.homes[copy].renew(self.turn(copy), is_alive),
                 Next::Refuse(calls, why) => {
                     calls.into_iter().for_each(|call| _ = call.refuse(why.clone()));
                 }
@@ -194,7 +212,13 @@ impl Line {
         if own.is_made_next(&self.limits, is_needed, || self.homes[copy].is_lost()) {
             return Next::Make;
         }
+        if let Some(is_alive) = own.is_renewed_next() {
+            return Next::Renew(is_alive);
+        }
         if own.stage == Stage::Alive {
+            if !state.is_abandoned && self.homes[copy].is_worn() {
+                return Next::Prepare;
+            }
             if let Some(call) = state.waiting.pop_front() {
                 return Next::Call(call);
             }
@@ -261,52 +285,6 @@ impl Line {
         }
     }
 
-    /// Something may have to be done that no call waits for.
-    fn change(self: &Arc<Self>, mut change: impl FnMut(&mut Supervision)) {
-        if self.is_parents() {
-            return;
-        }
-        let mut state = self.lock();
-        state.copies.iter_mut().for_each(&mut change);
-        self.wake(state);
-    }
-
-    /// Gives those a turn that have none.
-    fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let was_idle = |copy: &mut Supervision| !mem::replace(&mut copy.is_taken, true);
-        let idle: Vec<_> = state.copies.iter_mut().map(was_idle).collect();
-        drop(state);
-        for (copy, _) in iter::zip(0.., idle).filter(|(_, was_idle)| *was_idle) {
-            self.turn(copy).leave();
-        }
-    }
-
-    pub(crate) fn restart(self: &Arc<Self>) {
-        self.change(|copy| copy.wants_restart = true);
-    }
-
-    pub(crate) fn stop(self: &Arc<Self>) {
-        self.change(|copy| copy.wants_stop = true);
-    }
-
-    /// The last handle is gone.
-    pub(crate) fn abandon(self: &Arc<Self>) {
-        if self.is_parents() {
-            return;
-        }
-        let mut state = self.lock();
-        state.is_abandoned = true;
-        self.wake(state);
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        !self.is_parents() && self.is_any_open(&self.lock())
-    }
-
-    pub(crate) fn restarted(&self) -> u32 {
-        self.lock().copies.iter().map(|copy| copy.restarted).fold(0, u32::saturating_add)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -341,6 +319,19 @@ impl Turn {
     /// The constructor has ended, with a value or with this message.
     pub(crate) fn made(&self, made: Result<(), Arc<str>>) {
         self.line.lock().copies[self.copy].made(made);
+    }
+
+    /// Another value is there, which [`Home::prepare`] has started.
+    #[cfg(feature = "process")]
+    pub(crate) fn prepared(self) {
+        let mut state = self.line.lock();
+        let own = &mut state.copies[self.copy];
+        own.is_succeeded = true;
+        let is_idle = !mem::replace(&mut own.is_taken, true);
+        drop(state);
+        if is_idle {
+            self.leave();
+        }
     }
 
     /// This has the turn; a joiner further behind may run it.

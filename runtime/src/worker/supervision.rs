@@ -43,6 +43,8 @@ pub(super) struct Supervision {
     /// It is to be made anew, whatever `restarts` says.
     pub(super) wants_restart: bool,
     pub(super) wants_stop: bool,
+    /// Another value waits to take its place.
+    pub(super) is_succeeded: bool,
     pub(super) restarted: u32,
     /// When it was made anew, in the last `per`.
     recent: VecDeque<Instant>,
@@ -67,6 +69,7 @@ impl Supervision {
             has_value: false,
             wants_restart: false,
             wants_stop: false,
+            is_succeeded: false,
             restarted: 0,
             recent: VecDeque::new(),
         }
@@ -99,6 +102,16 @@ impl Supervision {
         false
     }
 
+    /// Whether another value takes the place of this one now, and whether this one is alive.
+    pub(super) fn is_renewed_next(&mut self) -> Option<bool> {
+        let is_alive = self.stage == Stage::Alive;
+        let is_next = mem::take(&mut self.is_succeeded);
+        if is_next && is_alive {
+            self.restarted = self.restarted.saturating_add(1);
+        }
+        is_next.then_some(is_alive)
+    }
+
     fn may_restart(&mut self, limits: &Limits) -> bool {
         if limits.restarts == 0 {
             return false;
@@ -124,7 +137,7 @@ impl Supervision {
 
     /// Whether there was a value, and there is nothing to do but calls.
     pub(super) fn is_calm(&self) -> bool {
-        self.stage == Stage::Alive && !self.wants_restart && !self.wants_stop
+        self.stage == Stage::Alive && !self.wants_restart && !self.wants_stop && !self.is_succeeded
     }
 
     /// Whether calls will run, as far as is known.

@@ -10,6 +10,8 @@ mod hostile;
 mod order;
 #[cfg(target_os = "linux")]
 mod processes;
+#[cfg(target_os = "linux")]
+mod renewal;
 mod shapes;
 mod shared_line;
 mod supervision;

@@ -313,6 +313,9 @@ impl Pool {
                     continue;
                 }
                 let Some(request) = outbox.answered(reply.number) else { return false };
+                if let Some((residence, _)) = request.as_ref().and_then(|sent| sent.call.stay()) {
+                    residence.count(reply.is_grown);
+                }
                 has_to_go |= outbox.has_to_go(request.as_ref(), reply.is_grown);
                 reply.answer = Some(Answer::Whole(request));
             }

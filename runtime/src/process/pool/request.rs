@@ -44,7 +44,11 @@ impl Request {
     /// How large its worker may be afterwards, in the channel's unit.
     pub(crate) fn size_limit(&self) -> u32 {
         let units = |bytes: u64| u32::try_from(bytes / SIZE_UNIT).unwrap_or(u32::MAX).max(1);
-        self.call.function().options().renew_beyond.map_or(0, units)
+        let beyond = match self.call.stay() {
+            Some((residence, _)) => residence.renew_beyond(),
+            None => self.call.function().options().renew_beyond,
+        };
+        beyond.map_or(0, units)
     }
 
     /// Keeps the alarm until the call has been answered. Returns it if the call already has one.

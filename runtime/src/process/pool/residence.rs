@@ -2,9 +2,11 @@
 //! no others.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::link::Link;
+use crate::function::Function;
+use crate::options::Options;
 use crate::sync::Lock;
 
 /// Where one value lives, as often as it is made anew.
@@ -13,6 +15,12 @@ pub(crate) struct Residence {
     place: Lock<Place>,
     /// A call has ended in the middle of a change.
     is_spoiled: AtomicBool,
+    /// After so many calls another is made, or where its process is larger than that.
+    renew_after: Option<u32>,
+    renew_beyond: Option<u64>,
+    /// How many calls have been answered since it was made.
+    answered: AtomicU32,
+    is_grown: AtomicBool,
 }
 
 /// Those of all copies.
@@ -50,9 +58,18 @@ pub(crate) enum Part {
 }
 
 impl Residence {
-    pub(crate) fn new(value: Value) -> Arc<Self> {
-        let (place, is_spoiled) = (Lock::new(Place::Nowhere), AtomicBool::new(false));
-        Arc::new(Self { value, place, is_spoiled })
+    /// Of a value that this constructor makes.
+    pub(crate) fn new(value: Value, constructor: &Function) -> Arc<Self> {
+        let &Options { renew_after, renew_beyond, .. } = constructor.options();
+        Arc::new(Self {
+            value,
+            place: Lock::new(Place::Nowhere),
+            is_spoiled: AtomicBool::new(false),
+            renew_after,
+            renew_beyond,
+            answered: AtomicU32::new(0),
+            is_grown: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn value(&self) -> Value {
@@ -93,10 +110,43 @@ impl Residence {
     }
 
     fn settle(&self, place: Place) {
+        self.serve_on();
         self.is_spoiled.store(false, Ordering::Release);
         let former = std::mem::replace(&mut *self.place.lock(), place);
         // Unlocked, since it may be the last to hold its link.
         drop(former);
+    }
+
+    /// How large its process may be, if that is bounded by `renew`.
+    pub(super) fn renew_beyond(&self) -> Option<u64> {
+        self.renew_beyond
+    }
+
+    /// A call of it has been answered.
+    pub(super) fn count(&self, is_grown: bool) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.is_grown.fetch_or(is_grown && self.renew_beyond.is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether it has served for as long as `renew` says.
+    pub(crate) fn is_worn(&self) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.renew_after.is_some_and(|most| answered >= most)
+            || self.is_grown.load(Ordering::Relaxed)
+    }
+
+    /// It counts from now on.
+    pub(crate) fn serve_on(&self) {
+        self.answered.store(0, Ordering::Relaxed);
+        self.is_grown.store(false, Ordering::Relaxed);
+    }
+
+    /// The value of the other from now on, and the other has this one.
+    pub(crate) fn exchange(&self, other: &Self) {
+        let theirs = std::mem::replace(&mut *other.place.lock(), Place::Nowhere);
+        let ours = std::mem::replace(&mut *self.place.lock(), theirs);
+        *other.place.lock() = ours;
+        self.serve_on();
     }
 
     /// There is no value any more. A process that is still there ends.

@@ -18,6 +18,7 @@ use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::process::value::{kept, wire};
 use crate::relay;
+use crate::sync::Lock;
 use crate::timer::Alarm;
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::failed;
@@ -46,8 +47,10 @@ pub(super) struct Housing {
     /// The arguments of the constructor, or what calls are told if they could not be encoded.
     message: Result<Message, Arc<str>>,
     code: Code<Result<(), String>>,
-    pub(super) pool: &'static Pool,
-    pub(super) residence: Arc<Residence>,
+    pool: &'static Pool,
+    residence: Arc<Residence>,
+    /// Where another value is made while this one serves, or waits to take its place.
+    successor: Lock<Option<Arc<Residence>>>,
 }
 
 pub(super) struct Housed(pub(super) Arc<Housing>);
@@ -55,7 +58,7 @@ pub(super) struct Housed(pub(super) Arc<Housing>);
 impl Home for Housed {
     fn make(&self, turn: Turn) {
         if self.0.is_occupied() {
-            self.0.clear(turn, true);
+            self.0.clear_own(turn, Then::Remake);
         } else {
             self.0.make(turn);
         }
@@ -63,7 +66,7 @@ impl Home for Housed {
 
     fn clear(&self, turn: Turn, _is_last: bool) {
         if self.0.is_occupied() {
-            self.0.clear(turn, false);
+            self.0.clear_own(turn, Then::Leave);
         } else {
             self.0.residence.vacate();
             turn.leave();
@@ -72,6 +75,24 @@ impl Home for Housed {
 
     fn is_lost(&self) -> bool {
         self.0.residence.is_lost()
+    }
+
+    fn is_worn(&self) -> bool {
+        self.0.residence.is_worn() && self.0.successor.lock().is_none()
+    }
+
+    fn prepare(&self, turn: Turn) {
+        self.0.prepare(turn);
+    }
+
+    fn renew(&self, turn: Turn, is_alive: bool) {
+        let successor = self.0.successor.lock().take();
+        if let Some(successor) = successor {
+            if is_alive {
+                self.0.residence.exchange(&successor);
+            }
+            self.0.clear(turn, successor, Then::Nothing);
+        }
     }
 }
 
@@ -83,7 +104,8 @@ impl Housing {
         residence: Arc<Residence>,
     ) -> Self {
         let pool = pool::pool_of_values(constructor);
-        Self { constructor, message, code, pool, residence }
+        let successor = Lock::new(None);
+        Self { constructor, message, code, pool, residence, successor }
     }
 
     /// Whether there is a value that this process may drop.
@@ -92,13 +114,8 @@ impl Housing {
     }
 
     fn make(self: &Arc<Self>, turn: Turn) {
-        let name = self.constructor.name();
-        let job = self.message.clone().and_then(|message| {
-            let job = job(name, self.residence.value(), message, &self.code);
-            job.map_err(|error| failed(name, &error))
-        });
-        match job {
-            Ok(job) => Upkeep::make(self, turn, job).begin(),
+        match self.job() {
+            Ok(job) => self.begin(&self.residence, turn, job, (Part::Makes, Then::Leave)),
             Err(why) => {
                 turn.made(Err(why));
                 turn.leave();
@@ -106,61 +123,100 @@ impl Housing {
         }
     }
 
-    /// Has the value dropped, and another one made if it `is_renewed`.
-    fn clear(self: &Arc<Self>, turn: Turn, is_renewed: bool) {
-        let number = self.residence.value().number;
+    /// Has another value made, while this one serves on.
+    fn prepare(self: &Arc<Self>, turn: Turn) {
+        // What could be encoded once can be sent.
+        let Ok(job) = self.job() else { return self.residence.serve_on() };
+        let successor = Residence::new(self.residence.value(), self.constructor);
+        *self.successor.lock() = Some(Arc::clone(&successor));
+        self.begin(&successor, turn, job, (Part::Makes, Then::Succeed));
+    }
+
+    /// What makes a value.
+    fn job(&self) -> Result<Job, Arc<str>> {
+        let name = self.constructor.name();
+        let job = job(name, self.residence.value(), self.message.clone()?, &self.code);
+        job.map_err(|error| failed(name, &error))
+    }
+
+    fn clear_own(self: &Arc<Self>, turn: Turn, then: Then) {
+        self.clear(turn, Arc::clone(&self.residence), then);
+    }
+
+    /// Has the value there dropped.
+    fn clear(self: &Arc<Self>, turn: Turn, residence: Arc<Residence>, then: Then) {
+        let value = residence.value();
         let code = Code::new::<(u64,), (u64,)>(|(number,)| kept::clear(number));
-        let message = encode(DROP.name(), What::Other, (number,));
-        let job =
-            message.and_then(|message| job(DROP.name(), self.residence.value(), message, &code));
-        match job {
-            Ok(job) => Upkeep::clear(self, turn, job, is_renewed).begin(),
+        let message = encode(DROP.name(), What::Other, (value.number,));
+        match message.and_then(|message| job(DROP.name(), value, message, &code)) {
+            Ok(job) => self.begin(&residence, turn, job, (Part::Drops, then)),
             Err(_) => {
-                self.residence.vacate();
-                if is_renewed { self.make(turn) } else { turn.leave() }
+                residence.vacate();
+                match then {
+                    Then::Remake => self.make(turn),
+                    Then::Leave => turn.leave(),
+                    Then::Succeed | Then::Nothing => {}
+                }
             }
         }
     }
+
+    fn begin(
+        self: &Arc<Self>,
+        residence: &Arc<Residence>,
+        turn: Turn,
+        job: Job,
+        (part, then): (Part, Then),
+    ) {
+        let function = if part == Part::Makes { self.constructor } else { &DROP };
+        let job = match then.has_turn() {
+            true => JobCell::in_line(function, "process", job, Ticket::from(&turn)),
+            false => JobCell::new(function, "process", job),
+        };
+        job.cell().abandon();
+        let (housing, residence) = (Arc::clone(self), Arc::clone(residence));
+        let address = AtomicAddress::nowhere();
+        Arc::new(Upkeep { job, housing, residence, turn, part, then, address }).begin();
+    }
 }
 
-/// A call that has the turn, and passes it on when it has ended.
+/// A call that makes a value or drops it. Usually it has the turn, and passes it on when it has
+/// ended.
 struct Upkeep {
     job: JobCell<Job, ()>,
     housing: Arc<Housing>,
+    residence: Arc<Residence>,
     turn: Turn,
     part: Part,
-    /// The value is made anew afterwards.
-    is_renewed: bool,
+    then: Then,
     address: AtomicAddress,
 }
 
+/// What follows its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The next turn.
+    Leave,
+    /// The value is made anew.
+    Remake,
+    /// The value waits to take the place of the one that has served meanwhile. It has no turn.
+    Succeed,
+    /// The same for one whose place was taken.
+    Nothing,
+}
+
+impl Then {
+    fn has_turn(self) -> bool {
+        matches!(self, Self::Leave | Self::Remake)
+    }
+}
+
 impl Upkeep {
-    fn make(housing: &Arc<Housing>, turn: Turn, job: Job) -> Arc<Self> {
-        Self::new(housing.constructor, housing, turn, job, (Part::Makes, false))
-    }
-
-    fn clear(housing: &Arc<Housing>, turn: Turn, job: Job, is_renewed: bool) -> Arc<Self> {
-        Self::new(&DROP, housing, turn, job, (Part::Drops, is_renewed))
-    }
-
-    fn new(
-        function: &'static Function,
-        housing: &Arc<Housing>,
-        turn: Turn,
-        job: Job,
-        (part, is_renewed): (Part, bool),
-    ) -> Arc<Self> {
-        let job = JobCell::in_line(function, "process", job, Ticket::from(&turn));
-        job.cell().abandon();
-        let (housing, address) = (Arc::clone(housing), AtomicAddress::nowhere());
-        Arc::new(Self { job, housing, turn, part, is_renewed, address })
-    }
-
     fn begin(self: Arc<Self>) {
-        if !self.job.admit() {
+        if self.then.has_turn() && !self.job.admit() {
             return self.leave();
         }
-        if self.housing.residence.is_here() {
+        if self.residence.is_here() {
             self.run_inline();
         } else {
             self.housing.pool.submit(self);
@@ -171,15 +227,14 @@ impl Upkeep {
     fn run_inline(&self) {
         let Some(Claim { job, place, .. }) = self.job.claim() else { return };
         place.keep();
-        let housing = &self.housing;
         if self.part == Part::Makes {
-            let made = round_trip(self.name(), &job.message, housing.code);
+            let made = round_trip(self.name(), &job.message, self.housing.code);
             if matches!(made, Ok(Ok(()))) {
-                housing.residence.settle_here();
+                self.residence.settle_here();
             }
             self.made(made);
         } else {
-            kept::clear(housing.residence.value().number);
+            kept::clear(self.residence.value().number);
             self.dropped();
         }
         self.leave();
@@ -197,14 +252,20 @@ impl Upkeep {
             Err(error) => Err(failed(self.name(), &error)),
         };
         if made.is_err() {
-            self.housing.residence.vacate();
+            self.residence.vacate();
         }
-        self.turn.made(made);
+        if self.then.has_turn() {
+            self.turn.made(made);
+        } else if made.is_err() {
+            // The one that there is stays, for as many calls again.
+            *self.housing.successor.lock() = None;
+            self.housing.residence.serve_on();
+        }
         self.job.cell().finish(Ok(()));
     }
 
     fn dropped(&self) {
-        self.housing.residence.vacate();
+        self.residence.vacate();
         self.job.cell().finish(Ok(()));
     }
 }
@@ -231,12 +292,12 @@ impl AnyCall for Upkeep {
     }
 
     fn stay(&self) -> Option<(&Residence, Part)> {
-        Some((&self.housing.residence, self.part))
+        Some((&self.residence, self.part))
     }
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
         // The worker's death ends this call.
-        let kill = move || self.housing.residence.vacate();
+        let kill = move || self.residence.vacate();
         Some(Alarm::after(MAX_DROP, kill))
     }
 
@@ -261,11 +322,14 @@ impl AnyCall for Upkeep {
     }
 
     fn leave(&self) {
-        if self.is_renewed {
-            let (housing, turn) = (Arc::clone(&self.housing), self.turn.clone());
-            relay::run(move || housing.make(turn));
-        } else {
-            drop(self.job.place());
+        match self.then {
+            Then::Leave => drop(self.job.place()),
+            Then::Remake => {
+                let (housing, turn) = (Arc::clone(&self.housing), self.turn.clone());
+                relay::run(move || housing.make(turn));
+            }
+            Then::Succeed if self.residence.is_occupied() => self.turn.clone().prepared(),
+            Then::Succeed | Then::Nothing => {}
         }
     }
 }

@@ -1,0 +1,56 @@
+//! What the handles of a worker ask of its line.
+
+use std::sync::Arc;
+use std::{iter, mem};
+
+use super::super::supervision::Supervision;
+use super::{Line, State};
+use crate::sync::MutexGuard;
+
+impl Line {
+    /// Something may have to be done that no call waits for.
+    fn change(self: &Arc<Self>, mut change: impl FnMut(&mut Supervision)) {
+        if self.is_parents() {
+            return;
+        }
+        let mut state = self.lock();
+        state.copies.iter_mut().for_each(&mut change);
+        self.wake(state);
+    }
+
+    /// Gives those a turn that have none.
+    fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let was_idle = |copy: &mut Supervision| !mem::replace(&mut copy.is_taken, true);
+        let idle: Vec<_> = state.copies.iter_mut().map(was_idle).collect();
+        drop(state);
+        for (copy, _) in iter::zip(0.., idle).filter(|(_, was_idle)| *was_idle) {
+            self.turn(copy).leave();
+        }
+    }
+
+    pub(crate) fn restart(self: &Arc<Self>) {
+        self.change(|copy| copy.wants_restart = true);
+    }
+
+    pub(crate) fn stop(self: &Arc<Self>) {
+        self.change(|copy| copy.wants_stop = true);
+    }
+
+    /// The last handle is gone.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        if self.is_parents() {
+            return;
+        }
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        self.wake(state);
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.is_parents() && self.is_any_open(&self.lock())
+    }
+
+    pub(crate) fn restarted(&self) -> u32 {
+        self.lock().copies.iter().map(|copy| copy.restarted).fold(0, u32::saturating_add)
+    }
+}
