@@ -222,7 +222,7 @@ impl<M: Member> Crew<M> {
 
     /// A sleeper that has slept for long ends, if it is still asleep and there are more than `keep`
     /// threads.
-    pub(crate) fn retire(&self, member: M, keep: usize) -> bool {
+    pub(crate) fn discharge(&self, member: M, keep: usize) -> bool {
         let mut roster = self.lock();
         let position = roster.asleep.iter().position(|&other| other == member);
         let Some(position) = position.filter(|_| roster.threads > keep) else { return false };

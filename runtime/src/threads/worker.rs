@@ -230,7 +230,7 @@ impl Worker {
         let lay_down = Instant::now();
         if threads > self.pool.permits {
             if !self.seat.parker.park_timeout(KEEP_SPARE) {
-                if crew.retire(self.seat, self.pool.permits) {
+                if crew.discharge(self.seat, self.pool.permits) {
                     return false;
                 }
                 self.seat.parker.park();
