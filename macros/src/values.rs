@@ -33,22 +33,29 @@ pub(crate) fn function(input: ParseStream<'_>, row: &Row) -> Result<TokenStream>
         let message = format!("a path is written without quotes: `{name} = {}`", text.value());
         return Err(Error::new(text.span(), message));
     }
-    let value: Expr = input.parse()?;
-    match value {
+    match ungrouped(input.parse()?) {
         Expr::Path(path) => Ok(path.into_token_stream()),
-        Expr::Closure(_) => {
+        Expr::Closure(closure) => {
             let message = format!("expected the path of a function, not a closure: `{example}`");
-            Err(Error::new_spanned(value, message))
+            Err(Error::new_spanned(closure, message))
         }
         Expr::Call(call) => {
             let function = call.func.to_token_stream().to_string().replace(' ', "");
             let message = format!("name the function without calling it: `{name} = {function}`");
             Err(Error::new_spanned(call, message))
         }
-        _ => {
+        value => {
             let message = format!("expected the path of a function: `{example}`");
             Err(Error::new_spanned(value, message))
         }
+    }
+}
+
+/// The expression inside the invisible groups that `macro_rules!` leaves around a `$path`.
+fn ungrouped(value: Expr) -> Expr {
+    match value {
+        Expr::Group(group) => ungrouped(*group.expr),
+        value => value,
     }
 }
 

@@ -3,7 +3,7 @@ use super::super::args::{Args, Given};
 use super::super::error::Errors;
 use super::super::function::Function;
 use super::super::mode::Mode;
-use super::super::types::words;
+use super::super::types::{self, words};
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -186,10 +186,11 @@ fn own_options(args: &Args, attribute: &Attribute, errors: &mut Errors) -> Args 
 /// Whether a function returns the value, or a `Result` with it.
 fn is_value(function: &Function, this: &Type) -> bool {
     let written = |ty: &Type| words(ty.to_token_stream()) == words(this.to_token_stream());
-    let Some(Type::Path(output)) = &function.output else { return false };
-    if written(&Type::Path(output.clone())) {
+    let Some(output) = function.output.as_ref().map(types::ungrouped) else { return false };
+    if written(output) {
         return true;
     }
+    let Type::Path(output) = output else { return false };
     let Some(last) = output.path.segments.last().filter(|last| last.ident == "Result") else {
         return false;
     };
