@@ -64,7 +64,6 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
     for lifetime in function.borrows().iter().filter_map(Borrow::named) {
         if lifetime.ident != scope.ident && !seen.contains(lifetime) {
             seen.push(lifetime.clone());
-            longer.push(quote!(#lifetime));
         }
     }
     if by_value(function) {
@@ -73,9 +72,15 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
     } else if function.receiver.is_none() {
         longer.extend(of_impl(function, generics));
     }
+    // Added to the existing bounds, since clippy warns about bounds in two places.
     for parameter in &mut generics.params {
         match parameter {
-            // Added to the existing bounds, since clippy warns about bounds in two places.
+            GenericParam::Lifetime(parameter) if !parameter.bounds.is_empty() => {
+                if let Some(place) = seen.iter().position(|seen| *seen == parameter.lifetime) {
+                    seen.remove(place);
+                    parameter.bounds.push(scope.clone());
+                }
+            }
             GenericParam::Type(parameter) if !parameter.bounds.is_empty() => {
                 parameter.bounds.push(syn::parse_quote!(#scope));
             }
@@ -84,6 +89,7 @@ pub(crate) fn bind(generics: &mut Generics, function: &Function, scope: &Lifetim
         }
     }
     generics.params.insert(0, syn::parse_quote!(#scope));
+    longer.extend(seen.iter().map(ToTokens::to_token_stream));
     if !longer.is_empty() {
         let predicates = &mut generics.make_where_clause().predicates;
         for longer in longer {
