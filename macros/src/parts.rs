@@ -2,6 +2,7 @@
 use super::args::Args;
 use super::function::Function;
 use super::span::hidden;
+use super::yields;
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
@@ -13,7 +14,8 @@ pub(crate) fn kept(args: &Args, function: &Function) -> TokenStream {
     // and the compiler then underlines from here to the faulty option.
     let first = args.options.first().map_or(span, |given| hidden(given.span));
     let function_runtime = args.runtime(first);
-    let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders);
+    let yields = function.yields.as_ref().and_then(|yields| yields::named(yields, span));
+    let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders #yields);
     // A separate block: items have no hygiene on stable Rust, so without it the body could see this
     // static in place of its own.
     quote_spanned! {span=>

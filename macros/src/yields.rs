@@ -2,28 +2,39 @@
 //!
 //! What callers get then is a stream of `T`. The `impl Trait` itself never leaves the place where
 //! the body runs, so nobody has to name it.
+//!
+//! ```text
+//! // Input:
+//! fn lines(path: PathBuf) -> impl Stream<Item = String> { BODY }
+//! // Output:
+//! fn lines(path: PathBuf) -> ::trine::Stream<String>
+//! // and in its static, where the import of the trait is used:
+//! ::trine::Function::new("lines").yields::<dyn Stream<Item = ()>>()
+//! ```
 use super::args::Args;
 use super::error::Errors;
 use super::types::{ungrouped, words};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{
-    FnArg, GenericArgument, PathArguments, PathSegment, ReceiverKind, ReturnType, Signature, Type,
-    TypeParamBound,
+    FnArg, GenericArgument, Path, PathArguments, PathSegment, ReceiverKind, ReturnType, Signature,
+    Type, TypeParamBound,
 };
 
 /// How a body hands out its items.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+enum Kind {
     Iterator,
     Stream,
 }
 
 /// What a function yields.
 pub(crate) struct Yields {
-    pub(crate) kind: Kind,
+    kind: Kind,
     /// Where `impl` stands.
     span: Span,
+    /// The trait as it is written, without its arguments.
+    path: Path,
 }
 
 /// What the declared result yields, and the type of an item; `None` for any other result.
@@ -35,11 +46,18 @@ pub(crate) fn read(output: &ReturnType) -> Option<(Yields, Type)> {
         return None;
     };
     let found = opaque.bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => item_of(bound.path.segments.last()?),
+        TypeParamBound::Trait(bound) => {
+            let (kind, item) = item_of(bound.path.segments.last()?)?;
+            Some((kind, item, &bound.path))
+        }
         _ => None,
     });
-    let (kind, item) = found?;
-    Some((Yields { kind, span: opaque.impl_token.span }, item))
+    let (kind, item, path) = found?;
+    let mut path = path.clone();
+    if let Some(last) = path.segments.last_mut() {
+        last.arguments = PathArguments::None;
+    }
+    Some((Yields { kind, span: opaque.impl_token.span, path }, item))
 }
 
 /// The item that is named in `Iterator<Item = T>` or `Stream<Item = T>`.
@@ -135,6 +153,13 @@ pub(crate) fn entry(yields: &Yields) -> &'static str {
         Kind::Iterator => "stream",
         Kind::Stream => "stream_polled",
     }
+}
+
+/// Names the trait in the static, unless it needs no import: callers do not see it any more, and an
+/// import that nothing uses is a warning.
+pub(crate) fn named(yields: &Yields, span: Span) -> Option<TokenStream> {
+    let path = &yields.path;
+    (!path.is_ident("Iterator")).then(|| quote_spanned!(span=> .yields::<dyn #path<Item = ()>>()))
 }
 
 /// What callers get.

@@ -250,8 +250,9 @@
 //! # Ok::<(), trine::Error>(())
 //! ```
 //!
-//! The closure has no result type, since `impl Iterator` has no name; with `impl Stream` the entry
-//! is `stream_polled`.
+//! The closure has no result type, since `impl Iterator` has no name. With `impl Stream` the entry
+//! is `stream_polled`, and the static names the trait (`.yields::<dyn Stream<Item = ()>>()`), so
+//! that its import is still used.
 //!
 //! A parameter under `#[cfg]` makes two functions, one with it and one without, each under its own
 //! `cfg`.

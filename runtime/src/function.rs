@@ -138,6 +138,13 @@ impl Function {
         self
     }
 
+    /// The trait that it was declared to return an `impl` of, which its callers do not see. It is
+    /// named so that an import of it is still used.
+    #[must_use]
+    pub const fn yields<Declared: ?Sized>(self) -> Self {
+        self
+    }
+
     /// `ahead = …`: how many items of a stream may be on the way to their reader.
     ///
     /// # Panics

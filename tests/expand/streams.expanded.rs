@@ -1,4 +1,5 @@
 //! Functions that yield: the items leave one by one, and `impl Trait` stays where the body runs.
+use futures::Stream;
 use trine::concurrent;
 pub fn numbers(most: u64) -> ::trine::Stream<u64> {
     ::trine::threads::stream(
@@ -14,7 +15,8 @@ pub fn numbers(most: u64) -> ::trine::Stream<u64> {
 pub fn relayed(most: u64) -> ::trine::Stream<Result<u64, trine::Error>> {
     ::trine::asynchronous::stream_polled(
         {
-            static FUNCTION: ::trine::Function = ::trine::Function::new("relayed");
+            static FUNCTION: ::trine::Function = ::trine::Function::new("relayed")
+                .yields::<dyn Stream<Item = ()>>();
             &FUNCTION
         },
         (most,),

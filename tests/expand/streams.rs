@@ -1,4 +1,5 @@
 //! Functions that yield: the items leave one by one, and `impl Trait` stays where the body runs.
+use futures::Stream;
 use trine::concurrent;
 
 #[concurrent(threads, ahead = 16)]

@@ -24,10 +24,10 @@ macro_rules! mode {
 use futures::stream::iter;
 
 mode!(threads, threads, Iterator<Item = String>, std::convert::identity);
-mode!(threads_polled, threads, Stream<Item = String>, super::iter);
+mode!(threads_polled, threads, futures::Stream<Item = String>, super::iter);
 #[cfg(target_os = "linux")]
 mode!(process, process, Iterator<Item = String>, std::convert::identity);
-mode!(asynchronous, async, Stream<Item = String>, super::iter);
+mode!(asynchronous, async, futures::Stream<Item = String>, super::iter);
 
 trait Source {
     fn numbers(self) -> trine::Stream<u64>;
