@@ -104,6 +104,11 @@ impl ::core::clone::Clone for ModelWorker<Model> {
         Self(::core::clone::Clone::clone(&self.0))
     }
 }
+impl ::core::fmt::Debug for ModelWorker<Model> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 impl ::core::ops::Deref for ModelWorker<Model> {
     type Target = ::trine::Worker<Model>;
     fn deref(&self) -> &Self::Target {

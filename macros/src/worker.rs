@@ -20,7 +20,7 @@
 //!         ::trine::threads::call(&self.0, FUNCTION, (input,), body)
 //!     }
 //! }
-//! // and `Clone` and `Deref` for it
+//! // and `Clone`, `Debug` and `Deref` for it
 //! ```
 //!
 //! (The bodies are written where they are passed.) Nothing is added to the type itself, which stays

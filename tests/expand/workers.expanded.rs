@@ -93,6 +93,11 @@ impl ::core::clone::Clone for ModelWorker<Model> {
         Self(::core::clone::Clone::clone(&self.0))
     }
 }
+impl ::core::fmt::Debug for ModelWorker<Model> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 impl ::core::ops::Deref for ModelWorker<Model> {
     type Target = ::trine::Worker<Model>;
     fn deref(&self) -> &Self::Target {
@@ -155,6 +160,11 @@ Each call runs as a task of the worker: `threads`.*/
 impl<K: Eq + Send + 'static, const N: usize> ::core::clone::Clone for SharedCache<K, N> {
     fn clone(&self) -> Self {
         Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl<K: Eq + Send + 'static, const N: usize> ::core::fmt::Debug for SharedCache<K, N> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
     }
 }
 impl<K: Eq + Send + 'static, const N: usize> ::core::ops::Deref for SharedCache<K, N> {
@@ -240,6 +250,11 @@ impl ::core::clone::Clone for ConnectionWorker<Connection> {
         Self(::core::clone::Clone::clone(&self.0))
     }
 }
+impl ::core::fmt::Debug for ConnectionWorker<Connection> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 impl ::core::ops::Deref for ConnectionWorker<Connection> {
     type Target = ::trine::Worker<Connection>;
     fn deref(&self) -> &Self::Target {
@@ -321,6 +336,11 @@ Each call runs as a task of the worker: `process`.*/
 impl ::core::clone::Clone for ParserWorker<Parser> {
     fn clone(&self) -> Self {
         Self(::core::clone::Clone::clone(&self.0))
+    }
+}
+impl ::core::fmt::Debug for ParserWorker<Parser> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
     }
 }
 impl ::core::ops::Deref for ParserWorker<Parser> {

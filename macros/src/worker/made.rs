@@ -8,7 +8,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, GenericParam, Type, Visibility};
 
-/// The type, its functions, and `Clone` and `Deref`. The functions do nothing unless all is right.
+/// The type, its functions, and `Clone`, `Debug` and `Deref`. The functions do nothing unless all
+/// is right.
 pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream {
     let Some(name) = name(args, block) else { return TokenStream::new() };
     let span = visible(name.span());
@@ -41,6 +42,13 @@ pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream 
         impl #bounds ::core::clone::Clone for #name #passed #clause {
             fn clone(&self) -> Self {
                 Self(::core::clone::Clone::clone(&self.0))
+            }
+        }
+
+        #(#conditions)*
+        impl #bounds ::core::fmt::Debug for #name #passed #clause {
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Debug::fmt(&self.0, formatter)
             }
         }
 
