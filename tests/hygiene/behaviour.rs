@@ -289,3 +289,63 @@ fn a_function_that_never_returns_gives_a_task() {
     assert!(exits().join().expect_err("it ended").to_string().contains('3'));
     assert!(panics().join().expect_err("it ended").to_string().contains("as told"));
 }
+
+/// Names that differ by underscores alone are different functions, and so are the hidden ones.
+#[test]
+fn underscores_tell_functions_apart() {
+    macro_rules! check {
+        ($($module:ident)*) => {$({
+            use functions::shapes::$module::{__alike, _alike, Alike, alike};
+            let new = || Alike::<u8>(7);
+            let free = [alike(), _alike(), __alike()];
+            assert_eq!(free.map(|task| task.join().expect("no failure")), [0, 1, 2]);
+            let methods = [new().name(), new()._name(), new().__name(1)];
+            assert_eq!(methods.map(|task| task.join().expect("no failure")), [0, 1, 2]);
+            let itself = Box::new(new()).name_().join().expect("no failure");
+            assert_eq!(itself.map(|itself| itself.0), Some(7));
+            let (other, count) = new().trine_name((Alike(8), 0)).join().expect("no failure");
+            assert_eq!((other.0, count), (8, 3));
+            assert_eq!(new().r#loop(9).join().expect("no failure"), Ok(9));
+        })*};
+    }
+    check!(on_threads in_processes polled);
+}
+
+/// The rarer shapes are run too.
+#[test]
+fn every_rarer_shape_runs() {
+    macro_rules! check {
+        ($($module:ident)*) => {$({
+            use functions::shapes::{Pair, $module as shapes};
+            let pair = Pair { number: 1, ..Pair::default() };
+            let sum = shapes::patterns((1, 1), 1, String::new(), pair, [1; 4], (1, 1), 1);
+            assert_eq!(sum.join().expect("no failure"), 9);
+            assert_eq!(shapes::inside(vec![1, 2], Some((1, 'x'))).join().expect("no failure"), 3);
+            let items = shapes::associated::<Vec<u8>>(vec![1, 2]);
+            assert_eq!(items.join().expect("no failure"), 2);
+            let text = shapes::owned("text".into(), 1).join().expect("no failure");
+            assert_eq!(text.as_deref(), Some("text"));
+        })*};
+    }
+    check!(on_threads in_processes polled);
+    use functions::shapes::{self, Marked, MarkedByName, places};
+    assert_eq!(shapes::made((1, 2)).join().expect("no failure"), 3);
+    assert_eq!(shapes::made_there("text").join().expect("no failure"), 4);
+    assert_eq!((places::CONSTANT)(5).join().expect("no failure"), 5);
+    assert!(places::in_another(2).join().expect("no failure") >= 2);
+    assert_eq!(MarkedByName::new(1).seen((2, 0)).join().expect("no failure"), 3);
+    let pairs = shapes::repeated(("x", 0), 1).into_iter().map(Result::unwrap);
+    assert_eq!(pairs.last(), Some((1, "x")));
+    let letters = shapes::characters("xy", &[]).into_iter().map(Result::unwrap);
+    assert_eq!(letters.last(), Some(Ok('x')));
+    let marked = Marked(1).up_to(4).into_iter().map(|item| item.expect("no failure").0);
+    assert_eq!(marked.collect::<Vec<u8>>(), [1, 2, 3]);
+    assert_eq!(Marked::all().into_iter().count(), 256);
+    let (mut bytes, long, borrowed) = ([1; 2], [1, 2], String::from("x"));
+    let asks = |byte: &u8| *byte > 1;
+    let found = concurrency::scope(|scope| {
+        let (text, once) = ((&*borrowed).into(), Box::new(|| assert_eq!(borrowed, "x")));
+        shapes::borrows(scope, &mut bytes, text, long.iter(), &asks, once, |text| text).join()
+    });
+    assert_eq!((found.expect("no failure"), bytes), (Some(&2), [0; 2]));
+}

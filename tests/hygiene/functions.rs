@@ -32,6 +32,7 @@
 #![no_implicit_prelude]
 
 pub mod named_alike;
+pub mod shapes;
 
 use ::concurrency::concurrent;
 use ::std::boxed::Box;
