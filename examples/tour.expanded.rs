@@ -71,8 +71,8 @@ fn as_async(files: Vec<PathBuf>) -> ::trine::Task<Counts> {
             &FUNCTION
         },
         (files,),
-        |__arguments: (Vec<PathBuf>,)| async move {
-            let (files,) = __arguments;
+        |(files,): (Vec<PathBuf>,)| async move {
+            let (files,) = (files,);
             if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 Counts,
             > {

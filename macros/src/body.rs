@@ -17,7 +17,7 @@
 //! // Output:
 //! |(mut image, size): (Image, u32)| -> Image { BODY }
 //! |(argument0,): ((u32, u32),)| -> u32 { (|(width, _): (u32, u32)| -> u32 { BODY })(argument0) }
-//! |__arguments: (String,)| async move { let (url,) = __arguments; …; { BODY } }
+//! |(url,): (String,)| async move { let (url,) = (url,); …; { BODY } }
 //! |(__method,): (_,)| { __method.run() }
 //! // and in what it gets:
 //! move |(mut request,): (String,)| { let _ = &self; { BODY } }
@@ -97,12 +97,11 @@ impl<'a> Body<'a> {
 
     /// What binds the arguments in the closure around the body.
     fn pattern(&self) -> TokenStream {
-        let binds_inside = self.function.signature.asyncness.is_some()
-            || self.function.receiver.is_some() && !self.is_simple();
-        match binds_inside && !self.function.parameters.is_empty() {
-            true => self.all().into_token_stream(),
-            false if self.is_simple() => self.patterns(),
-            false => tuple(self.names(), self.span),
+        let is_future = self.function.signature.asyncness.is_some();
+        match (self.is_simple(), is_future, &self.function.receiver) {
+            (true, false, _) => self.patterns(),
+            (true, true, _) | (false, false, None) => tuple(self.names(), self.span),
+            (false, ..) => self.all().into_token_stream(),
         }
     }
 
@@ -152,8 +151,9 @@ impl<'a> Body<'a> {
             }
             (true, _) => TokenStream::new(),
             (false, true) => {
-                let (patterns, all) = (self.patterns(), self.all());
-                quote_spanned!(span=> let #patterns = #all;)
+                // Under the same names, so that an editor does not offer ours.
+                let (patterns, names) = (self.patterns(), tuple(self.names(), self.span));
+                quote_spanned!(span=> let #patterns = #names;)
             }
             (false, false) => self.bindings(),
         };

@@ -102,8 +102,8 @@
 //!             &FUNCTION
 //!         },
 //!         (url,),
-//!         |__arguments: (String,)| async move {
-//!             let (url,) = __arguments;
+//!         |(url,): (String,)| async move {
+//!             let (url,) = (url,);
 //!             if let ::core::option::Option::Some(__output) =
 //!                 ::core::option::Option::None::<Result<u16, std::num::ParseIntError>>
 //!             {

@@ -8,8 +8,8 @@ pub fn fetch(url: String) -> ::trine::Task<Result<usize, Box<dyn Error + Send + 
             &FUNCTION
         },
         (url,),
-        |__arguments: (String,)| async move {
-            let (url,) = __arguments;
+        |(url,): (String,)| async move {
+            let (url,) = (url,);
             if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 Result<usize, Box<dyn Error + Send + Sync>>,
             > {
@@ -83,8 +83,8 @@ where
             &FUNCTION
         },
         (text, word),
-        |__arguments: (&'a str, &'scope str)| async move {
-            let (text, word) = __arguments;
+        |(text, word): (&'a str, &'scope str)| async move {
+            let (text, word) = (text, word);
             if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                 &'a str,
             > {

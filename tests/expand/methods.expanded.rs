@@ -76,10 +76,10 @@ impl<T: Clone + Send + Sync + 'static> Server<T> {
             },
             (
                 ::trine::cross::method((::trine::cross::argument(other),))
-                    .body(move |__arguments: (T,)| {
+                    .body(move |(other,): (T,)| {
                         async move {
                             let _ = &self;
-                            let (other,) = __arguments;
+                            let (other,) = (other,);
                             if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                                 U,
                             > {

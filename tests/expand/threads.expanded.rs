@@ -82,9 +82,9 @@ fn drive(address: String) -> ::trine::Task<usize> {
             &FUNCTION
         },
         (address,),
-        |__arguments: (String,)| -> usize {
+        |(address,): (String,)| -> usize {
             ::trine::block_on(async move {
-                let (address,) = __arguments;
+                let (address,) = (address,);
                 if let ::core::option::Option::Some(__output) = ::core::option::Option::None::<
                     usize,
                 > {
