@@ -25,10 +25,24 @@ fn every_line_of_a_body_is_counted() {
         "#[concurrent(process)] fn work(mut number: u8, _text: &str) -> u8",
         "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) -> u8",
         "impl Type { #[concurrent(async)] async fn work(self, mut number: u8) -> u8",
+        "#[concurrent(threads)] fn work(mut number: u8) -> impl Iterator<Item = u8>",
+        "#[concurrent(process)] fn work(mut number: u8, _: &str) -> impl Iterator<Item = u8>",
+        "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) \
+         -> impl Iterator<Item = u8>",
+        "#[concurrent(threads)] impl Type { pub fn new() -> Self { Type } \
+         pub fn work(&self, mut number: u8) -> u8",
+        "#[concurrent(async)] impl Type { pub async fn new() -> Self { Type } \
+         pub async fn work(&mut self, mut number: u8) -> u8",
     ] {
-        let end = if kind.starts_with("impl") { "}" } else { "" };
+        let end = if kind.contains("impl Type") { "}" } else { "" };
+        let yields = [
+            ("return number", "return Some(number).into_iter()"),
+            ("    number\n", "    Some(number).into_iter()\n"),
+        ];
+        let yields = yields.into_iter().filter(|_| kind.ends_with('>'));
+        let body = yields.fold(BODY.to_owned(), |body, (value, items)| body.replace(value, items));
         let source =
-            format!("use trine::concurrent; pub struct Type; fn main() {{}}\n{kind} {BODY}{end}");
+            format!("use trine::concurrent; pub struct Type; fn main() {{}}\n{kind} {body}{end}");
         let folder = scratch().join("coverage");
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
