@@ -18,6 +18,7 @@ use std::{io, thread};
 use super::pool::{Pool, pool};
 use super::probe::{Probe, Reading};
 use super::seat::{self, Seat};
+use super::shortage::Cause;
 use super::standstill::Standstill;
 use crate::parker::Parker;
 use crate::sync::Lock;
@@ -58,11 +59,16 @@ impl Monitor {
         Self { starting: Lock::new(()), lives: AtomicBool::new(false), parker: Parker::new() }
     }
 
-    /// Wakes the monitor.
+    /// Wakes the monitor, or starts it: threads outside the pool may have all permits before there
+    /// is any worker.
     #[cold]
     pub(super) fn start(&self, pool: &'static Pool) {
-        // If there is no monitor, there is no worker either.
-        if self.lives.load(Ordering::Acquire) && pool.crew.watch() {
+        if !pool.is_here() {
+            return;
+        }
+        if let Err(refused) = self.ensure() {
+            pool.shortage.begin(Cause::System(refused));
+        } else if pool.crew.watch() {
             self.parker.unpark();
         }
     }
@@ -172,7 +178,8 @@ impl Watch {
         self.lend(asleep > 0 && asleep == holders && blocked > 0);
         // Threads outside the pool that are in a join have all permits, and may wait in there for
         // what is queued here.
-        let are_elsewhere = holders == 0 && !self.pool.crew.has_idle() && seat::any_queued();
+        let has_all = self.pool.has_leased() && holders == 0 && !self.pool.crew.has_idle();
+        let are_elsewhere = has_all && seat::any_queued();
         if std::mem::replace(&mut self.were_elsewhere, are_elsewhere) && are_elsewhere {
             self.pool.lend();
         }

@@ -2,6 +2,7 @@
 //! wait.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -12,6 +13,9 @@ use super::shortage::{Cause, Shortage};
 use super::spin::SpinBudget;
 use super::{ranked, strays, worker};
 use crate::{config, forks};
+
+#[cfg(test)]
+mod tests;
 
 /// The default maximum number of threads as long as calls keep ending.
 const USUAL_MAX_THREADS: usize = 512;
@@ -33,6 +37,8 @@ pub(super) struct Pool {
     pub(super) monitor: Monitor,
     pub(super) spin: SpinBudget,
     pub(super) shortage: Shortage,
+    /// How many permits threads outside of the pool have.
+    leased: AtomicUsize,
     /// The size of each thread's stack, if not the standard library's.
     stack: Option<usize>,
     /// The generation of the process that the threads are in, which is not a forked child's.
@@ -48,6 +54,7 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
         monitor: Monitor::new(),
         spin: SpinBudget::new(),
         shortage: Shortage::new(),
+        leased: AtomicUsize::new(0),
         stack: config::thread().stack.or_else(usual_stack),
         generation: forks::watch(),
     }
@@ -153,10 +160,17 @@ impl Pool {
             return Err("this process was forked and has none of its parent's threads".into());
         }
         while self.shortage.is_total() {
-            if !self.summon(false) {
+            let is_watched = match self.monitor.ensure() {
+                Ok(()) => true,
+                Err(refused) => {
+                    self.shortage.begin(Cause::System(refused));
+                    false
+                }
+            };
+            if !is_watched || !self.summon(false) {
                 return Err(self.shortage.to_string());
             }
-            // Another thread is about to start one.
+            // Another thread is about to start one, or the monitor, if there is no permit.
             thread::yield_now();
         }
         Ok(())
@@ -177,6 +191,25 @@ impl Pool {
         if self.is_here() && self.crew.release() {
             self.look_again();
         }
+    }
+
+    /// Takes a permit for a thread outside of the pool, if one is free.
+    pub(super) fn lease(&self) -> bool {
+        let is_taken = self.crew.try_take();
+        self.leased.fetch_add(usize::from(is_taken), Ordering::SeqCst);
+        is_taken
+    }
+
+    /// Gives that one up.
+    #[cfg(not(all(test, trine_loom)))]
+    pub(super) fn end_lease(&'static self) {
+        self.leased.fetch_sub(1, Ordering::SeqCst);
+        self.release();
+    }
+
+    /// Whether any such thread has one.
+    pub(super) fn has_leased(&self) -> bool {
+        self.leased.load(Ordering::SeqCst) > 0
     }
 
     /// Gives up a permit for a call that waits and is likely one of many, so the next worker need

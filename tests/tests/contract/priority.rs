@@ -1,7 +1,11 @@
 //! `priority`: of calls that wait for the same worker, those with a high one start first and those
 //! with a low one last; and in whatever order, every call ends.
 
+use std::io::Read;
+use std::net::TcpStream;
+
 use futures::future::join_all;
+use serde::{Deserialize, Serialize};
 use trine::{Task, gather};
 use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
@@ -10,26 +14,65 @@ use trine_tests::programs::alone;
 /// run before.
 struct Mode {
     name: &'static str,
-    /// Keeps its worker busy, without a wait, from when it has come to the gate until it is let go.
-    occupies: fn(u16) -> Task<()>,
+    /// Keeps its worker busy, without a wait, until it is let go.
+    occupies: fn(&Gate) -> (Task<()>, TcpStream),
     high: &'static [fn() -> Task<u32>],
     usual: fn() -> Task<u32>,
     low: &'static [fn() -> Task<u32>],
     high_scoped: fn(&mut dyn FnMut()) -> u32,
 }
 
+/// How a body comes to the gate.
+trait Way {
+    fn to(gate: &Gate) -> Self;
+    fn connected(self) -> TcpStream;
+}
+
+/// In this program it is connected already: to connect is a wait, in which the pool would let
+/// others run.
+impl Way for TcpStream {
+    fn to(gate: &Gate) -> Self {
+        Port::to(gate).connected()
+    }
+
+    fn connected(self) -> TcpStream {
+        self
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Port(u16);
+
+impl Way for Port {
+    fn to(gate: &Gate) -> Self {
+        Self(gate.port())
+    }
+
+    fn connected(self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.0)).unwrap()
+    }
+}
+
+/// The call, and what lets it go, once it has begun.
+fn occupied<W: Way>(gate: &Gate, occupies: fn(W) -> Task<()>) -> (Task<()>, TcpStream) {
+    let long = occupies(W::to(gate));
+    let mut inside = gate.entered();
+    inside.read_exact(&mut [0]).unwrap();
+    (long, inside)
+}
+
 macro_rules! mode {
-    ($module:ident, $mode:ident, $($async:ident)?) => {
+    ($module:ident, $mode:ident, $way:ident, $($async:ident)?) => {
         mod $module {
-            use std::io::Read;
-            use std::net::TcpStream;
+            use std::io::{Read, Write};
             use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
+            use super::Way;
             use trine::concurrent;
 
             pub(super) const MODE: super::Mode = super::Mode {
                 name: stringify!($mode),
-                occupies,
+                occupies: |gate| super::occupied(gate, occupies),
                 high: &[high, high_limited, high_retried],
                 usual,
                 low: &[low, low_limited],
@@ -39,9 +82,10 @@ macro_rules! mode {
             static RAN: AtomicU32 = AtomicU32::new(0);
 
             #[concurrent($mode)]
-            $($async)? fn occupies(port: u16) {
-                let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            $($async)? fn occupies(way: super::$way) {
+                let mut gate = way.connected();
                 gate.set_nonblocking(true).unwrap();
+                gate.write_all(&[0]).unwrap();
                 while gate.read(&mut [0]).is_err() {
                     std::hint::spin_loop();
                 }
@@ -95,10 +139,10 @@ macro_rules! mode {
     };
 }
 
-mode!(threads, threads,);
+mode!(threads, threads, TcpStream,);
 #[cfg(target_os = "linux")]
-mode!(process, process,);
-mode!(asynchronous, async, async);
+mode!(process, process, Port,);
+mode!(asynchronous, async, TcpStream, async);
 
 const MODES: &[Mode] = &[
     threads::MODE,
@@ -119,8 +163,7 @@ fn starts_in_order(mode: &Mode) {
     let mut ran = trine::block_on(high[0]()).unwrap() + 1;
     for round in 0..20 {
         let gate = Gate::new();
-        let long = occupies(gate.port());
-        let inside = gate.entered();
+        let (long, inside) = occupies(&gate);
         let mut tasks: [Vec<Task<u32>>; 3] = [vec![], vec![], vec![]];
         for turn in 0..6 {
             tasks[2].push(low[turn % low.len()]());
@@ -152,8 +195,8 @@ fn a_call_that_borrows_starts_first_too() {
 fn borrows_first(mode: &Mode) {
     let ran = trine::block_on(mode.high[0]()).unwrap() + 1;
     let gate = Gate::new();
-    let long = (mode.occupies)(gate.port());
-    let mut inside = Some(gate.entered());
+    let (long, inside) = (mode.occupies)(&gate);
+    let mut inside = Some(inside);
     let rest: Vec<_> = (0..9).map(|_| (mode.usual)()).collect();
     assert_eq!((mode.high_scoped)(&mut || drop(inside.take())), ran, "{}", mode.name);
     gather(rest).join().unwrap();

@@ -43,28 +43,23 @@ mod modelled {
 
     pub(crate) struct Pool {
         pub(crate) permits: usize,
-        pub(crate) crew: Crew,
     }
 
-    pub(crate) struct Crew;
-
     pub(crate) fn pool() -> Pool {
-        Pool { permits: 2, crew: Crew }
+        Pool { permits: 2 }
     }
 
     impl Pool {
         pub(crate) fn published(&self) {}
 
-        pub(crate) fn release(&self) {}
+        pub(crate) fn lease(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn end_lease(&self) {}
 
         pub(crate) fn is_here(&self) -> bool {
             true
-        }
-    }
-
-    impl Crew {
-        pub(crate) fn try_take(&self) -> bool {
-            false
         }
     }
 }

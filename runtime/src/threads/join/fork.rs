@@ -244,7 +244,7 @@ impl Fork {
         let pool = pool();
         if self.top.get() == end && !owner.post.is_worker() && self.lease.get().is_null() {
             // This thread computes from now on, so one worker fewer may.
-            if pool.crew.try_take() {
+            if pool.lease() {
                 self.lease.set(oldest);
             }
         }
@@ -256,7 +256,7 @@ impl Fork {
     pub(super) fn end_lease(&self, link: *const Link) {
         if self.lease.get() == link {
             self.lease.set(ptr::null());
-            pool().release();
+            pool().end_lease();
         }
     }
 }

@@ -4,13 +4,12 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
 
 use trine::{Config, ErrorKind, concurrent, gather};
 use trine_tests::checks::part;
 
 use super::calls::{WAYS, first, plain, with_retries};
-use super::watch;
+use super::{limits, watch};
 
 /// So many calls, all of which wait for each other.
 pub(crate) fn barrier() {
@@ -108,21 +107,50 @@ fn descend_and_name(levels: u32) -> String {
     thread::current().name().unwrap().to_owned()
 }
 
+/// Threads outside the pool are in a join, and so have all permits, before there is any worker.
+pub(crate) fn all_permits_elsewhere() {
+    watch();
+    let both_are_inside = Barrier::new(2);
+    let may_begin = Barrier::new(3);
+    thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                may_begin.wait();
+                let waits = || {
+                    both_are_inside.wait();
+                    futures::executor::block_on(plain())
+                };
+                let (result, other) = trine::join(waits, || 8);
+                let is_told = |error: trine::Error| error.to_string().contains("another thread");
+                assert!(result.map_or_else(is_told, |value| value == 7) && other == 8);
+            });
+        }
+        let refused = limits::threads();
+        may_begin.wait();
+        match refused {
+            Ok(()) => println!("all ended"),
+            Err(why) => println!("skipped: {why}"),
+        }
+    });
+}
+
 static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
+/// Until as many are there as may be.
 #[concurrent(threads)]
-fn stay_a_while() {
+fn stay_a_while(barrier: Arc<Barrier>) {
     let now = AT_ONCE.fetch_add(1, Ordering::SeqCst) + 1;
     MOST.fetch_max(now, Ordering::SeqCst);
-    thread::sleep(Duration::from_millis(5));
+    barrier.wait();
     AT_ONCE.fetch_sub(1, Ordering::SeqCst);
 }
 
 pub(crate) fn bounded() {
     Config::new().threads(2).max_threads(4).apply().unwrap();
     watch();
-    let calls: Vec<_> = (0..200).map(|_| stay_a_while()).collect();
+    let barrier = Arc::new(Barrier::new(4));
+    let calls: Vec<_> = (0..200).map(|_| stay_a_while(Arc::clone(&barrier))).collect();
     for call in calls {
         // Awaited, so that the joiner does not run it.
         futures::executor::block_on(call).unwrap();

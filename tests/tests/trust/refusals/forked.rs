@@ -225,14 +225,14 @@ pub(crate) fn while_others_work() {
     warm();
     KEPT[..4].iter().for_each(|call| assert_eq!(call().join().unwrap(), 7));
     let are_busy = || ARE_BUSY.load(Ordering::Relaxed);
-    let busy = [(); 3].map(|()| {
+    let busy = [(); 2].map(|()| {
         std::thread::spawn(move || {
             while are_busy() {
                 drop(handles())
             }
         })
     });
-    for ends in 0..200 {
+    for ends in 0..60 {
         let mut handles = Some(handles());
         let ended = in_child(|| {
             let Handles { tasks, mut set, streams, worker } = handles.take().unwrap();

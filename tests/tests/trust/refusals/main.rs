@@ -39,6 +39,7 @@ const PARTS: &[Named] = &[
     ("child-in-a-scope", forked::inside_a_scope),
     ("child-of-a-body", forked::a_body_that_forks),
     ("child-in-a-join", forked::inside_a_join),
+    ("permits-elsewhere", bounds::all_permits_elsewhere),
     ("untimed-drain", untimed::drains),
     ("untimed-deadlines", untimed::deadlines),
     ("untimed-process", untimed::calls_behind_one_that_hangs),
@@ -66,6 +67,9 @@ const CHECKS: &[Named] = &[
     ("proc at the start", || check("proc", "start")),
     ("proc in the middle", || check("proc", "middle")),
     ("proc while all wait", || check("proc", "waiting")),
+    ("threads where others have all permits", || {
+        assert_eq!(said_by("permits-elsewhere", &[]), "all ended\n");
+    }),
     ("a drain without a timer", || assert_eq!(said_by("untimed-drain", &[]), "all ended\n")),
     ("processes without a timer", || in_each_way("untimed-process", None)),
     ("deadlines without a timer", || in_each_way("untimed-deadlines", Some("read"))),
