@@ -89,7 +89,10 @@ impl Call<bool> for Inner {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        let _ = self.0.revoke(why);
+        // As a deadline does, which leaves the body running.
+        if let Err(why) = self.0.revoke(why) {
+            self.0.cell().finish(Err(why));
+        }
     }
 }
 
@@ -136,5 +139,18 @@ fn a_scope_ends_after_the_value_of_a_cancelled_call() {
     beside(|task| {
         task.cancel();
         drop(task);
+    });
+}
+
+#[test]
+fn a_call_is_joined_however_early_it_ends() {
+    beside(|task| assert!(task.join().is_ok()));
+}
+
+#[test]
+fn a_call_that_ends_before_its_body_is_joined() {
+    beside(|task| {
+        task.cancel();
+        drop(task.join());
     });
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use loom::model::Builder;
 
-use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::crew::{Crew, Duty, Member};
@@ -57,6 +58,9 @@ struct Pool {
     started: AtomicUsize,
     /// How many threads the system provides.
     startable: usize,
+    /// How many of the tasks that wait for each other have not come yet.
+    missing: Mutex<usize>,
+    met: Condvar,
 }
 
 impl Pool {
@@ -70,7 +74,16 @@ impl Pool {
             workers: [Sleeper::new(), Sleeper::new()],
             started: AtomicUsize::new(0),
             startable,
+            missing: Mutex::new(0),
+            met: Condvar::new(),
         })
+    }
+
+    /// All tasks wait for each other.
+    fn of_tasks_that_meet(tasks: usize) -> Arc<Self> {
+        let pool = Self::new(tasks, tasks, tasks, tasks);
+        *pool.missing.lock().unwrap() = tasks;
+        pool
     }
 
     fn push(self: &Arc<Self>) {
@@ -146,6 +159,13 @@ impl Pool {
     /// Runs a task. Returns whether it was the last; then all threads end.
     fn run(&self) -> bool {
         assert!(self.running.fetch_add(1, Ordering::AcqRel) < self.permits, "oversubscribed");
+        let mut missing = self.missing.lock().unwrap();
+        *missing = missing.saturating_sub(1);
+        self.met.notify_all();
+        while *missing > 0 {
+            missing = self.met.wait(missing).unwrap();
+        }
+        drop(missing);
         self.running.fetch_sub(1, Ordering::AcqRel);
         let last = self.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
@@ -181,6 +201,15 @@ fn no_wake_up_is_lost_between_two_publishers() {
 fn no_wake_up_is_lost_between_two_workers() {
     check(4, || {
         let pool = Pool::new(2, 2, 2, 2);
+        pool.push();
+        pool.push();
+    });
+}
+
+#[test]
+fn whoever_found_something_passes_the_search_on() {
+    check(2, || {
+        let pool = Pool::of_tasks_that_meet(2);
         pool.push();
         pool.push();
     });
@@ -253,22 +282,24 @@ fn who_leaves_the_queue_takes_no_permit_with_him() {
 fn a_permit_is_revoked_or_kept_never_both() {
     check(5, || {
         let (post, crew) = (Arc::new(Post::new()), Arc::new(Crew::<Sleeper>::new(1, 2)));
+        let sleeps = Arc::new(AtomicBool::new(true));
         assert!(crew.try_take());
         post.begin();
-        let (its_post, its_crew) = (Arc::clone(&post), Arc::clone(&crew));
+        let (its_post, its_crew, it_sleeps) =
+            (Arc::clone(&post), Arc::clone(&crew), Arc::clone(&sleeps));
         let monitor = thread::spawn(move || {
             if let Some(task) = its_post.running()
+                && it_sleeps.load(Ordering::Relaxed)
                 && its_post.revoke(task)
             {
                 its_crew.release();
             }
         });
+        sleeps.store(false, Ordering::Relaxed);
         if post.end() {
-            // A second task, which the monitor has not seen asleep.
             post.begin();
-            if post.end() {
-                crew.release();
-            }
+            assert!(post.end(), "the second task never slept");
+            crew.release();
         }
         monitor.join().unwrap();
         assert!(crew.try_take(), "the permit is gone");

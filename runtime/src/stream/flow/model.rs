@@ -133,6 +133,67 @@ fn a_writer_that_gives_up_lets_the_next_one_in() {
     both_get_in(true);
 }
 
+/// The same, and then the reader stays away.
+#[test]
+fn a_writer_that_gives_up_sends_the_next_one() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(|| {
+        let flow = Arc::new(Flow::new(1));
+        assert_eq!(flow.poll_push(&mut Some(0), None), Poll::Ready(true));
+        let [gives_up, waits] = [true, false].map(|gives_up| {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                let mut push = Push::new(&flow, 1);
+                if gives_up {
+                    return push.poll(Some(Waker::noop())).is_ready();
+                }
+                wait(|waker| push.poll(Some(waker)))
+            })
+        });
+        let mut held = VecDeque::new();
+        assert!(flow.refill(&mut held, None));
+        held.clear();
+        if gives_up.join().unwrap() {
+            wait(
+                |waker| {
+                    if flow.refill(&mut held, Some(waker)) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                },
+            );
+        }
+        assert!(waits.join().unwrap());
+    });
+}
+
+/// Where a reader makes room for two, one of them is woken, and wakes the other.
+#[test]
+fn a_writer_that_gets_in_sends_the_next_one() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(|| {
+        let flow = Arc::new(Flow::new(4));
+        let mut held = VecDeque::new();
+        let put = |number| assert_eq!(flow.poll_push(&mut Some(number), None), Poll::Ready(true));
+        (0..4).for_each(put);
+        assert!(flow.refill(&mut held, None));
+        put(4);
+        let writers = [(); 2].map(|()| {
+            let flow = Arc::clone(&flow);
+            thread::spawn(move || {
+                let mut push = Push::new(&flow, 5);
+                wait(|waker| push.poll(Some(waker)))
+            })
+        });
+        held.clear();
+        assert!(flow.refill(&mut held, None));
+        writers.into_iter().for_each(|writer| assert!(writer.join().unwrap()));
+    });
+}
+
 /// What a writer elsewhere has been granted, as its channel would tell it.
 struct Granted {
     items: Mutex<u64>,
