@@ -28,7 +28,9 @@ use crate::{sequential, timer, tokio};
 /// its task's; the stream just ends.
 ///
 /// In `process` the items cross as arguments do, so their type implements serde's traits. This
-/// program relays them: some hundred short items more are on the way than the channel has room for.
+/// program relays them: some hundred short items more are on the way than the channel has room for,
+/// and those of senders in different processes arrive in any order, even if the one was sent after
+/// the call that sent the other had ended.
 /// Those that nobody has read may hold 256 [shared slices](crate::process::Shared) and values of
 /// more than 1 MiB: each is an open file of this program, and one more is the stream's last item,
 /// an error. So is an item that cannot be encoded or decoded, and the end of a worker that had the
