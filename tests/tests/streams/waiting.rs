@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use trine::{Stream, concurrent};
 use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
@@ -45,23 +46,22 @@ fn a_reader_waits_for_a_slow_body() {
     }
 }
 
-/// The processor time of this program and its workers.
+/// The processor time of this program's threads and of its workers.
 fn used() -> Duration {
-    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let workers = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    let workers: Vec<_> = workers.collect();
-    let ticks = |process: &str| -> u64 {
-        let Ok(line) = fs::read_to_string(format!("/proc/{process}/stat")) else { return 0 };
-        // After the name, which may have anything in it.
-        let fields: Vec<_> = line.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    let tasks = |process: &str| {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        tasks.map(|task| task.path()).collect::<Vec<_>>()
     };
-    let workers = workers.iter().flat_map(|children| children.split_whitespace());
-    Duration::from_millis(10 * workers.chain(["self"]).map(ticks).sum::<u64>())
+    let mut all = tasks("self");
+    let children = all.iter().filter_map(|task| fs::read_to_string(task.join("children")).ok());
+    let children: Vec<_> = children.collect();
+    all.extend(children.iter().flat_map(|children| children.split_whitespace()).flat_map(tasks));
+    // One that has ended meanwhile counts no more.
+    let times = all.iter().filter_map(|task| fs::read_to_string(task.join("schedstat")).ok());
+    Duration::from_nanos(
+        times.map(|time| time.split(' ').next().unwrap().parse::<u64>().unwrap()).sum(),
+    )
 }
-
-/// For how long is looked at those who wait.
-const LONG: Duration = Duration::from_millis(200);
 
 /// All wait at the same time, since a loop of any of them would show in what all of them use.
 #[test]
@@ -83,23 +83,29 @@ fn nobody_looks_in_a_loop_while_it_waits() {
             }
         }
         // The first look finds some on their way to rest, and workers that still start.
-        let looks: Vec<_> =
-            (0..10).map(|_| used_meanwhile()).take_while(|&used| used > LITTLE).collect();
+        let looks = (0..10).map(|_| used_beside_a_loop()).take_while(|&used| used > LOOP / 4);
+        let looks: Vec<_> = looks.collect();
         assert!(looks.len() < 10, "{looks:?}");
         drop((unread, bodies));
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
 }
 
-/// What one loop uses is a multiple of it, also with half a core.
-const LITTLE: Duration = Duration::from_millis(30);
+/// How much processor time this thread uses in a loop, however long that takes on a busy machine.
+const LOOP: Duration = Duration::from_millis(60);
 
-/// The processor time that all use while this thread sleeps.
-fn used_meanwhile() -> Duration {
-    let before = used();
-    thread::sleep(LONG);
-    // Less if a worker has ended.
-    used().saturating_sub(before)
+/// What all others use meanwhile. One of them that looked in a loop would get as much.
+fn used_beside_a_loop() -> Duration {
+    let own = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+    };
+    let (began, before) = (own(), used());
+    while own() - began < LOOP {
+        std::hint::spin_loop();
+    }
+    let looped = own() - began;
+    used().saturating_sub(before).saturating_sub(looped)
 }
 
 fn iterates(stream: Stream<u64>) {
