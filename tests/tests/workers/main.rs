@@ -15,3 +15,4 @@ mod renewal;
 mod shapes;
 mod shared_line;
 mod supervision;
+mod warm_up;
