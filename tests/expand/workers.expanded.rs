@@ -412,6 +412,11 @@ impl ::core::clone::Clone for Dictionaries<Dictionary> {
         Self(::core::clone::Clone::clone(&self.0))
     }
 }
+impl ::core::fmt::Debug for Dictionaries<Dictionary> {
+    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 impl ::core::ops::Deref for Dictionaries<Dictionary> {
     type Target = ::trine::Worker<Dictionary>;
     fn deref(&self) -> &Self::Target {
