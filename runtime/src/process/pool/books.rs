@@ -152,7 +152,7 @@ impl Pool {
     /// Accepts a call.
     pub(crate) fn submit(&'static self, call: Arc<dyn AnyCall>) {
         // A call of a worker with state was made earlier, maybe by another thread.
-        let is_made_now = call.stay().is_none_or(|(_, part)| part == Part::Makes);
+        let is_made_now = !self.keeps || call.stay().is_none_or(|(_, part)| part == Part::Makes);
         let identity = is_made_now.then(Identity::current);
         let shells = self.change(|state, chores| {
             if let Some(identity) = identity {
@@ -313,7 +313,9 @@ impl Pool {
                     continue;
                 }
                 let Some(request) = outbox.answered(reply.number) else { return false };
-                if let Some((residence, _)) = request.as_ref().and_then(|sent| sent.call.stay()) {
+                if self.keeps
+                    && let Some((residence, _)) = request.as_ref().and_then(|sent| sent.call.stay())
+                {
                     residence.count(reply.is_grown);
                 }
                 has_to_go |= outbox.has_to_go(request.as_ref(), reply.is_grown);
