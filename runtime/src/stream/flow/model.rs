@@ -84,6 +84,19 @@ fn who_stops_the_flow_wakes_the_writer() {
     });
 }
 
+/// A writer that gives up if it cannot put its item in at once, or waits until it can; returns
+/// whether it did.
+fn writer(flow: &Arc<Flow<u64>>, gives_up: bool) -> thread::JoinHandle<bool> {
+    let flow = Arc::clone(flow);
+    thread::spawn(move || {
+        let mut push = Push::new(&flow, 1);
+        if gives_up {
+            return push.poll(Some(Waker::noop())).is_ready();
+        }
+        wait(|waker| push.poll(Some(waker)))
+    })
+}
+
 /// Two writers at once, one of which may give up when it has waited or was sent for.
 fn both_get_in(one_gives_up: bool) {
     let mut builder = loom::model::Builder::new();
@@ -91,16 +104,7 @@ fn both_get_in(one_gives_up: bool) {
     builder.check(move || {
         let flow = Arc::new(Flow::new(1));
         assert_eq!(flow.poll_push(&mut Some(0), None), Poll::Ready(true));
-        let writers = [false, one_gives_up].map(|gives_up| {
-            let flow = Arc::clone(&flow);
-            thread::spawn(move || {
-                let mut push = Push::new(&flow, 1);
-                if gives_up {
-                    return push.poll(Some(Waker::noop())).is_ready();
-                }
-                wait(|waker| push.poll(Some(waker)))
-            })
-        });
+        let writers = [false, one_gives_up].map(|gives_up| writer(&flow, gives_up));
         let mut held = VecDeque::new();
         let mut next = || {
             wait(|waker| {
@@ -141,16 +145,7 @@ fn a_writer_that_gives_up_sends_the_next_one() {
     builder.check(|| {
         let flow = Arc::new(Flow::new(1));
         assert_eq!(flow.poll_push(&mut Some(0), None), Poll::Ready(true));
-        let [gives_up, waits] = [true, false].map(|gives_up| {
-            let flow = Arc::clone(&flow);
-            thread::spawn(move || {
-                let mut push = Push::new(&flow, 1);
-                if gives_up {
-                    return push.poll(Some(Waker::noop())).is_ready();
-                }
-                wait(|waker| push.poll(Some(waker)))
-            })
-        });
+        let [gives_up, waits] = [true, false].map(|gives_up| writer(&flow, gives_up));
         let mut held = VecDeque::new();
         assert!(flow.refill(&mut held, None));
         held.clear();
