@@ -26,7 +26,7 @@ use crate::{forks, relay, sequential};
 mod model;
 mod orders;
 
-/// Where a value is; what an engine implements. Both methods start something that has the turn: it
+/// Where a value is; what an engine implements. What `make` and `clear` start has the turn, and
 /// passes it on when it has ended, as a call does.
 pub(crate) trait Home: Send + Sync {
     /// Starts making the value, in place of the one that there may be. It reports [`Turn::made`].
