@@ -4,7 +4,7 @@
 use trine::{Task, concurrent};
 
 use super::attacks::{ATTACKS, Attack, carry_out, is_told};
-use super::{Others, ended};
+use super::{Others, ended, raw};
 
 struct Attacked(u32);
 
@@ -19,6 +19,47 @@ impl Attacked {
     }
     pub(crate) fn read(&self) -> u32 {
         self.0
+    }
+}
+
+struct Liar(u32);
+
+#[concurrent(process, restarts = 1000)]
+impl Liar {
+    pub(crate) fn new() -> Self {
+        Self(7)
+    }
+    /// Writes one word, or all of them, and stays.
+    #[concurrent(timeout = 50ms)]
+    pub(crate) fn lie(&mut self, at: Option<usize>, value: u32) -> u32 {
+        match at {
+            Some(at) => raw::write(raw::Word(at), value),
+            None => raw::write_everything(value.into()),
+        }
+        raw::sleep()
+    }
+    pub(crate) fn read(&self) -> u32 {
+        self.0
+    }
+}
+
+/// Whoever ends the call sees that its worker lies, and sends it no other.
+#[test]
+fn a_lie_about_what_runs_costs_the_calls_behind_it_nothing() {
+    let words = [(raw::RUNNING, 0), (raw::RUNNING, u32::MAX), (raw::RUNNING_HIGH, u32::MAX)];
+    let everything = [0, 1, u32::MAX].map(|value| (None, value));
+    for (at, value) in
+        words.map(|(word, value)| (Some(word.0), value)).into_iter().chain(everything)
+    {
+        let liar = LiarWorker::new();
+        assert_eq!(liar.read().join().unwrap(), 7);
+        let task = liar.lie(at, value);
+        let behind: Vec<Task<u32>> = (0..5).map(|_| liar.read()).collect();
+        assert!(is_told(&ended("a lie", task).unwrap_err()));
+        for read in behind {
+            assert_eq!(ended("behind a lie", read).unwrap(), 7, "{value}");
+        }
+        assert_eq!(liar.restarts(), 1);
     }
 }
 

@@ -239,6 +239,10 @@ impl Dispatcher {
     /// Takes a worker's replies, or cleans it up. Returns true if it should be served again soon.
     fn serve(&self, watched: &Watched, hung_up: bool) -> bool {
         let (link, owner) = watched;
+        if hung_up {
+            // It gets no more calls, which would be sent to nobody.
+            link.retire();
+        }
         // A process that ends closes its files a moment before it is dead.
         let ended = link.process.has_ended(if hung_up { LAST_MOMENT } else { Duration::ZERO });
         if hung_up && !ended {

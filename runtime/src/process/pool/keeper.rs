@@ -7,6 +7,7 @@ use super::books::{Chore, Pool};
 use super::dispatcher::Owner;
 use super::harvest::read_socket;
 use super::link::Link;
+use super::recall::CORRUPT;
 use crate::error::{Error, ErrorKind};
 use crate::observe;
 use crate::process::channel::{Cause, Listener};
@@ -77,7 +78,8 @@ impl Pool {
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
-            if !outbox.is_stalled(MAX_STALLED) {
+            let is_corrupt = outbox.is_corrupt();
+            if !is_corrupt && !outbox.is_stalled(MAX_STALLED) {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
@@ -85,9 +87,10 @@ impl Pool {
             if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if outbox.is_stalled(MAX_STALLED) {
-                // It claims to be past calls that it has not answered.
-                chores.add(Chore::Condemn(Arc::clone(&outbox.link), "its worker is corrupt"));
+            } else if is_corrupt || outbox.is_stalled(MAX_STALLED) {
+                // Perhaps it claims to be past calls that it has not answered.
+                outbox.link.doom();
+                chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));
             }
             state.put_back(taken);
             self.hand_out(state, chores);

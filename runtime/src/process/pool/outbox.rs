@@ -256,7 +256,24 @@ impl Outbox {
     /// Withdraws a call if it is certain that it will not run here.
     pub(crate) fn withdraw(&mut self, number: u64) -> bool {
         let link = Arc::clone(&self.link);
-        self.sent(number).is_some_and(|sent| link.channel.withdraw(sent.start, number))
+        let is_noted = self.sent(number).is_some_and(|sent| {
+            // Whatever it says then, it has seen this or will.
+            link.channel.withdraw(sent.start, number)
+        });
+        is_noted && self.latest().is_some()
+    }
+
+    /// The latest call that the worker has begun, by its own word; `None` if that word cannot be
+    /// right: it has begun what it has answered, and nothing that it was not sent.
+    fn latest(&self) -> Option<u64> {
+        let latest = self.link.channel.running() / 2;
+        (self.first - 1..=self.last()).contains(&latest).then_some(latest)
+    }
+
+    /// Whether its worker says what cannot be right. It gets no more calls: nobody could tell
+    /// which of them have begun.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        self.latest().is_none()
     }
 
     /// Withdraws up to `count` calls from that number on, the last first, to be sent elsewhere;
@@ -268,14 +285,13 @@ impl Outbox {
             if taken.len() == count {
                 break;
             }
-            let sent = &mut self.unanswered[index];
-            if sent.request.is_none() {
+            if self.unanswered[index].request.is_none() {
                 continue;
             }
-            if !self.link.channel.withdraw(sent.start, self.first + index as u64) {
+            if !self.withdraw(self.first + index as u64) {
                 break;
             }
-            if let Some(request) = sent.request.take() {
+            if let Some(request) = self.unanswered[index].request.take() {
                 request.come_back();
                 taken.push(request);
             }
@@ -290,12 +306,13 @@ impl Outbox {
 
     /// How many of the unanswered calls may have begun, according to the worker. A crash leaves
     /// one; more where the worker was stopped for what it did, and its replies are not believed.
-    /// All of them if a body wrote over the words that say so: none may run twice.
+    /// All of them if a body wrote over the words that say so: none may run twice. That includes a
+    /// call that was sent to such a worker when it was dead and nobody had heard of it. To know,
+    /// one would have to look at its words or its process before each call is sent, which costs
+    /// every call; the words are looked at when a call is taken back, and once per second.
     pub(crate) fn begun(&self) -> usize {
-        let channel = &self.link.channel;
-        let latest = channel.running() / 2;
-        let is_believable = channel.is_ready() && (self.first - 1..=self.last()).contains(&latest);
-        let begun = if is_believable { latest + 1 - self.first } else { u64::MAX };
+        let latest = self.latest().filter(|_| self.link.channel.is_ready());
+        let begun = latest.map_or(u64::MAX, |latest| latest + 1 - self.first);
         usize::try_from(begun).unwrap_or(usize::MAX).min(self.unanswered.len())
     }
 

@@ -9,6 +9,9 @@ use crate::process::address::Address;
 use crate::process::platform;
 use crate::timer::Alarm;
 
+/// What is said of a worker whose words about its calls cannot be right.
+pub(super) const CORRUPT: &str = "its worker is corrupt: it lies about what it runs";
+
 /// How long a body may take to its next yield when nobody reads on.
 const MAX_TO_YIELD: Duration = Duration::from_millis(100);
 
@@ -37,6 +40,9 @@ impl Pool {
                     chores.add(Chore::Kill(Arc::clone(&outbox.link)));
                 }
                 state.put_back(behind);
+            } else if outbox.is_corrupt() {
+                outbox.link.doom();
+                chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));
             }
         }
         drop(state);
