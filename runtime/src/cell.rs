@@ -132,8 +132,17 @@ impl<T> Cell<T> {
     /// result is dropped. No foreign code that runs in here, such as a destructor or a waker, can
     /// unwind into the caller, which may be a thread that serves all tasks.
     pub(crate) fn finish(&self, result: Result<T, Error>) -> bool {
+        self.finish_or(result, drop_quietly)
+    }
+
+    /// The same, where a result that nobody wants is dropped in this way.
+    pub(crate) fn finish_or(
+        &self,
+        result: Result<T, Error>,
+        unwanted: impl FnOnce(Result<T, Error>),
+    ) -> bool {
         if !self.state.advance(RUNNING, FINISHING) {
-            drop_quietly(result);
+            unwanted(result);
             return false;
         }
         self.observed.ended(&result);
@@ -143,12 +152,12 @@ impl<T> Cell<T> {
             // `FINISHED`.
             unsafe { *output = Some(result) }
         });
-        self.publish(failed);
+        self.publish(failed, unwanted);
         true
     }
 
     /// The last step of the thread that won the step to `FINISHING`.
-    fn publish(&self, failed: u32) {
+    fn publish(&self, failed: u32, unwanted: impl FnOnce(Result<T, Error>)) {
         let state = self.state.set(FINISHED | failed);
         if state & ALARMED != 0 {
             self.drop_alarm();
@@ -156,7 +165,7 @@ impl<T> Cell<T> {
         if state & ABANDONED != 0
             && let Some(output) = self.take()
         {
-            drop_quietly(output);
+            unwanted(output);
         }
         let clock = self.clock.with_mut(|clock| {
             // SAFETY: only the one caller that won the step to `FINISHING` comes here.
@@ -234,13 +243,19 @@ impl<T> Cell<T> {
     /// the task was still running, on the first call.
     #[inline]
     pub(crate) fn abandon(&self) -> bool {
+        self.abandon_to(drop_quietly)
+    }
+
+    /// The same, where the output is dropped in this way.
+    #[inline]
+    pub(crate) fn abandon_to(&self, unwanted: impl FnOnce(Result<T, Error>)) -> bool {
         if self.state.is_over() {
             // The usual end: the handle has taken it.
             return false;
         }
         let state = self.state.set(ABANDONED);
         if state & STAGE == FINISHED {
-            drop_quietly(self.take());
+            self.take().map(unwanted);
             return false;
         }
         state & ABANDONED == 0

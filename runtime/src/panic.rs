@@ -52,6 +52,11 @@ pub(crate) fn drop_quietly<T>(value: T) {
     }
 }
 
+/// The same for several: a panic while another one unwinds would end the program.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+    values.into_iter().for_each(drop_quietly);
+}
+
 /// Runs code that may call foreign code, on a thread that has to carry on regardless. A panic has
 /// been printed by the hook and goes nowhere else; the result is then `None`.
 pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> Option<R> {

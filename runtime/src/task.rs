@@ -32,6 +32,12 @@ pub(crate) trait Call<T>: Send + Sync {
         self.cell().take()
     }
 
+    /// Nobody wants the result any more, as [`Cell::abandon`] has it. One that is made of the
+    /// values of several tasks is taken apart.
+    fn abandon(&self) -> bool {
+        self.cell().abandon()
+    }
+
     /// The function's name, for errors.
     fn name(&self) -> &'static str;
 
@@ -312,7 +318,7 @@ impl<T> Task<T> {
     /// assert_eq!(receiver.recv().unwrap(), "done");
     /// ```
     pub fn detach(self) {
-        self.call.cell().abandon();
+        self.call.abandon();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -373,7 +379,7 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        if self.call.cell().abandon() {
+        if self.call.abandon() {
             waiting::cancel(&self.call);
         }
     }

@@ -200,7 +200,7 @@ impl<J, T, R> JobCell<J, T, R> {
             // `FINISHED`.
             unsafe { *unmade = Some(from) }
         });
-        cell.publish(0);
+        cell.publish(0, drop_quietly);
     }
 
     /// Takes the output, or makes it; only the first caller gets it.

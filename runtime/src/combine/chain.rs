@@ -162,7 +162,8 @@ where
         relay::discard(source);
         if self.cell.is_finished() {
             // Cancelled: nobody wants the function's result.
-            relay::discard((result, function));
+            relay::discard(result);
+            relay::discard(function);
         } else {
             self.end(function(result));
         }

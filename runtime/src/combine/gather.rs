@@ -8,6 +8,7 @@ use super::Part;
 use super::stall::{self, HABITS, Pace, Stall, TELLING};
 use crate::cell::{Cell, Waiter};
 use crate::error::Error;
+use crate::panic::{drop_each, drop_quietly};
 use crate::relay::{self, Asked, Combined, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
@@ -99,6 +100,8 @@ trait Parts: Send + Sync + 'static {
     /// The values, once all tasks have succeeded. A value that turns out only now to be undecodable
     /// is an error.
     fn values(&self) -> Result<Self::Output, Error>;
+    /// Drops values that nobody wants, one by one.
+    fn discard(values: Self::Output);
 }
 
 fn value<T>(task: &Task<T>) -> Result<T, Error> {
@@ -117,7 +120,20 @@ impl<T: Send + 'static> Parts for Vec<Task<T>> {
         &self[index]
     }
     fn values(&self) -> Result<Vec<T>, Error> {
-        self.iter().map(value).collect()
+        let mut values = Self::Output::with_capacity(self.len());
+        for task in self {
+            match value(task) {
+                Ok(value) => values.push(value),
+                Err(error) => {
+                    drop_each(values);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(values)
+    }
+    fn discard(values: Vec<T>) {
+        drop_each(values);
     }
 }
 
@@ -136,8 +152,14 @@ impl<T: Send + 'static, const N: usize> Parts for [Task<T>; N] {
         });
         match failure {
             None => Ok(values.map(|value| value.expect("there is a value or a failure"))),
-            Some(error) => Err(error),
+            Some(error) => {
+                drop_each(values);
+                Err(error)
+            }
         }
+    }
+    fn discard(values: [T; N]) {
+        drop_each(values);
     }
 }
 
@@ -162,7 +184,20 @@ macro_rules! tuples {
                 }
             }
             fn values(&self) -> Result<Self::Output, Error> {
-                Ok(($(value(&self.$index)?,)*))
+                let mut failure = None;
+                let values = ($(
+                    value(&self.$index).map_err(|error| _ = failure.get_or_insert(error)).ok(),
+                )*);
+                match failure {
+                    None => Ok(($(values.$index.expect("there is a value or a failure"),)*)),
+                    Some(error) => {
+                        $(drop_quietly(values.$index);)*
+                        Err(error)
+                    }
+                }
+            }
+            fn discard(values: Self::Output) {
+                $(drop_quietly(values.$index);)*
             }
         }
     };
@@ -205,7 +240,7 @@ impl<P: Parts> Gathered<P> {
             stall: Lock::default(),
         });
         if count == 0 {
-            gathered.cell.finish(gathered.parts().values());
+            gathered.end();
         }
         for index in 0..count {
             let observer: Arc<dyn Observer> = gathered.clone();
@@ -218,6 +253,20 @@ impl<P: Parts> Gathered<P> {
         match &self.parts {
             Some(parts) => parts,
             None => unreachable!("they are there until it is dropped"),
+        }
+    }
+
+    /// All parts have succeeded.
+    fn end(&self) {
+        self.cell.finish_or(self.parts().values(), Self::discard);
+    }
+
+    /// Drops what nobody wants. Values that were put together here are still those of several
+    /// tasks, and the panic of one destructor is not the other's.
+    fn discard(result: Result<P::Output, Error>) {
+        match result {
+            Ok(values) => P::discard(values),
+            Err(error) => drop_quietly(error),
         }
     }
 
@@ -260,7 +309,7 @@ impl<P: Parts> Observer for Gathered<P> {
             if count < TELLING {
                 HABITS.note(self.name, count, self.pace.lock().since().elapsed());
             }
-            self.cell.finish(self.parts().values());
+            self.end();
         }
     }
 }
@@ -268,6 +317,10 @@ impl<P: Parts> Observer for Gathered<P> {
 impl<P: Parts> Call<P::Output> for Gathered<P> {
     fn cell(&self) -> &Cell<P::Output> {
         &self.cell
+    }
+
+    fn abandon(&self) -> bool {
+        self.cell.abandon_to(Self::discard)
     }
 
     fn name(&self) -> &'static str {

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::{Poll, Waker};
 
+use crate::panic::drop_quietly;
 use crate::relay;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -244,10 +245,9 @@ impl<T> Flow<T> {
     /// Has the reader woken by this waker when there are items. False if there may be some now.
     fn wait_for_items(&self, waker: &Waker) -> bool {
         let will_wake = |reader: &Waker| reader.will_wake(waker);
-        let is_known = |state: &State<T>| state.reader.as_ref().is_some_and(will_wake);
         let is_quiet = |state: &State<T>| state.queue.is_empty() && !state.is_stopped;
         let state = self.state.lock();
-        if is_quiet(&state) && is_known(&state) {
+        if is_quiet(&state) && state.reader.as_ref().is_some_and(will_wake) {
             return true;
         }
         // Copied and dropped without the lock, since a waker is foreign code.
@@ -394,5 +394,7 @@ impl<T> Drop for Push<'_, T> {
         if let Some(number) = self.number {
             self.flow.give_up(number);
         }
+        // Whoever yields it may be unwinding, or drop others next.
+        drop_quietly(self.item.take());
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Poll, Wake, Waker};
 use super::source::Source;
 use crate::cell::Cell;
 use crate::error::Error;
-use crate::panic::drop_quietly;
+use crate::panic::drop_each;
 use crate::relay::{self, Asked, Observer, Step};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
@@ -46,6 +46,19 @@ struct Parts<T> {
     items: Vec<T>,
 }
 
+impl<T> Drop for Parts<T> {
+    fn drop(&mut self) {
+        drop_each(std::mem::take(&mut self.items));
+    }
+}
+
+/// Drops what nobody wants, item by item.
+fn discard<T>(result: Result<Vec<T>, Error>) {
+    if let Ok(items) = result {
+        drop_each(items);
+    }
+}
+
 impl<T: Send + 'static> Gathered<T> {
     /// Reads what is there. True if that was the last.
     fn read(self: &Arc<Self>, waker: &Waker) -> bool {
@@ -66,9 +79,9 @@ impl<T: Send + 'static> Gathered<T> {
                 }
             }
         };
-        drop_quietly(parts);
+        drop(parts);
         match result {
-            Ok(items) => _ = self.cell.finish(Ok(items)),
+            Ok(items) => _ = self.cell.finish_or(Ok(items), discard),
             Err(Some(error)) => _ = self.cell.finish(Err(error)),
             Err(None) => {}
         }
@@ -107,6 +120,10 @@ impl<T: Send + 'static> Wake for Gathered<T> {
 impl<T: Send + 'static> Call<Vec<T>> for Gathered<T> {
     fn cell(&self) -> &Cell<Vec<T>> {
         &self.cell
+    }
+
+    fn abandon(&self) -> bool {
+        self.cell.abandon_to(discard)
     }
 
     fn name(&self) -> &'static str {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::flow::Flow;
 use crate::error::Error;
 use crate::forks;
-use crate::panic::drop_quietly;
+use crate::panic::drop_each;
 use crate::task::{Call, Task};
 use crate::timer::Alarm;
 
@@ -117,11 +117,12 @@ impl<R: Send + 'static, T> Fed<R, T> {
 
     /// Nobody reads any more.
     fn shut(&mut self) {
-        drop_quietly((mem::take(&mut self.items), mem::take(&mut self.held)));
+        drop_each(mem::take(&mut self.items));
+        drop_each(mem::take(&mut self.held));
         if self.is_parents() {
             return;
         }
-        drop_quietly(self.flow.close());
+        drop_each(self.flow.close());
         if !matches!(self.end, End::Seen(_)) {
             self.task.cancel();
         }

@@ -61,6 +61,14 @@ impl<M> Kept<M> {
     }
 }
 
+impl<M> Drop for Kept<M> {
+    /// Where nothing cleared it, as where its runtime has gone. Others go in the same breath.
+    fn drop(&mut self) {
+        let left = Err(Arc::default());
+        drop_quietly(mem::replace(&mut *self.0.lock(), left));
+    }
+}
+
 /// Those of all copies.
 pub(crate) type Slots<T> = Box<[Arc<Slot<T>>]>;
 
@@ -109,6 +117,13 @@ pub struct Held<T> {
     value: Option<Box<T>>,
     /// Whether it may be used again if the call ends here.
     is_whole: bool,
+}
+
+impl<T> Drop for Slot<T> {
+    /// As above.
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 impl<T> Held<T> {

@@ -14,6 +14,7 @@ use trine_tests::programs::alone;
 mod elsewhere;
 mod modes;
 mod streams;
+mod together;
 mod workers;
 
 use modes::{MODES, Mode};
