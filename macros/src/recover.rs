@@ -1,6 +1,6 @@
 //! The replacement for a function with a mistake: the signature that callers expect around the
-//! unchanged body, so that there are no further errors, nothing becomes unused, and an editor still
-//! resolves every name. It is never run.
+//! unchanged body, so that there are no further errors or warnings, nothing becomes unused, and an
+//! editor still resolves every name. It is never run.
 //!
 //! ```text
 //! // Input, with a mistake in the attribute:
@@ -77,10 +77,10 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
                 }
             }
         });
-        quote_spanned!(span=> async move { #edge #body })
+        // The parentheses, as in `body`.
+        quote_spanned!(span=> async move { #edge (#body) })
     } else {
         let output = output.map(|output| quote_spanned!(span=> -> #output));
-        let body = if output.is_some() { body.to_token_stream() } else { quote!({ #body }) };
         quote_spanned!(span=> move || #output #body)
     };
     quote_spanned! {span=>

@@ -17,4 +17,17 @@ fn result(text: &str) -> &str {
     text
 }
 
+// In one line, where rustc would propose to remove the braces of a block inside a block.
+#[concurrent(process)]
+fn plain(values: &mut Vec<u8>) { values.clear() }
+
+#[concurrent(process)]
+async fn future(values: &mut Vec<u8>) { values.clear() }
+
+#[concurrent(process)]
+async fn with_result(values: &mut Vec<u8>) -> usize { values.len() }
+
+#[concurrent(process)]
+fn opaque(values: &mut Vec<u8>) -> impl Sized { values.len() }
+
 fn main() {}
