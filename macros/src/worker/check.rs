@@ -79,8 +79,8 @@ fn constructor(part: &Part, errors: &mut Errors) {
         errors.push(
             *span,
             format!(
-                "a constructor has no options of its own, and no call waits for it: write \
-                 `{name}` at the `impl` or at a method"
+                "a constructor is no call, and has no options of its own: write `{name}` at the \
+                 `impl` or at a method"
             ),
         );
     }
