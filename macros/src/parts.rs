@@ -2,8 +2,9 @@
 use super::args::Args;
 use super::function::Function;
 use super::span::hidden;
+use super::types::words;
 use super::yields;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 /// The static with the name and the options of a function.
@@ -16,12 +17,17 @@ pub(crate) fn kept(args: &Args, function: &Function) -> TokenStream {
     let function_runtime = args.runtime(first);
     let yields = function.yields.as_ref().and_then(|yields| yields::named(yields, span));
     let new = quote_spanned!(first=> #function_runtime::Function::new(#name) #builders #yields);
-    // A separate block: items have no hygiene on stable Rust, so without it the body could see this
-    // static in place of its own.
+    // Items have no hygiene on stable Rust. So it is in a block of its own, where the body does not
+    // see it, and named otherwise if an option speaks of the user's `FUNCTION`.
+    let mut name = "FUNCTION".to_owned();
+    while args.options.iter().any(|given| words(given.written.clone()).contains(&name)) {
+        name.push('_');
+    }
+    let name = Ident::new(&name, span);
     quote_spanned! {span=>
         {
-            static FUNCTION: #runtime::Function = #new;
-            &FUNCTION
+            static #name: #runtime::Function = #new;
+            &#name
         }
     }
 }
