@@ -10,7 +10,7 @@ use super::types::{Borrow, borrows, has_impl, opaque_span, sized_instead, ungrou
 use super::yields;
 use proc_macro2::{Span, TokenTree};
 use syn::spanned::Spanned;
-use syn::{ReceiverKind, Safety, Type};
+use syn::{Lifetime, ReceiverKind, Safety, Type};
 
 /// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
@@ -190,6 +190,11 @@ fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
         ReceiverKind::Reference(_, _, Some(mutability)) if args.mode.encodes => {
             mutable(mutability.span, errors);
         }
+        ReceiverKind::Reference(_, Some(lifetime), _)
+            if args.mode.encodes && lifetime.ident == "static" =>
+        {
+            lent_for_ever(lifetime, errors);
+        }
         ReceiverKind::Reference(_, lifetime, _)
             if !args.mode.encodes
                 && !args.is_scoped()
@@ -230,6 +235,12 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
             );
         }
         // A top-level reference is encoded at the call, and the worker owns what it refers to.
+        let lent = borrows.first().filter(|_| is_reference);
+        if let Some(lifetime) =
+            lent.filter(|lent| lent.is_static()).and_then(|lent| lent.lifetime.as_ref())
+        {
+            return lent_for_ever(lifetime, errors);
+        }
         let mut inside = borrows.iter().skip(usize::from(is_reference));
         if let Some(borrow) =
             inside.find(|borrow| !borrow.is_static() || borrow.is_static_reference())
@@ -271,6 +282,15 @@ fn mutable(span: Span, errors: &mut Errors) {
         span,
         "a worker process cannot change the caller's data: take it by value and return the \
          changed value",
+    );
+}
+
+/// Reports a `&'static T` of a function in a worker.
+pub(crate) fn lent_for_ever(lifetime: &Lifetime, errors: &mut Errors) {
+    errors.push(
+        lifetime.span(),
+        "a worker process gets a copy of what is lent, and drops it after the call: remove \
+         `'static`, or take it by value",
     );
 }
 

@@ -1,6 +1,6 @@
 //! What of an `impl` cannot be a worker: each mistake at its token, with a reason and a remedy.
 use super::super::args::Args;
-use super::super::check::{own, result_borrow};
+use super::super::check::{lent_for_ever, own, result_borrow};
 use super::super::error::Errors;
 use super::super::types::{borrows, opaque_span, ungrouped};
 use super::block::{Block, Part};
@@ -184,6 +184,10 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
     let found = borrows(ty);
     let is_lent = args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_));
     let wrong = found.iter().skip(usize::from(is_lent)).find(|borrow| !borrow.is_static());
+    let lent = found.first().filter(|lent| is_lent && lent.is_static());
+    if let Some(lifetime) = lent.and_then(|lent| lent.lifetime.as_ref()) {
+        return lent_for_ever(lifetime, errors);
+    }
     let changed = found.iter().find_map(|borrow| borrow.mutable).filter(|_| args.mode.encodes);
     if let Some(span) = changed.or_else(|| wrong.map(|borrow| borrow.span)) {
         let own = own(ty);
