@@ -85,10 +85,33 @@ fn method(
     quote_spanned!(span=> #runtime::cross::#ask(#arguments).body #output (#body))
 }
 
+/// Where the compiler is to report what is wrong with the call as a whole: at an argument, at the
+/// result, at `self`, or at the function's name.
+pub(crate) fn place(args: &Args, function: &Function) -> Span {
+    let doubtful = doubtful(args, function);
+    // What is wrong with a future is a matter of the body.
+    let result = || unknown_result(function).filter(|_| !args.mode.awaits);
+    // The compiler blames one of the things that speak of a result, if there is only one. An item
+    // and a result that is looked at after each try are spoken of twice.
+    let is_said_twice = function.yields.is_some() || args.has("retries");
+    let receiver = function.receiver.as_ref().filter(|_| !args.mode.awaits);
+    let of_self = || receiver.map(|receiver| receiver.self_token.span);
+    let found = match is_said_twice {
+        true => doubtful.or_else(result).or_else(of_self),
+        false => doubtful.or_else(of_self).or_else(result),
+    };
+    found.unwrap_or_else(|| function.signature.ident.span())
+}
+
+/// The result, unless its type's name shows that it can cross.
+pub(crate) fn unknown_result(function: &Function) -> Option<Span> {
+    function.output.as_ref().filter(|output| !is_known_to_cross(output)).map(Spanned::span)
+}
+
 /// The first argument that may not live long enough, because it is generic or, where it crosses as
-/// bytes, of a type that may borrow invisibly; otherwise the function's name. The compiler reports
-/// such a lifetime for the whole call and not for one argument.
-pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
+/// bytes, of a type that may borrow invisibly. The compiler reports such a lifetime for the whole
+/// call and not for one argument.
+pub(crate) fn doubtful(args: &Args, function: &Function) -> Option<Span> {
     let generics = function.generics();
     let is_sure = function.output.as_ref().is_none_or(is_known_to_cross);
     let short = short_lived(function);
@@ -99,20 +122,20 @@ pub(crate) fn doubtful_argument(args: &Args, function: &Function) -> Span {
         has_short_opaque(&parameter.ty)
             || names(parameter, &|word| short.iter().any(|name| *name == word))
     };
-    let is_doubtful = |parameter: &&Parameter| {
+    let is_generic = |parameter: &&Parameter| {
         names(parameter, &|word| generics.iter().any(|name| *name == word))
-            || args.mode.encodes && is_sure && !is_known_to_cross(&parameter.ty)
     };
     let parameters = || function.parameters.iter();
-    let found = parameters().find(is_short).or_else(|| parameters().find(is_doubtful));
-    // What is wrong with a future is a matter of the body.
-    let receiver = function.receiver.as_ref().filter(|_| !args.mode.awaits);
-    let of_self = || receiver.map(|receiver| receiver.self_token.span);
-    // An item that cannot cross is reported for the whole call too.
-    let item = function.output.as_ref().filter(|_| function.yields.is_some());
-    let of_item = || item.filter(|item| !is_known_to_cross(item)).map(Spanned::span);
-    let found = found.map(|found| found.name.span());
-    found.or_else(of_item).or_else(of_self).unwrap_or_else(|| function.signature.ident.span())
+    let found = parameters().find(is_short).or_else(|| parameters().find(is_generic));
+    let unknown = || unknown(function).filter(|_| args.mode.encodes && is_sure);
+    found.map(|found| found.name.span()).or_else(unknown)
+}
+
+/// The first argument whose type's name does not show that it can cross.
+pub(crate) fn unknown(function: &Function) -> Option<Span> {
+    let mut parameters = function.parameters.iter();
+    let found = parameters.find(|parameter| !is_known_to_cross(&parameter.ty));
+    found.map(|found| found.name.span())
 }
 
 /// The type parameters whose own bounds do not say `'static`.

@@ -139,7 +139,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
         #closure
         #again
     };
-    let place = hidden(arguments::doubtful_argument(args, function));
+    let place = hidden(arguments::place(args, function));
     let entry = entry(args, function, place);
     let call = quote_spanned!(place=> #entry(#between));
     // The braces and the end of the signature are the user's tokens: rustc looks there to tell who

@@ -9,7 +9,8 @@ use super::super::{arguments, attributes, outer, parts};
 use super::block::{Block, Part};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Receiver, Type};
+use syn::spanned::Spanned;
+use syn::{Receiver, Token, Type};
 
 /// A constructor: it returns the worker, and not a task.
 pub(super) fn constructor(block: &Block, part: &Part, is_right: bool) -> TokenStream {
@@ -22,16 +23,21 @@ pub(super) fn constructor(block: &Block, part: &Part, is_right: bool) -> TokenSt
     let parameters = parameters(function);
     let (generics, clause) = (&signature.generics, &signature.generics.where_clause);
     let called = Called { block, part, span };
-    let (start, this) = (called.entry("worker"), &block.this);
+    let place = arguments::doubtful(args, function).map_or(span, hidden);
+    let (start, this) = (called.entry("worker", place), &block.this);
     let body = is_right.then(|| {
-        let (function, arguments) = (called.function(), called.arguments());
+        let (kept, arguments) = (called.function(), called.arguments());
         let (pattern, types, call) = (called.pattern(), called.types(), called.plain(&[]));
         let call = match args.mode.awaits {
-            true => quote_spanned!(span=> async move { #call.await }),
-            false => quote_spanned!(span=> { #call }),
+            true => quote_spanned!(called.result()=> async move { #call.await }),
+            false => quote_spanned!(called.result()=> { #call }),
         };
-        let body = quote_spanned!(span=> |#pattern: #types| #call);
-        quote_spanned!(span=> Self(#start::<#this, _, _, _>(#function, #arguments, #body)))
+        let body = quote_spanned!(called.result()=> |#pattern: #types| #call);
+        // The compiler points at these two if the arguments or the result are wrong.
+        let sent = Token![_](arguments::unknown(function).map_or(span, hidden));
+        let made = Token![_](called.result());
+        let generics = quote_spanned!(span=> ::<#this, #sent, _, #made>);
+        quote_spanned!(span=> Self(#start #generics (#kept, #arguments, #body)))
     });
     let block = called.braces(body);
     quote! {
@@ -48,22 +54,25 @@ pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream 
         return TokenStream::new();
     }
     let span = hidden(function.signature.ident.span());
-    let this = syn::Token![self](span);
+    let this = Token![self](span);
     let receiver: Receiver = syn::parse_quote_spanned!(span=> &#this);
     let attributes =
         attributes::of_worker(args, function, "Each call runs as a task of the worker");
     let signature = outer::around(args, function, Some(&receiver), &parameters(function), None);
     let called = Called { block, part, span };
     let body = is_right.then(|| {
-        let entry = called.entry(match (part.is_mutable, args.has("retries")) {
+        let name = match (part.is_mutable, args.has("retries")) {
             (true, _) => "call_mut",
             (false, false) => "call",
             (false, true) => "call_retrying",
-        });
+        };
+        let place = called.place();
+        let entry = called.entry(name, place);
         let again = args.has("retries").then(|| parts::again(args, function, span));
         let (statics, arguments) = (called.function(), called.arguments());
         let closure = called.closure();
-        quote_spanned!(span=> #entry(&#this.0, #statics, #arguments, #closure #again))
+        let arguments = quote_spanned!(span=> &#this.0, #statics, #arguments, #closure #again);
+        quote_spanned!(place=> #entry(#arguments))
     });
     let block = called.braces(body);
     quote!(#(#attributes)* #signature #block)
@@ -89,8 +98,8 @@ impl Called<'_> {
     }
 
     /// `::trine::threads::call`.
-    fn entry(&self, name: &str) -> TokenStream {
-        let (runtime, span) = (self.args().runtime(self.span), self.span);
+    fn entry(&self, name: &str, span: Span) -> TokenStream {
+        let runtime = self.args().runtime(span);
         let (module, name) = (Ident::new(self.args().mode.module, span), Ident::new(name, span));
         quote_spanned!(span=> #runtime::#module::#name)
     }
@@ -157,7 +166,7 @@ impl Called<'_> {
 
     /// What runs where the value is.
     fn closure(&self) -> TokenStream {
-        let (span, value) = (self.span, &self.block.this);
+        let (span, value) = (self.result(), &self.block.this);
         let this = self.part.function.local("__this", span);
         let (pattern, types) = (self.pattern(), self.types());
         let mutable = self.part.is_mutable.then(|| quote_spanned!(span=> mut));
@@ -176,6 +185,21 @@ impl Called<'_> {
         quote_spanned! {span=>
             |#this: &#mutable #value, #pattern: #types| #output { #call }
         }
+    }
+
+    /// Where the compiler is to report what is wrong with the call of a method as a whole: at an
+    /// argument, at the result, or at the name.
+    fn place(&self) -> Span {
+        let function = &self.part.function;
+        let found = arguments::doubtful(self.args(), function);
+        found.or_else(|| arguments::unknown_result(function)).map_or(self.span, hidden)
+    }
+
+    /// Located at the declared result, where the compiler points if it cannot be that of a task: at
+    /// the closure.
+    fn result(&self) -> Span {
+        let output = self.part.function.output.as_ref();
+        output.map_or(self.span, |output| hidden(output.span()))
     }
 
     /// The body, or after a mistake one that suits every signature.
