@@ -144,6 +144,8 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("mut self,", "threads", "Type { count: 1 }.work"),
     ("&self,", "process", "Type { count: 1 }.work"),
     ("self: std::sync::Arc<Self>,", "threads", "std::sync::Arc::new(Type { count: 1 }).work"),
+    ("", "process", "Type::work"),
+    ("mut self,", "process", "Type { count: 1 }.work"),
     ("", "async", "Type::work"),
     ("mut self,", "async", "Type { count: 1 }.work"),
 ];
@@ -221,7 +223,14 @@ fn each_rejection_is_one_error_on_each_kind_of_function() {
             if !rejection.modes.contains(kind.1) {
                 continue;
             }
-            for seen in ["", "pub"] {
+            // Whether it may be a method of a trait, in whatever mode: with a receiver, if nothing
+            // says who may see it.
+            let seen = match (kind.0, kind.1) {
+                ("", _) => &[""][..],
+                ("mut self,", "process" | "async") => &["pub"],
+                _ => &["", "pub"],
+            };
+            for seen in seen {
                 let Rejection { attribute, below, qualifiers, parameter, result, .. } = rejection;
                 let name = format!(
                     "#[concurrent({attribute})] {below} {seen} {qualifiers} fn({} {parameter}) -> \
