@@ -30,7 +30,8 @@ use super::function::Function;
 use super::mode::Mode;
 use super::span::{hidden, visible};
 use super::{
-    arguments, body, conditional, half_typed, outer, parts, recover, scope, sibling, worker, yields,
+    arguments, body, conditional, half_typed, item, outer, parts, reader, recover, scope, sibling,
+    worker, yields,
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -50,8 +51,8 @@ pub(crate) fn concurrent(
         return worker::concurrent(arguments, item, enabled);
     }
     let mut errors = Errors::default();
-    let args = Args::parse(arguments.clone(), enabled, &mut errors);
-    let mut function = match Function::parse(item.clone()) {
+    let args = reader::attribute(arguments.clone(), enabled, &mut errors);
+    let mut function = match item::function(item.clone()) {
         Ok(function) => function,
         Err(error) => {
             if let Some(function) = half_typed::function(&args, item.clone()) {

@@ -3,7 +3,7 @@
 //! A concurrent function goes through three steps and becomes an ordinary function that starts its
 //! body elsewhere:
 //!
-//! 1. Parse: `args` parses the arguments of `#[concurrent(…)]`, `function` the item below it. The
+//! 1. Parse: `reader` parses the arguments of `#[concurrent(…)]`, `item` the item below it. The
 //!    body stays one opaque token tree that nothing looks into.
 //! 2. `check` compares the two and reports everything that is wrong, with remedies.
 //! 3. `expand` writes the new function. After a mistake it still writes one with the signature that
@@ -20,11 +20,13 @@ mod error;
 mod expand;
 mod function;
 mod half_typed;
+mod item;
 mod mode;
 mod options;
 mod outer;
 mod parts;
 mod quantity;
+mod reader;
 mod recover;
 mod scope;
 mod sibling;

@@ -28,9 +28,9 @@
 //! cannot be a worker; [`methods`] writes the calls, and [`made`] the type around them. After a
 //! mistake the `impl` is still there as it was, and the worker too, with bodies that are never run,
 //! so that one mistake is one error.
-use super::args::Args;
 use super::error::Errors;
 use super::mode::Mode;
+use super::reader;
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -53,7 +53,7 @@ pub(crate) fn concurrent(
     enabled: fn(&Mode) -> bool,
 ) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(arguments, enabled, &mut errors);
+    let args = reader::attribute(arguments, enabled, &mut errors);
     let block = match Block::parse(&args, item.clone(), &mut errors) {
         Ok(block) => block,
         Err(error) => {

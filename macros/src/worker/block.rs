@@ -2,7 +2,9 @@
 use super::super::args::{Args, Given};
 use super::super::error::Errors;
 use super::super::function::Function;
+use super::super::item;
 use super::super::mode::Mode;
+use super::super::reader;
 use super::super::types::{self, words};
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -116,7 +118,7 @@ impl Block {
     ) -> Option<(Part, bool)> {
         let named = with_self_named(item, &self.this);
         // What is no function, or one that the compiler has already reported, stays as it is.
-        let function = Function::parse(named).ok().filter(|function| function.body.is_some());
+        let function = item::function(named).ok().filter(|function| function.body.is_some());
         let is_made = |function: &Function| is_value(function, &self.this);
         let usable = function.filter(|function| {
             let is_visible = !matches!(function.visibility, Visibility::Inherited);
@@ -180,7 +182,7 @@ fn own_options(args: &Args, attribute: &Attribute, errors: &mut Errors) -> Args 
         );
         return args.with(Vec::new());
     }
-    args.parse_options(tokens, errors)
+    reader::options(args, tokens, errors)
 }
 
 /// Whether a function returns the value, or a `Result` with it.

@@ -21,11 +21,13 @@ mod pipeline {
     pub(crate) mod expand;
     mod function;
     mod half_typed;
+    mod item;
     mod mode;
     mod options;
     mod outer;
     mod parts;
     mod quantity;
+    mod reader;
     mod recover;
     mod scope;
     mod sibling;
