@@ -136,7 +136,8 @@ impl<'a> Body<'a> {
         let parameters = self.function.parameters.iter().map(|parameter| self.inner(parameter));
         let values = self.values();
         let output = self.function.declared().map(|output| quote!(-> #output));
-        quote_spanned!(self.span=> { (|#(#parameters),*| #output #braces)(#(#values),*) })
+        let inside = quote_spanned!(self.span=> (|#(#parameters),*| #output #braces)(#(#values),*));
+        quote_spanned!(self.result_span()=> { #inside })
     }
 
     /// The body of an `async fn`. `async move` moves only what the body mentions, so the arguments
@@ -225,7 +226,8 @@ impl<'a> Body<'a> {
         if self.args.mode.awaits {
             return future;
         }
-        quote_spanned!(self.span=> { #runtime::block_on(#future) })
+        let inside = quote_spanned!(self.span=> #runtime::block_on(#future));
+        quote_spanned!(self.result_span()=> { #inside })
     }
 
     /// Whether the parameters can stand in the closure's pattern as they are.
