@@ -20,7 +20,7 @@ use super::types::{is_known_to_cross, ungrouped};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ReturnType, Type};
+use syn::{ReturnType, Type, Visibility};
 
 /// The method that has the body, with the user's patterns, lints and lifetimes.
 pub(crate) fn method(args: &Args, function: &Function) -> TokenStream {
@@ -30,7 +30,11 @@ pub(crate) fn method(args: &Args, function: &Function) -> TokenStream {
     // rustc does not lint the signature of a function that begins with a generated token; the
     // signature that callers see is linted instead. The body is linted as usual.
     signature.fn_token.span = visible(signature.fn_token.span);
-    if let Some(asyncness) = &mut signature.asyncness {
+    // Coverage counts the body of an `async fn` only where that token is the user's too. But it may
+    // be in a public trait if it has no visibility, and there rustc objects to an `async fn`.
+    if let Some(asyncness) = &mut signature.asyncness
+        && matches!(function.visibility, Visibility::Inherited)
+    {
         asyncness.span = visible(asyncness.span);
     }
     if let ReturnType::Type(_, output) = &mut signature.output

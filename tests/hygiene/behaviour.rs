@@ -338,6 +338,7 @@ fn every_rarer_shape_runs() {
     assert_eq!(pairs.last(), Some((1, "x")));
     let letters = shapes::characters("xy", &[]).into_iter().map(Result::unwrap);
     assert_eq!(letters.last(), Some(Ok('x')));
+    assert_eq!(Marked(1).driven("text", (2, 0)).join().expect("no failure"), 7);
     let marked = Marked(1).up_to(4).into_iter().map(|item| item.expect("no failure").0);
     assert_eq!(marked.collect::<Vec<u8>>(), [1, 2, 3]);
     assert_eq!(Marked::all().into_iter().count(), 256);

@@ -190,6 +190,12 @@ impl Marked {
         self.0
     }
 
+    /// Driven there.
+    #[concurrent(process, crate = ::concurrency)]
+    pub async fn driven(&self, text: &str, (more, _): (u8, u8)) -> usize {
+        ::std::future::ready(text.len()).await + usize::from(self.0 + more)
+    }
+
     /// As visible as that.
     #[concurrent(process, crate = ::concurrency)]
     pub(in crate::shapes) fn seen_here(self) -> u8 {

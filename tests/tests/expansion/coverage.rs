@@ -23,16 +23,25 @@ fn every_line_of_a_body_is_counted() {
         "#[concurrent(async)] async fn work(mut number: u8) -> u8",
         "#[concurrent(async)] async fn work(mut number: u8, (_, _): (u8, String)) -> u8",
         "#[concurrent(process)] fn work(mut number: u8, _text: &str) -> u8",
+        "#[concurrent(process)] async fn work(mut number: u8, _: &str) -> u8",
+        "#[concurrent(threads, scoped, retries = 2)] fn work(mut number: u8, _: &str) -> u8",
         "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) -> u8",
+        "impl Type { #[concurrent(process)] fn work(&self, mut number: u8, _: &str) -> u8",
+        "impl Type { #[concurrent(process)] pub async fn work(self, mut number: u8) -> u8",
+        "impl Type { #[concurrent(async, scoped)] async fn work(&self, mut number: u8) -> u8",
         "impl Type { #[concurrent(async)] async fn work(self, mut number: u8) -> u8",
         "#[concurrent(threads)] fn work(mut number: u8) -> impl Iterator<Item = u8>",
         "#[concurrent(process)] fn work(mut number: u8, _: &str) -> impl Iterator<Item = u8>",
         "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) \
          -> impl Iterator<Item = u8>",
+        "impl Type { #[concurrent(process)] fn work(self, mut number: u8) \
+         -> impl Iterator<Item = u8>",
         "#[concurrent(threads)] impl Type { pub fn new() -> Self { Type } \
          pub fn work(&self, mut number: u8) -> u8",
         "#[concurrent(async)] impl Type { pub async fn new() -> Self { Type } \
          pub async fn work(&mut self, mut number: u8) -> u8",
+        "#[concurrent(process)] impl Type { pub fn new() -> Self { Type } \
+         pub fn work(&self, mut number: u8, _: &str) -> u8",
     ] {
         let end = if kind.contains("impl Type") { "}" } else { "" };
         let yields = [
@@ -41,8 +50,10 @@ fn every_line_of_a_body_is_counted() {
         ];
         let yields = yields.into_iter().filter(|_| kind.ends_with('>'));
         let body = yields.fold(BODY.to_owned(), |body, (value, items)| body.replace(value, items));
-        let source =
-            format!("use trine::concurrent; pub struct Type; fn main() {{}}\n{kind} {body}{end}");
+        let source = format!(
+            "use trine::concurrent; #[derive(serde::Serialize, serde::Deserialize)] \
+             pub struct Type; fn main() {{}}\n{kind} {body}{end}"
+        );
         let folder = scratch().join("coverage");
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
