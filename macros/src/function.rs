@@ -2,7 +2,7 @@
 //! nobody looks into.
 use super::mode::Mode;
 use super::span::{hidden, visible};
-use super::types::{Borrow, borrows, ungrouped};
+use super::types::{Borrow, borrows, is_unsized, ungrouped};
 use super::yields::Yields;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -146,6 +146,12 @@ impl Function {
             _ => None,
         });
         own.map(|own| &own.bounds).chain(added).flatten().any(relaxes)
+    }
+
+    /// Whether an argument or the result may have no size, as far as its tokens tell.
+    pub(crate) fn lacks_size(&self) -> bool {
+        let types = self.parameters.iter().map(|parameter| &parameter.ty).chain(&self.output);
+        types.into_iter().any(|ty| is_unsized(ty) || self.may_lack_size(ty))
     }
 
     /// Everything that the arguments and the result borrow.

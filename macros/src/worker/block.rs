@@ -2,10 +2,10 @@
 use super::super::args::{Args, Given};
 use super::super::error::Errors;
 use super::super::function::Function;
-use super::super::item;
 use super::super::mode::Mode;
 use super::super::reader;
 use super::super::types::{self, words};
+use super::super::{half_typed, item};
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -26,6 +26,8 @@ pub(super) struct Block {
     pub(super) plain: TokenStream,
     pub(super) constructors: Vec<Part>,
     pub(super) methods: Vec<Part>,
+    /// Methods that somebody is typing, for their callers.
+    pub(super) half_typed: Vec<TokenStream>,
 }
 
 /// A visible function.
@@ -74,6 +76,11 @@ impl Block {
         for item in items(body.stream()) {
             let (item, options) = cut_options(item);
             kept.extend(item.clone());
+            if let Some(method) = block.half_typed_method(args, &item) {
+                errors.set_reported();
+                block.half_typed.push(method);
+                continue;
+            }
             match block.part(args, item, options.as_ref(), errors) {
                 Some((part, true)) => block.methods.push(part),
                 Some((part, false)) => block.constructors.push(part),
@@ -103,9 +110,25 @@ impl Block {
             None => (None, first),
         };
         generics.where_clause = input.parse()?;
-        let (constructors, methods) = (Vec::new(), Vec::new());
-        let plain = TokenStream::new();
-        Ok(Self { attributes, span, generics, of_trait, this, plain, constructors, methods })
+        Ok(Self {
+            attributes,
+            span,
+            generics,
+            of_trait,
+            this,
+            plain: TokenStream::new(),
+            constructors: Vec::new(),
+            methods: Vec::new(),
+            half_typed: Vec::new(),
+        })
+    }
+
+    /// What the worker has for a visible method whose signature cannot be parsed, which the
+    /// compiler has reported.
+    fn half_typed_method(&self, args: &Args, item: &TokenStream) -> Option<TokenStream> {
+        let has = |name: &str| words(item.clone()).iter().any(|word| word == name);
+        let is_wrong = has("pub") && has("self") && item::function(item.clone()).is_err();
+        is_wrong.then(|| half_typed::method(args, with_self_named(item.clone(), &self.this)))?
     }
 
     /// A visible constructor or method, and whether it is a method.

@@ -47,6 +47,10 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
     }
     for part in block.constructors.iter().chain(&block.methods) {
         qualifiers(part, errors);
+        if part.function.lacks_size() {
+            // The compiler says so of the function itself, which is still there.
+            errors.set_reported();
+        }
         for parameter in &part.function.parameters {
             argument(&part.args, &parameter.written.ty, errors);
         }

@@ -17,6 +17,7 @@ pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream 
     let constructors = block.constructors.iter();
     let constructors = constructors.map(|part| methods::constructor(block, part, is_right));
     let functions = block.methods.iter().map(|part| methods::method(block, part, is_right));
+    let half_typed = &block.half_typed;
     let visibility = visibility(block);
     let conditions: Vec<&Attribute> =
         block.attributes.iter().filter(|attribute| is_inherited(attribute)).collect();
@@ -36,6 +37,7 @@ pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream 
         impl #bounds #name #passed #clause {
             #(#constructors)*
             #(#functions)*
+            #(#half_typed)*
         }
 
         #(#conditions)*

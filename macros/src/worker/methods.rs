@@ -4,7 +4,7 @@ use super::super::args::Args;
 use super::super::function::{Function, Parameter};
 use super::super::span::{hidden, visible};
 use super::super::tuple::tuple;
-use super::super::types::{has_impl, ungrouped};
+use super::super::types::{has_impl, is_unsized, ungrouped};
 use super::super::{arguments, attributes, outer, parts};
 use super::block::{Block, Part};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
@@ -58,7 +58,12 @@ pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream 
     let receiver: Receiver = syn::parse_quote_spanned!(span=> &#this);
     let attributes =
         attributes::of_worker(args, function, "Each call runs as a task of the worker");
-    let signature = outer::around(args, function, Some(&receiver), &parameters(function), None);
+    let unknown = function.output.as_ref().filter(|output| is_unsized(output)).map(|output| {
+        // In a box, which most of what callers do with it can be done with.
+        let runtime = args.runtime(span);
+        quote_spanned!(span=> #runtime::Task<::std::boxed::Box<#output>>)
+    });
+    let signature = outer::around(args, function, Some(&receiver), &parameters(function), unknown);
     let called = Called { block, part, span };
     let body = is_right.then(|| {
         let name = match (part.is_mutable, args.has("retries")) {
@@ -81,7 +86,10 @@ pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream 
 fn parameters(function: &Function) -> Vec<TokenStream> {
     let named = function.parameters.iter().map(|parameter| {
         let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
-        quote!(#name #colon #ty)
+        match is_unsized(ty) || function.may_lack_size(ty) {
+            true => quote!(#name #colon &(#ty)),
+            false => quote!(#name #colon #ty),
+        }
     });
     named.collect()
 }
