@@ -52,6 +52,10 @@ impl End {
         true
     }
 
+    pub(crate) fn is_kill(self) -> bool {
+        false
+    }
+
     pub(crate) fn is_fault(self) -> bool {
         false
     }
@@ -254,6 +258,18 @@ pub(crate) fn size() -> Option<u64> {
 
 pub(crate) fn has_many_dead_children() -> bool {
     false
+}
+
+pub(crate) fn files_left() -> Option<(u64, u64)> {
+    None
+}
+
+pub(crate) fn max_processor_time() -> Option<Duration> {
+    None
+}
+
+pub(crate) fn processor_time() -> Duration {
+    Duration::ZERO
 }
 
 pub(crate) fn max_handles() -> usize {

@@ -59,6 +59,11 @@ impl End {
         self.signal.is_none() && self.code.is_none()
     }
 
+    /// Whether it was killed, by this program perhaps.
+    pub(crate) fn is_kill(self) -> bool {
+        self.signal == Some(libc::SIGKILL)
+    }
+
     /// Whether it ended by a fault in its memory.
     pub(crate) fn is_fault(self) -> bool {
         matches!(self.signal, Some(libc::SIGSEGV | libc::SIGBUS))
@@ -128,11 +133,19 @@ impl Process {
     pub(crate) fn has_ended(&self, within: Duration) -> bool {
         let Some(pidfd) = &self.pidfd else { return self.ends_within(within) };
         let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
-        let within = Timespec {
-            tv_sec: within.as_secs().cast_signed(),
-            tv_nsec: within.subsec_nanos().into(),
-        };
-        rustix::event::poll(&mut ends, Some(&within)).unwrap_or(0) > 0
+        let until = Instant::now() + within;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec {
+                tv_sec: left.as_secs().cast_signed(),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match rustix::event::poll(&mut ends, Some(&left)) {
+                // A signal of the program is no answer.
+                Err(Errno::INTR) => {}
+                answer => return answer.unwrap_or(0) > 0,
+            }
+        }
     }
 
     /// The same without an event to wait for.

@@ -263,8 +263,14 @@ impl Pool {
         if let Ok(link) = &started {
             observe::worker_started(link.process.id());
         }
+        self.note_start(started, era);
+    }
+
+    /// Enters a worker that has been started into the books, or that it could not be.
+    pub(super) fn note_start(&'static self, started: Result<Arc<Link>, String>, era: u32) {
         self.change(|state, chores| {
             let started = started.and_then(|link| state.check_rights(link, era, chores));
+            let started = started.and_then(Link::unless_struck_out);
             if state.era != era {
                 return;
             }
@@ -357,6 +363,7 @@ impl Pool {
     /// run again.
     pub(super) fn strike_out(&'static self, link: &Arc<Link>, why: &str) -> Vec<Request> {
         self.change(|state, chores| {
+            link.strike_out();
             let is_it = |outbox: &Outbox| outbox.link.key == link.key;
             let Some(index) = state.outboxes.iter().position(is_it) else { return Vec::new() };
             let outbox = state.outboxes.remove(index);

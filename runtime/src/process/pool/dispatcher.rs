@@ -246,7 +246,7 @@ impl Dispatcher {
         // A process that ends closes its files a moment before it is dead.
         let ended = link.process.has_ended(if hung_up { LAST_MOMENT } else { Duration::ZERO });
         if hung_up && !ended {
-            link.condemn("its worker closed the socket to its parent".into());
+            link.hang_up();
         }
         let is_over = hung_up || ended || link.is_doomed();
         let soon = !is_over && owner.take_replies(link);

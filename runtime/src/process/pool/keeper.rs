@@ -51,11 +51,11 @@ impl Owner for Pool {
         let end = link.reap();
         let mut desk = link.desk();
         read_socket(link, &mut desk.papers);
-        if link.offence().is_none() {
+        if link.offence(end).is_none() {
             self.harvest(link, &mut desk.papers);
         }
         drop(desk);
-        let why = link.offence().map_or_else(|| ended_idle(link, end), str::to_owned);
+        let why = link.offence(end).map_or_else(|| ended_idle(link, end), str::to_owned);
         observe::worker_ended(link.process.id(), &how_it_ended(end));
         for request in self.strike_out(link, &why) {
             let error = blame(link, request.call.function().name(), end);
@@ -119,7 +119,7 @@ fn ended_idle(link: &Link, end: End) -> String {
 
 /// The error that the death of a worker means for the call that it ran.
 fn blame(link: &Link, name: &'static str, end: End) -> Error {
-    if let Some(offence) = link.offence() {
+    if let Some(offence) = link.offence(end) {
         return codec_error(name, offence);
     }
     if end.is_abort() || end.is_unknown() {
@@ -135,4 +135,23 @@ fn blame(link: &Link, name: &'static str, end: End) -> Error {
         return Error::new(name, ErrorKind::StackOverflow);
     }
     Error::new(name, ErrorKind::Crashed { signal: end.signal, code: end.code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::pool::waits::Waits;
+
+    #[test]
+    fn a_worker_that_was_buried_as_it_started_is_in_no_books() {
+        let pool: &Pool = Box::leak(Box::new(Pool::new(None, false, Waits::Never, None, 1)));
+        let link = Arc::new(Link::start(0).unwrap());
+        pool.lock().starting = 1;
+        pool.bury(&link);
+        pool.note_start(Ok(link), 0);
+        // With it in the books, calls would wait for somebody who never comes.
+        let state = pool.lock();
+        assert!(state.outboxes.is_empty() && state.no_more);
+        assert_eq!(state.starting, 0);
+    }
 }

@@ -41,6 +41,10 @@ pub(crate) struct Link {
     retired: AtomicBool,
     /// It has ended, or is about to.
     doomed: AtomicBool,
+    /// It was buried, before its pool had it in its books perhaps.
+    struck_out: AtomicBool,
+    /// It was killed since it had closed its end of the socket.
+    hung_up: AtomicBool,
     /// Why it was killed, if that was for an offence.
     offence: OnceLock<String>,
     reception: Reception<Inbox>,
@@ -150,6 +154,8 @@ impl Link {
             welcomed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
+            struck_out: AtomicBool::new(false),
+            hung_up: AtomicBool::new(false),
             offence: OnceLock::new(),
             reception: Reception::new(Inbox::new()),
         })
@@ -235,6 +241,19 @@ impl Link {
         self.doomed.store(true, Ordering::SeqCst);
     }
 
+    /// Nobody else will be told of its end. Under the lock of its pool, as the question.
+    pub(crate) fn strike_out(&self) {
+        self.struck_out.store(true, Ordering::Relaxed);
+    }
+
+    /// The worker, unless that has happened.
+    pub(crate) fn unless_struck_out(self: Arc<Self>) -> Result<Arc<Self>, String> {
+        match self.struck_out.load(Ordering::Relaxed) {
+            true => Err("its worker ended as it started".to_owned()),
+            false => Ok(self),
+        }
+    }
+
     /// Kills the worker's whole group at once. The dispatcher does the rest when it is dead.
     pub(crate) fn kill(&self) {
         self.doom();
@@ -248,8 +267,19 @@ impl Link {
         self.kill();
     }
 
-    pub(crate) fn offence(&self) -> Option<&str> {
-        self.offence.get().map(String::as_str)
+    /// Kills a worker that has closed its end of the socket. That is an offence, unless it turns
+    /// out that it was about to end by itself, and only took long.
+    pub(crate) fn hang_up(&self) {
+        self.hung_up.store(true, Ordering::Relaxed);
+        self.kill();
+    }
+
+    /// The offence for which it was killed, if it was, given how it ended.
+    pub(crate) fn offence(&self, end: End) -> Option<&str> {
+        let is_ours = end.is_kill() || end.is_unknown();
+        let hung_up = is_ours && self.hung_up.load(Ordering::Relaxed);
+        let closed = hung_up.then_some("its worker closed the socket to its parent");
+        self.offence.get().map(String::as_str).or(closed)
     }
 
     /// Ends the group, and returns how the process ended. Memory that it has seen is not reused.

@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use trine::{ErrorKind, Task, concurrent, gather};
@@ -29,6 +30,7 @@ pub(super) const PARTS: &[Named] = &[
     ("in-a-cell", in_a_cell),
     ("many-files", many_files),
     ("few-of-them", few_of_them),
+    ("interrupted", interrupted),
 ];
 
 pub(super) const CHECKS: &[Named] = &[
@@ -52,6 +54,7 @@ pub(super) const CHECKS: &[Named] = &[
         (3..40).for_each(|most| works_with("few-of-them", &format!("files {most}")));
     }),
     ("a group that has few processes", few_processes),
+    ("signals while a worker ends", || said("interrupted", "ok\n")),
 ];
 
 fn works_with(name: &str, how: &str) {
@@ -247,4 +250,45 @@ fn few_processes() {
     }
     // Its last process may be about to be gone.
     trine_tests::checks::wait_until(|| fs::remove_dir(&group).is_ok());
+}
+
+/// Ends, and takes a moment after its socket is closed: it has a file that is only in memory.
+#[concurrent(process)]
+fn aborts_slowly() {
+    // SAFETY: makes a file.
+    let file = unsafe {
+        use std::os::fd::FromRawFd;
+        fs::File::from_raw_fd(libc::memfd_create(c"large".as_ptr(), 0))
+    };
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![1; 32 << 20], 0).unwrap();
+    std::process::abort();
+}
+
+/// Signals do not change what is said of a worker that ends.
+fn interrupted() {
+    extern "C" fn pass_over(_: i32) {}
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    double(1).join().unwrap();
+    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let named = |thread: &fs::DirEntry| fs::read_to_string(thread.path().join("comm")).unwrap();
+    let serving = |thread: &fs::DirEntry| named(thread).trim() == "trine-process";
+    let thread = threads.filter(serving).map(|thread| thread.file_name()).next().unwrap();
+    let thread: i32 = thread.to_str().unwrap().parse().unwrap();
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGURG, pass_over as *const () as libc::sighandler_t) };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !IS_OVER.load(Ordering::Relaxed) {
+                // SAFETY: the thread serves until the program ends.
+                unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGURG) };
+                std::thread::yield_now();
+            }
+        });
+        for _ in 0..10 {
+            let error = trine::block_on(aborts_slowly()).unwrap_err();
+            assert!(error.to_string().ends_with("killed by SIGABRT"), "{error}");
+        }
+        IS_OVER.store(true, Ordering::Relaxed);
+    });
+    println!("ok");
 }
