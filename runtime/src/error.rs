@@ -315,9 +315,9 @@ impl fmt::Display for SignalName {
             #[cfg(target_os = "linux")]
             7 => "SIGBUS",
             #[cfg(target_os = "linux")]
-            24 => "SIGXCPU",
+            24 => "SIGXCPU, the limit of processor time",
             #[cfg(target_os = "linux")]
-            25 => "SIGXFSZ",
+            25 => "SIGXFSZ, the limit of file sizes",
             #[cfg(target_os = "linux")]
             31 => "SIGSYS",
             number => return write!(f, "signal {number}"),

@@ -34,7 +34,8 @@ pub(crate) use self::forks::{end_child as end_forked_child, watch_worker};
 pub(crate) use self::identity::Identity;
 pub(crate) use self::image::{distance, function};
 pub(crate) use self::limits::{
-    allow_memory, beyond_limit, free_memory, held_memory, limit_memory, max_handles, size,
+    allow_memory, beyond_limit, files_left, free_memory, held_memory, limit_memory, max_handles,
+    max_processor_time, processor_time, size,
 };
 pub(crate) use self::lineage::depth;
 #[cfg(feature = "cluster")]

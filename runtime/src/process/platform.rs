@@ -22,8 +22,9 @@
 //! * [`distance`], [`function`]: addresses in the code of this executable, which are the same in a
 //!   worker.
 //! * [`limit_memory`], [`allow_memory`], [`held_memory`], [`free_memory`], [`beyond_limit`],
-//!   [`max_handles`], [`size`]: the limits of this process, and what it has.
-//!   [`has_many_dead_children`]: whether it ought to end to be rid of them.
+//!   [`max_handles`], [`size`], [`max_processor_time`], [`processor_time`]: the limits of this
+//!   process, and what it has. [`has_many_dead_children`]: whether it ought to end to be rid of
+//!   them. [`files_left`]: how many it may open.
 //! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: detecting forked
 //!   children, which must not act on behalf of their parent.
 //! * [`Identity`]: the rights of this process; a worker has those from when it was started.

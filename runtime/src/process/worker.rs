@@ -327,7 +327,7 @@ impl Worker {
         output: Output,
         attached: &[File],
     ) -> io::Result<()> {
-        let flags = if self.wear.is_grown(request.size_limit) { GROWN } else { 0 };
+        let flags = if self.wear.is_grown(request) { GROWN } else { 0 };
         let head = ReplyHead { flags, number: request.number, status, ..ReplyHead::default() };
         if let Some(error) = self.send(at, to, head, output, attached)? {
             // SAFETY: `to` has room for that much, and `room` found it for this reply.

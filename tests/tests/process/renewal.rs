@@ -56,6 +56,29 @@ fn leaves_a_child() -> u32 {
     std::process::id()
 }
 
+/// Leaves a file open.
+#[concurrent(process)]
+fn leaves_a_file() -> u32 {
+    std::mem::forget(std::fs::File::open("/dev/null").unwrap());
+    std::process::id()
+}
+
+#[concurrent(process)]
+fn computes(for_long: bool) -> u32 {
+    let now = || {
+        // SAFETY: a record to fill in.
+        let time = unsafe {
+            let mut time: libc::timespec = std::mem::zeroed();
+            libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
+            time
+        };
+        Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned() as u32)
+    };
+    let until = now() + Duration::from_millis(250);
+    while for_long || now() < until {}
+    std::process::id()
+}
+
 /// Leaves a child of a child, which the worker adopts.
 #[concurrent(process)]
 fn leaves_an_orphan() -> u32 {
@@ -190,6 +213,39 @@ fn grows_once() -> u32 {
     static GROWN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
     GROWN.lock().unwrap().resize(100 << 20, 1);
     std::process::id()
+}
+
+#[test]
+fn a_call_is_not_blamed_for_what_earlier_ones_have_used_up() {
+    let test = a_call_is_not_blamed_for_what_earlier_ones_have_used_up;
+    alone(test, &[("TRINE_PROCESSES", "1")], || {
+        limited(libc::RLIMIT_NOFILE, 256);
+        for number in 0..600 {
+            leaves_a_file().join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
+        }
+        limited(libc::RLIMIT_CPU, 2);
+        trine::process::warm_up();
+        // The one that there is has no limit.
+        for number in 0..600 {
+            leaves_a_file().join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
+        }
+        for number in 0..10 {
+            computes(false).join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
+        }
+    });
+}
+
+/// The signal is named, also where the system would kill without one.
+#[test]
+fn a_call_that_computes_for_too_long_is_told_why_it_ended() {
+    alone(a_call_that_computes_for_too_long_is_told_why_it_ended, &[], || {
+        let limit = libc::rlimit { rlim_cur: 2, rlim_max: 2 };
+        // SAFETY: a valid limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_CPU, &raw const limit) }, 0);
+        let error = computes(true).join().unwrap_err();
+        assert!(error.is_crash(), "{error}");
+        assert!(error.to_string().contains("SIGXCPU, the limit of processor time"), "{error}");
+    });
 }
 
 /// What a program may have no more of, so that no worker can be started.

@@ -1,12 +1,16 @@
-//! The memory limit of a worker, and how an abort for lack of memory is recognized.
+//! The limits of a worker: of memory, with how an abort for lack of it is recognized, and those of
+//! the system that it wears out.
 
 #![allow(unsafe_code, reason = "calls of the C library")]
 
 use std::ffi::c_void;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 /// What counted against the limit when it was set first.
 static AT_START: OnceLock<u64> = OnceLock::new();
@@ -27,11 +31,11 @@ pub(crate) fn limit_memory(bytes: u64, over: fn()) {
 
 /// Sets that limit anew: this much beyond what this process had when it was limited.
 pub(crate) fn allow_memory(bytes: u64) {
-    let hard = rustix::process::getrlimit(Resource::Data).maximum;
+    let hard = getrlimit(Resource::Data).maximum;
     let bytes = bytes.saturating_add(at_start());
     let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
     let limit = Rlimit { current: Some(bytes), maximum: hard };
-    let _ = rustix::process::setrlimit(Resource::Data, limit);
+    let _ = setrlimit(Resource::Data, limit);
 }
 
 /// What this process has beyond what it had when it was limited.
@@ -80,10 +84,10 @@ pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
     if OVER_LIMIT.get().is_none() {
         return run();
     }
-    let limit = rustix::process::getrlimit(Resource::Data);
+    let limit = getrlimit(Resource::Data);
     let set = |current| {
         let limit = Rlimit { current, maximum: limit.maximum };
-        let _ = rustix::process::setrlimit(Resource::Data, limit);
+        let _ = setrlimit(Resource::Data, limit);
     };
     set(limit.maximum);
     let before = data();
@@ -148,8 +152,32 @@ fn is_in_alloc_error() -> bool {
 /// How many handles a reply may carry: a fraction of the process's limit, so that no worker can
 /// exhaust its parent's.
 pub(crate) fn max_handles() -> usize {
-    let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(most / 4).unwrap_or(usize::MAX).clamp(16, 4096)
+}
+
+/// How long this process may compute, if that is bounded. Where the system would kill it without a
+/// word, it is told a second before, by a signal that names the cause.
+pub(crate) fn max_processor_time() -> Option<Duration> {
+    let limit = getrlimit(Resource::Cpu);
+    let warned = limit.maximum.map(|hard| hard.saturating_sub(1).max(1));
+    let current = limit.current.into_iter().chain(warned).min()?;
+    let _ = setrlimit(Resource::Cpu, Rlimit { current: Some(current), ..limit });
+    Some(Duration::from_secs(current))
+}
+
+/// How long it has computed.
+pub(crate) fn processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+}
+
+/// How many more files this process may open, and how many there may be: a new one gets the lowest
+/// number that is free.
+pub(crate) fn files_left() -> Option<(u64, u64)> {
+    let most = getrlimit(Resource::Nofile).current?;
+    let lowest = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 0);
+    let lowest = lowest.map_or(most, |file| file.as_raw_fd().unsigned_abs().into());
+    Some((most.saturating_sub(lowest), most))
 }
 
 /// The current memory size of this process in bytes.

@@ -1,5 +1,7 @@
 //! Whether a worker has grown too large to serve on, and should be replaced between two calls: in
-//! memory, as the options `renew` and `memory` say, or in dead children that nobody waits for.
+//! memory, as the options `renew` and `memory` say; in dead children that nobody waits for; in open
+//! files; or in processor time, where that is bounded. The calls that come last are not to blame
+//! for what earlier ones have used up.
 //!
 //! With `memory`, what earlier calls left behind is not the fault of the one that runs: each call
 //! may have that much beyond what its worker keeps as it begins. What the first call of a function
@@ -7,16 +9,22 @@
 //! that is replaced. One that keeps more than all of it, since no other has started so soon, ends
 //! after the reply, and the calls that it has go elsewhere. So the leaks of a worker are bounded.
 
+use std::time::Duration;
+
 use crate::process::channel::{KEEPS, RequestHead, SIZE_UNIT};
 use crate::process::platform;
 
-/// How many calls pass before dead children are counted again.
+/// How many calls pass before dead children and open files are counted again.
 const SELDOM: u32 = 64;
 
 pub(crate) struct Wear {
     calls: u32,
     /// The limit of a call, in bytes; 0 is none.
     memory: u64,
+    /// How long this process may compute.
+    processor_time: Option<Duration>,
+    /// Half of that is over, or of the files open that there may be.
+    is_worn: bool,
     /// The functions that have run here.
     known: Vec<i64>,
     /// What was kept after the last call.
@@ -26,17 +34,27 @@ pub(crate) struct Wear {
 }
 
 impl Wear {
-    pub(crate) const fn new(memory: u64) -> Self {
-        Self { calls: 0, memory, known: Vec::new(), kept: 0, leaked: 0 }
+    pub(crate) fn new(memory: u64) -> Self {
+        let processor_time = platform::max_processor_time();
+        let (calls, known, kept, leaked) = (0, Vec::new(), 0, 0);
+        Self { calls, memory, processor_time, is_worn: false, known, kept, leaked }
     }
 
     /// Asked after each call; its limit is in units of [`SIZE_UNIT`], and 0 is none.
-    pub(crate) fn is_grown(&mut self, size_limit: u32) -> bool {
+    pub(crate) fn is_grown(&mut self, request: &RequestHead) -> bool {
         self.calls = self.calls.wrapping_add(1);
-        let size = u64::from(size_limit) * SIZE_UNIT;
+        let size = u64::from(request.size_limit) * SIZE_UNIT;
         self.leaked > self.memory / 2
             || size > 0 && platform::size().is_some_and(|now| now > size)
             || self.calls.is_multiple_of(SELDOM) && platform::has_many_dead_children()
+            || request.flags & KEEPS == 0 && self.is_worn()
+    }
+
+    fn is_worn(&mut self) -> bool {
+        let is_late = self.processor_time.is_some_and(|most| platform::processor_time() > most / 2);
+        let is_full = self.calls.is_multiple_of(SELDOM) && !has_files_left(2);
+        self.is_worn |= is_late || is_full;
+        self.is_worn
     }
 
     /// Looks at what a call has left behind, after its reply, and gives the next one its room.
@@ -65,7 +83,18 @@ impl Wear {
     }
 
     /// Whether no call may begin here any more.
-    pub(crate) const fn is_over(&self) -> bool {
-        self.leaked > self.memory
+    pub(crate) fn is_over(&self) -> bool {
+        self.leaked > self.memory || self.is_worn && self.is_worn_out()
     }
+
+    /// Whether a fourth is left, at the most: no other has started so soon.
+    fn is_worn_out(&self) -> bool {
+        let time = self.processor_time;
+        time.is_some_and(|most| platform::processor_time() > most / 4 * 3) || !has_files_left(4)
+    }
+}
+
+/// Whether such a part of the files is left that this process may open.
+fn has_files_left(part: u64) -> bool {
+    platform::files_left().is_none_or(|(left, most)| left > most / part)
 }
