@@ -160,7 +160,7 @@ impl Pool {
             }
             self.place(state, call, chores)
         });
-        if !shells.is_empty() {
+        if let Some(shells) = shells {
             drop_quietly(shells);
         }
     }

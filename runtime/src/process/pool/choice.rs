@@ -76,14 +76,14 @@ impl Pool {
         }
     }
 
-    /// Gives a new call to a worker, or has it wait. Returns shells of calls that nobody waits for,
-    /// to drop without the lock.
+    /// Gives a new call to a worker, or has it wait. May return shells of calls that nobody waits
+    /// for, to drop without the lock.
     pub(super) fn place(
         &self,
         state: &mut State,
         call: Arc<dyn AnyCall>,
         chores: &mut Chores,
-    ) -> VecDeque<Waiting> {
+    ) -> Option<VecDeque<Waiting>> {
         chores.attend = true;
         // Usually no other call waits, and a worker is idle.
         if !self.keeps
@@ -95,11 +95,11 @@ impl Pool {
             {
                 state.queue.push_front(Waiting::Request(request));
             }
-            return VecDeque::new();
+            return None;
         }
         let shells = state.queue.push_back(Waiting::Call(call));
         self.hand_out(state, chores);
-        shells
+        Some(shells)
     }
 
     /// The next call that a worker can take, by its position in the queue, and that worker. If the
