@@ -139,13 +139,14 @@ impl Outbox {
     /// Sends a call. Returns whether the worker has to be woken.
     pub(crate) fn send(&mut self, request: Request) -> Result<bool, NotSent> {
         let number = self.last() + 1;
+        let residence = request.call.stay().map(|(residence, _)| residence);
         let mut head = RequestHead {
             number,
             invoke: request.job.invoke,
             body: request.job.body,
-            size_limit: request.size_limit(),
+            size_limit: request.size_limit(residence),
             ahead: request.call.ahead(),
-            flags: if request.call.stay().is_some() { KEEPS } else { 0 },
+            flags: if residence.is_some() { KEEPS } else { 0 },
             ..RequestHead::default()
         };
         // It goes into the books first: it is moved once, and that is most of what sending costs.

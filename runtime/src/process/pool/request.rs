@@ -6,6 +6,7 @@ use crate::cell::Claim;
 use crate::process::address::Address;
 use crate::process::channel::{Corrupt, SIZE_UNIT};
 use crate::process::job::{AnyCall, Job, codec_error};
+use crate::process::pool::residence::Residence;
 use crate::timer::Alarm;
 
 /// How often a call is resent if its workers die before running it.
@@ -41,11 +42,12 @@ impl Request {
         self.call.function().options().timeout.is_some()
     }
 
-    /// How large its worker may be afterwards, in the channel's unit.
-    pub(crate) fn size_limit(&self) -> u32 {
+    /// How large its worker may be afterwards, in the channel's unit. What a worker with state may
+    /// be is said by the residence.
+    pub(crate) fn size_limit(&self, residence: Option<&Residence>) -> u32 {
         let units = |bytes: u64| u32::try_from(bytes / SIZE_UNIT).unwrap_or(u32::MAX).max(1);
-        let beyond = match self.call.stay() {
-            Some((residence, _)) => residence.renew_beyond(),
+        let beyond = match residence {
+            Some(residence) => residence.renew_beyond(),
             None => self.call.function().options().renew_beyond,
         };
         beyond.map_or(0, units)
