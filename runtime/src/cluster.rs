@@ -35,6 +35,7 @@ use crate::function::Function;
 use crate::process::job::{Job, worker_error};
 use crate::process::platform::{self, SERVE};
 use crate::sequential;
+use crate::stream::{self, Stream};
 use crate::task::Task;
 
 pub use self::operations::{MachineStatus, drain, machines, purge};
@@ -63,14 +64,32 @@ pub(crate) fn start<T>(function: &'static Function, job: Job) -> Task<T>
 where
     T: DeserializeOwned + Send + 'static,
 {
-    let caller = match settings() {
+    match caller() {
+        Ok(caller) => remote::start(caller, function, job),
+        Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
+    }
+}
+
+/// Starts a call that yields.
+pub(crate) fn stream<T>(function: &'static Function, job: Job) -> Stream<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    match caller() {
+        Ok(caller) => remote::stream(caller, function, job),
+        Err(why) => {
+            let error = worker_error(function.name(), why);
+            let flow = stream::flow(function);
+            Stream::new(flow, sequential::done(function.name(), Err(error)), stream::as_they_are)
+        }
+    }
+}
+
+fn caller() -> Result<&'static Caller, String> {
+    match settings() {
         Some(Ok(settings)) => Caller::get(settings),
         Some(Err(why)) => Err(why.clone()),
         None => Err("no cluster is configured".into()),
-    };
-    match caller {
-        Ok(caller) => remote::start(caller, function, job),
-        Err(why) => sequential::done(function.name(), Err(worker_error(function.name(), why))),
     }
 }
 

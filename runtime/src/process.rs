@@ -78,8 +78,8 @@
 //! reads them decodes them. The iterator stays in its worker, which runs no other call until the
 //! iterator is at its end. So there are as many workers for streams as are read at a time, beside
 //! those for plain calls. When the [`Stream`] is dropped or cancelled, the iterator is dropped at
-//! its next yield; a body that does not reach one within 100 ms is killed. Such calls stay on this
-//! machine, even with a cluster.
+//! its next yield; a body that does not reach one within 100 ms is killed. With a
+//! cluster they run on its machines, unless a `Sender` or a `Stream` is among their arguments.
 //!
 //! # Workers with state
 //! The value of a [worker with state](crate::guide::workers) is made, used and dropped in a process
@@ -170,7 +170,7 @@ use crate::task::Task;
 
 pub(crate) mod address;
 pub(crate) mod call;
-mod channel;
+pub(crate) mod channel;
 mod code;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;

@@ -4,6 +4,7 @@
 
 mod endings;
 mod event_loop;
+mod lane;
 mod outgoing;
 pub(super) mod remote;
 
@@ -26,6 +27,8 @@ pub(crate) struct Caller {
 
 pub(crate) enum Command {
     Call(u64, Arc<dyn Remote>, Job),
+    /// So many items of a call are no longer on the way.
+    Grant(u64, u64),
     /// Nobody wants that call any more.
     Cancel(u64),
     /// Its arguments are in place, and it has a place under its limit.
@@ -58,6 +61,10 @@ impl Caller {
     /// Sends a call, from any thread.
     pub(crate) fn send(&self, number: u64, call: Arc<dyn Remote>, job: Job) {
         let _ = self.commands.send(Command::Call(number, call, job));
+    }
+
+    pub(crate) fn grant(&self, number: u64, done: u64) {
+        let _ = self.commands.send(Command::Grant(number, done));
     }
 
     pub(crate) fn cancel(&self, number: u64) {

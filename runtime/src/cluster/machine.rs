@@ -1,13 +1,15 @@
 //! A serving machine: it grants leases to callers of its own build, runs their calls, and reports
 //! how each ended.
 
+mod calls;
 mod depth;
 mod hosted;
+mod yielding;
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
@@ -16,16 +18,16 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use self::calls::{Call, Event, Key};
 use self::depth::Depth;
-use self::hosted::{Ended, Hosted, Permission, Tell};
-use super::broker::envelope::{Body, Ending, Parcel, Parts, Value};
+use self::hosted::Permission;
+use super::broker::envelope::Body;
 use super::broker::settings::Settings;
 use super::broker::{Broker, LastError, Unsent};
 use super::clock;
 use super::operations::{News, Question, Report};
 use super::protocol::{self, MachineDeed, ToMachine, Weight};
 use super::signals::Signals;
-use crate::process::fault::Fault;
 use crate::random;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -37,15 +39,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const TOGETHER: usize = 1024;
 
 type Protocol = protocol::Machine<Body, Body>;
-/// A lease, and a call's number under it.
-type Key = (u64, u64);
-
-/// The state of a call here.
-enum Event {
-    Collected(Key, Box<Parcel>, Result<Parts, String>),
-    Ended(Key, Ended),
-    Answer(Key, Ending),
-}
 
 pub(crate) async fn run(settings: Settings, workers: usize) -> io::Result<()> {
     let mut signals = Signals::new()?;
@@ -87,14 +80,6 @@ struct Machine {
     ended: u64,
     /// The broker's error that was printed last.
     printed: Option<String>,
-}
-
-/// A call that is here.
-struct Call {
-    hosted: Option<Arc<Hosted>>,
-    /// It should stop, and had not started yet.
-    stops: bool,
-    since: Instant,
 }
 
 impl Machine {
@@ -214,13 +199,6 @@ impl Machine {
         }
     }
 
-    /// Until when calls of a lease may start.
-    fn permission(&mut self, lease: u64) -> Permission {
-        let until = self.core.until(lease).unwrap_or(0);
-        let new = || Arc::new(AtomicU64::new(until));
-        Arc::clone(self.permissions.entry(lease).or_insert_with(new))
-    }
-
     /// Does what the protocol asks for.
     async fn act(&mut self) {
         self.core.set_capacity(self.depth.capacity());
@@ -243,6 +221,7 @@ impl Machine {
                 MachineDeed::Submit { lease, number, parcel } => {
                     self.submit((lease, number), &parcel)
                 }
+                MachineDeed::Grant { lease, number, done } => self.grant((lease, number), done),
                 MachineDeed::Recall { lease, number } => {
                     let call = self.calls.get(&(lease, number));
                     call.and_then(|call| call.hosted.as_ref()).map(|hosted| hosted.recall());
@@ -259,87 +238,6 @@ impl Machine {
                 }
             }
         }
-    }
-
-    fn submit(&mut self, key: Key, parcel: &Body) {
-        self.calls.insert(key, Call { hosted: None, stops: false, since: Instant::now() });
-        let Some(mut parcel) = parcel.open::<Parcel>() else {
-            let message = "the call's message cannot be decoded".to_owned();
-            return self.answered(key, Ending::Failed(Fault::Codec { message }));
-        };
-        match std::mem::take(&mut parcel.value) {
-            Value::Here(parts) => self.start(key, &parcel, Ok(parts)),
-            stored => {
-                let (broker, news) = (self.broker.clone(), self.news.clone());
-                tokio::spawn(async move {
-                    let parts = broker.collect(stored).await;
-                    let _ = news.send(Event::Collected(key, Box::new(parcel), parts));
-                });
-            }
-        }
-    }
-
-    fn start(&mut self, key: Key, parcel: &Parcel, parts: Result<Parts, String>) {
-        match self.calls.get(&key) {
-            None => return,
-            Some(call) if call.stops => {
-                return self.take_news(Event::Ended(key, Ended::Returned));
-            }
-            Some(_) => {}
-        }
-        let permission = self.permission(key.0);
-        let news = self.news.clone();
-        let tell: Tell = Box::new(move |ended| _ = news.send(Event::Ended(key, ended)));
-        match parts.and_then(|parts| Hosted::start(parcel, &parts, permission, tell)) {
-            Ok(hosted) => {
-                if let Some(call) = self.calls.get_mut(&key) {
-                    call.hosted = Some(hosted);
-                }
-            }
-            Err(message) => self.answered(key, Ending::Failed(Fault::Codec { message })),
-        }
-    }
-
-    fn take_news(&mut self, news: Event) {
-        match news {
-            Event::Collected(key, parcel, parts) => self.start(key, &parcel, parts),
-            Event::Answer(key, ending) => self.answered(key, ending),
-            Event::Ended(key, Ended::Returned) => {
-                self.calls.remove(&key);
-                self.core.returned(key.0, key.1);
-            }
-            Event::Ended(key, Ended::Failed(fault)) => self.answered(key, Ending::Failed(fault)),
-            Event::Ended(key, Ended::Replied(status, parts)) => self.reply(key, status, parts),
-        }
-    }
-
-    fn reply(&mut self, key: Key, status: u32, parts: Parts) {
-        if parts.length() + 1024 <= self.broker.longest() {
-            return self.answered(key, Ending::Replied { status, value: Value::Here(parts) });
-        }
-        let name = format!("{:016x}-{:x}-{:x}-result", self.id, key.0, key.1);
-        let (broker, news) = (self.broker.clone(), self.news.clone());
-        tokio::spawn(async move {
-            let ending = match broker.place(name, parts).await {
-                Ok(value) => Ending::Replied { status, value },
-                Err(message) => Ending::Failed(Fault::Codec { message }),
-            };
-            let _ = news.send(Event::Answer(key, ending));
-        });
-    }
-
-    /// A call has ended, and its caller is told how.
-    fn answered(&mut self, key: Key, ending: Ending) {
-        if let Some(call) = self.calls.remove(&key) {
-            self.depth.took(call.since.elapsed(), self.core.calls());
-        }
-        self.ended += 1;
-        let about = match &ending {
-            Ending::Replied { value: Value::Here(parts), .. } => parts.length(),
-            _ => 256,
-        };
-        let body = Body::of(&ending, about).unwrap_or_default();
-        self.core.ended(key.0, key.1, body);
     }
 
     async fn answer(&mut self, message: Message) {

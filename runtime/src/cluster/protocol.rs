@@ -10,6 +10,8 @@
 //! caller ── Open ──────────────▶ any machine of the build
 //!        ◀── Opened ──────────── lease, credit: how many calls may be sent
 //!        ── Call, Cancel ──────▶
+//!        ◀── Item ────────────── a call that yields goes on
+//!        ── Grant ─────────────▶ so many of those are read: it may be as much further
 //!        ◀── Ended, Returned ─── an answer, or: never started and never will be
 //! ```
 //!
@@ -20,6 +22,9 @@
 //! whatever the clocks say: only their rates have to agree, to within a quarter. Calls under a
 //! lease that is given up are lost, started or not; only a call that was never sent to a machine,
 //! or that its machine has returned, goes to another.
+//!
+//! **Streams.** Items are frames too, so none is lost or comes twice. A call that waits for its
+//! reader gives its place to others until it is granted more.
 //!
 //! **Truth.** A caller that is cut off from the broker gives up nobody; when it is back it asks,
 //! and the machine answers with what became of each call.

@@ -65,7 +65,6 @@ impl Items {
                 channel.grant(*number, items);
             }
         };
-        let measure = |reply: &Reply| (reply.bytes.items(), weight(reply));
         let grant = Grant { tell: Box::new(tell), measure };
         let flow = Arc::new(Flow::granting(ahead as usize, grant));
         (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
@@ -77,8 +76,9 @@ pub(crate) const fn weight_of(bytes: usize, files: usize) -> usize {
     bytes + files * (MAX_BYTES / MAX_FILES)
 }
 
-fn weight(reply: &Reply) -> usize {
-    weight_of(reply.bytes.length(), reply.handles.len())
+/// How many items a reply brings, and what they count.
+pub(crate) fn measure(reply: &Reply) -> (usize, usize) {
+    (reply.bytes.items(), weight_of(reply.bytes.length(), reply.handles.len()))
 }
 
 /// A call's cell, which keeps a worker's reply until whoever takes the value decodes it.

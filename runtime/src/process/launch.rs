@@ -73,7 +73,7 @@ where
     if sequential::is_on() {
         return sequential::done(function.name(), round_trip(function.name(), &message, code));
     }
-    let is_connected = message.files.iter().any(|file| !file.is_memory());
+    let is_connected = is_connected(&message);
     let waits = if is_connected { Waits::ForEnds } else { Waits::Never };
     match locate(function.name(), message, code.invoke as usize, code.body) {
         #[cfg(feature = "cluster")]
@@ -109,7 +109,12 @@ pub(crate) fn locate(
     Ok(Job { message, invoke: distance(invoke)?, body: distance(body)? })
 }
 
-/// Starts a call that yields. It stays on this machine.
+/// Whether a message has an end of a channel or stream, whose other end is on this machine.
+fn is_connected(message: &Message) -> bool {
+    message.files.iter().any(|file| !file.is_memory())
+}
+
+/// Starts a call that yields.
 pub(crate) fn stream<A, T>(function: &'static Function, arguments: A, code: StreamCode) -> Stream<T>
 where
     A: Serialize,
@@ -128,7 +133,13 @@ where
         return round_trips(function, &message, &code);
     }
     let (invoke, body) = (code.invoke as usize, code.body);
+    #[cfg(feature = "cluster")]
+    let is_connected = is_connected(&message);
     let task = match locate(name, message, invoke, body) {
+        #[cfg(feature = "cluster")]
+        Ok(job) if !is_connected && crate::cluster::takes(function) => {
+            return crate::cluster::stream(function, job);
+        }
         Ok(job) => match pool::pool_of(function, Waits::ForReader) {
             Ok(pool) => Task::new(ProcessCall::start(function, job, pool, Some(outlet))),
             Err(why) => sequential::done(name, Err(worker_error(name, why))),

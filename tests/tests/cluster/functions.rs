@@ -30,11 +30,6 @@ pub(crate) fn machine_of_a_local_call() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-#[concurrent(process)]
-pub(crate) fn machines_of_items() -> impl Iterator<Item = u32> {
-    (0..2).map(|_| std::os::unix::process::parent_id())
-}
-
 /// A worker with state.
 pub(crate) struct Resident(u32);
 
@@ -49,13 +44,12 @@ impl Resident {
     }
 }
 
-/// Functions with an end among their arguments, or their result. They are on this machine, which
-/// has the other end.
 #[concurrent(process)]
 pub(crate) fn machine_that_yields() -> impl Iterator<Item = u32> {
     std::iter::once(std::os::unix::process::parent_id())
 }
 
+/// Functions with an end among their arguments. They are on this machine, which has the other end.
 #[concurrent(process)]
 pub(crate) fn machine_that_sends(sender: Sender<u32>) {
     sender.send(std::os::unix::process::parent_id()).unwrap();
@@ -64,6 +58,12 @@ pub(crate) fn machine_that_sends(sender: Sender<u32>) {
 #[concurrent(process)]
 pub(crate) fn machine_that_reads(numbers: Stream<u32>) -> (u32, usize) {
     (std::os::unix::process::parent_id(), numbers.into_iter().count())
+}
+
+#[concurrent(process)]
+pub(crate) fn machines_on_the_way(machines: Stream<u32>) -> impl Iterator<Item = u32> {
+    let own = std::os::unix::process::parent_id();
+    machines.into_iter().map(Result::unwrap).chain([own])
 }
 
 /// A call within a call.

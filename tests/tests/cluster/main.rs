@@ -11,18 +11,21 @@ mod network;
 mod parts;
 mod plain;
 mod relay;
+mod streams;
 mod trust;
 mod turmoil;
 mod world;
+mod yielding;
 
 use std::sync::OnceLock;
 
 type Check = (&'static str, fn());
 
 /// The checks, and which of them take long.
-const GROUPS: [(&[Check], bool); 9] = [
+const GROUPS: [(&[Check], bool); 10] = [
     (plain::CHECKS, false),
     (turmoil::CHECKS, false),
+    (streams::CHECKS, false),
     (trust::CHECKS, false),
     (deployment::CHECKS, false),
     (credentials::CHECKS, false),

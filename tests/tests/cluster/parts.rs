@@ -10,7 +10,7 @@ use trine::{ErrorKind, TaskIterator, gather};
 use super::functions::{
     ResidentWorker, boom, crowd, double, doubled, held, held_in_turn, held_long, held_once,
     held_to_the_last, leave, machine, machine_of_a_local_call, machine_that_reads,
-    machine_that_sends, machine_that_yields, machines_of_items, nested, note, noted, reversed,
+    machine_that_sends, machine_that_yields, machines_on_the_way, nested, note, noted, reversed,
     too_long, too_much, worker_of_its_own,
 };
 
@@ -51,19 +51,24 @@ pub(crate) fn play(name: &str) -> bool {
         "queue" => queue,
         "crowd" => crowded,
         "drained" => drained,
-        _ => return false,
+        _ => return super::yielding::play(name),
     };
     part();
     true
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("FOLDER").unwrap().into()
 }
 
-fn tell(what: impl std::fmt::Display) {
+pub(crate) fn tell(what: impl std::fmt::Display) {
     println!("{what}");
     std::io::stdout().flush().unwrap();
+}
+
+/// Waits for a word of the test.
+pub(crate) fn hear() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
 fn values() {
@@ -107,12 +112,15 @@ fn large() {
 
 fn ends() {
     let here = std::process::id();
-    assert_eq!(machine_that_yields().gather().join().unwrap(), [here]);
+    let there = machine().join().unwrap();
+    assert_ne!(there, here);
+    assert_eq!(machine_that_yields().gather().join().unwrap(), [there]);
     let (sender, stream) = trine::channel(1);
     machine_that_sends(sender).join().unwrap();
     assert_eq!(stream.gather().join().unwrap(), [here]);
     assert_eq!(machine_that_reads(machine_that_yields()).join().unwrap(), (here, 1));
-    assert_ne!(machine().join().unwrap(), here);
+    let passed_on = machines_on_the_way(machine_that_yields());
+    assert_eq!(passed_on.gather().join().unwrap(), [there, here]);
     tell("well");
 }
 
@@ -121,8 +129,6 @@ fn places() {
     let here = std::process::id();
     let resident = ResidentWorker::new(7);
     assert_eq!(resident.machine().join().unwrap(), (7, here));
-    let items: Vec<_> = machines_of_items().into_iter().map(Result::unwrap).collect();
-    assert_eq!(items, [here; 2]);
     let local = machine_of_a_local_call().join().unwrap();
     tell(format!("{} {} {}", machine().join().unwrap(), u32::from(local == here), {
         // The calls of a body run in a worker of the worker that runs it.
@@ -203,7 +209,7 @@ fn drain() {
 /// Two calls, and a word from the test between them.
 fn two() {
     tell(double(1).join().unwrap());
-    std::io::stdin().read_line(&mut String::new()).unwrap();
+    hear();
     tell(double(2).join().unwrap());
 }
 
@@ -327,7 +333,7 @@ fn cancelled() {
     super::world::wait_until(|| super::functions::notes(&folder, "began").len() == 1);
     let queued = noted(&folder, 2);
     tell("running");
-    std::io::stdin().read_line(&mut String::new()).unwrap();
+    hear();
     queued.cancel();
     running.cancel();
     assert!(running.join().unwrap_err().is_cancelled());

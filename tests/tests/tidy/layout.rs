@@ -27,8 +27,9 @@ const NEVER: &[(&[&str], &[&str])] = &[
 /// The files that lead to each other, and why they do.
 const CIRCLES: &[(&str, &str)] = &[
     (
-        "cluster cluster/caller cluster/caller/event_loop cluster/caller/outgoing \
-         cluster/caller/remote cluster/machine cluster/operations",
+        "cluster cluster/caller cluster/caller/event_loop cluster/caller/lane \
+         cluster/caller/outgoing cluster/caller/remote cluster/machine cluster/machine/calls \
+         cluster/operations",
         "a call and the thread that sends it know each other",
     ),
     (

@@ -66,18 +66,45 @@ pub(crate) struct Parcel {
     pub(crate) invoke: i64,
     pub(crate) body: i64,
     pub(crate) options: Options,
+    /// Whether it yields items before it ends.
+    pub(crate) yields: bool,
     pub(crate) value: Value,
 }
 
-/// How a call ended.
+/// How a call ended, or how it goes on.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Ending {
+    /// An item, or several in one run. More follows.
+    Yielded {
+        is_run: bool,
+        value: Value,
+    },
     /// A worker's reply with its status.
     Replied {
         status: u32,
         value: Value,
     },
     Failed(Fault),
+}
+
+impl Ending {
+    pub(crate) fn is_end(&self) -> bool {
+        !matches!(self, Self::Yielded { .. })
+    }
+
+    pub(crate) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Yielded { value, .. } | Self::Replied { value, .. } => Some(value),
+            Self::Failed(_) => None,
+        }
+    }
+
+    pub(crate) fn value_mut(&mut self) -> Option<&mut Value> {
+        match self {
+            Self::Yielded { value, .. } | Self::Replied { value, .. } => Some(value),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 /// A value: its encoded bytes, and the contents of its files.
@@ -104,6 +131,23 @@ impl Parts {
 pub(crate) enum Value {
     Here(Parts),
     Stored(Stored),
+}
+
+impl Value {
+    pub(crate) fn stored(&self) -> Option<&Stored> {
+        match self {
+            Self::Here(_) => None,
+            Self::Stored(stored) => Some(stored),
+        }
+    }
+
+    /// About how many bytes it takes in a message.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Here(parts) => parts.length(),
+            Self::Stored(_) => 256,
+        }
+    }
 }
 
 impl Default for Value {

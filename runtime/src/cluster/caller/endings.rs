@@ -1,9 +1,10 @@
-//! How calls end at their caller.
+//! How calls end at their caller, and what they yield before.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_loop::EventLoop;
+use super::lane::{Lane, give};
 use super::remote::Remote;
 use crate::cluster::broker::envelope::{Body, Ending, Stored, Value};
 use crate::cluster::protocol::{End, Why};
@@ -11,43 +12,36 @@ use crate::process::fault::Fault;
 
 impl EventLoop {
     pub(super) fn finish(&mut self, number: u64, end: End<Body>) {
-        let why = match end {
-            End::Nobody(why) => self.say(number, why),
-            End::Lost => return self.end(number, |call| call.fail(Fault::WorkerLost)),
-            End::Ended(body) => return self.ended(number, &body),
-            End::Unwanted(body) => {
-                if let Some(Ending::Replied { value: Value::Stored(stored), .. }) = body.open() {
-                    self.forget(Some(stored));
-                }
-                return;
+        match end {
+            End::Nobody(why) => {
+                let why = self.say(number, why);
+                self.fail(number, why);
             }
-        };
-        self.fail(number, why);
+            End::Lost => self.tell(number, Ending::Failed(Fault::WorkerLost)),
+            End::Ended(body) | End::Unwanted(body) => self.hear_of(number, &body),
+        }
     }
 
-    fn ended(&mut self, number: u64, body: &Body) {
-        let broken =
-            || Fault::Codec { message: "the machine's answer cannot be decoded".to_owned() };
-        match body.open() {
-            None => self.end(number, |call| call.fail(broken())),
-            Some(Ending::Failed(fault)) => self.end(number, |call| call.fail(fault)),
-            Some(Ending::Replied { status, value: Value::Here(parts) }) => {
-                self.end(number, |call| call.reply(status, parts));
-            }
-            Some(Ending::Replied { status, value: Value::Stored(stored) }) => {
-                let Some(broker) = self.broker.clone() else { return };
-                self.end(number, |call| {
-                    tokio::spawn(async move {
-                        let parts = broker.collect(Value::Stored(stored.clone())).await;
-                        // First, since this program may exit once it has the reply.
-                        broker.forget(&stored).await;
-                        match parts {
-                            Ok(parts) => call.reply(status, parts),
-                            Err(message) => call.fail(Fault::Codec { message }),
-                        }
-                    });
-                });
-            }
+    /// Its machine says how a call goes on, or has ended.
+    pub(super) fn hear_of(&mut self, number: u64, body: &Body) {
+        let broken = || {
+            let message = "the machine's answer cannot be decoded".to_owned();
+            Ending::Failed(Fault::Codec { message })
+        };
+        self.tell(number, body.open().unwrap_or_else(broken));
+    }
+
+    fn tell(&mut self, number: u64, ending: Ending) {
+        let stored = ending.value().and_then(Value::stored).cloned();
+        let Some(open) = self.open.get_mut(&number) else { return self.forget(stored) };
+        if let (None, Some(_), Some(broker)) = (&open.lane, stored, &self.broker) {
+            open.lane = Some(Lane::open(broker.clone(), Arc::clone(&open.call)));
+        }
+        if ending.is_end() {
+            let lane = open.lane.take();
+            self.end(number, |call| pass(lane.as_ref(), &*call, ending));
+        } else {
+            pass(open.lane.as_ref(), &*open.call, ending);
         }
     }
 
@@ -96,5 +90,13 @@ impl EventLoop {
                 format!("the broker at {address} cannot be reached: {last}")
             }
         }
+    }
+}
+
+/// Gives a call what its machine says, after what is still on its way there.
+fn pass(lane: Option<&Lane>, call: &dyn Remote, ending: Ending) {
+    match lane {
+        Some(lane) => lane.send(ending),
+        None => give(call, ending),
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::Command;
+use super::lane::Lane;
 use super::outgoing::Limits;
 use super::remote::Remote;
 use crate::cluster::broker::envelope::{Body, Stored};
@@ -36,6 +37,8 @@ pub(super) struct Open {
     /// Where its arguments are stored, if they are.
     pub(super) arguments: Option<Stored>,
     pub(super) place: Option<Place>,
+    /// What it has said, once some of that was stored.
+    pub(super) lane: Option<Lane>,
 }
 
 pub(super) async fn run(
@@ -186,7 +189,7 @@ impl EventLoop {
                 if call.is_finished() {
                     return;
                 }
-                self.open.insert(number, Open { call, arguments: None, place: None });
+                self.open.insert(number, Open { call, arguments: None, place: None, lane: None });
                 match (&self.refusal, &self.broker) {
                     (Some(why), _) => {
                         let why = why.clone();
@@ -196,6 +199,7 @@ impl EventLoop {
                     (None, None) => self.wait(number, job),
                 }
             }
+            Command::Grant(number, done) => self.core.grant(number, done),
             Command::Cancel(number) => {
                 self.core.cancel(number);
                 if let Some(open) = self.open.remove(&number) {
@@ -213,6 +217,7 @@ impl EventLoop {
         let mut is_stuck = false;
         for deed in self.core.deeds(clock::now(), most) {
             match deed {
+                CallerDeed::Item { number, item, .. } => self.hear_of(number, &item),
                 CallerDeed::Finish { number, end } => self.finish(number, end),
                 CallerDeed::Send { .. } | CallerDeed::Seek { .. } if is_stuck => {}
                 CallerDeed::Send { machine, message } => {

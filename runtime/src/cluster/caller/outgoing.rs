@@ -40,7 +40,7 @@ impl EventLoop {
         let (Some(open), Some(broker)) = (self.open.get(&number), self.broker.clone()) else {
             return;
         };
-        let function = open.call.function();
+        let (function, yields) = (open.call.function(), open.call.yields());
         let Job { message, invoke, body } = job;
         let parts = match parts_of(message) {
             Ok(parts) => parts,
@@ -49,7 +49,7 @@ impl EventLoop {
         let fits = parts.length() + 1024 <= broker.longest();
         let name = format!("{:016x}-{number:x}-arguments", self.id);
         if fits {
-            match ready(function, invoke, body, Value::Here(parts)) {
+            match ready(function, yields, (invoke, body), Value::Here(parts)) {
                 Ok(ready) => self.limited(number, function, body, ready),
                 Err(why) => self.fail(number, why),
             }
@@ -58,7 +58,7 @@ impl EventLoop {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let value = broker.place(name, parts).await;
-            let ready = value.and_then(|value| ready(function, invoke, body, value));
+            let ready = value.and_then(|value| ready(function, yields, (invoke, body), value));
             let _ = sender.send(Command::Ready(number, ready));
         });
     }
@@ -93,16 +93,19 @@ impl EventLoop {
     }
 }
 
-fn ready(function: &Function, invoke: i64, body: i64, value: Value) -> Result<Ready, String> {
-    let (stored, about) = match &value {
-        Value::Here(parts) => (None, parts.length()),
-        Value::Stored(stored) => (Some(stored.clone()), 0),
-    };
+fn ready(
+    function: &Function,
+    yields: bool,
+    (invoke, body): (i64, i64),
+    value: Value,
+) -> Result<Ready, String> {
+    let (stored, about) = (value.stored().cloned(), value.length());
     let parcel = Parcel {
         name: function.name().to_owned(),
         invoke,
         body,
         options: function.options().clone(),
+        yields,
         value,
     };
     Ok(Ready { parcel: Body::of(&parcel, about)?, stored, place: None })

@@ -11,11 +11,14 @@ use crate::cluster::broker::envelope::{File, Parts};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Elsewhere;
-use crate::process::call::ReplyCell;
+use crate::process::call::{ReplyCell, items, measure};
+use crate::process::channel::ReplyBytes;
 use crate::process::fault::Fault;
-use crate::process::job::{Job, Reply, codec_error};
-use crate::process::platform;
+use crate::process::job::{Job, Reply, codec_error, status};
+use crate::process::platform::{self, Handle};
 use crate::process::value::message::Message;
+use crate::stream::flow::{Flow, Grant};
+use crate::stream::{Stream, ahead};
 use crate::sync::Lock;
 use crate::task::{Call, Task};
 
@@ -23,14 +26,21 @@ use crate::task::{Call, Task};
 pub(crate) trait Remote: Send + Sync {
     fn function(&self) -> &'static Function;
     fn is_finished(&self) -> bool;
+    fn yields(&self) -> bool;
+    /// It has yielded this, or several in one run.
+    fn item(&self, is_run: bool, parts: Parts);
     fn reply(&self, status: u32, parts: Parts);
     fn fail(&self, fault: Fault);
+    /// Nobody can read what else it says.
+    fn give_up(&self);
 }
 
 struct RemoteCall<T> {
     cell: ReplyCell<(), T>,
     caller: &'static Caller,
     number: u64,
+    /// Where its items go, if it yields.
+    items: Option<Arc<Flow<Reply>>>,
     /// Its part of what may be out at once, until it has ended.
     elsewhere: Lock<Option<Elsewhere>>,
 }
@@ -40,13 +50,43 @@ pub(crate) fn start<T>(caller: &'static Caller, function: &'static Function, job
 where
     T: DeserializeOwned + Send + 'static,
 {
+    send(caller, caller.next_number(), function, job, None)
+}
+
+/// Sends a call out that yields.
+pub(crate) fn stream<T>(caller: &'static Caller, function: &'static Function, job: Job) -> Stream<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let number = caller.next_number();
+    let tell = move |done| {
+        // The thread that tells is the parent's.
+        if !platform::is_forked_child() {
+            caller.grant(number, done);
+        }
+    };
+    let grant = Grant { tell: Box::new(tell), measure };
+    let flow = Arc::new(Flow::granting(ahead(function), grant));
+    let task = send(caller, number, function, job, Some(Arc::clone(&flow)));
+    Stream::new(flow, task, items)
+}
+
+fn send<T>(
+    caller: &'static Caller,
+    number: u64,
+    function: &'static Function,
+    job: Job,
+    items: Option<Arc<Flow<Reply>>>,
+) -> Task<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
     let limiter = function.limiter().filter(|_| function.options().queue.is_some());
     let elsewhere = limiter.map(|limiter| limiter.send(function.options()));
     let is_refused = matches!(elsewhere, Some(None));
-    let number = caller.next_number();
     let cell = ReplyCell::started(function, "process");
     let elsewhere = Lock::new(elsewhere.flatten());
-    let call = Arc::new(RemoteCall { cell, caller, number, elsewhere });
+    let call = Arc::new(RemoteCall { cell, caller, number, items, elsewhere });
     if is_refused {
         call.finish(Err(Error::busy(function.name())));
     } else {
@@ -77,10 +117,31 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
         self.cell.cell().is_finished()
     }
 
+    fn yields(&self) -> bool {
+        self.items.is_some()
+    }
+
+    fn item(&self, is_run: bool, Parts { bytes, files }: Parts) {
+        let bytes = if is_run { ReplyBytes::run(bytes, status::ITEM) } else { Some(bytes.into()) };
+        let bytes = bytes.ok_or_else(|| "a run of items is not whole".to_owned());
+        let item = bytes.and_then(|bytes| {
+            let handles = frozen(&files).map_err(|error| format!("an item: {error}"))?;
+            Ok(Reply { status: status::ITEM, bytes, handles })
+        });
+        match (item, &self.items) {
+            // Where nothing more is wanted it is dropped. Its machine counts what is on the way.
+            (Ok(item), Some(flow)) => _ = flow.push_beyond(&mut Some(item)),
+            (Ok(_), None) => {}
+            (Err(why), _) => {
+                self.finish(Err(codec_error(self.cell.function().name(), &why)));
+                self.give_up();
+            }
+        }
+    }
+
     fn reply(&self, status: u32, parts: Parts) {
         let name = self.cell.function().name();
-        let files = parts.files.iter().map(|file| platform::freeze(&file.contents));
-        match files.collect::<Result<Vec<_>, _>>() {
+        match frozen(&parts.files) {
             Ok(handles) => {
                 let reply = Reply { status, bytes: parts.bytes.into(), handles };
                 self.leave();
@@ -92,6 +153,10 @@ impl<T: DeserializeOwned + Send + 'static> Remote for RemoteCall<T> {
 
     fn fail(&self, fault: Fault) {
         self.finish(Err(fault.into_error(self.cell.function().name())));
+    }
+
+    fn give_up(&self) {
+        self.caller.cancel(self.number);
     }
 }
 
@@ -112,6 +177,10 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
         self.finish(Err(why));
         self.caller.cancel(self.number);
     }
+}
+
+fn frozen(files: &[File]) -> io::Result<Vec<Handle>> {
+    files.iter().map(|file| platform::freeze(&file.contents)).collect()
 }
 
 /// A message's bytes and the contents of its files, for another machine.

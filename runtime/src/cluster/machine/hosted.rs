@@ -1,28 +1,32 @@
 //! A call of another program, run by a worker process here.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::yielding::{self, Yielding};
 use crate::cell::{Cell, Claim, JobCell};
-use crate::cluster::broker::envelope::{File, Parcel, Parts};
+use crate::cluster::broker::envelope::{Parcel, Parts};
 use crate::cluster::clock;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::options::Options;
 use crate::process::address::AtomicAddress;
+use crate::process::channel::ParentEnd;
 use crate::process::fault::Fault;
 use crate::process::job::{AnyCall, Job, Reply};
-use crate::process::platform::{self, Handle};
+use crate::process::platform;
 use crate::process::pool::{self, Pool};
 use crate::process::value::message::{Bytes, Message};
+use crate::stream::ahead;
 use crate::sync::Lock;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 
-/// How a hosted call ended.
-pub(crate) enum Ended {
+/// What is said of a hosted call: what it has yielded, and at last how it ended.
+pub(crate) enum Said {
+    /// An item, or several in one run.
+    Yielded(bool, Parts),
     Replied(u32, Parts),
     Failed(Fault),
     /// It was withdrawn before it started.
@@ -32,15 +36,16 @@ pub(crate) enum Ended {
 /// Until when calls of a lease may start, for all threads that start calls.
 pub(crate) type Permission = Arc<AtomicU64>;
 
-/// Who is told how a call ended.
-pub(crate) type Tell = Box<dyn FnOnce(Ended) + Send>;
+/// Who is told of a call.
+pub(crate) type Tell = Box<dyn Fn(Said) + Send + Sync>;
 
 pub(crate) struct Hosted {
     job: JobCell<Job, ()>,
     pool: &'static Pool,
     address: AtomicAddress,
     permission: Permission,
-    tell: Lock<Option<Tell>>,
+    yielding: Option<Yielding>,
+    tell: Tell,
 }
 
 impl Hosted {
@@ -56,13 +61,15 @@ impl Hosted {
         let message = Message { bytes: Bytes::new(&parts.bytes), files: files.into() };
         let job = Job { message, invoke: parcel.invoke, body: parcel.body };
         let function = function_of(parcel);
-        let pool = pool::pool_of(function, pool::Waits::Never)?;
+        let waits = if parcel.yields { pool::Waits::ForReader } else { pool::Waits::Never };
+        let pool = pool::pool_of(function, waits)?;
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,
             address: AtomicAddress::nowhere(),
             permission,
-            tell: Lock::new(Some(tell)),
+            yielding: parcel.yields.then(|| Yielding::new(ahead(function))),
+            tell,
         });
         pool.submit(hosted.clone());
         Ok(hosted)
@@ -73,38 +80,58 @@ impl Hosted {
         !self.job.cell().is_queued()
     }
 
+    /// Whether its end was told.
+    pub(crate) fn is_over(&self) -> bool {
+        self.job.cell().is_finished()
+    }
+
+    /// So many items are no longer on the way.
+    pub(crate) fn grant(&self, done: u64) {
+        self.yielding.iter().for_each(|yielding| yielding.grant(done));
+    }
+
+    /// Whether it waits for whoever reads what it yields; `None` if it yields nothing.
+    pub(crate) fn waits_for_reader(&self) -> Option<bool> {
+        self.yielding.as_ref().map(Yielding::is_full)
+    }
+
     /// Withdraws it, if it has not started.
     pub(crate) fn recall(&self) -> bool {
         let recalled = self.job.revoke(Error::cancelled(self.function().name())).is_ok();
         if recalled {
-            self.tell(Ended::Returned);
+            (self.tell)(Said::Returned);
         }
         recalled
     }
 
-    /// Withdraws it, or kills the worker that runs it.
+    /// Withdraws it, or ends what runs: kills its worker, but one that yields for somebody who
+    /// wants no more may drop its iterator first.
     pub(crate) fn stop(self: &Arc<Self>, cancelled: bool) {
-        if !self.recall() {
-            let kind = if cancelled { ErrorKind::Cancelled } else { ErrorKind::WorkerLost };
-            self.kill(Error::new(self.function().name(), kind));
+        if self.recall() {
+            return;
+        }
+        let kind = if cancelled { ErrorKind::Cancelled } else { ErrorKind::WorkerLost };
+        let why = Error::new(self.function().name(), kind);
+        if cancelled && self.yielding.is_some() {
+            let fault = Fault::of(&why);
+            self.pool.wind_up(self.address.load(), || self.finish(Said::Failed(fault)));
+        } else {
+            self.kill(&why);
         }
     }
 
-    fn kill(self: &Arc<Self>, why: Error) {
-        let fault = Fault::of(&why);
-        self.pool.recall(self.address.load(), || self.finish(Ended::Failed(fault)));
+    fn kill(self: &Arc<Self>, why: &Error) {
+        if self.yielding.is_some() {
+            // What it has yielded until now comes before its end.
+            self.pool.take_in(self.address.load());
+        }
+        let fault = Fault::of(why);
+        self.pool.recall(self.address.load(), || self.finish(Said::Failed(fault)));
     }
 
-    fn finish(&self, ended: Ended) {
+    fn finish(&self, ended: Said) {
         if self.job.cell().finish(Ok(())) {
-            self.tell(ended);
-        }
-    }
-
-    fn tell(&self, ended: Ended) {
-        let tell = self.tell.lock().take();
-        if let Some(tell) = tell {
-            tell(ended);
+            (self.tell)(ended);
         }
     }
 }
@@ -119,7 +146,7 @@ impl Call<()> for Hosted {
     }
 
     fn cancel(self: Arc<Self>, why: Error) {
-        self.kill(why);
+        self.kill(&why);
     }
 }
 
@@ -145,21 +172,51 @@ impl AnyCall for Hosted {
         &self.address
     }
 
+    fn ahead(&self) -> u32 {
+        self.yielding.as_ref().map_or(0, Yielding::ahead)
+    }
+
+    fn has_yielded(&self) -> bool {
+        self.yielding.as_ref().is_some_and(Yielding::has_begun)
+    }
+
+    fn take_item(&self, channel: &Arc<ParentEnd>, number: u64, item: Reply) -> bool {
+        let Some(yielding) = &self.yielding else { return false };
+        if !yielding.take(channel, number, &item) {
+            return false;
+        }
+        if self.is_finished() {
+            return true;
+        }
+        match yielding::parts_of(item) {
+            Ok(items) => {
+                let tell = |(is_run, parts)| (self.tell)(Said::Yielded(is_run, parts));
+                items.into_iter().for_each(tell);
+            }
+            Err(error) => {
+                // It ends at its next yield.
+                channel.stop(number);
+                let message = format!("an item: {error}");
+                self.finish(Said::Failed(Fault::Codec { message }));
+            }
+        }
+        true
+    }
+
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
         self.function().options().timeout.map(|allowed| deadline(&self, allowed))
     }
 
     fn complete(&self, reply: Reply) {
-        let contents = |file: &Handle| Ok(File { contents: platform::contents(file)? });
         let bytes = reply.bytes.reader().into_vec();
-        self.finish(match reply.handles.iter().map(contents).collect::<io::Result<_>>() {
-            Ok(files) => Ended::Replied(reply.status, Parts { bytes, files }),
-            Err(error) => Ended::Failed(Fault::Codec { message: format!("its result: {error}") }),
+        self.finish(match yielding::contents(&reply.handles) {
+            Ok(files) => Said::Replied(reply.status, Parts { bytes, files }),
+            Err(error) => Said::Failed(Fault::Codec { message: format!("its result: {error}") }),
         });
     }
 
     fn fail(&self, error: Error) {
-        self.finish(Ended::Failed(Fault::of(&error)));
+        self.finish(Said::Failed(Fault::of(&error)));
     }
 }
 

@@ -18,6 +18,11 @@ pub(crate) enum Deed<T, E> {
         label: &'static str,
         open: Open,
     },
+    /// What a call has yielded, in order and before its end.
+    Item {
+        number: u64,
+        item: E,
+    },
     Finish {
         number: u64,
         end: End<E>,
@@ -28,7 +33,7 @@ pub(crate) enum Deed<T, E> {
 #[derive(Debug)]
 pub(crate) enum End<E> {
     Ended(E),
-    /// It has ended, although nobody is interested any more.
+    /// It has yielded this, or has ended so, although nobody is interested any more.
     Unwanted(E),
     /// Its machine was given up; the call does not run any more.
     Lost,
@@ -127,6 +132,12 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         self.queues.values_mut().any(|queue| queue.calls.remove(&number).is_some());
     }
 
+    /// So many items of a call are no longer on the way, in total.
+    pub(crate) fn grant(&mut self, number: u64, done: u64) {
+        let link = self.places.get(&number).and_then(|lease| self.links.get_mut(lease));
+        link.into_iter().for_each(|link| link.grant(number, done));
+    }
+
     pub(crate) fn connected(&mut self, now: Moment) {
         self.connected = Ok(now);
         self.links.values_mut().for_each(|link| link.asks = true);
@@ -214,6 +225,13 @@ impl<T: Clone + Weight, E> Caller<T, E> {
     fn word(&mut self, now: Moment, lease: u64, word: Word<E>) {
         let Some(link) = self.links.get_mut(&lease) else { return };
         match word {
+            Word::Item { number, item } => {
+                self.deeds.push(match link.calls.get(&number) {
+                    Some(Some(_)) => Deed::Item { number, item },
+                    Some(None) => Deed::Finish { number, end: End::Unwanted(item) },
+                    None => return,
+                });
+            }
             Word::Ended { number, ending } => {
                 let end = match link.calls.remove(&number) {
                     Some(Some(_)) => End::Ended(ending),

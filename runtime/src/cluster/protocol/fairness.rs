@@ -97,6 +97,18 @@ impl Shares {
         self.queue(lease);
     }
 
+    /// A call that is here needs its place no longer for now.
+    pub(crate) fn pauses(&mut self, lease: u64) {
+        self.left(lease);
+    }
+
+    /// It goes on, whether a place is free or not.
+    pub(crate) fn goes_on(&mut self, lease: u64) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        share.left -= 1;
+        self.taken += 1;
+    }
+
     /// Withdraws unused credit.
     pub(crate) fn withdraw(&mut self, lease: u64) {
         let Some(share) = self.leases.get_mut(&lease) else { return };

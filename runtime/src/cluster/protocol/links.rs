@@ -14,6 +14,8 @@ pub(super) struct Link<T> {
     pub(super) delivery: Delivery<Order<T>>,
     /// Unanswered calls, with their labels; `None` for those that nobody wants.
     pub(super) calls: BTreeMap<u64, Option<(T, &'static str)>>,
+    /// How many items of each are no longer on the way, where the machine has not been told.
+    grants: BTreeMap<u64, u64>,
     pub(super) credit: u64,
     /// How many calls were sent.
     used: u64,
@@ -52,6 +54,7 @@ impl<T: Clone + Weight> Link<T> {
             labels,
             delivery: Delivery::new(),
             calls: BTreeMap::new(),
+            grants: BTreeMap::new(),
             credit: 0,
             used: 0,
             stamp: 0,
@@ -106,6 +109,13 @@ impl<T: Clone + Weight> Link<T> {
         }
     }
 
+    /// So many items of a call are no longer on the way.
+    pub(super) fn grant(&mut self, number: u64, done: u64) {
+        if matches!(self.calls.get(&number), Some(Some(_))) {
+            self.grants.insert(number, done);
+        }
+    }
+
     /// Whether it is useless: nothing was called for long, or the machine is about to end.
     pub(super) fn is_over(&self, now: Moment) -> bool {
         let has_nothing = self.calls.is_empty() && self.delivery.is_done();
@@ -138,6 +148,9 @@ impl<T: Clone + Weight> Link<T> {
         let want = queued + self.calls.len() as u64;
         // It believes that this caller has what it wants.
         let wants_more = queued > 0 && self.told < want && self.told <= self.calls.len() as u64;
+        while let Some((number, done)) = self.grants.pop_first() {
+            self.delivery.push(Order::Grant { number, done });
+        }
         let is_due = std::mem::take(&mut self.is_due) || self.delivery.untold() > 256;
         let has_more = self.delivery.has_more();
         if !(has_more || is_due || self.asks || wants_more) {

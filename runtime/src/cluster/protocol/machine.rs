@@ -27,6 +27,12 @@ pub(crate) enum Deed<T, E> {
         number: u64,
         cancelled: bool,
     },
+    /// So many items of a call are no longer on the way, in total.
+    Grant {
+        lease: u64,
+        number: u64,
+        done: u64,
+    },
     /// Withdraws a call if it has not started.
     Recall {
         lease: u64,
@@ -49,6 +55,8 @@ pub(crate) struct Machine<T, E> {
     /// The calls that are here, oldest first, by when they came.
     arrivals: BTreeMap<u64, (u64, u64)>,
     arrived: u64,
+    /// How many of them wait for whoever reads what they yield, and need no place meanwhile.
+    pausing: usize,
     /// The last lease; from a number on that no other machine has.
     last: u64,
     drains: bool,
@@ -61,13 +69,14 @@ struct Lease<E> {
     /// Calls may start and run until then.
     until: Moment,
     heard: Moment,
-    /// The calls that are here: when each came, and whether it is to stop.
+    /// The calls that are here.
     calls: BTreeMap<u64, Here>,
 }
 
 struct Here {
     arrival: u64,
     stops: bool,
+    pauses: bool,
 }
 
 impl<T, E: Clone + Weight> Machine<T, E> {
@@ -82,6 +91,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
             shares: Shares::default(),
             arrivals: BTreeMap::new(),
             arrived: 0,
+            pausing: 0,
             last: first,
             drains: false,
             deeds: Vec::new(),
@@ -101,6 +111,11 @@ impl<T, E: Clone + Weight> Machine<T, E> {
     /// How many calls are here.
     pub(crate) fn calls(&self) -> usize {
         self.arrivals.len()
+    }
+
+    /// How many places those take.
+    fn places(&self) -> usize {
+        self.arrivals.len() - self.pausing
     }
 
     /// How many callers have a lease.
@@ -169,7 +184,10 @@ impl<T, E: Clone + Weight> Machine<T, E> {
 
     fn forget(&mut self, number: u64) {
         let Some(lease) = self.leases.remove(&number) else { return };
-        lease.calls.values().for_each(|here| _ = self.arrivals.remove(&here.arrival));
+        for here in lease.calls.values() {
+            self.arrivals.remove(&here.arrival);
+            self.pausing -= usize::from(here.pauses);
+        }
         self.shares.leave(number);
         self.due.remove(&number);
         self.deeds.push(Deed::Forget { lease: number });
@@ -202,6 +220,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
             match order {
                 Order::Call { number: call, parcel } => self.take(number, call, parcel),
                 Order::Cancel { number: call } => self.stop(number, call, true),
+                Order::Grant { number: call, done } => self.granted(number, call, done),
             }
         }
     }
@@ -210,7 +229,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         let Some(lease) = self.leases.get_mut(&number) else { return };
         let has_room = self.shares.came(number);
         self.arrived += 1;
-        let here = Here { arrival: self.arrived, stops: false };
+        let here = Here { arrival: self.arrived, stops: false, pauses: false };
         self.arrivals.insert(here.arrival, (number, call));
         lease.calls.insert(call, here);
         if has_room && !self.drains {
@@ -225,6 +244,39 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         self.leases.get(&lease).map(|lease| lease.until)
     }
 
+    fn granted(&mut self, lease: u64, number: u64, done: u64) {
+        let calls = self.leases.get(&lease).map(|lease| &lease.calls);
+        if calls.is_some_and(|calls| calls.contains_key(&number)) {
+            self.deeds.push(Deed::Grant { lease, number, done });
+        }
+    }
+
+    /// A call has yielded this.
+    pub(crate) fn yielded(&mut self, number: u64, call: u64, item: E) {
+        let Some(lease) = self.leases.get_mut(&number) else { return };
+        if lease.calls.get(&call).is_some_and(|here| !here.stops) {
+            lease.delivery.push(Word::Item { number: call, item });
+            self.due.insert(number);
+        }
+    }
+
+    /// Whether a call waits for whoever reads what it yields. Others may have its place meanwhile.
+    pub(crate) fn pause(&mut self, number: u64, call: u64, pauses: bool) {
+        let Some(lease) = self.leases.get_mut(&number) else { return };
+        let Some(here) = lease.calls.get_mut(&call) else { return };
+        match (std::mem::replace(&mut here.pauses, pauses), pauses) {
+            (false, true) => {
+                self.pausing += 1;
+                self.shares.pauses(number);
+            }
+            (true, false) => {
+                self.pausing -= 1;
+                self.shares.goes_on(number);
+            }
+            _ => {}
+        }
+    }
+
     /// A call has ended here.
     pub(crate) fn ended(&mut self, lease: u64, number: u64, ending: E) {
         self.leaves(lease, number, Word::Ended { number, ending });
@@ -236,6 +288,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
     }
 
     fn leaves(&mut self, number: u64, call: u64, word: Word<E>) {
+        self.pause(number, call, false);
         let Some(lease) = self.leases.get_mut(&number) else { return };
         let Some(here) = lease.calls.remove(&call) else { return };
         self.arrivals.remove(&here.arrival);
@@ -296,7 +349,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
         over.into_iter().for_each(|lease| self.stop_all(lease));
         gone.into_iter().for_each(|lease| self.forget(lease));
-        let excess = self.arrivals.len().saturating_sub(self.shares.capacity as usize);
+        let excess = self.places().saturating_sub(self.shares.capacity as usize);
         if excess > 0 {
             self.recall(excess);
         }

@@ -47,8 +47,18 @@ pub(crate) enum ToMachine<T> {
 /// A frame from a caller.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Order<T> {
-    Call { number: u64, parcel: T },
-    Cancel { number: u64 },
+    Call {
+        number: u64,
+        parcel: T,
+    },
+    Cancel {
+        number: u64,
+    },
+    /// So many items of a call that yields are no longer on the way, in total.
+    Grant {
+        number: u64,
+        done: u64,
+    },
 }
 
 /// From a machine.
@@ -85,6 +95,11 @@ pub(crate) enum ToCaller<E> {
 /// A frame from a machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Word<E> {
+    /// A call has yielded this, and goes on.
+    Item {
+        number: u64,
+        item: E,
+    },
     Ended {
         number: u64,
         ending: E,
@@ -140,7 +155,7 @@ impl<T: Weight> Weight for Order<T> {
     fn weight(&self) -> usize {
         match self {
             Self::Call { parcel, .. } => 64 + parcel.weight(),
-            Self::Cancel { .. } => 64,
+            Self::Cancel { .. } | Self::Grant { .. } => 64,
         }
     }
 }
@@ -148,7 +163,7 @@ impl<T: Weight> Weight for Order<T> {
 impl<E: Weight> Weight for Word<E> {
     fn weight(&self) -> usize {
         match self {
-            Self::Ended { ending, .. } => 64 + ending.weight(),
+            Self::Item { item: body, .. } | Self::Ended { ending: body, .. } => 64 + body.weight(),
             Self::Returned { .. } => 64,
         }
     }

@@ -70,6 +70,14 @@ impl ReplyBytes {
         }
     }
 
+    /// Items that were sent on, as [`Run::pieces`] gives them; none if they are not whole.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn run(bytes: Vec<u8>, item: u32) -> Option<Self> {
+        let length = bytes.len();
+        let run = Run::whole(bytes, item);
+        (run.length() == length && run.count > 0).then_some(Self::Run(run))
+    }
+
     pub(crate) fn reader(&self) -> Reader<'_> {
         match self {
             Self::Small(length, bytes) => Reader::new(&bytes[..usize::from(*length)]),
@@ -142,7 +150,12 @@ pub(crate) struct Run {
 impl Run {
     /// The records that a copy of part of the ring begins with, as far as they have the status of
     /// an item, are of one call, and whole; if they are several. What is beyond them is cut off.
-    pub(super) fn of(mut copy: Vec<u8>, item: u32) -> Option<Self> {
+    pub(super) fn of(copy: Vec<u8>, item: u32) -> Option<Self> {
+        let run = Self::whole(copy, item);
+        (run.count > 1).then_some(run)
+    }
+
+    fn whole(mut copy: Vec<u8>, item: u32) -> Self {
         let (mut end, mut count) = (0, 0);
         let mut number = None;
         while let Some(head) = head(&copy[end..]) {
@@ -155,8 +168,27 @@ impl Run {
             (end, count) = (next, count + 1);
         }
         copy.truncate(end);
-        let run = Self { bytes: Copied(copy), count };
-        (count > 1).then_some(run)
+        Self { bytes: Copied(copy), count }
+    }
+
+    /// The same in pieces of at most so many bytes, or of one item.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn pieces(&self, most: usize) -> impl Iterator<Item = &[u8]> {
+        let mut left = &*self.bytes.0;
+        iter::from_fn(move || {
+            let mut end = 0;
+            while let Some(head) = left.get(end..).and_then(head) {
+                let next = end + record_size(&head);
+                if next > left.len() || end > 0 && next > most {
+                    break;
+                }
+                end = next;
+            }
+            let (piece, rest) =
+                left.split_at_checked(end).filter(|(piece, _)| !piece.is_empty())?;
+            left = rest;
+            Some(piece)
+        })
     }
 
     /// How much of the ring they are.

@@ -5,7 +5,16 @@
 pub(super) enum Ending {
     Done(u64),
     Killed,
+    /// Not an end: the item with this number.
+    Item(u64),
 }
+
+/// How many items a call yields, if it does, and how many of them may be on the way.
+pub(super) fn items_of(number: u64) -> Option<u64> {
+    (number % 3 == 2).then_some(number)
+}
+
+pub(super) const AHEAD: u64 = 3;
 
 impl super::super::Weight for Ending {
     fn weight(&self) -> usize {
@@ -31,6 +40,9 @@ pub(super) struct Truth {
     pub(super) began: Vec<u64>,
     pub(super) answers: Vec<(u64, Answer)>,
     pub(super) cancelled: Option<u64>,
+    /// How many items came, and how many of them were read.
+    pub(super) items: u64,
+    pub(super) read: u64,
     /// Its caller ended before it was answered.
     pub(super) orphaned: bool,
     pub(super) broken: Option<String>,
@@ -45,6 +57,30 @@ impl Truth {
             self.broken = Some(format!("began at {now}, but was {answer:?} at {then}"));
         }
         self.began.push(now);
+    }
+
+    /// A machine is about to send this item.
+    pub(super) fn yields(&mut self, now: u64, item: u64) {
+        if item >= self.read + AHEAD {
+            self.broken = Some(format!("item {item} at {now}, with {} read", self.read));
+        }
+    }
+
+    /// Its caller has this item.
+    pub(super) fn take_item(&mut self, now: u64, item: u64) {
+        if item != self.items {
+            self.broken = Some(format!("item {item} at {now}, after {}", self.items));
+        } else if self.is_over() {
+            self.broken = Some(format!("item {item} at {now}, after an end"));
+        } else if self.began.is_empty() {
+            self.broken = Some(format!("item {item} at {now}, and it has not begun"));
+        }
+        self.items += 1;
+    }
+
+    /// Whether all items came, for a call with this number.
+    pub(super) fn has_all(&self, number: u64) -> bool {
+        items_of(number).is_none_or(|items| items == self.items)
     }
 
     /// Its caller has an answer. `runs` says whether a machine that is not stopped is running it.
@@ -72,7 +108,9 @@ impl Truth {
         }
         let (_, answer) = self.answers.first().copied().unzip();
         match answer {
+            Some(Answer::Done) if self.items > 0 => seen.yielded += 1,
             Some(Answer::Done) => seen.done += 1,
+            Some(Answer::Lost) if self.items > 0 => seen.lost_yielding += 1,
             Some(Answer::Lost) if self.began.is_empty() => seen.lost_unbegun += 1,
             Some(Answer::Lost) => seen.lost_begun += 1,
             Some(Answer::Nobody) => seen.nobody += 1,
@@ -86,6 +124,8 @@ impl Truth {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     done: u64,
+    yielded: u64,
+    lost_yielding: u64,
     lost_begun: u64,
     lost_unbegun: u64,
     nobody: u64,
@@ -95,7 +135,9 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn is_varied(&self) -> bool {
-        let Self { done, lost_begun, lost_unbegun, nobody, cancelled, moved } = *self;
-        done > 0 && [lost_begun, lost_unbegun, nobody, cancelled, moved].iter().all(|n| *n > 10)
+        let Self { done, yielded, lost_yielding, .. } = *self;
+        let Self { lost_begun, lost_unbegun, nobody, cancelled, moved, .. } = *self;
+        let rare = [yielded, lost_yielding, lost_begun, lost_unbegun, nobody, cancelled, moved];
+        done > 0 && rare.iter().all(|n| *n > 10)
     }
 }

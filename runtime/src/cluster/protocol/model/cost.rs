@@ -172,6 +172,7 @@ impl Fleet {
                     let message = ToMachine::Open(open);
                     self.send(message.weight(), Event::ToMachine(machine, message));
                 }
+                CallerDeed::Item { .. } => {}
                 CallerDeed::Finish { .. } => {
                     self.calls += u64::from(self.now >= START);
                     self.add(self.load.rests, Event::Submit(caller));

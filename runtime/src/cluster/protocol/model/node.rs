@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{Ending, Truth};
+use super::call::{AHEAD, Ending, Truth, items_of};
 use super::weather::Random;
 use crate::cluster::protocol::{Machine, MachineDeed};
 
@@ -15,6 +15,20 @@ pub(super) struct MachineNode {
     pub(super) drains: bool,
     pub(super) queue: Vec<(u64, u64, u64)>,
     pub(super) running: BTreeMap<(u64, u64), (u64, CallId)>,
+    /// What those have yielded that do, and what was granted them.
+    pub(super) streams: BTreeMap<(u64, u64), Yielding>,
+}
+
+#[derive(Default)]
+pub(super) struct Yielding {
+    yielded: u64,
+    granted: u64,
+}
+
+impl Yielding {
+    fn is_full(&self) -> bool {
+        self.yielded >= self.granted + AHEAD
+    }
 }
 
 impl MachineNode {
@@ -26,13 +40,21 @@ impl MachineNode {
         random: &mut Random,
         calls: &mut BTreeMap<CallId, Truth>,
     ) {
-        let over = self.running.iter().filter(|(_, (until, _))| *until <= now);
+        self.yield_some(now, random, calls);
+        let is_through = |key, id: &CallId| {
+            let yielded = self.streams.get(key).map_or(0, |stream| stream.yielded);
+            items_of(id.1).is_none_or(|items| yielded == items)
+        };
+        let over =
+            self.running.iter().filter(|(key, (until, id))| *until <= now && is_through(*key, id));
         let over: Vec<_> = over.map(|(&key, &(_, id))| (key, id)).collect();
         for (key @ (lease, number), (_, value)) in over {
             self.running.remove(&key);
+            self.streams.remove(&key);
             self.core.ended(lease, number, Ending::Done(value));
         }
-        while self.running.len() < self.workers {
+        // One that waits for its reader needs no worker of those.
+        while self.running.len() - self.pausing() < self.workers {
             let may = |(lease, ..): &(u64, u64, u64)| {
                 self.core.until(*lease).is_some_and(|until| local < until)
             };
@@ -41,6 +63,27 @@ impl MachineNode {
             let id = (caller as usize, number);
             calls.get_mut(&id).expect("it was made").begin(now);
             self.running.insert((lease, number), (now + random.length(25_000), id));
+            if items_of(id.1).is_some() {
+                self.streams.insert((lease, number), Yielding::default());
+            }
+        }
+    }
+
+    fn pausing(&self) -> usize {
+        self.streams.values().filter(|stream| stream.is_full()).count()
+    }
+
+    /// What yields is some items further, as far as it may.
+    fn yield_some(&mut self, now: u64, random: &mut Random, calls: &mut BTreeMap<CallId, Truth>) {
+        for (&(lease, number), stream) in &mut self.streams {
+            let Some((_, id)) = self.running.get(&(lease, number)) else { continue };
+            let items = items_of(id.1).unwrap_or(0);
+            while !stream.is_full() && stream.yielded < items && random.often(600) {
+                calls.get_mut(id).expect("it was made").yields(now, stream.yielded);
+                self.core.yielded(lease, number, Ending::Item(stream.yielded));
+                stream.yielded += 1;
+            }
+            self.core.pause(lease, number, stream.is_full());
         }
     }
 
@@ -56,6 +99,12 @@ impl MachineNode {
                 // there.
                 self.queue.push((lease, number, parcel >> 32));
             }
+            MachineDeed::Grant { lease, number, done } => {
+                if let Some(stream) = self.streams.get_mut(&(lease, number)) {
+                    stream.granted = done;
+                    self.core.pause(lease, number, stream.is_full());
+                }
+            }
             MachineDeed::Recall { lease, number } => {
                 if queued(&mut self.queue, (lease, number)) {
                     self.core.returned(lease, number);
@@ -65,6 +114,7 @@ impl MachineNode {
                 if queued(&mut self.queue, (lease, number)) {
                     self.core.returned(lease, number);
                 } else if self.running.remove(&(lease, number)).is_some() {
+                    self.streams.remove(&(lease, number));
                     self.core.ended(lease, number, Ending::Killed);
                 }
             }

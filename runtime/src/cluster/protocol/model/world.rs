@@ -34,6 +34,8 @@ enum Event {
     Tick(usize),
     Submit(usize, u64),
     Cancel(usize, u64),
+    /// A caller reads what a call has yielded.
+    Read(usize, u64),
     Trouble(usize),
     Kill(usize),
     Drain(usize),
@@ -114,7 +116,9 @@ impl World {
         let mut core = Machine::new(index as u64, (index as u64) << 32, terms, Vec::new());
         core.set_capacity(workers as u64 * (1 + self.random.below(3)));
         let (queue, running) = (Vec::new(), BTreeMap::new());
-        let node = Node::Machine(MachineNode { core, workers, drains: false, queue, running });
+        let streams = BTreeMap::new();
+        let node = MachineNode { core, workers, drains: false, queue, running, streams };
+        let node = Node::Machine(node);
         self.places.push(Place { node, clock, trouble: None });
         self.add(0, Event::Tick(index));
     }
@@ -148,7 +152,8 @@ impl World {
             _ => None,
         };
         let at = match &event {
-            Event::Tick(at) | Event::Submit(at, _) | Event::Cancel(at, _) => Some(*at),
+            Event::Tick(at) => Some(*at),
+            Event::Submit(at, _) | Event::Cancel(at, _) | Event::Read(at, _) => Some(*at),
             _ => to,
         };
         if let Some(at) = at.filter(|at| self.has(*at, Trouble::Stopped)) {
@@ -206,6 +211,11 @@ impl World {
             (Node::Caller(core), Event::Submit(_, number)) => {
                 let parcel = (index as u64) << 32 | number;
                 core.submit(now, number, parcel, "");
+            }
+            (Node::Caller(core), Event::Read(_, number)) => {
+                let call = self.calls.get_mut(&(index, number)).expect("it was made");
+                call.read = call.items;
+                core.grant(number, call.read);
             }
             (Node::Caller(core), Event::Cancel(_, number)) => {
                 core.cancel(number);
@@ -317,10 +327,18 @@ impl World {
                 let machine = there[self.random.below(there.len() as u64) as usize];
                 self.send(index, Event::ToMachine(machine, ToMachine::Open(open)));
             }
+            CallerDeed::Item { number, item } => {
+                let Ending::Item(item) = item else { panic!("{item:?} is no item") };
+                let call = self.calls.get_mut(&(index, number)).expect("it was made");
+                call.take_item(self.now, item);
+                let after = self.random.length(5_000);
+                self.add(after, Event::Read(index, number));
+            }
             CallerDeed::Finish { number, end } => {
+                let has_all = self.calls[&(index, number)].has_all(number);
                 let answer = match end {
                     End::Unwanted(_) => return,
-                    End::Ended(Ending::Done(value)) if value == number => Answer::Done,
+                    End::Ended(Ending::Done(value)) if value == number && has_all => Answer::Done,
                     End::Ended(_) | End::Lost => Answer::Lost,
                     End::Nobody(_) => Answer::Nobody,
                 };
