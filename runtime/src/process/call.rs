@@ -138,6 +138,12 @@ pub(crate) fn item<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Res
 
 fn decode<T: DeserializeOwned>(name: &'static str, reply: Reply, what: &str) -> Result<T, Error> {
     let Reply { bytes, handles, .. } = reply;
+    if bytes.are_lent()
+        && let Some(refusal) = Error::if_forked(name)
+    {
+        // Its parent may have read them by now, and the worker have written others there.
+        return Err(refusal);
+    }
     decoded(name, what, || files::supply(handles, || wire::decode::<T>(bytes.reader())))
 }
 

@@ -43,7 +43,7 @@ where
 
 /// Encodes what a body has returned, unless that was in a child that it has forked.
 fn finish<T: Serialize>(result: &T, output: &mut Output) -> Result<(), WireError> {
-    platform::end_forked_child();
+    platform::end_forked_child(0);
     wire::encode(result, output).map_err(|error| WireError::new(format!("its result: {error}")))
 }
 
@@ -100,7 +100,7 @@ where
             return Ok(false);
         }
     }
-    platform::end_forked_child();
+    platform::end_forked_child(0);
     Ok(true)
 }
 
@@ -126,13 +126,13 @@ where
                 return Ok(false);
             }
         }
-        platform::end_forked_child();
+        platform::end_forked_child(0);
         Ok(true)
     })
 }
 
 fn put<T: Serialize>(outlet: &mut dyn Outlet, item: &T) -> Result<bool, WireError> {
-    platform::end_forked_child();
+    platform::end_forked_child(0);
     let sent = outlet.put(&mut |output| wire::encode(item, output));
     sent.map_err(|error| WireError::new(format!("an item: {error}")))
 }
@@ -202,7 +202,7 @@ where
     let body = unsafe { std::mem::transmute::<usize, Body<B, M>>(body) };
     let (number, arguments) = method::<A, B>(arguments)?;
     let made = body(arguments).constructed();
-    platform::end_forked_child();
+    platform::end_forked_child(0);
     wire::encode(&made.map(|value| kept::put(number, Box::new(value))), output)
 }
 

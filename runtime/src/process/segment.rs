@@ -2,7 +2,8 @@
 //! fast.
 //!
 //! A segment belongs to its first reader for good: memory that one worker, or a child that it left
-//! behind, has seen never carries data for another.
+//! behind, has seen never carries data for another. A child that this process forks without exec
+//! has the same memory mapped, so it neither writes segments nor returns their pages.
 
 #![allow(unsafe_code, reason = "memory that another process reads")]
 
@@ -10,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::process::platform::Memory;
+use crate::process::platform::{self, Memory};
 use crate::sync::{Guard, Lock};
 
 /// The number of segments. If they do not suffice, a message gets separate memory.
@@ -100,6 +101,10 @@ impl Segment {
     }
 
     fn take_where(length: usize, fits: impl Fn(&Self) -> bool) -> Option<Self> {
+        if platform::is_forked_child() {
+            // The parent goes on using the same memory.
+            return None;
+        }
         let mut all = all();
         let dead = all.take_dead();
         // The last returned is the warmest: take the first of those that is large enough.
@@ -157,10 +162,14 @@ impl Segment {
 
     /// Its contents are no longer in use.
     pub(crate) fn give_back(self) {
+        if platform::is_forked_child() {
+            // It is only unmapped here.
+            return;
+        }
         let is_gone = self.reader.get().is_some_and(|reader| reader.is_gone());
-        let keep = is_kept(self.memory.length()) || self.memory.discard();
+        let keep = !is_gone && (is_kept(self.memory.length()) || self.memory.discard());
         let mut all = all();
-        if keep && !is_gone {
+        if keep {
             all.idle.push(self);
         } else {
             all.forget(self.number);

@@ -6,8 +6,8 @@ use super::*;
 impl ParentEnd {
     /// Creates an end, and the memories that its worker gets: one to read, one to write.
     pub(crate) fn new() -> io::Result<(Self, [Handle; 2])> {
-        let requests = Memory::new(HALF)?;
-        let (replies, to_write) = View::for_writer(HALF)?;
+        let mut requests = Memory::new(HALF)?;
+        let (mut replies, to_write) = View::for_writer(HALF)?;
         requests.keep_from_forks();
         replies.keep_from_forks();
         let to_read = requests.share()?;

@@ -5,7 +5,7 @@ use std::iter;
 use std::sync::Arc;
 
 use super::{ParentEnd, REPLY_HEAD, ReplyHead, record};
-use crate::process::platform::View;
+use crate::process::platform::{self, View};
 use crate::process::segment::is_kept;
 use crate::process::value::output::MAX_INLINE;
 use crate::process::value::wire::Reader;
@@ -52,6 +52,11 @@ impl ReplyBytes {
             return unsafe { Self::copy(view.start(), length) };
         }
         Self::Loan(Loan::new(Arc::new(view), length, None))
+    }
+
+    /// Whether they lie where the worker writes again once this process has read them.
+    pub(crate) fn are_lent(&self) -> bool {
+        matches!(self, Self::Loan(Loan { segment: Some(_), .. }))
     }
 
     /// How many items they are.
@@ -238,8 +243,11 @@ struct Release(Arc<ParentEnd>, usize);
 
 impl Drop for Release {
     fn drop(&mut self) {
-        let Self(channel, segment) = self;
-        channel.release_segment(*segment);
+        // A forked child does not have the channel's memory, and its parent reads the reply itself.
+        if !platform::is_forked_child() {
+            let Self(channel, segment) = self;
+            channel.release_segment(*segment);
+        }
     }
 }
 
@@ -263,7 +271,8 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        if self.segment.is_some() && !is_kept(self.view.length()) {
+        let is_ours = self.segment.is_some() && !platform::is_forked_child();
+        if is_ours && !is_kept(self.view.length()) {
             self.view.discard();
         }
     }

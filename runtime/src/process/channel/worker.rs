@@ -5,7 +5,7 @@ use super::*;
 impl WorkerEnd {
     /// Maps the parent's memories: one to read, one to write.
     pub(crate) fn open([requests, replies]: [Handle; 2]) -> io::Result<Self> {
-        let (requests, replies) = (View::open(requests)?, Memory::adopt(replies)?);
+        let (mut requests, mut replies) = (View::open(requests)?, Memory::adopt(replies)?);
         if requests.length() < HALF || replies.length() < HALF {
             return Err(io::Error::other("the parent's memory is too short"));
         }

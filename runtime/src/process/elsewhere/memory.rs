@@ -115,7 +115,7 @@ impl Memory {
         false
     }
 
-    pub(crate) fn keep_from_forks(&self) {}
+    pub(crate) fn keep_from_forks(&mut self) {}
 }
 
 impl View {
@@ -157,7 +157,7 @@ impl View {
 
     pub(crate) fn discard(&self) {}
 
-    pub(crate) fn keep_from_forks(&self) {}
+    pub(crate) fn keep_from_forks(&mut self) {}
 }
 
 /// Memory with these bytes, which nobody can write.

@@ -284,4 +284,4 @@ pub(crate) fn is_forked_child() -> bool {
     false
 }
 
-pub(crate) fn end_forked_child() {}
+pub(crate) fn end_forked_child(_: i32) {}

@@ -14,10 +14,10 @@ pub(crate) fn watch_worker() {
     IS_WORKER.store(true, Ordering::Relaxed);
 }
 
-/// Ends a child that a body forked and in which the body returned: only its parent serves.
-pub(crate) fn end_child() {
+/// Ends a child that a body forked and in which the body ended: only its parent serves.
+pub(crate) fn end_child(code: i32) {
     if forks::is_child() && IS_WORKER.load(Ordering::Relaxed) {
         // SAFETY: ends the process without running the exit handlers copied from its parent.
-        unsafe { libc::_exit(0) }
+        unsafe { libc::_exit(code) }
     }
 }

@@ -17,6 +17,8 @@ use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
+use crate::forks;
+
 /// Memory, or the end of a tube, as it travels between processes.
 #[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
@@ -82,6 +84,8 @@ impl AsFd for Handle {
 struct Mapping {
     start: *mut u8,
     length: usize,
+    /// The generation of the process that alone has it, if it is kept from forks.
+    only_in: Option<u32>,
 }
 
 // SAFETY: it is owned memory; its users decide who may touch which part when.
@@ -93,14 +97,15 @@ impl Mapping {
     /// Maps a file from its start; it must be that long.
     fn new(handle: &Handle, length: usize, protection: ProtFlags) -> io::Result<Self> {
         if length == 0 {
-            return Ok(Self { start: ptr::NonNull::<u64>::dangling().as_ptr().cast(), length });
+            let start = ptr::NonNull::<u64>::dangling().as_ptr().cast();
+            return Ok(Self { start, length, only_in: None });
         }
         // SAFETY: a new mapping at an address that the kernel chooses harms nobody.
         let start = unsafe {
             rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, handle, 0)
         };
         let start = start.map_err(|error| failed("mmap", error))?;
-        Ok(Self { start: start.cast(), length })
+        Ok(Self { start: start.cast(), length, only_in: None })
     }
 
     fn grow(&mut self, length: usize) -> io::Result<()> {
@@ -115,19 +120,22 @@ impl Mapping {
         Ok(())
     }
 
-    fn keep_from_forks(&self) {
+    fn keep_from_forks(&mut self) {
         if self.length > 0 {
             // SAFETY: this affects only such a child, which must not use it.
-            let _ = unsafe {
+            let kept = unsafe {
                 rustix::mm::madvise(self.start.cast(), self.length, Advice::LinuxDontFork)
             };
+            self.only_in = kept.is_ok().then(forks::generation);
         }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if self.length > 0 {
+        // In a forked child something else may be there by now.
+        let is_here = self.only_in.is_none_or(|only| only == forks::generation());
+        if self.length > 0 && is_here {
             // SAFETY: the mapping is ours alone, and pointers into it are used only while its
             // owner lives.
             let _ = unsafe { rustix::mm::munmap(self.start.cast(), self.length) };
@@ -253,7 +261,7 @@ impl Memory {
     }
 
     /// Keeps the mapping from a child that forks without exec: it must not act in our name.
-    pub(crate) fn keep_from_forks(&self) {
+    pub(crate) fn keep_from_forks(&mut self) {
         self.mapping.keep_from_forks();
     }
 }
@@ -314,7 +322,7 @@ impl View {
     }
 
     /// Keeps the mapping from a child that forks without exec: it must not act in our name.
-    pub(crate) fn keep_from_forks(&self) {
+    pub(crate) fn keep_from_forks(&mut self) {
         self.mapping.keep_from_forks();
     }
 }

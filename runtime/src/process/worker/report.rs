@@ -47,6 +47,14 @@ thread_local! {
 /// The channel, for hooks and signal handlers, which have no other access to it.
 static CHANNEL: OnceLock<&'static WorkerEnd> = OnceLock::new();
 
+/// Records why this process is about to die. A child that a body forked does not have the channel's
+/// memory, and something else may lie at its addresses.
+fn set_cause(cause: Cause) {
+    if let Some(channel) = CHANNEL.get().filter(|_| !platform::is_forked_child()) {
+        channel.set_cause(cause);
+    }
+}
+
 /// Records panics of bodies before the existing hook prints them.
 pub(crate) fn note_panics(channel: &'static WorkerEnd) {
     let _ = CHANNEL.set(channel);
@@ -69,7 +77,8 @@ fn note(channel: &WorkerEnd, info: &PanicHookInfo<'_>) {
             is_there.then(|| backtrace.to_string())
         }),
     };
-    if cfg!(panic = "abort") || cannot_unwind(&noted.message) {
+    let ends_all = cfg!(panic = "abort") || cannot_unwind(&noted.message);
+    if ends_all && !platform::is_forked_child() {
         let mut output = Output::in_vector(Vec::new());
         if wire::encode(&shortened(&noted), &mut output).is_ok()
             && let Finished::Heap(bytes) = output.finish()
@@ -86,12 +95,16 @@ fn cannot_unwind(message: &str) -> bool {
         || message.starts_with("panic in a destructor during cleanup")
 }
 
+/// The exit code of a program that a panic has ended.
+const PANICKED: i32 = 101;
+
 /// Runs a body; returns its panic as it was recorded.
 pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     IN_BODY.set(true);
     // State that the body broke stays in this process for later calls to find, as with any thread.
     let result = panic::catch_unwind(panic::AssertUnwindSafe(body));
     IN_BODY.set(false);
+    platform::end_forked_child(if result.is_ok() { 0 } else { PANICKED });
     result.map_err(|payload| {
         let noted = LAST.take().unwrap_or_default();
         let panic = Panic { message: message_of(&*payload), ..noted };
@@ -103,20 +116,12 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
 
 /// Records an overflow of this thread's stack.
 pub(crate) fn note_overflows() {
-    platform::watch_stack(|| {
-        if let Some(channel) = CHANNEL.get() {
-            channel.set_cause(Cause::StackOverflow);
-        }
-    });
+    platform::watch_stack(|| set_cause(Cause::StackOverflow));
 }
 
 /// Limits what this process may allocate. Call it before any body runs, and after [`note_panics`].
 pub(crate) fn limit_memory(bytes: u64) {
-    platform::limit_memory(bytes, || {
-        if let Some(channel) = CHANNEL.get() {
-            channel.set_cause(Cause::MemoryLimit);
-        }
-    });
+    platform::limit_memory(bytes, || set_cause(Cause::MemoryLimit));
     print_no_backtraces();
 }
 

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use crate::process::channel::WorkerEnd;
-use crate::process::platform::Socket;
+use crate::process::platform::{self, Socket};
 use crate::wait::{self, Hook};
 
 struct Teller {
@@ -26,13 +26,25 @@ pub(crate) fn tell() {
     }
 }
 
+impl Teller {
+    fn say(&self, waits: bool) {
+        if platform::is_forked_child() {
+            // It has neither the channel's memory nor a call that anybody waits for.
+            return;
+        }
+        self.channel.set_waiting(waits);
+        if waits {
+            self.socket.ring();
+        }
+    }
+}
+
 impl Hook for Teller {
     fn before_block(&self) {
-        self.channel.set_waiting(true);
-        self.socket.ring();
+        self.say(true);
     }
 
     fn after_block(&self) {
-        self.channel.set_waiting(false);
+        self.say(false);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use trine::{Task, concurrent};
+use trine::{Sender, Task, channel, concurrent};
 use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
@@ -179,10 +179,11 @@ pub(super) fn zombies() -> usize {
 
 #[concurrent(process)]
 pub(super) fn aborts_in_a_panic() {
-    extern "C" fn no_way_out() {
-        panic!("no way out");
-    }
     no_way_out();
+}
+
+extern "C" fn no_way_out() {
+    panic!("no way out");
 }
 
 /// The kernel reaps children here, and nobody learns how they ended.
@@ -249,6 +250,75 @@ pub(super) fn forked() {
     running.join().unwrap();
     for (number, task) in waiting.into_iter().enumerate() {
         assert_eq!(task.join().unwrap() as usize, number * 2);
+    }
+    println!("ok");
+}
+
+/// How a child ends that a body forks.
+#[concurrent(process)]
+fn child_that(how: &str, feed: Sender<u32>) -> i32 {
+    in_a_child(how, feed)
+}
+
+#[concurrent(process, memory = 100MiB)]
+fn bounded_child_that(how: &str) -> i32 {
+    in_a_child(how, channel(1).0)
+}
+
+/// What a child does, and how it ends then.
+const HOW: [(&str, i32); 6] = [
+    ("returns", 0),
+    ("panics", 101 << 8),
+    ("cannot unwind", libc::SIGABRT),
+    ("overflow", libc::SIGSEGV),
+    ("allocates", libc::SIGABRT),
+    ("waits", 0),
+];
+
+fn in_a_child(how: &str, feed: Sender<u32>) -> i32 {
+    // SAFETY: a child of a process whose other threads do nothing.
+    let child = unsafe { libc::fork() };
+    if child != 0 {
+        let mut status = 0;
+        // SAFETY: a child of this process.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        return status;
+    }
+    // It has memory of its own where the worker has what it shares with its parent.
+    let filled: Vec<_> = (0..8).map(|_| std::hint::black_box(vec![0_u8; 300 << 10])).collect();
+    let check = move || {
+        let is_filled = std::hint::black_box(&filled).iter().flatten().all(|byte| *byte == 0);
+        if !is_filled {
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(77) };
+        }
+    };
+    let after_hooks = check.clone();
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        previous(info);
+        after_hooks();
+    }));
+    match how {
+        "panics" => panic!("in the child"),
+        "cannot unwind" => no_way_out(),
+        "allocates" => drop(std::hint::black_box(vec![1_u8; 1 << 30])),
+        "waits" => trine::blocking(|| drop(feed)),
+        "returns" => {}
+        _ => end_here(how),
+    }
+    check();
+    0
+}
+
+/// Whatever a child does, it does nothing in the name of its worker.
+pub(super) fn bodies_fork() {
+    for (how, status) in HOW {
+        if how != "allocates" {
+            let (feed, _items) = channel(1);
+            assert_eq!(child_that(how, feed).join().unwrap(), status, "{how}");
+        }
+        assert_eq!(bounded_child_that(how).join().unwrap(), status, "{how}, bounded");
     }
     println!("ok");
 }

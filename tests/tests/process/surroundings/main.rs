@@ -22,8 +22,8 @@ mod refusals;
 mod rights;
 
 use children::{
-    blocks_signals, crashes_with_children, forked, ignores_signals, no_children, process_1, strays,
-    terminated,
+    blocks_signals, bodies_fork, crashes_with_children, forked, ignores_signals, no_children,
+    process_1, strays, terminated,
 };
 use inheritance::{
     allocator_reserves, file_limit, listener, masks_files, moves, no_standard_files, pinned,
@@ -65,6 +65,7 @@ const PARTS: &[Named] = &[
     ("overflows", overflows),
     ("pinned", pinned),
     ("forked", forked),
+    ("bodies-fork", bodies_fork),
     ("moves", moves),
     ("reserves", reserves),
     ("works-quietly", works_quietly),
@@ -97,6 +98,7 @@ const CHECKS: &[Named] = &[
     ("a stack overflow is told", || said("overflows", "ok\n")),
     ("a thread on one core", || said("pinned", "ok\n")),
     ("a forked child that drops a task", || said("forked", "ok\n")),
+    ("children of bodies, however they end", || said("bodies-fork", "ok\n")),
     ("folder and environment are those of a worker's start", || said("moves", "ok\n")),
     ("an allocator that reserves much", allocator_reserves),
 ];

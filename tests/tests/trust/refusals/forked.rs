@@ -15,7 +15,7 @@ use super::calls::{AsyncKeeperWorker, Call, KeeperWorker};
 use super::{CALLS, HELD, WAYS, hold, watch};
 
 /// Runs this in a forked child; in the parent, returns whether the child ended well.
-fn in_child(run: impl FnOnce()) -> bool {
+pub(crate) fn in_child(run: impl FnOnce()) -> bool {
     // SAFETY: the child does only what a forked program may do.
     match unsafe { libc::fork() } {
         0 => {
@@ -27,7 +27,7 @@ fn in_child(run: impl FnOnce()) -> bool {
     }
 }
 
-fn ended_well(child: libc::pid_t) -> bool {
+pub(crate) fn ended_well(child: libc::pid_t) -> bool {
     let mut status = 0;
     // SAFETY: a child of this process.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
@@ -39,7 +39,7 @@ fn warm() {
     assert_eq!(gather((0..8).map(|_| super::plain())).join().unwrap(), [7; 8]);
 }
 
-fn is_told(kind: &ErrorKind) -> bool {
+pub(crate) fn is_told(kind: &ErrorKind) -> bool {
     matches!(kind, ErrorKind::Worker { message } if message.contains("forked"))
 }
 

@@ -17,6 +17,7 @@ mod bounds;
 mod calls;
 mod forked;
 mod limits;
+mod shared;
 mod untimed;
 
 use calls::{CALLS, WAYS, WHOLE, plain};
@@ -39,6 +40,8 @@ const PARTS: &[Named] = &[
     ("child-in-a-scope", forked::inside_a_scope),
     ("child-of-a-body", forked::a_body_that_forks),
     ("child-in-a-join", forked::inside_a_join),
+    ("child-of-long-calls", shared::replies_of_its_parent),
+    ("child-with-long-arguments", shared::arguments_of_a_child),
     ("permits-elsewhere", bounds::all_permits_elsewhere),
     ("untimed-drain", untimed::drains),
     ("untimed-deadlines", untimed::deadlines),
@@ -82,6 +85,10 @@ const CHECKS: &[Named] = &[
     ("a scope is forked", || in_a_fork("child-in-a-scope")),
     ("a body forks", || in_a_fork("child-of-a-body")),
     ("a join is forked", || in_a_fork("child-in-a-join")),
+    ("a forked child takes long replies of its parent", || in_a_fork("child-of-long-calls")),
+    ("a forked child makes calls with long arguments", || {
+        in_a_fork("child-with-long-arguments");
+    }),
     ("more threads than usual, where they wait for each other", || {
         assert_eq!(output_of(part("barrier")), "700 met\n");
     }),
