@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+static CHILDREN: AtomicU32 = AtomicU32::new(0);
 
 /// The number of forks between the process that first watched and this one. What another generation
 /// has started does not exist here.
@@ -18,6 +19,11 @@ pub(crate) fn generation() -> u32 {
 /// Whether this process was forked from one that watches.
 pub(crate) fn is_child() -> bool {
     generation() > 0
+}
+
+/// How many children this process has forked, while they were counted.
+pub(crate) fn children() -> u32 {
+    CHILDREN.load(Ordering::Relaxed)
 }
 
 /// Starts counting, and returns the generation of this process.
@@ -33,6 +39,10 @@ mod handler {
     use std::sync::Once;
     use std::sync::atomic::Ordering;
 
+    extern "C" fn in_parent() {
+        super::CHILDREN.fetch_add(1, Ordering::Relaxed);
+    }
+
     extern "C" fn in_child() {
         super::GENERATION.fetch_add(1, Ordering::Relaxed);
     }
@@ -40,8 +50,8 @@ mod handler {
     pub(super) fn install() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // SAFETY: the handler adds to an atomic and does nothing else.
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            // SAFETY: each handler adds to an atomic and does nothing else.
+            unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
         });
     }
 }

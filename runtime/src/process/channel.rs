@@ -194,6 +194,8 @@ impl ReplyHead {
 pub(crate) const LARGE: u16 = 1;
 /// In a reply: the worker has grown too large, see `worker/wear.rs`.
 pub(crate) const GROWN: u16 = 2;
+/// In a reply: the worker has forked a child, which may go on reading the arguments.
+pub(crate) const FORKED: u16 = 8;
 /// In a request: its worker keeps a value, so what it keeps is no leak.
 pub(crate) const KEEPS: u16 = 4;
 

@@ -49,4 +49,6 @@ pub(crate) use self::tree::has_many_dead_children;
 pub(crate) use self::tube::{Bell, Tube};
 pub(crate) use self::watcher::{Event, Watcher};
 pub(crate) use self::word::{wait, wake};
-pub(crate) use crate::forks::{is_child as is_forked_child, watch as watch_forks};
+pub(crate) use crate::forks::{
+    children as forked_children, is_child as is_forked_child, watch as watch_forks,
+};

@@ -25,8 +25,9 @@
 //!   [`max_handles`], [`size`], [`max_processor_time`], [`processor_time`]: the limits of this
 //!   process, and what it has. [`has_many_dead_children`]: whether it ought to end to be rid of
 //!   them. [`files_left`]: how many it may open.
-//! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`]: detecting forked
-//!   children, which must not act on behalf of their parent.
+//! * [`watch_forks`], [`watch_worker`], [`is_forked_child`], [`end_forked_child`],
+//!   [`forked_children`]: detecting forked children, which must not act on behalf of their parent,
+//!   and how many a process has.
 //! * [`Identity`]: the rights of this process; a worker has those from when it was started.
 //! * [`watch_stack`], [`flush_c_output`]: reporting a stack overflow; flushing what C code has
 //!   printed.

@@ -48,6 +48,7 @@ pub(crate) struct Segment {
     pub(crate) memory: Memory,
     reader: OnceLock<Arc<Reader>>,
     is_known: AtomicBool,
+    is_left: AtomicBool,
 }
 
 struct Segments {
@@ -71,7 +72,8 @@ impl Segments {
         }
         let memory = Memory::new(length).ok()?;
         self.made |= 1 << number;
-        Some(Segment { number, memory, reader: OnceLock::new(), is_known: AtomicBool::new(false) })
+        let (is_known, is_left) = (AtomicBool::new(false), AtomicBool::new(false));
+        Some(Segment { number, memory, reader: OnceLock::new(), is_known, is_left })
     }
 
     fn forget(&mut self, number: usize) {
@@ -148,6 +150,11 @@ impl Segment {
         self.is_known.store(is_known, Ordering::Relaxed);
     }
 
+    /// Leaves it as it is to children of its reader, which may read it for as long as they like.
+    pub(crate) fn leave(&self) {
+        self.is_left.store(true, Ordering::Relaxed);
+    }
+
     /// Writes bytes at its start.
     pub(crate) fn fill(&self, bytes: &[u8]) {
         assert!(bytes.len() <= self.memory.length());
@@ -167,7 +174,8 @@ impl Segment {
             return;
         }
         let is_gone = self.reader.get().is_some_and(|reader| reader.is_gone());
-        let keep = !is_gone && (is_kept(self.memory.length()) || self.memory.discard());
+        let is_left = self.is_left.load(Ordering::Relaxed);
+        let keep = !is_gone && !is_left && (is_kept(self.memory.length()) || self.memory.discard());
         let mut all = all();
         if keep {
             all.idle.push(self);

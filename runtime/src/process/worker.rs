@@ -13,8 +13,8 @@ use std::sync::atomic::AtomicU32;
 use std::{io, process};
 
 use crate::process::channel::{
-    Corrupt, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word, WorkerEnd,
-    record,
+    Corrupt, FORKED, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word,
+    WorkerEnd, record,
 };
 use crate::process::code::Invoke;
 use crate::process::job::status;
@@ -327,7 +327,10 @@ impl Worker {
         output: Output,
         attached: &[File],
     ) -> io::Result<()> {
-        let flags = if self.wear.is_grown(request) { GROWN } else { 0 };
+        let mut flags = if self.wear.is_grown(request) { GROWN } else { 0 };
+        if self.wear.has_forked() {
+            flags |= FORKED;
+        }
         let head = ReplyHead { flags, number: request.number, status, ..ReplyHead::default() };
         if let Some(error) = self.send(at, to, head, output, attached)? {
             // SAFETY: `to` has room for that much, and `room` found it for this reply.

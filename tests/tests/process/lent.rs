@@ -1,10 +1,14 @@
 //! Borrowed arguments in the worker: long texts and long runs of numbers are read in place.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use trine::cross::process::Owned;
 use trine::{Error, Function, concurrent};
+use trine_tests::gate::Gate;
+use trine_tests::programs::alone;
 
 /// Where a worker found an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +147,36 @@ fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
 fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
     assert_eq!(by_child(&vec![0.5; 100_000], &[0.5, 0.5]).join()?, 0);
     Ok(())
+}
+
+/// A child, and its connection to the gate: when that ends, it says what it sees.
+#[concurrent(process)]
+fn leaves_a_child(numbers: &[f64], port: u16) {
+    let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    // SAFETY: the child only adds numbers and exits.
+    if unsafe { libc::fork() } == 0 {
+        let _ = gate.read(&mut [0]);
+        let _ = gate.write_all(&[u8::from(numbers.iter().sum::<f64>() == 50_000.0)]);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+}
+
+/// Alone, since the child ends with its worker, which others crash.
+#[test]
+fn a_child_that_outlives_its_call_keeps_what_it_borrowed() {
+    alone(a_child_that_outlives_its_call_keeps_what_it_borrowed, &[], || {
+        let gate = Gate::new();
+        leaves_a_child(&vec![0.5; 100_000], gate.port()).join().unwrap();
+        let mut child = gate.entered();
+        for _ in 0..20 {
+            assert_eq!(taken(vec![1.0; 100_000]).join().unwrap(), (COPIED, 100_000.0));
+        }
+        child.write_all(&[1]).unwrap();
+        let mut sees = [0];
+        child.read_exact(&mut sees).unwrap();
+        assert_eq!(sees, [1], "it was overwritten");
+    });
 }
 
 /// If a body kept a borrowed argument, it would be changed or gone after the call.

@@ -280,6 +280,10 @@ pub(crate) fn watch_forks() {}
 
 pub(crate) fn watch_worker() {}
 
+pub(crate) fn forked_children() -> u32 {
+    0
+}
+
 pub(crate) fn is_forked_child() -> bool {
     false
 }

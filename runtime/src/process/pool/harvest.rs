@@ -16,7 +16,7 @@ use super::outbox::{Answer, Brought};
 use super::request::Request;
 use crate::process::address::Address;
 use crate::process::channel::{
-    Corrupt, GROWN, Listener, REPLY_HEAD, RING, ReplyBytes, ReplyHead, record,
+    Corrupt, FORKED, GROWN, Listener, REPLY_HEAD, RING, ReplyBytes, ReplyHead, record,
 };
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
@@ -210,13 +210,11 @@ impl Pool {
                 items_length += record(REPLY_HEAD, reply.length);
             }
             let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
-            let contents = match earlier {
-                Some(&corrupt) => Err(corrupt),
-                None => bring(link, inbox, start, reply),
-            };
+            let contents = earlier.copied().map_or_else(|| bring(link, inbox, start, reply), Err);
             replies.push(Brought {
                 number: reply.number,
                 is_grown: reply.flags & GROWN != 0,
+                has_forked: reply.flags & FORKED != 0,
                 is_item,
                 contents,
                 answer: None,
@@ -228,9 +226,9 @@ impl Pool {
         inbox.item_size = if items > 1 { items_length / items } else { 0 };
         let was_asked = self.answered(link, replies);
         let mut result = Ok(replies.len());
-        for Brought { number, contents, answer, .. } in replies.drain(..) {
+        for Brought { number, has_forked, contents, answer, .. } in replies.drain(..) {
             let given = match answer {
-                Some(Answer::Whole(request)) => self.give_whole(contents, request),
+                Some(Answer::Whole(request)) => self.give_whole(contents, request, has_forked),
                 Some(Answer::Item(call)) => give_item(link, number, contents, call),
                 None => break,
             };
@@ -253,8 +251,12 @@ impl Pool {
         &'static self,
         reply: Result<Reply, Corrupt>,
         request: Option<Request>,
+        has_forked: bool,
     ) -> Result<(), Corrupt> {
         let Some(request) = request else { return reply.map(drop) };
+        if has_forked {
+            request.job.message.bytes.leave();
+        }
         let is_skipped = |reply: &Reply| reply.status == status::SKIPPED;
         match reply {
             // A call that was taken back, but then the caller changed its mind, or never knew.

@@ -41,6 +41,8 @@ pub(super) struct Brought {
     pub(super) number: u64,
     /// The worker has grown too large.
     pub(super) is_grown: bool,
+    /// It has forked a child, which may go on reading the arguments.
+    pub(super) has_forked: bool,
     /// It is an item of a stream.
     pub(super) is_item: bool,
     pub(super) contents: Result<Reply, Corrupt>,
@@ -52,7 +54,8 @@ impl Brought {
     /// Items of a stream.
     pub(super) fn items(number: u64, bytes: ReplyBytes) -> Self {
         let reply = Reply { status: status::ITEM, bytes, handles: Vec::new() };
-        Self { number, is_grown: false, is_item: true, contents: Ok(reply), answer: None }
+        let (is_grown, has_forked) = (false, false);
+        Self { number, is_grown, has_forked, is_item: true, contents: Ok(reply), answer: None }
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! A view is valid until its call ends. A body that the attribute has written gets a reference to
 //! it, but one that is called by hand can keep it: so views are counted, and a worker in which one
-//! is left at the end of a call ends before anything is done to the memory.
+//! is left at the end of a call ends before anything is done to the memory. A child that the body
+//! forks may outlive the call and has no such end: the worker tells its parent that there is one,
+//! which then leaves the memory as it is.
 
 #![allow(unsafe_code, reason = "views of arguments where they lie")]
 

@@ -113,6 +113,13 @@ impl Bytes {
         Self::Small(bytes.len() as u8, small)
     }
 
+    /// Others will go on reading them: their memory is not used for anything else.
+    pub(crate) fn leave(&self) {
+        if let Self::Segment(lent, _) = self {
+            lent.segment().leave();
+        }
+    }
+
     /// The bytes, unless they are in shared memory.
     pub(crate) fn private(&self) -> Option<&[u8]> {
         match self {

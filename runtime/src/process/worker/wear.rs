@@ -1,7 +1,8 @@
 //! Whether a worker has grown too large to serve on, and should be replaced between two calls: in
 //! memory, as the options `renew` and `memory` say; in dead children that nobody waits for; in open
 //! files; or in processor time, where that is bounded. The calls that come last are not to blame
-//! for what earlier ones have used up.
+//! for what earlier ones have used up. And whether it has forked children, which keep what was lent
+//! to it.
 //!
 //! With `memory`, what earlier calls left behind is not the fault of the one that runs: each call
 //! may have that much beyond what its worker keeps as it begins. What the first call of a function
@@ -31,13 +32,15 @@ pub(crate) struct Wear {
     kept: u64,
     /// How much of that is not of the first call of any function.
     leaked: u64,
+    /// How many children this process had forked at its last reply.
+    children: u32,
 }
 
 impl Wear {
     pub(crate) fn new(memory: u64) -> Self {
         let processor_time = platform::max_processor_time();
-        let (calls, known, kept, leaked) = (0, Vec::new(), 0, 0);
-        Self { calls, memory, processor_time, is_worn: false, known, kept, leaked }
+        let (calls, known, kept, leaked, children) = (0, Vec::new(), 0, 0, 0);
+        Self { calls, memory, processor_time, is_worn: false, known, kept, leaked, children }
     }
 
     /// Asked after each call; its limit is in units of [`SIZE_UNIT`], and 0 is none.
@@ -55,6 +58,12 @@ impl Wear {
         let is_full = self.calls.is_multiple_of(SELDOM) && !has_files_left(2);
         self.is_worn |= is_late || is_full;
         self.is_worn
+    }
+
+    /// Whether a child was forked since this was asked last, after the call before.
+    pub(crate) fn has_forked(&mut self) -> bool {
+        let children = platform::forked_children();
+        std::mem::replace(&mut self.children, children) != children
     }
 
     /// Looks at what a call has left behind, after its reply, and gives the next one its room.
