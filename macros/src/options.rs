@@ -64,7 +64,7 @@ const ANOTHER_MACHINE: Modes = Modes::Workers("the other modes never leave this 
 
 /// In the order in which messages list them.
 #[rustfmt::skip]
-static OPTIONS: &[Row] = &[
+pub(crate) static OPTIONS: &[Row] = &[
     Row { name: "timeout", kind: Kind::Duration, example: "timeout = 5s", modes: Modes::All,
           needs: None, also_called: &["deadline", "time_limit", "max_time", "expires"] },
     Row { name: "retries", kind: Kind::Times, example: "retries = 3", modes: Modes::All,

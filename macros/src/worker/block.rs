@@ -169,12 +169,16 @@ impl Block {
     }
 }
 
+/// The options of the block that are those of its methods, of its methods with `&self`, and of its
+/// constructors.
+pub(super) const OF_METHODS: &[&str] = &["timeout", "priority"];
+pub(super) const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
+pub(super) const OF_CONSTRUCTORS: &[&str] =
+    &["priority", "memory", "restarts", "per", "copies", "renew"];
+
 /// The options of a constructor or a method: those of the block that are meant for it, and its own
 /// in their place.
 fn of_part(args: &Args, own: Option<Args>, is_method: bool, is_mutable: bool) -> Args {
-    const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
-    const OF_METHODS: &[&str] = &["timeout", "priority"];
-    const OF_CONSTRUCTORS: &[&str] = &["priority", "memory", "restarts", "per", "copies", "renew"];
     let own = own.map(|own| own.options).unwrap_or_default();
     let is_its = |given: &&Given| {
         let name = given.row.name;

@@ -198,3 +198,28 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
         errors.push(span, format!("a borrow, and the call runs where the value lives: {own}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::options::OPTIONS;
+    use super::super::block::{OF_CONSTRUCTORS, OF_LOOKS, OF_METHODS};
+    use super::REFUSED;
+
+    /// It would be, without a word, if it were in none of the lists.
+    #[test]
+    fn no_option_is_ignored_on_an_impl() {
+        const OF_EXPANSIONS: &[&str] = &["name", "crate"];
+        let is_refused = |name: &str| REFUSED.iter().any(|(refused, _)| *refused == name);
+        let ignored = OPTIONS.iter().filter(|row| {
+            let is_used = [OF_METHODS, OF_LOOKS, OF_CONSTRUCTORS, OF_EXPANSIONS]
+                .iter()
+                .any(|names| names.contains(&row.name));
+            !is_used && !is_refused(row.name) && !row.needs.is_some_and(is_refused)
+        });
+        let ignored: Vec<&str> = ignored.map(|row| row.name).collect();
+        assert!(
+            ignored.is_empty(),
+            "an `impl` ignores {ignored:?}: see `block.rs`, or refuse them"
+        );
+    }
+}
