@@ -1,8 +1,10 @@
-//! Rules about text: lengths, file headers, and references to files that do not exist.
+//! Rules about text: lengths, file headers, references to files that do not exist, and figures
+//! that are told twice.
 
 use std::fmt::Write;
+use std::fs;
 
-use crate::{assert_none, is_generated, sources, texts};
+use crate::{assert_none, is_generated, root, sources, texts};
 
 const MAX_LINES: usize = 400;
 const MAX_FUNCTION: usize = 70;
@@ -135,4 +137,29 @@ fn no_merge_was_left_half_done() {
         }
     }
     assert_none("markers of a conflict", &broken);
+}
+
+/// A row of figures in the README has the name, our figure and the ratio of one in the benchmarks.
+#[test]
+fn figures_of_the_readme_are_those_of_the_benchmarks() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (readme, benchmarks) = (read("README.md"), read("runtime/docs/benchmarks.md"));
+    let figures = readme.split("figures\n").nth(1).unwrap().split("November").next().unwrap();
+    let mut broken = String::new();
+    for row in rows(figures).skip(2) {
+        let stands = rows(&benchmarks).any(|full| {
+            let of = |at: usize| full.get(at).is_some_and(|cell| cell.starts_with(row[at]));
+            full.first() == row.first() && of(1) && of(3)
+        });
+        if !stands {
+            writeln!(broken, "| {} |", row.join(" | ")).unwrap();
+        }
+    }
+    assert_none("figures of the README that the benchmarks do not have", &broken);
+}
+
+/// The cells of each row of a table, without what makes them bold.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
+    rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('*')).collect())
 }
