@@ -13,9 +13,10 @@ use crate::{stats, timer, wait};
 /// this way calls do not pay for signalling it.
 const LOOK_EACH: Duration = Duration::from_millis(5);
 
-/// Waits until no call is queued, running or to be tried again in this program, and what is to
-/// follow one by [`map`](crate::Task::map) or [`then`](crate::Task::then) has run, up to the
-/// timeout; returns whether that happened.
+/// Waits until all calls of this program have ended, up to the timeout; returns whether they have.
+///
+/// None is queued, running or to be tried again then, and what was to follow one by
+/// [`map`](crate::Task::map) or [`then`](crate::Task::then) has run.
 ///
 /// Use it for a clean shutdown: after a service has stopped accepting requests, its
 /// [detached](crate::Task::detach) tasks can finish. Calls made in the meantime are waited for as

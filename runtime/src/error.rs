@@ -89,7 +89,7 @@ pub enum ErrorKind {
     },
     /// The machine that ran the body is gone, and nobody knows how far it got.
     WorkerLost,
-    /// The worker with state that it was a call to has lost its value or was stopped, and is not
+    /// It was a call to a worker with state that has lost its value, or was stopped, and is not
     /// made anew.
     Stopped,
 }
@@ -162,7 +162,7 @@ impl Error {
         matches!(self.kind(), ErrorKind::WorkerLost)
     }
 
-    /// Whether the worker with state that it was a call to is no more.
+    /// Whether it was a call to a worker with state that has stopped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.kind(), ErrorKind::Stopped)

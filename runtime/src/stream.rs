@@ -34,8 +34,8 @@ use self::source::{Fed, Source, Unpack};
 /// How many items are on the way where the option `ahead` does not say.
 pub(crate) const AHEAD: usize = 64;
 
-/// The items of a function that yields, as they come: what calling a concurrent function gives that
-/// returns `impl Iterator<Item = T>` or `impl Stream<Item = T>`.
+/// The items of a function that yields, as they come. Calling a concurrent function that returns
+/// `impl Iterator<Item = T>` or `impl Stream<Item = T>` gives one.
 ///
 /// The body runs from the call on, where its mode says, and the iterator that it returns lives and
 /// is dropped there: it need be neither `Send` nor serializable, only its items cross. They are

@@ -21,7 +21,8 @@ use crate::task::{Call, Task};
 ///
 /// A join returns promptly at a failure: the joining thread runs tasks itself only while these are
 /// brief, or when one is left. A pool thread runs whatever has not started, the last first, and may
-/// be late by the task it is in. Cancelling or dropping it cancels all its tasks.
+/// be late by the task it is in. Cancelling or dropping it cancels all its tasks. Those of a
+/// [`scope`](crate::scope()) are joined one by one instead, see [`ScopedTask`](crate::ScopedTask).
 ///
 /// ```
 /// use trine::{concurrent, gather};
@@ -48,7 +49,7 @@ pub fn gather<G: Gather<Kind>, Kind>(tasks: G) -> Task<G::Output> {
     message = "`{Self}` cannot be gathered",
     label = "not a tuple, array, `Vec` or iterator of tasks",
     note = "`gather` takes tasks of concurrent functions: `gather((a(1), b(2)))`, \
-            `gather(paths.map(count))`"
+            `gather(paths.map(count))`; those of a `scope` are joined one by one"
 )]
 pub trait Gather<Kind> {
     /// All the values.

@@ -28,15 +28,18 @@ use crate::{sequential, timer, tokio};
 /// its task's; the stream just ends.
 ///
 /// In `process` the items cross as arguments do, so their type implements serde's traits. This
-/// program relays them: some hundred short items more are on the way than the channel has room for,
-/// and those of senders in different processes arrive in any order, even if the one was sent after
-/// the call that sent the other had ended.
-/// Those that nobody has read may hold 256 [shared slices](crate::process::Shared) and values of
-/// more than 1 MiB: each is an open file of this program, and one more is the stream's last item,
-/// an error. So is an item that cannot be encoded or decoded, and the end of a worker that had the
-/// only sender and did not drop it, as by a crash, a `timeout` or a cancel: as
-/// [`Crashed`](crate::ErrorKind::Crashed). Calls with an end among their arguments never wait for
-/// each other's workers, and stay on this machine.
+/// program relays them:
+/// * Some hundred short items more are on the way than the channel has room for.
+/// * Those of senders in different processes arrive in any order, even if one was sent after the
+///   call that sent the other had ended.
+/// * Those that nobody has read may hold up to 256 [shared slices](crate::process::Shared) and
+///   values of more than 1 MiB, each of which is an open file of this program.
+/// * Calls with an end among their arguments never wait for each other's workers, and stay on this
+///   machine.
+///
+/// There the stream ends with an error at an item that cannot be encoded or decoded, at one such
+/// file too many, and where the only sender was in a worker that ended without dropping it: by a
+/// crash, a `timeout` or a cancel, the last item is [`Crashed`](crate::ErrorKind::Crashed).
 ///
 /// ```
 /// use trine::{Sender, Stream, concurrent};
@@ -85,7 +88,7 @@ use crate::{sequential, timer, tokio};
 /// called after those that send.
 ///
 /// # Panics
-/// If there is to be room for none.
+/// If `ahead` is zero.
 #[track_caller]
 pub fn channel<T: Send + 'static>(ahead: usize) -> (Sender<T>, Stream<T>) {
     assert!(ahead > 0, "a channel needs room for at least one item");
