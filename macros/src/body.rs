@@ -22,18 +22,17 @@
 //! // and in what it gets:
 //! move |(mut request,): (String,)| { let _ = &self; { BODY } }
 //! // Output of the last one in `process`:
-//! |(__this, request): (Self, String)| { <Self>::__trine_handle(__this, request) }
+//! |(__this, request): (_, String)| { __this.__trine_handle(request) }
 //! ```
 use super::args::Args;
 use super::function::{Function, Parameter};
-use super::outer::{receiver_type, self_type};
 use super::sibling;
 use super::span::hidden;
 use super::tuple::{place, tuple};
 use super::types::{has_impl, ungrouped, words};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Pat, Receiver, Type};
+use syn::{Pat, Token, Type};
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, for this kind of function in this mode.
 pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
@@ -42,9 +41,11 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     match &function.receiver {
         None => body.around(&body.pattern(), &body.types(None), &body.inside()),
         Some(receiver) if function.has_sibling(args.mode) => {
-            let first = body.owned(&receiver_type(args, receiver));
-            let types = body.types(Some(first));
-            let (pattern, call) = (body.with_receiver(), body.call_sibling(receiver));
+            // Nothing here names `Self`: a function on its own, which has none, would have one
+            // mistake more.
+            let first = Token![_](hidden(receiver.self_token.span));
+            let types = body.types(Some(first.into_token_stream()));
+            let (pattern, call) = (body.with_receiver(), body.call_sibling());
             // The sibling has the result's type. Here it would be one more place to report a type
             // that is unknown.
             quote_spanned!(span=> |#pattern #types| #call)
@@ -202,18 +203,14 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// A method's body is in the sibling; `Self` and the generics are still in sight here.
-    fn call_sibling(&self, receiver: &Receiver) -> TokenStream {
+    /// A method's body is in the sibling; the generics are still in sight here.
+    fn call_sibling(&self) -> TokenStream {
         let span = self.span;
         let sibling = sibling::name(self.function);
         let generics = self.function.generics();
         let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
-        let mut values = self.values();
-        let this = self.this();
-        let reference = self.is_sent_reference(&receiver_type(self.args, receiver));
-        values.insert(0, if reference { quote_spanned!(span=> &#this) } else { quote!(#this) });
-        let of = self_type(receiver);
-        let call = quote_spanned!(span=> <#of>::#sibling #generics (#(#values),*));
+        let (this, values) = (self.this(), self.values());
+        let call = quote_spanned!(span=> #this.#sibling #generics (#(#values),*));
         match self.function.signature.asyncness {
             Some(_) => self.driven(call),
             None => quote_spanned!(self.result_span()=> { #call }),

@@ -12,9 +12,9 @@ use super::function::Function;
 use super::scope;
 use super::span::visible;
 use super::yields;
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Receiver, ReceiverKind, ReturnType, Token, Type};
+use syn::{Receiver, ReturnType, Token};
 
 /// Everything before the braces: the user's signature with its result wrapped in `Task` and, with
 /// `scoped`, the scope as the first parameter.
@@ -105,24 +105,5 @@ fn last(tokens: TokenStream) -> Option<Span> {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => last(group.stream()),
         TokenTree::Group(group) => Some(group.span_close()),
         token => Some(token.span()),
-    }
-}
-
-/// `Self`, in each place at the receiver: in a function on its own, which has none, that is one
-/// error.
-pub(crate) fn self_type(receiver: &Receiver) -> Ident {
-    Ident::new("Self", visible(receiver.self_token.span))
-}
-
-/// The type of `self` in the closure.
-pub(crate) fn receiver_type(args: &Args, receiver: &Receiver) -> Type {
-    let this = self_type(receiver);
-    match &receiver.kind {
-        ReceiverKind::Typed(_, ty) => (**ty).clone(),
-        ReceiverKind::Reference(and, lifetime, mutability) => {
-            let lifetime = lifetime.as_ref().filter(|_| !args.mode.encodes);
-            syn::parse_quote!(#and #lifetime #mutability #this)
-        }
-        _ => syn::parse_quote!(#this),
     }
 }

@@ -90,9 +90,7 @@ impl Grid {
                 &FUNCTION
             },
             (self, weight),
-            |(__this, weight): (::trine::process::Owned<Self>, u64)| {
-                <Self>::__trine_sum(&__this, weight)
-            },
+            |(__this, weight): (_, u64)| { __this.__trine_sum(weight) },
         )
     }
     #[doc(hidden)]
@@ -115,9 +113,7 @@ impl Area for Grid {
                 &FUNCTION
             },
             (self, scale),
-            |(__this, scale): (::trine::process::Owned<Self>, u64)| {
-                <Self>::__trine_area(&__this, scale)
-            },
+            |(__this, scale): (_, u64)| { __this.__trine_area(scale) },
         )
     }
     #[doc(hidden)]

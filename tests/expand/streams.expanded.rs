@@ -36,7 +36,7 @@ impl Book {
                 &FUNCTION
             },
             (self, word),
-            |(__this, word): (Self, String)| { <Self>::__trine_search(__this, word) },
+            |(__this, word): (_, String)| { __this.__trine_search(word) },
         )
     }
     #[doc(hidden)]
