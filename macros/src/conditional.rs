@@ -28,6 +28,13 @@ pub(crate) fn split(
     arguments: &TokenStream,
     function: &Function,
 ) -> Option<TokenStream> {
+    let runtime = args.runtime(visible(function.signature.ident.span()));
+    let [with, without] = variants(function, &quote!(#[#runtime::concurrent(#arguments)]))?;
+    Some(quote!(#with #without))
+}
+
+/// The function with the parameter and without it, each under its condition and this attribute.
+pub(crate) fn variants(function: &Function, attribute: &TokenStream) -> Option<[TokenStream; 2]> {
     let inputs = &function.signature.inputs;
     let (parameter, position) = inputs.iter().enumerate().find_map(|(index, input)| {
         let position = attributes(input).iter().position(is_condition)?;
@@ -36,24 +43,23 @@ pub(crate) fn split(
     let condition = attributes(&inputs[parameter])[position].clone();
     let (predicate, conditional) = read(&condition)?;
 
-    let with = variant(args, arguments, function, &quote!(#predicate), |inputs| {
+    let with = variant(function, attribute, &quote!(#predicate), |inputs| {
         let attributes = attributes_mut(&mut inputs[parameter]);
         attributes.splice(position..=position, conditional.iter().cloned());
     });
-    let without = variant(args, arguments, function, &quote!(not(#predicate)), |inputs| {
+    let without = variant(function, attribute, &quote!(not(#predicate)), |inputs| {
         if condition.path().is_ident("cfg") {
             inputs.remove(parameter);
         } else {
             attributes_mut(&mut inputs[parameter]).remove(position);
         }
     });
-    Some(quote!(#with #without))
+    Some([with, without])
 }
 
 fn variant(
-    args: &Args,
-    arguments: &TokenStream,
     function: &Function,
+    attribute: &TokenStream,
     predicate: &TokenStream,
     change: impl FnOnce(&mut Vec<FnArg>),
 ) -> TokenStream {
@@ -62,11 +68,10 @@ fn variant(
     let mut inputs = signature.inputs.into_iter().collect();
     change(&mut inputs);
     signature.inputs = inputs.into_iter().collect();
-    let span = visible(signature.ident.span());
-    let (runtime, body) = (args.runtime(span), function.body_or_end());
+    let body = function.body_or_end();
     quote! {
         #[cfg(#predicate)]
-        #[#runtime::concurrent(#arguments)]
+        #attribute
         #(#attributes)* #visibility #signature #body
     }
 }

@@ -5,7 +5,7 @@ use super::super::function::Function;
 use super::super::mode::Mode;
 use super::super::reader;
 use super::super::types::{self, words};
-use super::super::{half_typed, item};
+use super::super::{conditional, half_typed, item};
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -40,6 +40,9 @@ pub(super) struct Part {
     pub(super) is_mutable: bool,
     /// The options that are its own.
     pub(super) own: Vec<(&'static str, Span)>,
+    /// It has all of its conditional parameters. There is one without each of them beside it, with
+    /// no other mistakes.
+    pub(super) is_first: bool,
 }
 
 pub(super) fn is_impl(item: &TokenStream) -> bool {
@@ -81,10 +84,15 @@ impl Block {
                 block.half_typed.push(method);
                 continue;
             }
-            match block.part(args, item, options.as_ref(), errors) {
-                Some((part, true)) => block.methods.push(part),
-                Some((part, false)) => block.constructors.push(part),
-                None => {}
+            for (index, item) in variants(item).into_iter().enumerate() {
+                let is_first = index == 0;
+                let mut again = Errors::default();
+                let errors = if is_first { &mut *errors } else { &mut again };
+                match block.part(args, item, options.as_ref(), errors) {
+                    Some((part, true)) => block.methods.push(Part { is_first, ..part }),
+                    Some((part, false)) => block.constructors.push(Part { is_first, ..part }),
+                    None => {}
+                }
             }
         }
         let mut inside = Group::new(Delimiter::Brace, kept);
@@ -165,7 +173,7 @@ impl Block {
         let given = own.iter().flat_map(|own| &own.options);
         let given = given.map(|given| (given.row.name, given.span)).collect();
         let args = of_part(args, own, is_method, is_mutable);
-        Some((Part { function, args, is_mutable, own: given }, is_method))
+        Some((Part { function, args, is_mutable, own: given, is_first: true }, is_method))
     }
 }
 
@@ -268,6 +276,17 @@ fn items(body: TokenStream) -> Vec<TokenStream> {
     }
     items.push(item.into_iter().collect());
     items
+}
+
+/// A function once for each way in which the conditions of its parameters may turn out: a tuple
+/// cannot have attributes. The first has all of them.
+fn variants(item: TokenStream) -> Vec<TokenStream> {
+    let function = item::function(item.clone()).ok();
+    let both = function.and_then(|function| conditional::variants(&function, &TokenStream::new()));
+    match both {
+        Some(both) => both.into_iter().flat_map(variants).collect(),
+        None => vec![item],
+    }
 }
 
 /// Takes `#[concurrent(…)]` from an item.

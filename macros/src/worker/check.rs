@@ -36,16 +36,18 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
              `Arc<T>`)",
         );
     }
-    for part in &block.constructors {
+    let constructors = || block.constructors.iter().filter(|part| part.is_first);
+    let methods = || block.methods.iter().filter(|part| part.is_first);
+    for part in constructors() {
         constructor(part, errors);
     }
-    for part in &block.methods {
+    for part in methods() {
         method(part, errors);
         if args.has("copies") && part.is_mutable {
             one_of_several(part, errors);
         }
     }
-    for part in block.constructors.iter().chain(&block.methods) {
+    for part in constructors().chain(methods()) {
         qualifiers(part, errors);
         if part.function.lacks_size() {
             // The compiler says so of the function itself, which is still there.
