@@ -1,5 +1,5 @@
 //! What of an `impl` cannot be a worker: each mistake at its token, with a reason and a remedy.
-use super::super::args::Args;
+use super::super::args::{Args, Given};
 use super::super::check::{lent_for_ever, own, result_borrow};
 use super::super::error::Errors;
 use super::super::types::{borrows, opaque_span, ungrouped};
@@ -72,7 +72,9 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 fn options(args: &Args, errors: &mut Errors) {
-    for given in &args.options {
+    // Without a value it has been reported already.
+    let is_given = |given: &&Given| given.row.is_bare() || !given.written.is_empty();
+    for given in args.options.iter().filter(is_given) {
         let refused = REFUSED.iter().find(|(name, _)| *name == given.row.name);
         if let Some((name, why)) = refused {
             errors.push(given.span, format!("a worker with state has no `{name}`: {why}"));

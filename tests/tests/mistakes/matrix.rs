@@ -257,3 +257,50 @@ fn each_rejection_is_one_error_on_each_kind_of_function() {
     let missing: Vec<String> = missing.into_iter().filter(is_of_each).collect();
     assert!(missing.is_empty(), "write a row for each:\n{}", missing.join("\n"));
 }
+
+/// The same mistakes in the attribute of an `impl`, in each mode, and with callers. There is no
+/// `limit` there; `restarts` takes a number too.
+#[test]
+fn each_mistake_in_an_attribute_is_one_error_on_an_impl() {
+    let Rejection { modes, parameter, result, .. } = attribute("");
+    let is_of_attribute = |rejection: &&Rejection| {
+        let Rejection { below, qualifiers, .. } = rejection;
+        let is_plain = below.is_empty() && qualifiers.is_empty();
+        let is_usual = (rejection.parameter, rejection.result) == (parameter, result);
+        is_plain && is_usual && rejection.modes == modes
+    };
+    let attributes = REJECTIONS.iter().filter(is_of_attribute).map(|rejection| rejection.attribute);
+    let mut programs = Vec::new();
+    for attribute in attributes.filter(|attribute| *attribute != "MODE, restarts = 3") {
+        for mode in modes.split(' ') {
+            let attribute = attribute.replace("MODE", mode).replace("limit", "restarts");
+            let asyncness = if mode == "async" { "async" } else { "" };
+            let program = format!(
+                "#[derive(Clone)] struct Type {{ count: u8 }}
+                #[concurrent({attribute})] impl Type {{
+                    const LIMIT: u32 = 3;
+                    pub {asyncness} fn new(count: u8) -> Result<Self, u8> {{ Ok(Self {{ count }}) }}
+                    pub {asyncness} fn look(&self, (left, _): (u8, u8)) -> u8 {{ self.help(left) }}
+                    pub {asyncness} fn change(&mut self, more: u8) {{ self.count += more; }}
+                    fn help(&self, more: u8) -> u8 {{ self.count + more }}
+                }}
+                fn caller() {{
+                    let worker = TypeWorker::new(1);
+                    let _: u8 = worker.look((1, 2)).join().unwrap();
+                    worker.change(1).detach();
+                    let _: u8 = Type {{ count: 1 }}.help(1);
+                }}"
+            );
+            let number = programs.len();
+            programs.push((format!("{number}: #[concurrent({attribute})] impl"), program));
+        }
+    }
+    let errors = compile::errors("matrix_of_impls", &programs);
+    let wrong = programs.iter().filter(|(name, _)| errors[name].len() != 1);
+    let told = wrong.map(|(name, _)| {
+        let errors = errors[name].iter().map(|error| error.rendered.as_str());
+        format!("{name}\n{}", errors.collect::<String>())
+    });
+    let told: Vec<String> = told.collect();
+    assert!(told.is_empty(), "{} of {}:\n{}", told.len(), programs.len(), told.join("\n"));
+}
