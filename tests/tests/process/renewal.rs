@@ -64,6 +64,13 @@ fn leaves_a_file() -> u32 {
 }
 
 #[concurrent(process)]
+fn closes_its_input() -> u32 {
+    // SAFETY: nothing here owns it.
+    unsafe { libc::close(0) };
+    std::process::id()
+}
+
+#[concurrent(process)]
 fn computes(for_long: bool) -> u32 {
     let now = || {
         // SAFETY: a record to fill in.
@@ -231,6 +238,17 @@ fn a_call_is_not_blamed_for_what_earlier_ones_have_used_up() {
         }
         for number in 0..10 {
             computes(false).join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
+        }
+    });
+}
+
+/// The number of the next file is learned from its input.
+#[test]
+fn a_worker_without_an_input_serves_on() {
+    alone(a_worker_without_an_input_serves_on, &[("TRINE_PROCESSES", "1")], || {
+        let first = closes_its_input().join().unwrap();
+        for _ in 0..200 {
+            assert_eq!(closes_its_input().join().unwrap(), first);
         }
     });
 }

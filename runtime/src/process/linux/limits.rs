@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -172,11 +173,14 @@ pub(crate) fn processor_time() -> Duration {
 }
 
 /// How many more files this process may open, and how many there may be: a new one gets the lowest
-/// number that is free.
+/// number that is free. `None` if a body has closed the file of which a new one is made.
 pub(crate) fn files_left() -> Option<(u64, u64)> {
     let most = getrlimit(Resource::Nofile).current?;
-    let lowest = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 0);
-    let lowest = lowest.map_or(most, |file| file.as_raw_fd().unsigned_abs().into());
+    let lowest = match rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 0) {
+        Ok(file) => file.as_raw_fd().unsigned_abs().into(),
+        Err(Errno::MFILE) => most,
+        Err(_) => return None,
+    };
     Some((most.saturating_sub(lowest), most))
 }
 
