@@ -125,7 +125,14 @@ impl Line {
     pub(crate) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>) {
         let mut state = self.lock();
         let Some(copy) = self.taker(&state) else {
-            state.waiting.push_back(call);
+            if self.is_any_open(&state) {
+                state.waiting.push_back(call);
+                return;
+            }
+            // Now, for whoever has the turn may wait for this: a destructor of the value.
+            let why = state.copies[0].refusal();
+            drop(state);
+            call.refuse(why);
             return;
         };
         let is_ready = self.is_ready(&state, copy);

@@ -1,7 +1,8 @@
 //! Code of users in every place of a worker: it harms its own call, and nothing else.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use trine::concurrent;
 
@@ -140,4 +141,47 @@ fn a_method_that_calls_its_own_worker_can_leave_that_to_it() {
     let chain = ChainWorker::new();
     assert_eq!(chain.step(Some(chain.clone())).join().unwrap(), 1);
     assert_eq!(chain.step(None).join().unwrap(), 3);
+}
+
+/// Asks its own worker for something as it is dropped.
+struct Asking {
+    own: Arc<Mutex<Option<AskingWorker>>>,
+    told: mpsc::Sender<Result<u32, trine::Error>>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let own = self.own.lock().unwrap().take();
+        own.into_iter().for_each(|own| _ = self.told.send(own.value().join()));
+    }
+}
+
+#[concurrent(threads)]
+impl Asking {
+    pub(crate) fn new(
+        own: Arc<Mutex<Option<AskingWorker>>>,
+        told: mpsc::Sender<Result<u32, trine::Error>>,
+    ) -> Self {
+        Self { own, told }
+    }
+    pub(crate) fn value(&self) -> u32 {
+        7
+    }
+    pub(crate) fn spoil(&mut self) {
+        panic!("spoiled");
+    }
+}
+
+#[test]
+fn a_destructor_that_calls_its_own_worker_is_told_that_it_has_stopped() {
+    let ends: [fn(&AskingWorker); 2] = [|worker| worker.stop(), |worker| worker.spoil().detach()];
+    for end in ends {
+        let (own, (told, answer)) = (Arc::default(), mpsc::channel());
+        let worker = AskingWorker::new(Arc::clone(&own), told);
+        assert_eq!(worker.value().join().unwrap(), 7);
+        *own.lock().unwrap() = Some(worker.clone());
+        end(&worker);
+        let answer = answer.recv_timeout(Duration::from_secs(20)).expect("it waits for itself");
+        assert!(answer.unwrap_err().is_stopped());
+    }
 }
