@@ -131,6 +131,12 @@ fn copies_wakers(mode: &Mode, deed: Deed) {
     while set.join_next().is_some() {}
 }
 
+/// More than may be on the way.
+#[concurrent(threads, ahead = 2)]
+fn counts() -> impl Iterator<Item = u32> {
+    0..4
+}
+
 /// What the destructor of a thread-local does.
 struct AtTheEnd(Deed, fn(u32) -> Task<u32>, fn() -> Task<()>);
 
@@ -148,7 +154,14 @@ impl Drop for AtTheEnd {
         assert_eq!((0..3).map(quick).buffered(2).map(Result::unwrap).sum::<u32>(), 3);
         assert_eq!(trine::scope(|s| borrows(s, &3).join()).unwrap(), 3);
         assert_eq!(trine::join(|| 1, || 2), (1, 2));
-        drop(quick(1));
+        let (sender, stream) = trine::channel(1);
+        assert!(sender.send(1).is_ok());
+        drop(sender);
+        assert_eq!(stream.gather().join().unwrap(), [1]);
+        assert_eq!(counts().into_iter().map(Result::unwrap).sum::<u32>(), 6);
+        let mut set: TaskSet<_> = (0..3).map(quick).collect();
+        assert!(std::iter::from_fn(|| set.join_next()).all(|value| value.is_ok()));
+        drop((quick(1), counts()));
         quick(1).detach();
     }
 }

@@ -2,8 +2,8 @@
 
 use std::task::Waker;
 
-use serde::{Deserialize, Serialize};
-use trine::Stream;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use trine::{Sender, Stream, Task};
 
 use super::elsewhere::PollOnce;
 use super::{Deed, contained, everywhere};
@@ -14,12 +14,30 @@ enum Spot {
     Next,
     DropOfIterator,
     DropOfItem,
+    /// Of an item, on its way.
+    Serialize,
+    Deserialize,
 }
 
-const SPOTS: &[Spot] = &[Spot::Next, Spot::DropOfIterator, Spot::DropOfItem];
+const SPOTS: &[Spot] =
+    &[Spot::Next, Spot::DropOfIterator, Spot::DropOfItem, Spot::Serialize, Spot::Deserialize];
 
-#[derive(Serialize, Deserialize)]
 struct Item(Spot, Deed);
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        act(Spot::Serialize, self.0, self.1);
+        (self.0, self.1).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (spot, deed) = Deserialize::deserialize(deserializer)?;
+        act(Spot::Deserialize, spot, deed);
+        Ok(Self(spot, deed))
+    }
+}
 
 impl Drop for Item {
     fn drop(&mut self) {
@@ -58,7 +76,17 @@ impl Drop for Source {
 macro_rules! yielding {
     ($module:ident, $mode:ident) => {
         mod $module {
-            use super::{Deed, Item, Source, Spot};
+            use super::{Deed, Item, Sender, Source, Spot, Stream};
+
+            #[trine::concurrent($mode)]
+            pub(super) fn sends(spot: Spot, deed: Deed, to: Sender<Item>) -> bool {
+                Source(spot, deed, 0).all(|item| to.send(item).is_ok())
+            }
+
+            #[trine::concurrent($mode)]
+            pub(super) fn reads(from: Stream<Item>) -> usize {
+                from.into_iter().filter(Result::is_ok).count()
+            }
 
             #[trine::concurrent($mode)]
             pub(super) fn items(spot: Spot, deed: Deed) -> impl Iterator<Item = Item> {
@@ -80,7 +108,26 @@ yielding!(process, process);
 mod asynchronous {
     use futures::stream;
 
-    use super::{Deed, Item, Source, Spot};
+    use super::{Deed, Item, Sender, Source, Spot, Stream};
+
+    #[trine::concurrent(async)]
+    pub(super) async fn sends(spot: Spot, deed: Deed, to: Sender<Item>) -> bool {
+        for item in Source(spot, deed, 0) {
+            if to.send_async(item).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[trine::concurrent(async)]
+    pub(super) async fn reads(mut from: Stream<Item>) -> usize {
+        let mut count = 0;
+        while let Some(item) = stream::StreamExt::next(&mut from).await {
+            count += usize::from(item.is_ok());
+        }
+        count
+    }
 
     #[trine::concurrent(async)]
     pub(super) fn items(spot: Spot, deed: Deed) -> impl stream::Stream<Item = Item> {
@@ -143,10 +190,41 @@ fn every_place_of_a_function_that_yields_times_what_it_may_do() {
             let (is_panic, is_error) =
                 (error.as_ref().is_some_and(trine::Error::is_panic), error.is_some());
             contained(|| drop(error));
-            if spot == Spot::Next {
-                let expected = if deed.panics() { (2, true, true) } else { (4, false, false) };
-                assert_eq!((count, is_panic, is_error), expected);
-            }
+            let before = match spot {
+                Spot::Next => 2,
+                Spot::Serialize | Spot::Deserialize if mode.name == "process" => 0,
+                _ => continue,
+            };
+            let expected = if deed.panics() { (before, true, true) } else { (4, false, false) };
+            assert_eq!((count, is_panic, is_error), expected);
         }
+    });
+}
+
+type Sends = fn(Spot, Deed, Sender<Item>) -> Task<bool>;
+type Reads = fn(Stream<Item>) -> Task<usize>;
+
+/// Through a channel, with one end in a call and with both.
+#[test]
+fn every_place_of_what_is_sent_times_what_it_may_do() {
+    let names: Vec<_> = SPOTS.iter().map(|spot| format!("sent, {spot:?}")).collect();
+    everywhere(&names, SPOTS.len(), |mode, index, deed| {
+        let spot = SPOTS[index];
+        let (sends, reads): (Sends, Reads) = match mode.name {
+            "threads" => (threads::sends, threads::reads),
+            "process" => (process::sends, process::reads),
+            _ => (asynchronous::sends, asynchronous::reads),
+        };
+        for read in READS {
+            let (sender, stream) = trine::channel(2);
+            let sent = sends(spot, deed, sender);
+            contained(|| read(stream));
+            contained(|| drop(sent.join()));
+        }
+        let (sender, stream) = trine::channel(2);
+        let sent = sends(spot, deed, sender);
+        let read = reads(stream);
+        contained(|| drop(sent.join()));
+        contained(|| drop(read.join()));
     });
 }

@@ -3,12 +3,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trine::{Error, Task};
 
 use super::{Deed, contained, everywhere};
 
 /// Where the deed is done.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Spot {
     Constructor,
     ErrorOfConstructor,
@@ -17,6 +18,9 @@ enum Spot {
     DropOfValue,
     CloneOfArguments,
     DropOfArguments,
+    /// On the way there and back.
+    Serialize,
+    Deserialize,
 }
 
 const SPOTS: &[Spot] = &[
@@ -27,9 +31,11 @@ const SPOTS: &[Spot] = &[
     Spot::DropOfValue,
     Spot::CloneOfArguments,
     Spot::DropOfArguments,
+    Spot::Serialize,
+    Spot::Deserialize,
 ];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Plan(Spot, Deed);
 
 impl Plan {
@@ -56,6 +62,21 @@ impl Drop for Arguments {
     }
 }
 
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.act(Spot::Serialize);
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let plan = Plan::deserialize(deserializer)?;
+        plan.act(Spot::Deserialize);
+        Ok(Self(plan))
+    }
+}
+
 struct Refused(Plan);
 
 impl fmt::Display for Refused {
@@ -76,10 +97,9 @@ impl Value {
         }
     }
 
-    fn does(&self, here: Spot, arguments: &Arguments) -> u32 {
-        let _ = arguments;
+    fn does(&self, here: Spot, arguments: &Arguments) -> Arguments {
         self.0.act(here);
-        7
+        Arguments(arguments.0)
     }
 }
 
@@ -102,10 +122,10 @@ macro_rules! worker {
                 pub(super) $($async)? fn new(arguments: Arguments) -> Result<Self, Refused> {
                     Value::made(&arguments).map(Self)
                 }
-                pub(super) $($async)? fn look(&self, arguments: Arguments) -> u32 {
+                pub(super) $($async)? fn look(&self, arguments: Arguments) -> Arguments {
                     self.0.does(Spot::Look, &arguments)
                 }
-                pub(super) $($async)? fn change(&mut self, arguments: Arguments) -> u32 {
+                pub(super) $($async)? fn change(&mut self, arguments: Arguments) -> Arguments {
                     self.0.does(Spot::Change, &arguments)
                 }
             }
@@ -125,27 +145,35 @@ macro_rules! worker {
 }
 
 worker!(threads, threads,);
+worker!(process, process,);
 worker!(asynchronous, async, async);
 
 struct Calls {
-    look: Box<dyn Fn() -> Task<u32>>,
-    change: Box<dyn Fn() -> Task<u32>>,
+    look: Box<dyn Fn() -> Task<Arguments>>,
+    change: Box<dyn Fn() -> Task<Arguments>>,
     restart: Box<dyn Fn()>,
     stop: Box<dyn Fn()>,
 }
 
 /// The value, or an error that says whose fault it is.
-fn check(result: Result<u32, Error>, plan: Plan) {
+fn check(result: Result<Arguments, Error>, plan: Plan) {
     let told = match &result {
-        Ok(value) => *value == 7,
+        Ok(Arguments(Plan(spot, _))) => *spot == plan.0,
         Err(error) if error.is_stopped() => true,
         Err(error) if plan.0 == Spot::ErrorOfConstructor => {
             plan.1.panics() || error.to_string().contains("refused")
         }
         Err(_) => plan.1.panics(),
     };
-    assert!(told, "{:?}: {result:?}", plan.0);
+    assert!(told, "{:?}: {:?}", plan.0, result.err());
     contained(|| drop(result));
+}
+
+/// Makes a call. In `process` its arguments are dropped by whoever makes it.
+fn made(call: &dyn Fn() -> Task<Arguments>) -> Option<Task<Arguments>> {
+    let mut task = None;
+    contained(|| task = Some(call()));
+    task
 }
 
 #[test]
@@ -153,23 +181,35 @@ fn every_place_of_a_worker_with_state_times_what_it_may_do() {
     let names: Vec<_> = SPOTS.iter().map(|spot| format!("a worker, {spot:?}")).collect();
     everywhere(&names, SPOTS.len(), |mode, index, deed| {
         let plan = Plan(SPOTS[index], deed);
-        for ends in 0..3 {
-            let calls = match mode.name {
-                "threads" => threads::calls(plan),
-                "async" => asynchronous::calls(plan),
-                _ => return,
-            };
-            let waits: Vec<_> = (0..3).map(|_| (calls.look)()).collect();
-            check((calls.change)().join(), plan);
-            check(futures::executor::block_on((calls.look)()), plan);
-            (calls.change)().detach();
-            contained(|| drop((calls.change)()));
+        // A process for each value takes its time.
+        for ends in 0..if mode.name == "process" { 1 } else { 3 } {
+            let mut worker = None;
+            contained(|| {
+                worker = Some(match mode.name {
+                    "threads" => threads::calls(plan),
+                    "process" => process::calls(plan),
+                    _ => asynchronous::calls(plan),
+                });
+            });
+            let Some(calls) = worker else { continue };
+            let join = |task: Option<Task<_>>| task.into_iter().for_each(|t| check(t.join(), plan));
+            let waits: Vec<_> = (0..3).map(|_| made(&calls.look)).collect();
+            join(made(&calls.change));
+            let awaited = made(&calls.look).map(futures::executor::block_on);
+            awaited.into_iter().for_each(|result| check(result, plan));
+            made(&calls.change).into_iter().for_each(Task::detach);
+            contained(|| drop(made(&calls.change)));
             (calls.restart)();
-            check((calls.look)().join(), plan);
-            waits.into_iter().for_each(|task| check(task.join(), plan));
+            join(made(&calls.look));
+            waits.into_iter().for_each(join);
             match ends {
-                0 => (calls.stop)(),
-                1 => (calls.change)().detach(),
+                // Others wait in line.
+                0 => {
+                    let waits: Vec<_> = (0..3).map(|_| made(&calls.change)).collect();
+                    (calls.stop)();
+                    waits.into_iter().for_each(join);
+                }
+                1 => made(&calls.change).into_iter().for_each(Task::detach),
                 _ => {}
             }
             contained(|| drop(calls));
