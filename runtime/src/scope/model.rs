@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Waker};
 
 use loom::model::Builder;
+use loom::sync::atomic::AtomicUsize as Place;
 use loom::thread;
 
 use super::{Running, launch, scope};
@@ -18,6 +19,7 @@ use crate::function::Function;
 use crate::scope::{ScopedJob, ScopedTask};
 use crate::sync::UnsafeCell;
 use crate::task::{Call, Task};
+use crate::wait::block_on;
 
 /// Tries all interleavings with a few preemptions: faults need no more, and the rest would take
 /// hours.
@@ -98,13 +100,21 @@ impl Call<bool> for Inner {
 
 /// Runs a scoped call on another thread, while this one does something with its handle.
 fn beside(end: fn(ScopedTask<'_, Counted<'_>>)) {
+    beside_a_body(false, end);
+}
+
+/// The same; the body may be in its middle then, which makes many more interleavings.
+fn beside_a_body(is_halfway: bool, end: fn(ScopedTask<'_, Counted<'_>>)) {
     model(move || {
         let alive = AtomicUsize::new(0);
+        // loom interrupts a thread only where another comes too.
+        let middle = Place::new(0);
         let mut other = None;
         scope(|s| {
             let argument = Counted::new(&alive);
             let body = || {
                 let value = Counted::new(&alive);
+                middle.load(SeqCst);
                 drop(argument);
                 value
             };
@@ -114,7 +124,11 @@ fn beside(end: fn(ScopedTask<'_, Counted<'_>>)) {
                 other = Some(thread::spawn(move || inner.run()));
                 Task::new(call)
             };
-            end(launch(s, &FUNCTION, body, start));
+            let task = launch(s, &FUNCTION, body, start);
+            if is_halfway {
+                middle.store(1, SeqCst);
+            }
+            end(task);
         });
         assert_eq!(alive.load(SeqCst), 0, "there is a value that borrows after the scope's end");
         other.unwrap().join().unwrap();
@@ -152,5 +166,14 @@ fn a_call_that_ends_before_its_body_is_joined() {
     beside(|task| {
         task.cancel();
         drop(task.join());
+    });
+}
+
+#[test]
+fn a_value_that_comes_too_late_is_dropped_though_the_handle_is_kept() {
+    beside_a_body(true, |mut task| {
+        task.cancel();
+        drop(block_on(&mut task));
+        std::mem::forget(task);
     });
 }
