@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::process::platform::{self, Handle, Memory, View};
+use crate::process::platform::{self, Alarm, Handle, Memory, Ringer, View};
 use crate::process::segment::SEGMENTS;
 use crate::process::value::output::MAX_INLINE;
 
@@ -76,21 +76,28 @@ impl End {
 /// How long a joiner sleeps on its worker's word before it looks at its own.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
-impl Word for AtomicU32 {
+/// A word of one of the memories, and what wakes those who sleep on it.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedWord<'a> {
+    word: &'a AtomicU32,
+    ringer: Ringer<'a>,
+}
+
+impl Word for SharedWord<'_> {
     fn load(&self, order: Ordering) -> u32 {
-        self.load(order)
+        self.word.load(order)
     }
 
     fn store(&self, value: u32, order: Ordering) {
-        self.store(value, order);
+        self.word.store(value, order);
     }
 
     fn wait(&self, seen: u32) {
-        platform::wait(self, seen, Some(MAX_SLEEP));
+        self.ringer.wait(self.word, seen, Some(MAX_SLEEP));
     }
 
     fn wake(&self) -> usize {
-        platform::wake(self)
+        self.ringer.wake(self.word)
     }
 }
 
@@ -229,16 +236,27 @@ pub(crate) const fn record(head: u32, length: u32) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Corrupt(pub(crate) &'static str);
 
+/// What a worker makes its end of.
+pub(crate) struct Kit {
+    /// Memory to read: its parent's half.
+    pub(crate) to_read: Handle,
+    /// Memory to write: its own.
+    pub(crate) to_write: Handle,
+    pub(crate) alarm: Alarm,
+}
+
 /// The parent's end.
 pub(crate) struct ParentEnd {
     requests: Memory,
     replies: View,
+    alarm: Alarm,
 }
 
 /// The worker's end.
 pub(crate) struct WorkerEnd {
     requests: View,
     replies: Memory,
+    alarm: Alarm,
     /// The value of `sleeping` while it is awake.
     sleeps: AtomicU32,
     /// How far the parent had read the replies when this end last looked. Each look at a word that

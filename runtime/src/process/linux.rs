@@ -1,6 +1,7 @@
 //! The platform Linux: `/proc/self/exe`, memfd, futex, pidfd, epoll. [`platform`](super::platform)
 //! documents what each part is for.
 
+mod alarm;
 mod child;
 mod constructors;
 mod cores;
@@ -21,10 +22,10 @@ mod stack;
 mod tree;
 mod tube;
 mod watcher;
-mod word;
 
+pub(crate) use self::alarm::{Alarm, Ringer};
 #[cfg(feature = "cluster")]
-pub(crate) use self::child::EXECUTABLE;
+pub(crate) use self::child::executable;
 pub(crate) use self::child::{End, Process};
 pub(crate) use self::cores::{current as current_core, leave as leave_core};
 #[cfg(feature = "cluster")]
@@ -48,7 +49,6 @@ pub(crate) use self::stack::{stack_bounds, stack_position};
 pub(crate) use self::tree::has_many_dead_children;
 pub(crate) use self::tube::{Bell, Tube};
 pub(crate) use self::watcher::{Event, Watcher};
-pub(crate) use self::word::{wait, wake};
 pub(crate) use crate::forks::{
     children as forked_children, is_child as is_forked_child, watch as watch_forks,
 };

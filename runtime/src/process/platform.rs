@@ -8,7 +8,10 @@
 //!   For the cluster, `contents` copies it out.
 //! * [`freeze`], [`View::open_frozen`]: memory that nobody can change any more, and the check of
 //!   that for whoever receives it.
-//! * [`wake`], [`wait`]: sleeping on a word of such memory, even with read-only access.
+//!   Where a memory grows, the handles that others have may end up being of its past.
+//! * [`Alarm`], [`Ringer`]: sleeping on a word of such memory, even with read-only access, and
+//!   waking whoever does. [`Alarm::pair`] makes one for each side of a channel, where one thread
+//!   sleeps at a time. A `Ringer` is a reference to it, for the words that one side sleeps on.
 //! * [`Process`], [`Socket`], [`Packet`], [`End`]: a worker process of this program, which ends
 //!   when this process does; the socket for handles and a bell; how it ended. The handles of a
 //!   packet (up to [`PACKET_HANDLES`]) arrive together or not at all. [`Process::kill`] reaches
@@ -18,7 +21,7 @@
 //! * [`Watcher`], [`Event`]: waiting for events of many workers at once.
 //! * [`may_start_workers`], [`depth`]: the entry before `main` that turns a process into a worker:
 //!   whether it ran, and how deeply this worker is nested. For the cluster, `SERVE` names the
-//!   variable that makes the entry serve, and `EXECUTABLE` the file of this program.
+//!   variable that makes the entry serve, and `executable` opens the file of this program.
 //! * [`distance`], [`function`]: addresses in the code of this executable, which are the same in a
 //!   worker.
 //! * [`limit_memory`], [`allow_memory`], [`held_memory`], [`free_memory`], [`beyond_limit`],

@@ -7,9 +7,9 @@
 
 #![allow(unsafe_code, reason = "memory that another process reads")]
 
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::{io, ptr};
 
 use crate::process::platform::{self, Memory};
 use crate::sync::{Guard, Lock};
@@ -125,11 +125,19 @@ impl Segment {
         drop(all);
         drop(dead);
         let mut segment = taken?;
-        if segment.memory.grow(length).is_err() {
+        if segment.grow(length).is_err() {
             segment.give_back();
             return None;
         }
         Some(segment)
+    }
+
+    /// Grows it to at least `length` bytes; it may move.
+    pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
+        if !self.memory.grow(length)? {
+            self.set_known(false);
+        }
+        Ok(())
     }
 
     fn may_see(&self, reader: &Arc<Reader>) -> bool {

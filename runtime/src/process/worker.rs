@@ -9,12 +9,11 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::{io, process};
 
 use crate::process::channel::{
-    Corrupt, FORKED, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, Told, Word,
-    WorkerEnd, record,
+    Corrupt, FORKED, GROWN, HEAD, LARGE, Large, Listener, ReplyHead, RequestHead, SharedWord, Told,
+    Word, WorkerEnd, record,
 };
 use crate::process::code::Invoke;
 use crate::process::job::status;
@@ -144,7 +143,7 @@ impl Worker {
 
     /// Notifies whoever waits for replies, if that is one of these.
     fn tell(&mut self, whom: &[Listener]) {
-        let tell = |listener, tail: &AtomicU32| match listener {
+        let tell = |listener, tail: &SharedWord<'_>| match listener {
             Listener::Joiner => _ = tail.wake(),
             _ => self.socket.ring(),
         };

@@ -12,11 +12,10 @@
 //! trine-limit.BUILD.FUNCTION.N   stored: the places of a function with a `limit`
 //! ```
 
-use std::fs::File;
 use std::io;
 
 use super::key::Key;
-use crate::process::platform::EXECUTABLE;
+use crate::process::platform;
 
 /// The queue group in which one machine gets each message.
 pub(crate) const MACHINES: &str = "machines";
@@ -32,7 +31,7 @@ pub(crate) struct Build {
 impl Build {
     pub(crate) fn of_this_program(key: &Key) -> io::Result<Self> {
         let mut hasher = key.hasher();
-        io::copy(&mut File::open(EXECUTABLE)?, &mut hasher)?;
+        io::copy(&mut platform::executable()?, &mut hasher)?;
         let path = std::env::current_exe()?;
         let program = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let program = program.unwrap_or_default().trim_end_matches(" (deleted)").to_owned();

@@ -4,14 +4,16 @@ use super::reply::Copied;
 use super::*;
 
 impl ParentEnd {
-    /// Creates an end, and the memories that its worker gets: one to read, one to write.
-    pub(crate) fn new() -> io::Result<(Self, [Handle; 2])> {
+    /// Creates an end, and what its worker makes the other one of.
+    pub(crate) fn new() -> io::Result<(Self, Kit)> {
         let mut requests = Memory::new(HALF)?;
         let (mut replies, to_write) = View::for_writer(HALF)?;
         requests.keep_from_forks();
         replies.keep_from_forks();
         let to_read = requests.share()?;
-        Ok((Self { requests, replies }, [to_read, to_write]))
+        let [ours, alarm] = Alarm::pair()?;
+        let kit = Kit { to_read, to_write, alarm };
+        Ok((Self { requests, replies, alarm: ours }, kit))
     }
 
     fn words(&self) -> &ParentWords {
@@ -85,7 +87,7 @@ impl ParentEnd {
 
     pub(crate) fn wake_worker(&self) {
         self.words().bell.fetch_add(1, Release);
-        platform::wake(&self.words().bell);
+        self.alarm.of_worker().wake(&self.words().bell);
     }
 
     /// Withdraws a request; returns true if it is certain that it will never run.
@@ -216,8 +218,10 @@ impl ParentEnd {
     }
 
     /// The rendezvous of the worker and whoever takes its replies.
-    pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
-        Rendezvous { tail: &self.theirs().reply_tail.position, listening: &self.words().listening }
+    pub(crate) fn rendezvous(&self) -> Rendezvous<SharedWord<'_>> {
+        let shared = |word| SharedWord { word, ringer: self.alarm.of_parent() };
+        let (tail, listening) = (&self.theirs().reply_tail.position, &self.words().listening);
+        Rendezvous { tail: shared(tail), listening: shared(listening) }
     }
 
     /// The core that the worker was on when it sent its last reply.

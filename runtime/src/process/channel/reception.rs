@@ -49,14 +49,14 @@ pub(crate) trait Word {
 }
 
 /// The two words through which a worker and those who take its replies notify each other.
-pub(crate) struct Rendezvous<'a, W> {
+pub(crate) struct Rendezvous<W> {
     /// The end of the replies, written by the worker.
-    pub(crate) tail: &'a W,
+    pub(crate) tail: W,
     /// A [`Listener`] and, in the higher bits, how often that has changed; written by the parent.
-    pub(crate) listening: &'a W,
+    pub(crate) listening: W,
 }
 
-impl<W: Word> Rendezvous<'_, W> {
+impl<W: Word> Rendezvous<W> {
     /// Announces who listens from now on. Only called while holding the desk.
     fn announce(&self, listener: Listener) {
         let changes = self.listening.load(Ordering::Relaxed) / 4;
@@ -92,14 +92,14 @@ impl Told {
     /// Tells a listener of these kinds about published replies, once per announcement.
     pub(crate) fn tell<W: Word>(
         &mut self,
-        rendezvous: &Rendezvous<'_, W>,
+        rendezvous: &Rendezvous<W>,
         whom: &[Listener],
         tell: impl FnOnce(Listener, &W),
     ) {
         let (listener, announcement) = rendezvous.listener();
         if whom.contains(&listener) && announcement != self.0 {
             self.0 = announcement;
-            tell(listener, rendezvous.tail);
+            tell(listener, &rendezvous.tail);
         }
     }
 }
@@ -131,7 +131,7 @@ pub(crate) struct Reception<P> {
 
 impl<P: Papers> Desk<P> {
     /// Announces who listens from now on.
-    pub(crate) fn announce<W: Word>(&mut self, rendezvous: &Rendezvous<'_, W>, listener: Listener) {
+    pub(crate) fn announce<W: Word>(&mut self, rendezvous: &Rendezvous<W>, listener: Listener) {
         self.listening = listener;
         rendezvous.announce(listener);
     }
@@ -175,7 +175,7 @@ impl<P: Papers> Reception<P> {
     pub(crate) fn leave<'a, W: Word>(
         &'a self,
         mut desk: MutexGuard<'a, Desk<P>>,
-        rendezvous: &Rendezvous<'_, W>,
+        rendezvous: &Rendezvous<W>,
         mut take: impl FnMut(&mut Desk<P>),
         is_over: impl Fn() -> bool,
     ) {
@@ -205,7 +205,7 @@ impl<P: Papers> Reception<P> {
     pub(crate) fn leave_to_read<'a, W: Word>(
         &'a self,
         mut desk: MutexGuard<'a, Desk<P>>,
-        rendezvous: &Rendezvous<'_, W>,
+        rendezvous: &Rendezvous<W>,
         mut take: impl FnMut(&mut Desk<P>),
         goes_on: impl Fn() -> bool,
         is_over: impl Fn() -> bool,
@@ -236,7 +236,7 @@ impl<P: Papers> Reception<P> {
     pub(crate) fn sleep<W: Word>(
         &self,
         desk: &mut Desk<P>,
-        rendezvous: &Rendezvous<'_, W>,
+        rendezvous: &Rendezvous<W>,
         still: impl Fn() -> bool,
     ) {
         let head = desk.papers.head();
@@ -251,7 +251,7 @@ impl<P: Papers> Reception<P> {
     }
 
     /// Makes a sleeping joiner check again. What it should see must have been published.
-    pub(crate) fn rouse<W: Word>(&self, rendezvous: &Rendezvous<'_, W>) {
+    pub(crate) fn rouse<W: Word>(&self, rendezvous: &Rendezvous<W>) {
         fence(Ordering::SeqCst);
         // It sleeps on a word that only the worker may change, so a wake may fall between its check
         // and its sleep: repeat until it is awake.

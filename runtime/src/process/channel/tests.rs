@@ -15,8 +15,8 @@ fn random() -> impl FnMut() -> u32 {
 }
 
 fn ends() -> (ParentEnd, WorkerEnd) {
-    let (parent, memories) = ParentEnd::new().unwrap();
-    let worker = WorkerEnd::open(memories).unwrap();
+    let (parent, kit) = ParentEnd::new().unwrap();
+    let worker = WorkerEnd::open(kit).unwrap();
     (parent, worker)
 }
 

@@ -3,15 +3,16 @@
 use super::*;
 
 impl WorkerEnd {
-    /// Maps the parent's memories: one to read, one to write.
-    pub(crate) fn open([requests, replies]: [Handle; 2]) -> io::Result<Self> {
-        let (mut requests, mut replies) = (View::open(requests)?, Memory::adopt(replies)?);
+    /// Maps the parent's memories.
+    pub(crate) fn open(Kit { to_read, to_write, alarm }: Kit) -> io::Result<Self> {
+        let (mut requests, mut replies) = (View::open(to_read)?, Memory::adopt(to_write)?);
         if requests.length() < HALF || replies.length() < HALF {
             return Err(io::Error::other("the parent's memory is too short"));
         }
         requests.keep_from_forks();
         replies.keep_from_forks();
-        Ok(Self { requests, replies, sleeps: AtomicU32::new(0), seen_taken: AtomicU32::new(0) })
+        let (sleeps, seen_taken) = (AtomicU32::new(0), AtomicU32::new(0));
+        Ok(Self { requests, replies, alarm, sleeps, seen_taken })
     }
 
     fn theirs(&self) -> &ParentWords {
@@ -137,8 +138,10 @@ impl WorkerEnd {
     }
 
     /// The rendezvous of this side and whoever takes its replies.
-    pub(crate) fn rendezvous(&self) -> Rendezvous<'_, AtomicU32> {
-        Rendezvous { tail: &self.words().reply_tail.position, listening: &self.theirs().listening }
+    pub(crate) fn rendezvous(&self) -> Rendezvous<SharedWord<'_>> {
+        let shared = |word| SharedWord { word, ringer: self.alarm.of_parent() };
+        let (tail, listening) = (&self.words().reply_tail.position, &self.theirs().listening);
+        Rendezvous { tail: shared(tail), listening: shared(listening) }
     }
 
     /// How many messages in one of our segments the parent has finished reading.
@@ -155,7 +158,7 @@ impl WorkerEnd {
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
         fence(SeqCst);
         if !awaited() {
-            let sleep = || platform::wait(&self.theirs().bell, bell, most);
+            let sleep = || self.alarm.of_worker().wait(&self.theirs().bell, bell, most);
             self.words().reply_tail.while_asleep(sleep);
         }
         self.sleeps.store(awake.wrapping_add(4), Relaxed);

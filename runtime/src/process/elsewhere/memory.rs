@@ -100,14 +100,16 @@ impl Memory {
         &self.0
     }
 
-    pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
-        if length > self.length() {
-            let larger = Self::new(length)?;
-            // SAFETY: two pieces of memory, and the new one is larger.
-            unsafe { ptr::copy_nonoverlapping(self.start(), larger.start(), self.length()) };
-            *self = larger;
+    /// By other memory, so the handles that others have are not of it.
+    pub(crate) fn grow(&mut self, length: usize) -> io::Result<bool> {
+        if length <= self.length() {
+            return Ok(true);
         }
-        Ok(())
+        let larger = Self::new(length)?;
+        // SAFETY: two pieces of memory, and the new one is larger.
+        unsafe { ptr::copy_nonoverlapping(self.start(), larger.start(), self.length()) };
+        *self = larger;
+        Ok(false)
     }
 
     /// Unused memory is better freed as a whole.

@@ -2,16 +2,21 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
 use super::memory::Handle;
+use crate::process::channel::Kit;
 
 const WHY: &str = "worker processes need Linux, so far";
 
 #[cfg(feature = "cluster")]
-pub(crate) const EXECUTABLE: &str = "";
+pub(crate) fn executable() -> io::Result<std::fs::File> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
+}
+
 #[cfg(feature = "cluster")]
 pub(crate) const SERVE: &str = "TRINE_SERVE";
 pub(crate) const PACKET_HANDLES: usize = 1;
@@ -62,7 +67,7 @@ impl End {
 }
 
 impl Process {
-    pub(crate) fn start(_: [&Handle; 2], _: u64, _: &[&str]) -> io::Result<(Self, Socket)> {
+    pub(crate) fn start(_: &Kit, _: u64, _: &[&str]) -> io::Result<(Self, Socket)> {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
 
@@ -102,6 +107,36 @@ impl Socket {
 
     pub(crate) fn try_receive(&self) -> io::Result<Packet> {
         match self.0 {}
+    }
+}
+
+/// Nobody is woken, so nobody sleeps for long.
+pub(crate) struct Alarm;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Ringer<'a>(PhantomData<&'a Alarm>);
+
+impl Alarm {
+    pub(crate) fn pair() -> io::Result<[Self; 2]> {
+        Ok([Self, Self])
+    }
+
+    pub(crate) fn of_parent(&self) -> Ringer<'_> {
+        Ringer(PhantomData)
+    }
+
+    pub(crate) fn of_worker(&self) -> Ringer<'_> {
+        Ringer(PhantomData)
+    }
+}
+
+impl Ringer<'_> {
+    pub(crate) fn wake(self, _: &AtomicU32) -> usize {
+        0
+    }
+
+    pub(crate) fn wait(self, _: &AtomicU32, _: u32, _: Option<Duration>) {
+        thread::yield_now();
     }
 }
 
@@ -209,14 +244,6 @@ pub(crate) fn distance(function: usize) -> Option<i64> {
 
 pub(crate) fn function(_: i64) -> Option<usize> {
     None
-}
-
-pub(crate) fn wake(_: &AtomicU32) -> usize {
-    0
-}
-
-pub(crate) fn wait(_: &AtomicU32, _: u32, _: Option<Duration>) {
-    thread::yield_now();
 }
 
 pub(crate) fn current_core() -> Option<u32> {

@@ -14,13 +14,20 @@ use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, waitid};
 
 use super::greeting::{self, Greeting, Ticket};
 use super::identity::Rights;
-use super::memory::{Handle, failed};
+use super::memory::failed;
 use super::socket::{self, Socket};
 use super::{cores, image, tree};
+use crate::process::channel::Kit;
 use crate::sync::Lock;
 
 /// The program that a worker runs: this one, even if its file was replaced.
-pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
+const EXECUTABLE: &str = "/proc/self/exe";
+
+/// That program, to read.
+#[cfg(feature = "cluster")]
+pub(crate) fn executable() -> io::Result<std::fs::File> {
+    std::fs::File::open(EXECUTABLE)
+}
 
 /// How long to wait for a killed process to be dead.
 const MAX_DYING: Duration = Duration::from_millis(500);
@@ -77,10 +84,9 @@ impl From<ExitStatus> for End {
 }
 
 impl Process {
-    /// Starts this program as a worker with these memories: the first to read, the second to write.
-    /// Later problems show in its end.
+    /// Starts this program as a worker with this end of a channel. Later problems show in its end.
     pub(crate) fn start(
-        memories: [&Handle; 2],
+        kit: &Kit,
         memory_limit: u64,
         hidden: &[&str],
     ) -> io::Result<(Self, Socket)> {
@@ -90,7 +96,7 @@ impl Process {
         let token = greeting::token();
         let (fingerprint, rights) = (image::fingerprint(), Rights::of_this_thread());
         let greeting = Greeting { token, fingerprint, memory_limit, rights };
-        let files = [memories[0].as_fd(), memories[1].as_fd(), lifeline_theirs.as_fd()];
+        let files = [kit.to_read.as_fd(), kit.to_write.as_fd(), lifeline_theirs.as_fd()];
         socket.send_packet(&greeting.to_bytes(), &files, SendFlags::empty())?;
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());
         let mut command = Command::new(EXECUTABLE);

@@ -16,9 +16,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, io};
 
+use super::alarm::Alarm;
 use super::greeting::{Greeting, Ticket, VARIABLE};
 use super::{constructors, cores, identity, image, inherited, lifeline, lineage};
-use crate::process::channel::WorkerEnd;
+use crate::process::channel::{Kit, WorkerEnd};
 use crate::process::worker;
 
 /// Set for a process that should serve as a cluster machine, to its number of workers.
@@ -63,16 +64,17 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     inherited::settle();
     lineage::set_depth(ticket.depth);
     constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
-    let started =
-        Greeting::receive(&socket, ticket.token).and_then(|(greeting, memories, line)| {
+    let started = Greeting::receive(&socket, ticket.token).and_then(
+        |(greeting, [to_read, to_write], line)| {
             if greeting.fingerprint != image::fingerprint() {
                 return Err(io::Error::other("the parent runs another executable"));
             }
             greeting.rights.keep();
             lifeline::hold(line)?;
             ignore_broken_pipes();
-            Ok((WorkerEnd::open(memories)?, greeting.memory_limit))
-        });
+            Ok((WorkerEnd::open(Kit { to_read, to_write, alarm: Alarm })?, greeting.memory_limit))
+        },
+    );
     match started {
         Ok((channel, memory_limit)) => worker::Worker::new(channel, socket, memory_limit).serve(),
         Err(error) => could_not_start(&error),

@@ -245,14 +245,15 @@ impl Memory {
         &self.handle
     }
 
-    /// Grows it to at least `length` bytes; it may move.
-    pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
+    /// Grows it to at least `length` bytes; it may move. Returns whether the handles that others
+    /// have are still of it.
+    pub(crate) fn grow(&mut self, length: usize) -> io::Result<bool> {
         let length = whole_pages(length)?;
-        if length <= self.length() {
-            return Ok(());
+        if length > self.length() {
+            lengthen(&self.handle, length)?;
+            self.mapping.grow(length)?;
         }
-        lengthen(&self.handle, length)?;
-        self.mapping.grow(length)
+        Ok(true)
     }
 
     /// Returns the pages to the system. Returns whether that was possible.

@@ -138,10 +138,9 @@ impl Link {
     /// Starts a worker. Later problems show in its death.
     pub(crate) fn start(memory_limit: u64) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let (channel, [requests, replies]) = ParentEnd::new()?;
+        let (channel, kit) = ParentEnd::new()?;
         let identity = Identity::ask();
-        let (process, socket) =
-            Process::start([&requests, &replies], memory_limit, &HIDDEN.concat())?;
+        let (process, socket) = Process::start(&kit, memory_limit, &HIDDEN.concat())?;
         Ok(Self {
             key: WorkerKey::nth(COUNT.fetch_add(1, Ordering::Relaxed)),
             channel: Arc::new(channel),

@@ -107,11 +107,10 @@ impl Output {
 
     fn grow_segment(&mut self, least: usize, wanted: usize) -> bool {
         if let Store::Segment(segment) = &mut self.store {
-            let memory = &mut segment.memory;
-            if memory.grow(wanted).or_else(|_| memory.grow(least)).is_err() {
+            if segment.grow(wanted).or_else(|_| segment.grow(least)).is_err() {
                 return false;
             }
-            (self.start, self.capacity) = (memory.start(), memory.length());
+            (self.start, self.capacity) = (segment.memory.start(), segment.memory.length());
             return true;
         }
         if least <= MAX_INLINE {

@@ -60,8 +60,8 @@ impl Halves {
 
 impl Side {
     fn new() -> Self {
-        let (parent, memories) = ParentEnd::new().expect("there is memory");
-        let worker = WorkerEnd::open(memories).expect("as before");
+        let (parent, kit) = ParentEnd::new().expect("there is memory");
+        let worker = WorkerEnd::open(kit).expect("as before");
         Self { parent, worker, tail: 0, starts: Vec::new(), head: 0, replied: 0 }
     }
 

@@ -26,8 +26,8 @@ impl Segments {
     /// New ones, of which none was sent.
     #[expect(clippy::new_without_default, reason = "it is not cheap")]
     pub fn new() -> Self {
-        let (parent, memories) = ParentEnd::new().expect("there is memory");
-        let worker = WorkerEnd::open(memories).expect("as before");
+        let (parent, kit) = ParentEnd::new().expect("there is memory");
+        let worker = WorkerEnd::open(kit).expect("as before");
         Self {
             parent: Arc::new(parent),
             worker,

@@ -49,6 +49,24 @@ impl Word for ModelWord {
     }
 }
 
+impl Word for &ModelWord {
+    fn load(&self, order: Ordering) -> u32 {
+        (**self).load(order)
+    }
+
+    fn store(&self, value: u32, order: Ordering) {
+        (**self).store(value, order);
+    }
+
+    fn wait(&self, seen: u32) {
+        (**self).wait(seen);
+    }
+
+    fn wake(&self) -> usize {
+        (**self).wake()
+    }
+}
+
 struct Inbox {
     /// The start of the next reply.
     head: u32,
@@ -103,7 +121,7 @@ impl World {
         world
     }
 
-    fn rendezvous(&self) -> Rendezvous<'_, ModelWord> {
+    fn rendezvous(&self) -> Rendezvous<&ModelWord> {
         Rendezvous { tail: &self.tail, listening: &self.listening }
     }
 
