@@ -185,6 +185,8 @@ mod launch;
 mod linux;
 pub(crate) mod platform;
 pub(crate) mod pool;
+#[cfg(target_os = "linux")]
+mod posix;
 mod segment;
 mod spin;
 mod stateful;

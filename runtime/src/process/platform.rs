@@ -45,3 +45,5 @@
 pub(crate) use super::elsewhere::*;
 #[cfg(target_os = "linux")]
 pub(crate) use super::linux::*;
+#[cfg(target_os = "linux")]
+pub(crate) use super::posix::*;

@@ -96,20 +96,24 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/channel/worker.rs",
     "runtime/src/process/code.rs",
     "runtime/src/process/elsewhere/memory.rs",
-    "runtime/src/process/linux/constructors.rs",
     "runtime/src/process/linux/cores.rs",
-    "runtime/src/process/linux/entry.rs",
-    "runtime/src/process/linux/forks.rs",
-    "runtime/src/process/linux/identity.rs",
-    "runtime/src/process/linux/image.rs",
-    "runtime/src/process/linux/inherited.rs",
     "runtime/src/process/linux/lifeline.rs",
-    "runtime/src/process/linux/limits.rs",
     "runtime/src/process/linux/memory.rs",
-    "runtime/src/process/linux/output.rs",
-    "runtime/src/process/linux/overflow.rs",
-    "runtime/src/process/linux/stack.rs",
+    "runtime/src/process/linux/rights.rs",
     "runtime/src/process/pool/harvest.rs",
+    "runtime/src/process/posix/constructors.rs",
+    "runtime/src/process/posix/elf.rs",
+    "runtime/src/process/posix/entry.rs",
+    "runtime/src/process/posix/forks.rs",
+    "runtime/src/process/posix/identity.rs",
+    "runtime/src/process/posix/image.rs",
+    "runtime/src/process/posix/inherited.rs",
+    "runtime/src/process/posix/limits.rs",
+    "runtime/src/process/posix/mapping.rs",
+    "runtime/src/process/posix/output.rs",
+    "runtime/src/process/posix/overflow.rs",
+    "runtime/src/process/posix/stack.rs",
+    "runtime/src/process/posix/usage.rs",
     "runtime/src/process/segment.rs",
     "runtime/src/process/value/files.rs",
     "runtime/src/process/value/lent.rs",
@@ -236,9 +240,9 @@ fn unsafe_code_stays_in_its_files() {
 fn only_platforms_name_an_operating_system() {
     let mut broken = String::new();
     for (path, text) in sources("runtime/src/process") {
-        let is_platform = ["linux.rs", "linux/", "elsewhere.rs", "elsewhere/", "platform.rs"]
-            .iter()
-            .any(|platform| path["runtime/src/process/".len()..].starts_with(platform));
+        let platforms = ["platform.rs", "posix", "linux", "elsewhere"];
+        let name = &path["runtime/src/process/".len()..];
+        let is_platform = platforms.iter().any(|platform| name.starts_with(platform));
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
         let words = ["rustix", "libc::", "std::os::", "target_os"];
         let named =

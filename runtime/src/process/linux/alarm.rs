@@ -3,6 +3,7 @@
 
 use std::io;
 use std::marker::PhantomData;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -19,6 +20,16 @@ impl Alarm {
     /// The parent's, and the one that its worker gets.
     pub(crate) fn pair() -> io::Result<[Self; 2]> {
         Ok([Self, Self])
+    }
+
+    /// What its worker has to get.
+    pub(crate) fn files(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// A worker's, of what it got.
+    pub(crate) fn from_files(files: Vec<OwnedFd>) -> Option<Self> {
+        files.is_empty().then_some(Self)
     }
 
     /// For words that the parent sleeps on.

@@ -16,7 +16,7 @@ pub(crate) fn current() -> Option<u32> {
 static PROGRAM: OnceLock<CpuSet> = OnceLock::new();
 
 /// Records this thread's allowed cores as the program's, before anything has changed them.
-pub(super) fn note_program() {
+pub(crate) fn note_program() {
     if let Ok(all) = sched_getaffinity(None) {
         let _ = PROGRAM.set(all);
     }
@@ -24,7 +24,7 @@ pub(super) fn note_program() {
 
 /// Runs a closure on a thread that may use all the program's cores, even if this thread is pinned
 /// to some of them, so that processes started there are not pinned.
-pub(super) fn as_program<R>(run: impl FnOnce() -> R) -> R {
+pub(crate) fn as_program<R>(run: impl FnOnce() -> R) -> R {
     struct Restore(CpuSet);
     impl Drop for Restore {
         fn drop(&mut self) {

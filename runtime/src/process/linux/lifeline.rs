@@ -9,18 +9,21 @@
 #![allow(unsafe_code, reason = "calls of the C library")]
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::{io, mem, thread};
+use std::{io, mem};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
+
+use crate::process::posix::lifeline::{end_group, watch};
 
 // Missing in `libc` on some targets.
 const F_SETSIG: i32 = 10;
 
 /// Ties this process group's life to the other end, for good.
-pub(super) fn hold(lifeline: OwnedFd) -> io::Result<()> {
+pub(crate) fn hold(lifeline: OwnedFd) -> io::Result<()> {
     let me = rustix::process::getpid();
     if !signalled_by_kernel(&lifeline, me) {
+        // The kernel refuses, so a thread does it.
         return watch(lifeline);
     }
     // The parent may have died before the signal was requested.
@@ -41,18 +44,4 @@ fn signalled_by_kernel(lifeline: &OwnedFd, me: Pid) -> bool {
             && libc::fcntl(file, F_SETSIG, libc::SIGKILL) == 0
             && libc::fcntl(file, libc::F_SETFL, libc::O_ASYNC) == 0
     }
-}
-
-/// If the kernel refuses, a thread does it.
-fn watch(lifeline: OwnedFd) -> io::Result<()> {
-    let watcher = thread::Builder::new().name("trine-lifeline".into());
-    watcher.stack_size(64 << 10).spawn(move || {
-        while rustix::io::read(&lifeline, &mut [0; 1]) == Err(rustix::io::Errno::INTR) {}
-        end_group();
-    })?;
-    Ok(())
-}
-
-fn end_group() {
-    let _ = rustix::process::kill_current_process_group(Signal::KILL);
 }

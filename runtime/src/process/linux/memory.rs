@@ -8,22 +8,26 @@
 #![allow(unsafe_code, reason = "mapped memory")]
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
-use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
+use rustix::mm::MremapFlags;
 
-use crate::forks;
+use crate::process::posix::failed;
+use crate::process::posix::mapping::{Mapping, READ, WRITE, lengthen, whole_pages};
 
 /// Memory, or the end of a tube, as it travels between processes.
 #[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
 
 impl Handle {
+    /// What a worker has sent: seals say whether it can still be changed.
+    pub(crate) fn of_worker(file: OwnedFd) -> Self {
+        Self(file)
+    }
+
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
     }
@@ -33,7 +37,7 @@ impl Handle {
         is_memory(&self.0)
     }
 
-    pub(super) fn into_file(self) -> OwnedFd {
+    pub(crate) fn into_file(self) -> OwnedFd {
         self.0
     }
 
@@ -80,34 +84,7 @@ impl AsFd for Handle {
     }
 }
 
-/// A mapping of a file's pages in this process.
-struct Mapping {
-    start: *mut u8,
-    length: usize,
-    /// The generation of the process that alone has it, if it is kept from forks.
-    only_in: Option<u32>,
-}
-
-// SAFETY: it is owned memory; its users decide who may touch which part when.
-unsafe impl Send for Mapping {}
-// SAFETY: as above: `&Mapping` alone gives out a pointer and nothing else.
-unsafe impl Sync for Mapping {}
-
 impl Mapping {
-    /// Maps a file from its start; it must be that long.
-    fn new(handle: &Handle, length: usize, protection: ProtFlags) -> io::Result<Self> {
-        if length == 0 {
-            let start = ptr::NonNull::<u64>::dangling().as_ptr().cast();
-            return Ok(Self { start, length, only_in: None });
-        }
-        // SAFETY: a new mapping at an address that the kernel chooses harms nobody.
-        let start = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, handle, 0)
-        };
-        let start = start.map_err(|error| failed("mmap", error))?;
-        Ok(Self { start: start.cast(), length, only_in: None })
-    }
-
     fn grow(&mut self, length: usize) -> io::Result<()> {
         // SAFETY: this is the whole mapping, and whoever borrows `self` mutably knows that it
         // moves.
@@ -119,32 +96,7 @@ impl Mapping {
         self.length = length;
         Ok(())
     }
-
-    fn keep_from_forks(&mut self) {
-        if self.length > 0 {
-            // SAFETY: this affects only such a child, which must not use it.
-            let kept = unsafe {
-                rustix::mm::madvise(self.start.cast(), self.length, Advice::LinuxDontFork)
-            };
-            self.only_in = kept.is_ok().then(forks::generation);
-        }
-    }
 }
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // In a forked child something else may be there by now.
-        let is_here = self.only_in.is_none_or(|only| only == forks::generation());
-        if self.length > 0 && is_here {
-            // SAFETY: the mapping is ours alone, and pointers into it are used only while its
-            // owner lives.
-            let _ = unsafe { rustix::mm::munmap(self.start.cast(), self.length) };
-        }
-    }
-}
-
-const READ: ProtFlags = ProtFlags::READ;
-const WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 
 /// Memory that this process writes.
 pub(crate) struct Memory {
@@ -172,34 +124,6 @@ fn make(length: usize) -> io::Result<Handle> {
 
 fn add_seals(file: impl AsFd, seals: SealFlags) -> io::Result<()> {
     rustix::fs::fcntl_add_seals(file, seals).map_err(|error| failed("F_ADD_SEALS", error))
-}
-
-/// Sets a file's length. Beyond the file size limit the kernel also sends this thread a signal that
-/// would end the program. Asking for the limit first does not help: it may change in between.
-fn lengthen(file: impl AsFd, length: usize) -> io::Result<()> {
-    let result = without_signal(libc::SIGXFSZ, || rustix::fs::ftruncate(file, length as u64));
-    result.map_err(|error| failed("ftruncate", error))
-}
-
-/// Runs a system call, and takes back a signal that it sends to this thread.
-fn without_signal<R>(signal: i32, call: impl FnOnce() -> R) -> R {
-    let mut only = MaybeUninit::uninit();
-    let mut before = MaybeUninit::uninit();
-    // SAFETY: they fill in sets of signals, of which each is read after it was filled in.
-    let only = unsafe {
-        libc::sigemptyset(only.as_mut_ptr());
-        libc::sigaddset(only.as_mut_ptr(), signal);
-        libc::pthread_sigmask(libc::SIG_BLOCK, only.as_ptr(), before.as_mut_ptr());
-        only.assume_init()
-    };
-    let result = call();
-    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: they read sets that were filled in above.
-    unsafe {
-        libc::sigtimedwait(&raw const only, ptr::null_mut(), &raw const at_once);
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
-    }
-    result
 }
 
 impl Memory {
@@ -334,7 +258,7 @@ const FROZEN: SealFlags =
 
 /// Whether a file is such memory: one that can be sealed, of ordinary pages. Of others there may be
 /// none left when a reader comes to one, which ends it by a SIGBUS.
-pub(super) fn is_memory(file: &OwnedFd) -> bool {
+pub(crate) fn is_memory(file: &OwnedFd) -> bool {
     const HUGE_PAGES: u32 = 0x9584_58f6;
     rustix::fs::fcntl_get_seals(file).is_ok()
         && rustix::fs::fstatfs(file).is_ok_and(|about| about.f_type as u32 != HUGE_PAGES)
@@ -358,18 +282,4 @@ pub(crate) fn contents(handle: &Handle) -> io::Result<Vec<u8>> {
     let view = View::open_frozen(handle.try_clone()?, length)?;
     // SAFETY: the view is that long, and sealed against every change.
     Ok(unsafe { std::slice::from_raw_parts(view.start(), length) }.to_vec())
-}
-
-/// Adds which call failed, since a limit or a filter may be the cause.
-pub(crate) fn failed(call: &str, error: Errno) -> io::Error {
-    let error = io::Error::from(error);
-    io::Error::new(error.kind(), format!("{call}: {error}"))
-}
-
-fn whole_pages(length: usize) -> io::Result<usize> {
-    length
-        .max(1)
-        .checked_next_multiple_of(rustix::param::page_size())
-        .filter(|&length| isize::try_from(length).is_ok())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
 }

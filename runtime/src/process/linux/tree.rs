@@ -5,13 +5,13 @@
 //! child instead of that of process 1. So all that it has started is below it, and is found there.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid,
-    waitpgid, waitpid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
 /// How often to look again for what was started or adopted meanwhile.
@@ -24,12 +24,17 @@ const MOMENT: Duration = Duration::from_micros(50);
 const MAX_DEAD: usize = 32;
 
 /// Makes this process adopt what its children leave behind.
-pub(super) fn adopt_orphans() {
+pub(crate) fn adopt_orphans() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
+/// A file that is readable once a process has ended. Old kernels have none.
+pub(crate) fn open(process: Pid) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(process, PidfdFlags::empty()).ok()
+}
+
 /// Kills a process, its group and its descendants; returns the descendants.
-pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
+pub(crate) fn kill(root: Pid) -> Result<Vec<Pid>> {
     // While it is stopped it starts nothing, and what loses its parent becomes its child.
     let _ = kill_process_group(root, Signal::STOP);
     let mut killed = Vec::new();
@@ -54,7 +59,7 @@ pub(super) fn kill(root: Pid) -> Result<Vec<Pid>> {
 }
 
 /// Whether a process has ended, even if nobody has waited for it.
-pub(super) fn is_dead(process: Pid) -> bool {
+pub(crate) fn is_dead(process: Pid) -> bool {
     let stat = fs::read(format!("/proc/{}/stat", process.as_raw_nonzero()));
     let stat = stat.unwrap_or_default();
     let stat = String::from_utf8_lossy(&stat);
@@ -91,19 +96,4 @@ fn children(parent: Pid) -> Vec<Pid> {
         threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
     let lists: String = lists.collect();
     lists.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
-}
-
-/// Reaps what a killed worker has left to this process, which happens if this is process 1. Returns
-/// true if nothing is left that is still dying.
-pub(super) fn reap_orphans(group: Pid, descendants: &mut Vec<Pid>) -> bool {
-    // The worker made this group, so no other child of this process is in it.
-    let is_left = loop {
-        match waitpgid(group, WaitOptions::NOHANG) {
-            Ok(Some(_)) | Err(Errno::INTR) => {}
-            Ok(None) => break true,
-            Err(_) => break false,
-        }
-    };
-    descendants.retain(|&process| matches!(waitpid(Some(process), WaitOptions::NOHANG), Ok(None)));
-    !is_left && descendants.is_empty()
 }

@@ -4,28 +4,29 @@
 //! Sequenced packets, so that many can send at once, and none finds another's item cut in two. The
 //! kernel bounds how many are on the way. As on the other socket, only memory comes as a handle.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
 
-use super::memory::{Handle, failed, is_memory};
-use super::socket::{Socket, close_aside, pair};
+use super::files::pair;
+use super::memory::{Handle, is_memory};
+use crate::process::posix::{failed, packet};
 
 /// One end.
-pub(crate) struct Tube(Socket);
+pub(crate) struct Tube(OwnedFd);
 
 impl Tube {
     /// An end to keep, and one to send.
     pub(crate) fn pair() -> io::Result<(Self, Handle)> {
         let (ours, theirs) = pair()?;
-        Ok((Self(Socket::new(ours)), Handle::from(theirs)))
+        Ok((Self(ours), Handle::from(theirs)))
     }
 
     /// The end that somebody has sent.
     pub(crate) fn open(handle: Handle) -> Self {
-        Self(Socket::new(handle.into_file()))
+        Self(handle.into_file())
     }
 
     /// Sends a packet; waits while there is no room for it.
@@ -40,15 +41,16 @@ impl Tube {
 
     fn send_with(&self, bytes: &[u8], handles: &[&Handle], flags: SendFlags) -> io::Result<()> {
         let files: Vec<_> = handles.iter().map(|handle| handle.as_fd()).collect();
-        self.0.send_packet(bytes, &files, flags)
+        packet::send(self.0.as_fd(), &[IoSlice::new(bytes)], &files, flags).map(drop)
     }
 
     /// Waits for a packet, and returns its length: 0 at the end. What is longer than the room is
     /// cut.
     pub(crate) fn receive(&self, room: &mut [u8]) -> io::Result<(usize, Vec<Handle>)> {
-        let (length, files, _) = self.0.receive_into(room, RecvFlags::empty())?;
+        let flags = RecvFlags::empty();
+        let (length, files, _) = packet::receive_into(self.0.as_fd(), room, flags)?;
         if !files.iter().all(is_memory) {
-            close_aside(files);
+            packet::close_aside(files);
             return Err(io::Error::other("a file that is no memory"));
         }
         Ok((length, files.into_iter().map(Handle::from).collect()))

@@ -7,10 +7,10 @@ use std::time::Duration;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::child::Process;
-use super::identity::Identity;
-use super::memory::failed;
-use super::socket::Socket;
+use crate::process::posix::child::Process;
+use crate::process::posix::failed;
+use crate::process::posix::identity::Identity;
+use crate::process::posix::socket::Socket;
 
 const WAKE: u64 = u64::MAX;
 
@@ -46,12 +46,12 @@ impl Watcher {
     /// Starts to watch a worker.
     pub(crate) fn add(&self, key: u32, process: &Process, socket: &Socket) -> io::Result<()> {
         self.listen_to(socket.as_fd(), key.into())?;
-        process.pidfd().map_or(Ok(()), |pidfd| self.listen_to(pidfd, key.into()))
+        process.pidfd.as_ref().map_or(Ok(()), |pidfd| self.listen_to(pidfd.as_fd(), key.into()))
     }
 
     pub(crate) fn remove(&self, process: &Process, socket: &Socket) {
         let _ = epoll::delete(&self.epoll, socket);
-        if let Some(pidfd) = process.pidfd() {
+        if let Some(pidfd) = &process.pidfd {
             let _ = epoll::delete(&self.epoll, pidfd);
         }
     }

@@ -17,7 +17,7 @@ const DT_INIT_ARRAY_SIZE: usize = 27;
 
 /// Calls every entry of the executable's `.init_array` after `ours`. In an executable without a
 /// dynamic section (static and not position independent) they cannot be found.
-pub(super) fn run_after(
+pub(crate) fn run_after(
     ours: *const Entry,
     count: i32,
     arguments: *const *const i8,

@@ -4,14 +4,15 @@
 //! the load address. Both sides check the result against the executable's code: the parent refuses
 //! functions in loaded libraries, and the worker refuses distances that lead outside of the code.
 
-#![allow(unsafe_code, reason = "tables of the loaded image")]
+#![allow(unsafe_code, reason = "the code of the loaded image")]
 
-use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::system::executable;
+use super::system::program::MAY_CHANGE;
+
 /// The code of the main executable.
-#[derive(Debug, Default)]
 struct Image {
     code: [Range<usize>; 4],
     /// Where the image was loaded.
@@ -21,36 +22,9 @@ struct Image {
 fn image() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        let mut image = Image::default();
-        // SAFETY: the callback gets back the pointer to `image`, which outlives the call.
-        unsafe { libc::dl_iterate_phdr(Some(look_at_first), (&raw mut image).cast()) };
-        image
+        let (code, base) = executable::code();
+        Image { code, base }
     })
-}
-
-/// Records the code of the first object, which is the main executable.
-unsafe extern "C" fn look_at_first(
-    info: *mut libc::dl_phdr_info,
-    _size: usize,
-    image: *mut c_void,
-) -> i32 {
-    // SAFETY: `dl_iterate_phdr` passes a valid record, with `dlpi_phnum` program headers, and the
-    // pointer that `image()` gave it.
-    let (info, image) = unsafe { (&*info, &mut *image.cast::<Image>()) };
-    image.base = info.dlpi_addr as usize;
-    let mut free = image.code.iter_mut();
-    for index in 0..usize::from(info.dlpi_phnum) {
-        // SAFETY: as above.
-        let header = unsafe { &*info.dlpi_phdr.add(index) };
-        if header.p_type == libc::PT_LOAD
-            && header.p_flags & libc::PF_X != 0
-            && let Some(slot) = free.next()
-        {
-            let start = image.base.wrapping_add(header.p_vaddr as usize);
-            *slot = start..start.wrapping_add(header.p_memsz as usize);
-        }
-    }
-    1
 }
 
 /// Whether the address is in the code of the main executable.
@@ -79,5 +53,30 @@ pub(super) fn fingerprint() -> u64 {
         mix(range.start.wrapping_sub(image.base));
         mix(range.len());
     }
+    if MAY_CHANGE {
+        build().for_each(mix);
+    }
     print
+}
+
+/// What tells a build from another that has its functions at the same places: what the linker has
+/// written for that, or else all of the code.
+fn build() -> impl Iterator<Item = usize> {
+    let code = || {
+        let ranges = image().code.iter();
+        let ranges = ranges.filter(|range| !range.is_empty());
+        // SAFETY: code that is mapped for as long as the program runs, and that nobody writes.
+        ranges.map(|range| unsafe {
+            std::slice::from_raw_parts(range.start as *const u8, range.len())
+        })
+    };
+    let build = executable::build();
+    let code = build.is_none().then(code).into_iter().flatten();
+    let bytes = build.into_iter().chain(code);
+    let word = |bytes: &[u8]| {
+        let mut word = [0; size_of::<usize>()];
+        word[..bytes.len()].copy_from_slice(bytes);
+        usize::from_ne_bytes(word)
+    };
+    bytes.flat_map(move |bytes| bytes.chunks(size_of::<usize>()).map(word))
 }

@@ -1,7 +1,7 @@
 //! A worker process as its parent sees it: starting, watching, killing and reaping it.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -10,23 +10,20 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
-use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpgid, waitpid};
 
 use super::greeting::{self, Greeting, Ticket};
-use super::identity::Rights;
-use super::memory::failed;
-use super::socket::{self, Socket};
-use super::{cores, image, tree};
+use super::image;
+use super::socket::Socket;
+use super::system::rights::Rights;
+use super::system::{cores, files, program, tree};
 use crate::process::channel::Kit;
 use crate::sync::Lock;
 
-/// The program that a worker runs: this one, even if its file was replaced.
-const EXECUTABLE: &str = "/proc/self/exe";
-
-/// That program, to read.
+/// The program that workers run, to read.
 #[cfg(feature = "cluster")]
 pub(crate) fn executable() -> io::Result<std::fs::File> {
-    std::fs::File::open(EXECUTABLE)
+    std::fs::File::open(program::path()?)
 }
 
 /// How long to wait for a killed process to be dead.
@@ -38,9 +35,9 @@ pub(crate) struct Process {
     id: u32,
     /// Unset once it is reaped, since the system may then reuse its number.
     child: Lock<Option<Child>>,
-    /// Readable once the process has ended. Old kernels have none, and filters may refuse it; then
-    /// the socket must do, and a question now and then.
-    pidfd: Option<OwnedFd>,
+    /// Readable once the process has ended. Not every kernel has one, and filters may refuse it;
+    /// then the socket must do, and a question now and then.
+    pub(crate) pidfd: Option<OwnedFd>,
     /// The worker is killed when this is closed for any reason.
     lifeline: Lock<Option<OwnedFd>>,
     /// What it had started when it was killed.
@@ -90,25 +87,28 @@ impl Process {
         memory_limit: u64,
         hidden: &[&str],
     ) -> io::Result<(Self, Socket)> {
-        let (ours, theirs) = socket::pair()?;
+        let (ours, theirs) = files::pair()?;
         let socket = Socket::new(ours);
-        let (lifeline_theirs, lifeline) = pipe()?;
+        let (lifeline_theirs, lifeline) = files::pipe()?;
         let token = greeting::token();
         let (fingerprint, rights) = (image::fingerprint(), Rights::of_this_thread());
         let greeting = Greeting { token, fingerprint, memory_limit, rights };
-        let files = [kit.to_read.as_fd(), kit.to_write.as_fd(), lifeline_theirs.as_fd()];
+        let mut files = vec![kit.to_read.as_fd(), kit.to_write.as_fd(), lifeline_theirs.as_fd()];
+        files.extend(kit.alarm.files());
         socket.send_packet(&greeting.to_bytes(), &files, SendFlags::empty())?;
         let name = std::env::args_os().next().unwrap_or_else(|| "trine".into());
-        let mut command = Command::new(EXECUTABLE);
+        let path = program::path()?;
+        let mut command = Command::new(path);
         hidden.iter().for_each(|variable| _ = command.env_remove(variable));
         command
             .arg0(name)
             .arg("trine-worker")
             .env(greeting::VARIABLE, Ticket::new(token).to_string())
             .stdin(Stdio::from(theirs));
-        let child = cores::as_program(|| command.spawn())
-            .map_err(|error| io::Error::new(error.kind(), format!("{EXECUTABLE}: {error}")))?;
-        let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
+        let child = cores::as_program(|| command.spawn()).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
+        let pidfd = tree::open(Pid::from_child(&child));
         let process = Self {
             id: child.id(),
             child: Lock::new(Some(child)),
@@ -198,18 +198,14 @@ impl Process {
             }
         };
         let mut descendants = std::mem::take(&mut *self.descendants.lock());
-        if !tree::reap_orphans(group, &mut descendants) {
+        if !reap_orphans(group, &mut descendants) {
             leave_to_thread(move || {
-                while Instant::now() < until && !tree::reap_orphans(group, &mut descendants) {
+                while Instant::now() < until && !reap_orphans(group, &mut descendants) {
                     thread::sleep(MOMENT);
                 }
             });
         }
         end
-    }
-
-    pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.pidfd.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -219,6 +215,17 @@ fn leave_to_thread(reap: impl FnOnce() + Send + 'static) {
     let _ = reaper.stack_size(64 << 10).spawn(reap);
 }
 
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe", error))
+/// Reaps what a killed worker has left to this process, which happens if this is process 1. Returns
+/// true if nothing is left that is still dying.
+fn reap_orphans(group: Pid, descendants: &mut Vec<Pid>) -> bool {
+    // The worker made this group, so no other child of this process is in it.
+    let is_left = loop {
+        match waitpgid(group, WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+    };
+    descendants.retain(|&process| matches!(waitpid(Some(process), WaitOptions::NOHANG), Ok(None)));
+    !is_left && descendants.is_empty()
 }

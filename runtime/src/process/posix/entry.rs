@@ -16,10 +16,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, io};
 
-use super::alarm::Alarm;
 use super::greeting::{Greeting, Ticket, VARIABLE};
-use super::{constructors, cores, identity, image, inherited, lifeline, lineage};
-use crate::process::channel::{Kit, WorkerEnd};
+use super::system::{constructors, cores, lifeline, rights};
+use super::{image, inherited, lineage};
+use crate::process::channel::WorkerEnd;
 use crate::process::worker;
 
 /// Set for a process that should serve as a cluster machine, to its number of workers.
@@ -30,21 +30,29 @@ type Constructor = extern "C" fn(i32, *const *const i8, *const *const i8);
 #[used]
 // SAFETY: the loader calls what lies in this section as a function of this type, or of fewer
 // arguments, once, before `main`.
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs"))]
 static CONSTRUCTOR: Constructor = constructor;
+
+/// What to look at, so that the linker keeps the entry and not only the function. Apple's linker
+/// drops the names in its section, and keeps it if it keeps what is compiled with it.
+#[cfg(not(target_vendor = "apple"))]
+use self::CONSTRUCTOR as KEPT;
+#[cfg(target_vendor = "apple")]
+static KEPT: Constructor = constructor;
 
 static RAN: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: *const *const i8) {
     // A setuid program's caller controls the environment, but must not gain the program's rights.
-    if identity::is_elevated() {
+    if rights::is_elevated() {
         return;
     }
     RAN.store(true, Ordering::Relaxed);
     cores::note_program();
     let Some(value) = env::var_os(VARIABLE) else {
         if env::var_os(SERVE).is_some() {
-            constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
+            run_later_ones(count, arguments, environment);
             ignore_broken_pipes();
             serve();
         }
@@ -63,22 +71,29 @@ extern "C" fn constructor(count: i32, arguments: *const *const i8, environment: 
     let socket = ticket.check().unwrap_or_else(|error| could_not_start(&error));
     inherited::settle();
     lineage::set_depth(ticket.depth);
-    constructors::run_after(&raw const CONSTRUCTOR, count, arguments, environment);
-    let started = Greeting::receive(&socket, ticket.token).and_then(
-        |(greeting, [to_read, to_write], line)| {
-            if greeting.fingerprint != image::fingerprint() {
-                return Err(io::Error::other("the parent runs another executable"));
-            }
-            greeting.rights.keep();
-            lifeline::hold(line)?;
-            ignore_broken_pipes();
-            Ok((WorkerEnd::open(Kit { to_read, to_write, alarm: Alarm })?, greeting.memory_limit))
-        },
-    );
+    run_later_ones(count, arguments, environment);
+    let started = Greeting::receive(&socket, ticket.token).and_then(|(greeting, kit, line)| {
+        if greeting.fingerprint != image::fingerprint() {
+            return Err(io::Error::other("the parent runs another executable"));
+        }
+        greeting.rights.keep();
+        lifeline::hold(line)?;
+        ignore_broken_pipes();
+        Ok((WorkerEnd::open(kit)?, greeting.memory_limit))
+    });
     match started {
         Ok((channel, memory_limit)) => worker::Worker::new(channel, socket, memory_limit).serve(),
         Err(error) => could_not_start(&error),
     }
+}
+
+/// Runs the constructors that come after ours, which does not return.
+fn run_later_ones(count: i32, arguments: *const *const i8, environment: *const *const i8) {
+    #[cfg(not(target_vendor = "apple"))]
+    let ours = &raw const CONSTRUCTOR;
+    #[cfg(target_vendor = "apple")]
+    let ours = constructor;
+    constructors::run_after(ours, count, arguments, environment);
 }
 
 /// Makes this process a machine of the cluster instead of the program.
@@ -108,15 +123,14 @@ fn ignore_broken_pipes() {
 
 /// Whether this process may start workers. Calling this keeps the constructor in the program.
 pub(crate) fn may_start_workers() -> Result<(), String> {
-    if identity::is_elevated() {
+    if rights::is_elevated() {
         let why = "this program has rights that its caller lacks (through setuid, say), and a \
                    worker would have them too";
         return Err(why.into());
     }
     lineage::may_have_workers()?;
-    // Volatile, so that the linker keeps the entry itself and not only the function. SAFETY: a read
-    // of a static.
-    let entry = unsafe { (&raw const CONSTRUCTOR).read_volatile() } as *const () as usize;
+    // SAFETY: a read of a static.
+    let entry = unsafe { (&raw const KEPT).read_volatile() } as *const () as usize;
     if !RAN.load(Ordering::Relaxed) {
         return Err(
             "trine's constructor did not run before `main`, and would not in a worker either"

@@ -2,15 +2,17 @@
 //! socket.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 
-use super::identity::Rights;
-use super::lineage;
-use super::memory::Handle;
-use super::socket::{self, Socket};
+use super::socket::Socket;
+use super::system::alarm::Alarm;
+use super::system::rights::Rights;
+use super::system::{files, program};
+use super::{lineage, packet};
+use crate::process::channel::Kit;
 use crate::random;
 
 /// Set for a worker by its parent, and removed by the worker immediately.
@@ -52,10 +54,7 @@ impl Ticket {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let stdin = io::stdin();
-        let peer = rustix::net::sockopt::socket_peercred(&stdin)?;
-        if peer.pid.as_raw_nonzero().get().cast_unsigned() != self.parent {
-            return Err(io::Error::other("its socket does not come from its parent"));
-        }
+        program::check_peer(&stdin, self.parent)?;
         let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?;
         empty_stdin()?;
         Ok(Socket::new(socket))
@@ -71,7 +70,7 @@ impl std::fmt::Display for Ticket {
 fn empty_stdin() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     // If there is no /dev/null, a socket whose other end is closed also reads as empty.
-    let null = null.or_else(|_| socket::pair().map(|(one, _other)| one))?;
+    let null = null.or_else(|_| files::pair().map(|(one, _other)| one))?;
     rustix::stdio::dup2_stdin(null)?;
     Ok(())
 }
@@ -88,17 +87,14 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    const LENGTH: usize = 56;
+    const LENGTH: usize = 32 + Rights::LENGTH;
 
     pub(super) fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let mut bytes = [0; Self::LENGTH];
         bytes[..16].copy_from_slice(&self.token.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.fingerprint.to_ne_bytes());
         bytes[24..32].copy_from_slice(&self.memory_limit.to_ne_bytes());
-        let words = self.rights.0.iter().flatten();
-        for (four, word) in bytes[32..].chunks_exact_mut(4).zip(words) {
-            four.copy_from_slice(&word.to_ne_bytes());
-        }
+        bytes[32..].copy_from_slice(&self.rights.to_bytes());
         bytes
     }
 
@@ -106,35 +102,31 @@ impl Greeting {
         let (token, bytes) = bytes.split_first_chunk()?;
         let (fingerprint, bytes) = bytes.split_first_chunk()?;
         let (memory_limit, bytes) = bytes.split_first_chunk()?;
-        let bytes: &[u8; 24] = bytes.try_into().ok()?;
-        let mut rights = Rights::default();
-        for (word, four) in rights.0.iter_mut().flatten().zip(bytes.as_chunks().0) {
-            *word = u32::from_ne_bytes(*four);
-        }
         Some(Self {
             token: u128::from_ne_bytes(*token),
             fingerprint: u64::from_ne_bytes(*fingerprint),
             memory_limit: u64::from_ne_bytes(*memory_limit),
-            rights,
+            rights: Rights::from_bytes(bytes.try_into().ok()?),
         })
     }
 
-    /// The greeting of the parent that wrote the ticket, the memories to read and to write, and
-    /// the lifeline.
-    pub(super) fn receive(
-        socket: &Socket,
-        token: u128,
-    ) -> io::Result<(Self, [Handle; 2], OwnedFd)> {
+    /// The greeting of the parent that wrote the ticket, this end of the channel, and the lifeline.
+    pub(super) fn receive(socket: &Socket, token: u128) -> io::Result<(Self, Kit, OwnedFd)> {
         let mut bytes = [0; Self::LENGTH];
-        let (length, files, _) = socket.receive_into(&mut bytes, RecvFlags::empty())?;
+        let flags = RecvFlags::empty();
+        let (length, mut files, _) = packet::receive_into(socket.as_fd(), &mut bytes, flags)?;
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let Ok([requests, replies, lifeline]) = <[OwnedFd; 3]>::try_from(files) else {
+        let alarm = files.split_off(files.len().min(3));
+        let (Ok([requests, replies, lifeline]), Some(alarm)) =
+            (<[OwnedFd; 3]>::try_from(files), Alarm::from_files(alarm))
+        else {
             return Err(io::Error::other("the parent's greeting lacks the shared memory"));
         };
+        let kit = Kit { to_read: requests.into(), to_write: replies.into(), alarm };
         match Self::from_bytes(&bytes[..length]).filter(|greeting| greeting.token == token) {
-            Some(greeting) => Ok((greeting, [requests.into(), replies.into()], lifeline)),
+            Some(greeting) => Ok((greeting, kit, lifeline)),
             None => Err(io::Error::other("the parent's greeting is not the one announced")),
         }
     }

@@ -4,7 +4,6 @@
 #![allow(unsafe_code, reason = "calls of the C library")]
 
 use std::ffi::c_void;
-use std::fs;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,6 +11,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
+
+use super::usage::{LIMIT, data};
 
 /// What counted against the limit when it was set first.
 static AT_START: OnceLock<u64> = OnceLock::new();
@@ -32,11 +33,11 @@ pub(crate) fn limit_memory(bytes: u64, over: fn()) {
 
 /// Sets that limit anew: this much beyond what this process had when it was limited.
 pub(crate) fn allow_memory(bytes: u64) {
-    let hard = getrlimit(Resource::Data).maximum;
+    let Some(limit) = LIMIT else { return };
+    let hard = getrlimit(limit).maximum;
     let bytes = bytes.saturating_add(at_start());
     let bytes = hard.map_or(bytes, |hard| hard.min(bytes));
-    let limit = Rlimit { current: Some(bytes), maximum: hard };
-    let _ = setrlimit(Resource::Data, limit);
+    let _ = setrlimit(limit, Rlimit { current: Some(bytes), maximum: hard });
 }
 
 /// What this process has beyond what it had when it was limited.
@@ -82,13 +83,11 @@ fn at_start() -> u64 {
 /// Runs engine code that may need more memory than the limit leaves, and afterwards raises the
 /// limit by what it kept.
 pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
-    if OVER_LIMIT.get().is_none() {
-        return run();
-    }
-    let limit = getrlimit(Resource::Data);
+    let (Some(_), Some(kind)) = (OVER_LIMIT.get(), LIMIT) else { return run() };
+    let limit = getrlimit(kind);
     let set = |current| {
         let limit = Rlimit { current, maximum: limit.maximum };
-        let _ = setrlimit(Resource::Data, limit);
+        let _ = setrlimit(kind, limit);
     };
     set(limit.maximum);
     let before = data();
@@ -102,20 +101,13 @@ pub(crate) fn beyond_limit<R>(run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The bytes that count against the limit, and the stack; 0 without `/proc`.
-fn data() -> u64 {
-    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = pages.split(' ').nth(5).and_then(|pages| pages.parse().ok()).unwrap_or(0_u64);
-    pages * rustix::param::page_size() as u64
-}
-
 /// Whether this abort follows a failed allocation: `handle_alloc_error` is on the stack, or,
 /// outside of Rust, the system has just returned ENOMEM.
 extern "C" fn on_abort(_signal: i32) {
-    // SAFETY: the thread's errno is always there, and `abort` has not touched it.
-    let error = unsafe { *libc::__errno_location() };
+    // `abort` has not touched it.
+    let error = std::io::Error::last_os_error().raw_os_error();
     if let Some(over) = OVER_LIMIT.get()
-        && (error == libc::ENOMEM || is_in_alloc_error())
+        && (error == Some(libc::ENOMEM) || is_in_alloc_error())
     {
         over();
     }
@@ -182,11 +174,4 @@ pub(crate) fn files_left() -> Option<(u64, u64)> {
         Err(_) => return None,
     };
     Some((most.saturating_sub(lowest), most))
-}
-
-/// The current memory size of this process in bytes.
-pub(crate) fn size() -> Option<u64> {
-    let pages = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }

@@ -21,7 +21,7 @@ use std::os::fd::RawFd;
 
 use rustix::process::Pid;
 
-use super::tree;
+use super::system::tree;
 
 /// Does all of this.
 pub(super) fn settle() {
@@ -72,8 +72,11 @@ fn stop_ignoring(signal: i32) {
     }
 }
 
+/// A folder with the numbers of this process's files.
+const FILES: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+
 fn close_files() {
-    let Ok(files) = fs::read_dir("/proc/self/fd") else { return };
+    let Ok(files) = fs::read_dir(FILES) else { return };
     let numbers = files.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<RawFd>().ok());
     let numbers: Vec<_> = numbers.filter(|&number| number > libc::STDERR_FILENO).collect();
     for number in numbers {

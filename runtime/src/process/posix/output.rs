@@ -6,8 +6,10 @@
 struct Stream(libc::FILE);
 
 unsafe extern "C" {
+    #[cfg_attr(not(target_os = "linux"), link_name = "__stdoutp")]
     static stdout: *mut Stream;
     fn fflush(stream: *mut Stream) -> i32;
+    #[cfg(target_os = "linux")]
     fn __fpending(stream: *mut Stream) -> usize;
 }
 
@@ -18,8 +20,10 @@ pub(crate) fn flush_c_output() {
     // which costs as much as the rest of a small reply: what a thread prints at this very moment,
     // and so no earlier than the end of the body, may stay.
     unsafe {
-        if __fpending(stdout) > 0 {
-            fflush(stdout);
+        #[cfg(target_os = "linux")]
+        if __fpending(stdout) == 0 {
+            return;
         }
+        fflush(stdout);
     }
 }
