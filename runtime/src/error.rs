@@ -312,14 +312,16 @@ impl fmt::Display for SignalName {
             13 => "SIGPIPE",
             14 => "SIGALRM",
             15 => "SIGTERM",
+            24 => "SIGXCPU, the limit of processor time",
+            25 => "SIGXFSZ, the limit of file sizes",
             #[cfg(target_os = "linux")]
             7 => "SIGBUS",
             #[cfg(target_os = "linux")]
-            24 => "SIGXCPU, the limit of processor time",
-            #[cfg(target_os = "linux")]
-            25 => "SIGXFSZ, the limit of file sizes",
-            #[cfg(target_os = "linux")]
             31 => "SIGSYS",
+            #[cfg(any(target_os = "macos", target_os = "freebsd"))]
+            10 => "SIGBUS",
+            #[cfg(any(target_os = "macos", target_os = "freebsd"))]
+            12 => "SIGSYS",
             number => return write!(f, "signal {number}"),
         };
         f.write_str(name)

@@ -76,7 +76,10 @@ mod relay;
 mod retry;
 mod scope;
 mod sequential;
-#[cfg(all(target_os = "linux", any(feature = "threads", feature = "process")))]
+#[cfg(any(
+    all(target_os = "linux", any(feature = "threads", feature = "process")),
+    all(any(target_os = "macos", target_os = "freebsd"), feature = "process"),
+))]
 mod stack;
 mod stats;
 mod stream;

@@ -156,7 +156,7 @@
 //! that has gone to a worker already is not overtaken.
 
 #![cfg_attr(
-    not(target_os = "linux"),
+    not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")),
     allow(dead_code, reason = "without a platform the worker's side is nobody's")
 )]
 
@@ -172,7 +172,7 @@ pub(crate) mod address;
 pub(crate) mod call;
 pub(crate) mod channel;
 mod code;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
 mod elsewhere;
 mod ends;
 pub(crate) mod fault;
@@ -181,15 +181,17 @@ pub(crate) mod fault;
 pub mod fuzzing;
 pub(crate) mod job;
 mod launch;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 mod linux;
 pub(crate) mod platform;
 pub(crate) mod pool;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
 mod posix;
 mod segment;
 mod spin;
 mod stateful;
+#[cfg(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"))]
+mod unix;
 pub(crate) mod value;
 mod worker;
 

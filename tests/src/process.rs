@@ -7,3 +7,16 @@ use trine::concurrent;
 pub fn double(number: u32) -> u32 {
     number * 2
 }
+
+/// Whether the engine runs over what macOS and FreeBSD have.
+pub const IS_POSIX: bool = cfg!(trine_platform = "unix");
+
+/// Part of the name that the system shows for memory that processes share.
+pub const MEMORY: &str = if IS_POSIX { "/dev/shm/trine-" } else { "memfd:trine" };
+
+/// The call that makes such memory.
+pub const MAKES_MEMORY: &str = if IS_POSIX { "shm_open" } else { "memfd_create" };
+
+/// How an error begins that says that no worker can be executed; elsewhere than on Linux, that is
+/// the path of the program.
+pub const EXECUTES: &str = if IS_POSIX { ": " } else { "/proc/self/exe: " };

@@ -41,9 +41,11 @@
 //! A platform promises nothing about speed. The engine copes with waits that return early, with
 //! unknown cores, and with processes that somebody else reaps.
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
 pub(crate) use super::elsewhere::*;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 pub(crate) use super::linux::*;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
 pub(crate) use super::posix::*;
+#[cfg(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"))]
+pub(crate) use super::unix::*;

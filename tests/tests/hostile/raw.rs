@@ -4,6 +4,8 @@
 use std::fs;
 use std::sync::atomic::{Ordering, fence};
 
+use trine_tests::process::{IS_POSIX, MEMORY};
+
 const WORDS: usize = 64 << 10;
 const RING: usize = 256 << 10;
 const HALF: usize = WORDS + RING;
@@ -34,7 +36,7 @@ pub(crate) struct Map {
 /// All mappings that this process shares with its parent.
 pub(crate) fn maps() -> Vec<Map> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let shared = maps.lines().filter(|line| line.contains("memfd:trine"));
+    let shared = maps.lines().filter(|line| line.contains(MEMORY));
     shared
         .map(|line| {
             let mut parts = line.split_whitespace();
@@ -136,6 +138,10 @@ pub(crate) fn tell(tail: u32) {
 /// Moves whoever sleeps on the end of the replies to another word, which nobody wakes; returns how
 /// many there were.
 pub(crate) fn move_sleepers() -> usize {
+    if IS_POSIX {
+        shut_down_other(alarm(), libc::SHUT_RDWR);
+        return 1;
+    }
     let (from, to) = (own_half(), own_half() + UNUSED);
     let (requeue, seen) = (libc::FUTEX_CMP_REQUEUE, read(TAIL));
     // SAFETY: the words exist, and nothing but sleep depends on them.
@@ -145,12 +151,19 @@ pub(crate) fn move_sleepers() -> usize {
 
 /// Sleeps on the end of the replies, so that it is this thread that is woken.
 pub(crate) fn take_a_wake() {
+    if IS_POSIX {
+        return shut_down_other(alarm(), libc::SHUT_RD);
+    }
     // SAFETY: the word exists, and this waits without a limit.
     unsafe { libc::syscall(libc::SYS_futex, own_half(), libc::FUTEX_WAIT, read(TAIL), 0, 0, 0) };
 }
 
 /// Wakes whoever sleeps on the end of the replies.
 pub(crate) fn wake() {
+    if IS_POSIX {
+        send_to(alarm(), &[0], &[]);
+        return;
+    }
     // SAFETY: the word exists, and a wake-up harms nobody.
     unsafe { libc::syscall(libc::SYS_futex, own_half(), libc::FUTEX_WAKE, i32::MAX, 0, 0, 0) };
 }
@@ -187,7 +200,7 @@ pub(crate) fn punch() {
 fn memories() -> Vec<i32> {
     let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
     let is_memory = |file: &fs::DirEntry| {
-        fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy().contains("memfd:trine"))
+        fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy().contains(MEMORY))
     };
     files.filter(is_memory).filter_map(|file| file.file_name().to_str()?.parse().ok()).collect()
 }
@@ -195,6 +208,12 @@ fn memories() -> Vec<i32> {
 /// The socket to the parent.
 fn socket() -> i32 {
     sockets().into_iter().min().expect("a worker has a socket")
+}
+
+/// The socket that wakes the parent.
+fn alarm() -> i32 {
+    let control = socket();
+    sockets().into_iter().filter(|&other| other != control).min().expect("a worker has an alarm")
 }
 
 /// The socket that came with the arguments last.
@@ -220,8 +239,18 @@ pub(crate) fn send(bytes: &[u8], files: &[i32]) -> bool {
     send_to(socket(), bytes, files)
 }
 
-/// The same through another socket.
-pub(crate) fn send_to(socket: i32, bytes: &[u8], files: &[i32]) -> bool {
+/// The same through a tube.
+pub(crate) fn send_through(tube: i32, bytes: &[u8], files: &[i32]) -> bool {
+    if !IS_POSIX {
+        return send_to(tube, bytes, files);
+    }
+    // A packet says how long it is there, and how many files it brings.
+    let head = [bytes.len(), files.len()].map(|count| (count as u32).to_ne_bytes());
+    send_to(tube, &[head.as_flattened(), bytes].concat(), files)
+}
+
+/// The same through any socket.
+fn send_to(socket: i32, bytes: &[u8], files: &[i32]) -> bool {
     let mut vector =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0_u64; 160];
@@ -272,11 +301,15 @@ pub(crate) fn write_to_what_is_theirs() -> usize {
         changed
     });
     let mut found = by_mapping.count();
+    if IS_POSIX {
+        // Without seals, Linux opens a file anew for whoever owns it, by its `/proc`.
+        return found;
+    }
     let writable: Vec<u64> = maps().iter().filter(|map| map.is_writable).map(inode).collect();
     for file in fs::read_dir("/proc/self/fd").unwrap().flatten() {
         let path = file.path();
         let is_memory =
-            fs::read_link(&path).is_ok_and(|link| link.to_string_lossy().contains("memfd:trine"));
+            fs::read_link(&path).is_ok_and(|link| link.to_string_lossy().contains(MEMORY));
         use std::os::unix::fs::{FileExt, MetadataExt};
         let Ok(opened) = fs::OpenOptions::new().read(true).write(true).open(&path) else {
             continue;

@@ -53,25 +53,25 @@ fn tricks(trick: Trick, sender: Sender<Vec<u8>>) {
     let tube = raw::tube();
     let long = |length: u64, file| {
         let frame = [&[2][..], &length.to_ne_bytes()].concat();
-        raw::send_to(tube, &frame, &[file]);
+        raw::send_through(tube, &frame, &[file]);
     };
     match trick {
         Handles(count) => {
             let memory = files::sparse(4096, true);
-            (0..20).for_each(|_| _ = raw::send_to(tube, &[1, 0], &vec![memory; count]));
+            (0..20).for_each(|_| _ = raw::send_through(tube, &[1, 0], &vec![memory; count]));
         }
         HandlesBeside(kind) => {
             let memory = files::sparse(4096, true);
-            (0..20).for_each(|_| _ = raw::send_to(tube, &[kind], &[memory; 16]));
+            (0..20).for_each(|_| _ = raw::send_through(tube, &[kind], &[memory; 16]));
         }
-        NoMemory => _ = raw::send_to(tube, &[1, 0], &[files::dev_null()]),
-        Lingering => _ = raw::send_to(tube, &[1, 0], &[files::lingering()]),
+        NoMemory => _ = raw::send_through(tube, &[1, 0], &[files::dev_null()]),
+        Lingering => _ = raw::send_through(tube, &[1, 0], &[files::lingering()]),
         Sparse(length, size) => long(length, files::sparse(size, true)),
         Frozen(length) => long(length, files::frozen(&[0; 64])),
-        LongWithout => _ = raw::send_to(tube, &[2, 1, 0, 0, 0, 0, 0, 0, 0], &[]),
+        LongWithout => _ = raw::send_through(tube, &[2, 1, 0, 0, 0, 0, 0, 0, 0], &[]),
         Nothings(count) => {
             let frame = [vec![0], vec![0; 32 << 10]].concat();
-            (0..count).for_each(|_| _ = raw::send_to(tube, &frame, &[]));
+            (0..count).for_each(|_| _ = raw::send_through(tube, &frame, &[]));
         }
         ShutDown(how) => raw::shut_down_other(tube, how),
     }
@@ -125,6 +125,6 @@ fn files_in_unread_items_are_few() {
 fn hoards(sender: Sender<()>) {
     let (tube, memory) = (raw::tube(), files::sparse(4096, true));
     // A unit each.
-    (0..2_000).for_each(|_| _ = raw::send_to(tube, &[1, 1], &[memory; 16]));
+    (0..2_000).for_each(|_| _ = raw::send_through(tube, &[1, 1], &[memory; 16]));
     drop(sender);
 }

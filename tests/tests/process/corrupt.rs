@@ -6,13 +6,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use trine::{Error, ErrorKind, concurrent};
-use trine_tests::process::double;
+use trine_tests::process::{MEMORY, double};
 use trine_tests::programs::alone;
 
 /// Everything that a worker shares with its parent and may write, word by word.
 fn shared_words() -> Vec<*mut u64> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let is_shared = |map: &&str| map.contains("memfd:trine") && map.contains(" rw-s ");
+    let is_shared = |map: &&str| map.contains(MEMORY) && map.contains(" rw-s ");
     let words = maps.lines().filter(is_shared).flat_map(|map| {
         let (range, _) = map.split_once(' ').unwrap();
         let (start, end) = range.split_once('-').unwrap();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use trine::cross::process::Owned;
 use trine::{Error, Function, concurrent};
 use trine_tests::gate::Gate;
+use trine_tests::process::MEMORY;
 use trine_tests::programs::alone;
 
 /// Where a worker found an argument.
@@ -29,7 +30,7 @@ fn place<T>(values: &[T]) -> Place {
         let (from, to) = words.next().unwrap().split_once('-').unwrap();
         let address = |text| usize::from_str_radix(text, 16).unwrap();
         let holds = address(from) <= start && start + size_of_val(values) <= address(to);
-        holds && words.next().unwrap().starts_with("r--s") && line.contains("memfd:trine")
+        holds && words.next().unwrap().starts_with("r--s") && line.contains(MEMORY)
     });
     Place { is_shared, is_aligned: values.as_ptr().is_aligned() }
 }

@@ -107,6 +107,8 @@ const CHECKS: &[Named] = &[
     }),
     ("ctrl-c leaves nobody", || killed_parent_leaves_nobody("waits", libc::SIGINT)),
     ("only a daemon outlives a killed parent", only_a_daemon_lives_on),
+    // Workers are started by its path there.
+    #[cfg(not(trine_platform = "unix"))]
     ("the executable may be deleted", deleted_executable),
     ("what is inherited", inherited),
     ("all constructors run", || assert_eq!(spawned_by_a_constructor().join().unwrap(), 1)),

@@ -128,8 +128,11 @@ fn a_worker_is_replaced_and_no_call_fails() {
             until_replaced(after_ten_streams, way, 4);
             until_replaced(fresh_anyway, way, 4);
             until_replaced(|| beyond(8 << 20), way, 5);
-            until_replaced(leaves_a_child, way, 3);
-            until_replaced(leaves_an_orphan, way, 3);
+            // The others cannot count them.
+            if cfg!(not(trine_platform = "unix")) {
+                until_replaced(leaves_a_child, way, 3);
+                until_replaced(leaves_an_orphan, way, 3);
+            }
         }
     });
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trine::process::Shared;
 use trine::{Error, concurrent, gather};
+use trine_tests::process::MEMORY;
 
 #[concurrent(process)]
 fn reversed(mut numbers: Vec<f64>) -> Vec<f64> {
@@ -129,7 +130,7 @@ fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
 #[concurrent(process)]
 fn mapped(at_least: usize) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let sizes = maps.lines().filter(|map| map.contains("memfd:trine")).map(|map| {
+    let sizes = maps.lines().filter(|map| map.contains(MEMORY)).map(|map| {
         let (start, end) = map.split_once(' ').unwrap().0.split_once('-').unwrap();
         let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
         end - start

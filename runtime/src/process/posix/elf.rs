@@ -5,6 +5,8 @@
 use std::ffi::c_void;
 use std::ops::Range;
 
+/// Missing in `libc` on some targets, as the other.
+const PF_X: u32 = 1;
 const NT_GNU_BUILD_ID: u32 = 3;
 
 /// What was found.
@@ -59,7 +61,7 @@ unsafe extern "C" fn look_at_first(
                 found.build = build;
             }
         } else if header.p_type == libc::PT_LOAD
-            && header.p_flags & libc::PF_X != 0
+            && header.p_flags & PF_X != 0
             && let Some(slot) = free.next()
         {
             *slot = range;

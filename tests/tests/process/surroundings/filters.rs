@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use trine::concurrent;
 use trine_tests::checks::{Named, output_of, part};
+use trine_tests::process::EXECUTES;
 
 use super::inheritance::works;
 use super::refusals::{refused_to, say_refusals};
@@ -63,20 +64,26 @@ const FILTERS: &[Filter] = &[
         command: Some((libc::F_ADD_SEALS, FUTURE_WRITE)),
         ..refuses("the seal against future writers", &[libc::SYS_fcntl])
     },
+    #[cfg(not(trine_platform = "unix"))]
     told("memory files", &[libc::SYS_memfd_create], "memfd_create: "),
+    #[cfg(not(trine_platform = "unix"))]
     Filter {
         command: Some((libc::F_ADD_SEALS, ANY)),
         ..told("all seals", &[libc::SYS_fcntl], "F_ADD_SEALS: ")
     },
-    told("to execute", &[libc::SYS_execve, libc::SYS_execveat], "/proc/self/exe: "),
+    told("to execute", &[libc::SYS_execve, libc::SYS_execveat], EXECUTES),
+    #[cfg(not(trine_platform = "unix"))]
     told("epoll_create1", &[libc::SYS_epoll_create1], "epoll_create1: "),
+    #[cfg(not(trine_platform = "unix"))]
     told("epoll_ctl", &[libc::SYS_epoll_ctl], "epoll_ctl: "),
+    #[cfg(not(trine_platform = "unix"))]
     told("eventfd2", &[libc::SYS_eventfd2], "eventfd2: "),
     told("socketpair", &[libc::SYS_socketpair], "socketpair: "),
     told("pipe2", &[libc::SYS_pipe2], "pipe: "),
     told("sendmsg", &[libc::SYS_sendmsg], "sendmsg: "),
     // The workers are refused it.
     told("recvmsg", &[libc::SYS_recvmsg], "as it started"),
+    #[cfg(not(trine_platform = "unix"))]
     told("a socket's options", &[libc::SYS_getsockopt], "as it started"),
 ];
 

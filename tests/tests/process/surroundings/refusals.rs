@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use trine::{Error, ErrorKind, concurrent};
 use trine_tests::checks::{Named, output_of, part};
-use trine_tests::process::double;
+use trine_tests::process::{EXECUTES, IS_POSIX, MAKES_MEMORY, double};
 
 use super::skip;
 
@@ -67,12 +67,16 @@ pub(super) const PARTS: &[Named] = &[
 pub(super) const CHECKS: &[Named] = &[
     ("without its constructor a program bombs nobody", no_constructor_no_bomb),
     ("a forked child is refused", forked_child_is_refused),
-    ("a limit of open files", || refused("few-files", &["memfd_create: Too many open files"])),
+    ("a limit of open files", || {
+        refused("few-files", &[&format!("{MAKES_MEMORY}: Too many open files")]);
+    }),
     ("a limit of memory", || refused("little-memory", &["mmap: Cannot allocate memory"])),
     ("a limit of processes", || {
-        refused("few-processes", &["/proc/self/exe: Resource temporarily unavailable"]);
+        refused("few-processes", &[&format!("{EXECUTES}Resource temporarily unavailable")]);
     }),
-    ("no proc", || refused("no-proc", &["/proc/self/exe: No such file"])),
+    ("no proc", || {
+        refused("no-proc", &[if IS_POSIX { "the path of this program: " } else { EXECUTES }]);
+    }),
     ("a worker that has no room for what arrives", || {
         for (way, resource) in (0..3).flat_map(|way| [(way, "memory"), (way, "files")]) {
             let mut command = part("has-no-room");
@@ -266,7 +270,7 @@ fn has_no_room() {
     // What only a result needs is asked for again, and the worker stays.
     tighten(false).join().unwrap();
     let error = long(LONG).join().unwrap_err().to_string();
-    assert!(error.contains("its result: memfd_create: Too many open"), "{error}");
+    assert!(error.contains(&format!("its result: {MAKES_MEMORY}: Too many open")), "{error}");
     assert_eq!(double(1).join().unwrap(), 2);
     println!("ok");
 }
