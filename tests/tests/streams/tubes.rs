@@ -171,3 +171,28 @@ fn unread_slices_leave_files_for_others() {
         );
     });
 }
+
+/// Its child has a copy, which is not what was lent.
+#[concurrent(process)]
+fn forks_between(sender: Sender<u64>) {
+    sender.send(1).unwrap();
+    let mut sender = Some(sender);
+    // SAFETY: the child drops its copy and exits.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(sender.take());
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+    sender.unwrap().send(2).unwrap();
+}
+
+#[test]
+fn a_child_that_a_body_forks_does_not_end_its_channel() {
+    let (sender, stream) = channel(4);
+    let task = forks_between(sender);
+    assert_eq!(stream.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
+    task.join().unwrap();
+}

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::process::call::item;
 use crate::process::fault::Fault;
 use crate::process::job::{Reply, worker_error};
-use crate::process::platform::{Handle, Tube};
+use crate::process::platform::{self, Handle, Tube};
 use crate::process::value::files::{File, What};
 use crate::process::value::message::Message;
 use crate::stream::channel::{Away, Feed, Sender};
@@ -117,7 +117,10 @@ impl<T: Serialize + Send + 'static> Away<T> for Borrowed<T> {
 impl<T> Drop for Borrowed<T> {
     /// It waits for room as a send does: what is not said would be taken for a crash.
     fn drop(&mut self) {
-        let _ = wait::blocking(|| self.tube.send(&frames::ended(self.key), &[]));
+        // A child that the body forked has a copy; the one that was lent is the body's.
+        if !platform::is_forked_child() {
+            let _ = wait::blocking(|| self.tube.send(&frames::ended(self.key), &[]));
+        }
     }
 }
 
