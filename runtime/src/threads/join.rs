@@ -83,11 +83,7 @@ where
 {
     let branch = Branch::<B, RB>::new(b);
     let fork = Fork::mine();
-    if fork.is_offering() {
-        fork.push(&branch.link)
-    } else {
-        fork.push_and_offer(&branch.link)
-    }
+    branch.enter(fork);
     let abandon = Abandon(&branch);
     let first = a();
     mem::forget(abandon);

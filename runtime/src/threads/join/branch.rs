@@ -36,10 +36,31 @@ where
         }
     }
 
+    /// As its thread's list has it. Made from the whole branch: who has only a pointer to its head
+    /// may use that alone.
+    #[inline]
+    fn head(&self) -> *const Link {
+        ptr::from_ref(self).cast()
+    }
+
+    /// Puts it into this thread's list, and shows it to others if none is shown. The caller keeps
+    /// it where it is, and leaves it only through [`result`](Self::result) or [`Abandon`].
+    #[inline]
+    pub(super) fn enter(&self, fork: &Fork) {
+        // SAFETY: it stays where it is until it is out of the list, and until nobody has it.
+        unsafe {
+            if fork.is_offering() {
+                fork.push(self.head());
+            } else {
+                fork.push_and_offer(self.head());
+            }
+        }
+    }
+
     /// The second result, usually by running the closure here and now.
     #[inline]
     pub(super) fn result(&self, fork: &Fork) -> RB {
-        if fork.pop(&self.link) {
+        if fork.pop(self.head()) {
             // SAFETY: the branch was private to its end and is out of the list: nobody else has it.
             let closure = unsafe { self.take() };
             return closure();
@@ -56,7 +77,8 @@ where
     }
 
     /// # Safety
-    /// `link` heads a branch of this type that the caller has taken from its owner's seat.
+    /// `link` is the [`head`](Self::head) of a branch of this type that the caller has taken from
+    /// its owner's seat.
     unsafe fn run(link: *const Link) {
         // SAFETY: `repr(C)`, and the owner keeps the frame until the latch is set. The latch is
         // touched last; setting it may end the frame.
@@ -77,7 +99,7 @@ where
     #[cold]
     #[inline(never)]
     fn settle(&self) -> RB {
-        let _lease = EndLease(&raw const self.link);
+        let _lease = EndLease(self.head());
         if self.reclaim() {
             // SAFETY: taken back before anybody else took it.
             return unsafe { self.take() }();
@@ -102,12 +124,13 @@ where
     fn reclaim(&self) -> bool {
         // SAFETY: `join` has put it into the list.
         if !unsafe { self.link.is_offered() } {
-            Fork::mine().remove(&self.link);
+            // SAFETY: `join` has put it there, and it was not offered.
+            unsafe { Fork::mine().remove(self.head()) };
             return true;
         }
         // SAFETY: it was offered, and this frame is its owner's.
         let owner = unsafe { self.link.shared() }.owner;
-        owner.withdraw((&raw const self.link).cast())
+        owner.withdraw(self.head().cast())
     }
 
     /// Waits for the thread that has taken the branch, and helps with what it offers. Returns false
@@ -139,7 +162,13 @@ where
             rounds = rounds.saturating_add(1);
             if rounds > ROUNDS && mine.is_some() {
                 if done.wait() {
-                    wait::blocking(|| owner.parker.park());
+                    // The end leaves one token. Another may have been left for this thread before.
+                    wait::blocking(|| {
+                        owner.parker.park();
+                        while !done.is_set() {
+                            owner.parker.park();
+                        }
+                    });
                 }
                 return true;
             }
@@ -173,7 +202,7 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Drop for Abandon<'_, B, RB> {
     #[cold]
     fn drop(&mut self) {
         let branch = self.0;
-        let _lease = EndLease(&raw const branch.link);
+        let _lease = EndLease(branch.head());
         if branch.reclaim() {
             // SAFETY: out of the list, or taken back: nobody else has it.
             drop_quietly(unsafe { branch.take() });

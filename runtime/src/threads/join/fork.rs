@@ -137,25 +137,29 @@ impl Fork {
         !self.offered.get().load(Ordering::Relaxed).is_null()
     }
 
+    /// # Safety
+    /// It heads a branch of the calling thread, and stays where it is until it is out of the list
+    /// and nobody has it that was offered it. [`push_and_offer`](Self::push_and_offer) has run.
     #[inline]
-    pub(super) fn push(&self, link: &Link) {
+    pub(super) unsafe fn push(&self, link: *const Link) {
         let top = self.top.get();
-        link.older.set(top);
-        // SAFETY: `top` is the list's end, or a branch in a frame below this one; `prepare` has run
-        // before the first push.
-        unsafe { (*top).younger.set(link) };
+        // SAFETY: the contract; and `top` is the list's end, or another branch that stays.
+        unsafe {
+            (*link).older.set(top);
+            (*top).younger.set(link);
+        }
         self.top.set(link);
     }
 
     /// Removes a branch from the list if it is the youngest there, and offers another if none is
     /// offered.
     #[inline]
-    pub(super) fn pop(&self, link: &Link) -> bool {
-        if self.top.get() != ptr::from_ref(link) {
+    pub(super) fn pop(&self, link: *const Link) -> bool {
+        if self.top.get() != link {
             return false;
         }
-        // SAFETY: set when the branch was put into the list.
-        self.top.set(unsafe { link.older.get() });
+        // SAFETY: it is in the list, so it is there, and this was set when it was put there.
+        self.top.set(unsafe { (*link).older.get() });
         if !self.is_offering() {
             self.offer();
         }
@@ -164,18 +168,21 @@ impl Fork {
 
     /// Removes a private branch from anywhere in the list: the frames of stackful coroutines on one
     /// thread need not end in reverse order.
+    ///
+    /// # Safety
+    /// It heads a branch that was put into the list and was not offered.
     #[cold]
-    pub(super) fn remove(&self, link: &Link) {
-        // SAFETY: a private branch, so it was put into the list, and all pointers there lead to
-        // branches whose frames still exist.
+    pub(super) unsafe fn remove(&self, link: *const Link) {
+        // SAFETY: by the contract it was put into a list, and all pointers there lead to branches
+        // whose frames still exist.
         unsafe {
-            let older = link.older.get();
-            if self.top.get() == ptr::from_ref(link) {
+            let older = (*link).older.get();
+            if self.top.get() == link {
                 self.top.set(older);
                 return;
             }
             let mut younger = self.top.get();
-            while younger != &raw const self.end && (*younger).older.get() != ptr::from_ref(link) {
+            while younger != &raw const self.end && (*younger).older.get() != link {
                 younger = (*younger).older.get();
             }
             if younger == &raw const self.end {
@@ -195,13 +202,16 @@ impl Fork {
         }
     }
 
+    /// # Safety
+    /// As for [`push`](Self::push), for the first time as well.
     #[cold]
     #[inline(never)]
-    pub(super) fn push_and_offer(&self, link: &Link) {
+    pub(super) unsafe fn push_and_offer(&self, link: *const Link) {
         if self.top.get().is_null() {
             self.prepare();
         }
-        self.push(link);
+        // SAFETY: the contract, and the list is prepared.
+        unsafe { self.push(link) };
         self.offer();
     }
 
