@@ -76,6 +76,28 @@ impl End {
 /// How long a joiner sleeps on its worker's word before it looks at its own.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
+/// Loads from memory that is mapped read-only: of those, only the relaxed ones of a word are sure
+/// to work on every processor. The fence makes it see all that was written before the word was.
+trait Acquired<V> {
+    fn acquired(&self) -> V;
+}
+
+impl Acquired<u32> for AtomicU32 {
+    fn acquired(&self) -> u32 {
+        let value = self.load(Relaxed);
+        fence(Acquire);
+        value
+    }
+}
+
+impl Acquired<u64> for AtomicU64 {
+    fn acquired(&self) -> u64 {
+        let value = self.load(Relaxed);
+        fence(Acquire);
+        value
+    }
+}
+
 /// A word of one of the memories, and what wakes those who sleep on it.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedWord<'a> {
@@ -85,7 +107,7 @@ pub(crate) struct SharedWord<'a> {
 
 impl Word for SharedWord<'_> {
     fn load(&self, order: Ordering) -> u32 {
-        self.word.load(order)
+        if order == Acquire { self.word.acquired() } else { self.word.load(order) }
     }
 
     fn store(&self, value: u32, order: Ordering) {

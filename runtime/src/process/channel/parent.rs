@@ -23,8 +23,8 @@ impl ParentEnd {
     }
 
     fn theirs(&self) -> &WorkerWords {
-        // SAFETY: as above. It is mapped read-only, and only loads and the platform's waits and
-        // wakes use them.
+        // SAFETY: as above. It is mapped read-only, and only relaxed loads and the platform's waits
+        // and wakes use them.
         unsafe { &*self.replies.start().cast() }
     }
 
@@ -39,12 +39,12 @@ impl ParentEnd {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.theirs().ready.load(Acquire) != 0
+        self.theirs().ready.acquired() != 0
     }
 
     /// Whether the worker's call waits for another one, by its own word.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.theirs().waiting.load(Acquire) != 0
+        self.theirs().waiting.acquired() != 0
     }
 
     /// Writes a request at or after `tail` and returns its start; `None` if there is no room. One
@@ -102,12 +102,12 @@ impl ParentEnd {
 
     /// Twice the number of the last call that the worker started, plus 1 if it is running.
     pub(crate) fn running(&self) -> u64 {
-        self.theirs().running.load(Acquire)
+        self.theirs().running.acquired()
     }
 
     /// The end of the replies.
     pub(crate) fn reply_tail(&self) -> u32 {
-        self.theirs().reply_tail.position.load(Acquire)
+        self.theirs().reply_tail.position.acquired()
     }
 
     pub(crate) fn has_replies(&self, head: u32) -> bool {
@@ -116,7 +116,7 @@ impl ParentEnd {
 
     /// The next reply after `head`: the position of its bytes, and its checked head.
     pub(crate) fn next_reply(&self, head: u32) -> Result<Option<(u32, ReplyHead)>, Corrupt> {
-        let tail = self.theirs().reply_tail.position.load(Acquire);
+        let tail = self.theirs().reply_tail.position.acquired();
         if tail == head {
             return Ok(None);
         }
@@ -140,7 +140,7 @@ impl ParentEnd {
     /// # Safety
     /// It must have been found there, and not been freed since.
     pub(crate) unsafe fn run(&self, start: u32, item: u32) -> Option<(Run, u32)> {
-        let tail = self.theirs().reply_tail.position.load(Acquire);
+        let tail = self.theirs().reply_tail.position.acquired();
         let there = tail.wrapping_sub(start).min(Ring::to_end(start)).min(MAX_RUN);
         // SAFETY: that much is in the ring, from `start` on; whatever is there is only copied.
         let copy = unsafe { Copied::bytes(self.reply_ring().at(start), there as usize) };
@@ -231,7 +231,7 @@ impl ParentEnd {
 
     /// The description that the worker left of the panic that killed it.
     pub(crate) fn report(&self) -> Option<Vec<u8>> {
-        let length = self.theirs().report_length.load(Acquire) as usize;
+        let length = self.theirs().report_length.acquired() as usize;
         if length == 0 || length > WORDS - REPORT {
             return None;
         }
@@ -246,6 +246,6 @@ impl ParentEnd {
 
     /// Whether the worker gave this reason for its end.
     pub(crate) fn is_cause(&self, cause: Cause) -> bool {
-        self.theirs().cause.load(Acquire) == cause as u32
+        self.theirs().cause.acquired() == cause as u32
     }
 }

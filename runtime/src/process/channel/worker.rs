@@ -17,7 +17,7 @@ impl WorkerEnd {
 
     fn theirs(&self) -> &ParentWords {
         // SAFETY: the half starts with them, for as long as it is mapped. It is mapped read-only,
-        // and nothing but loads and futex calls is done with them.
+        // and nothing but relaxed loads and futex calls is done with them.
         unsafe { &*self.requests.start().cast() }
     }
 
@@ -46,12 +46,12 @@ impl WorkerEnd {
     }
 
     pub(crate) fn has_requests(&self, head: u32) -> bool {
-        self.theirs().progress.request_tail.position.load(Acquire) != head
+        self.theirs().progress.request_tail.position.acquired() != head
     }
 
     /// The next request after `head`: its start and its head.
     pub(crate) fn next_request(&self, head: u32) -> Result<Option<(u32, RequestHead)>, Corrupt> {
-        let tail = self.theirs().progress.request_tail.position.load(Acquire);
+        let tail = self.theirs().progress.request_tail.position.acquired();
         if tail == head {
             return Ok(None);
         }
@@ -82,7 +82,7 @@ impl WorkerEnd {
 
     /// The word that says how much was granted to the stream that runs.
     pub(crate) fn granted(&self) -> u64 {
-        self.theirs().granted.load(Acquire)
+        self.theirs().granted.acquired()
     }
 
     /// How many of the `sent` items of a stream are on the way, by that word.
@@ -96,7 +96,7 @@ impl WorkerEnd {
 
     /// Whether the call with this number is to end at its next yield.
     pub(crate) fn is_stopped(&self, number: u64) -> bool {
-        self.theirs().stopped.load(Acquire) == number
+        self.theirs().stopped.acquired() == number
     }
 
     /// Finds room for a reply of up to `bytes` at or after `tail`: its start, and where its bytes
@@ -128,7 +128,7 @@ impl WorkerEnd {
 
     /// How far the parent has read the replies.
     pub(crate) fn taken(&self) -> u32 {
-        self.theirs().progress.reply_head.load(Acquire)
+        self.theirs().progress.reply_head.acquired()
     }
 
     /// Whether there are so many replies up to `tail` that the parent has not taken that it will
@@ -146,13 +146,13 @@ impl WorkerEnd {
 
     /// How many messages in one of our segments the parent has finished reading.
     pub(crate) fn released(&self, segment: usize) -> u32 {
-        self.theirs().released[segment].load(Acquire)
+        self.theirs().released[segment].acquired()
     }
 
     /// Sleeps until the parent wakes us or `most` has passed, unless `awaited` (a request, or room)
     /// is already true.
     pub(crate) fn sleep(&self, for_room: bool, most: Option<Duration>, awaited: impl Fn() -> bool) {
-        let bell = self.theirs().bell.load(Acquire);
+        let bell = self.theirs().bell.acquired();
         let sleeping = &self.words().sleeping;
         let awake = self.sleeps.load(Relaxed);
         sleeping.store(awake + if for_room { 3 } else { 1 }, Relaxed);
