@@ -62,12 +62,21 @@ pub(crate) struct Cell<T> {
     clock: UnsafeCell<Option<tokio::HeldClock>>,
 }
 
-// SAFETY: `output` and `waiter` are touched only by the thread that won the right to by an atomic
-// step on `state` (see `finish`, `take` and `register`); values of `T` move between threads, which
-// `T: Send` allows, and are never shared.
+// SAFETY: `output`, `waiter` and `clock` are touched only by the thread that won the right to by an
+// atomic step on `state` (see `finish`, `take` and `register`); values of `T` move between threads,
+// which `T: Send` allows, and are never shared. All else is `Sync`, see `_WHAT_CELLS_OWN`.
 unsafe impl<T: Send> Sync for Cell<T> {}
-// SAFETY: it owns a `T`, an `Error` and a `Waiter`, which are all `Send`.
+// SAFETY: it owns a `T` and what `_WHAT_CELLS_OWN` names.
 unsafe impl<T: Send> Send for Cell<T> {}
+
+/// What a cell owns besides its value can go to other threads; what is not in an `UnsafeCell` can
+/// be shared as well.
+const _WHAT_CELLS_OWN: () = {
+    const fn are_sent<T: Send>() {}
+    const fn are_shared<T: Send + Sync>() {}
+    are_sent::<(Error, Waiter, tokio::HeldClock)>();
+    are_shared::<(Observed, State, Lock<Option<Box<Alarm>>>)>();
+};
 
 impl<T> Cell<T> {
     fn at(stage: u32, observed: Observed) -> Self {

@@ -32,8 +32,13 @@ pub(crate) struct JobCell<J, T, R = ()> {
 // SAFETY: as for `Cell`; `job` is touched only by the thread that won the step to `RUNNING`,
 // `unmade` by the one that won the step to `FINISHING` and then by the one that set `TAKEN`.
 unsafe impl<J: Send, T: Send, R: Send> Sync for JobCell<J, T, R> {}
-// SAFETY: it owns a `J`, an `R` and a `Cell<T>`, which are `Send`.
+// SAFETY: it owns a `J`, an `R` and a `Cell<T>`, which are `Send`, and what can be shared.
 unsafe impl<J: Send, T: Send, R: Send> Send for JobCell<J, T, R> {}
+
+const _: () = {
+    const fn are_shared<T: Send + Sync>() {}
+    are_shared::<(&'static Function, Option<Ticket>)>();
+};
 
 /// What runs a job: a function of that alone, or one that is told to which copy of a worker with
 /// state it was assigned.
