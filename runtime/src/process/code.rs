@@ -5,6 +5,7 @@
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
+use std::{mem, ptr};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +59,8 @@ unsafe fn received<A: Arguments<B>, B, T>(
     arguments: Reader<'_>,
 ) -> Result<(Body<B, T>, B), WireError> {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, Body<B, T>>(body) };
+    let body =
+        unsafe { mem::transmute::<*const (), Body<B, T>>(ptr::with_exposed_provenance(body)) };
     Ok((body, A::received(decode(arguments)?)))
 }
 
@@ -199,7 +201,8 @@ where
     M: Constructed<T>,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, Body<B, M>>(body) };
+    let body =
+        unsafe { mem::transmute::<*const (), Body<B, M>>(ptr::with_exposed_provenance(body)) };
     let (number, arguments) = method::<A, B>(arguments)?;
     let made = body(arguments).constructed();
     platform::end_forked_child(0);
@@ -221,7 +224,8 @@ where
     R: Serialize,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, fn(&T, B) -> R>(body) };
+    let body =
+        unsafe { mem::transmute::<*const (), fn(&T, B) -> R>(ptr::with_exposed_provenance(body)) };
     run_on::<T, A, B, R>(arguments, output, |value, arguments| body(value, arguments))
 }
 
@@ -240,7 +244,9 @@ where
     R: Serialize,
 {
     // SAFETY: the caller's promise.
-    let body = unsafe { std::mem::transmute::<usize, fn(&mut T, B) -> R>(body) };
+    let body = unsafe {
+        mem::transmute::<*const (), fn(&mut T, B) -> R>(ptr::with_exposed_provenance(body))
+    };
     run_on::<T, A, B, R>(arguments, output, body)
 }
 

@@ -197,9 +197,10 @@ impl Worker {
         let Some((invoke, body, reader)) = self.find(start, request, &arrived) else {
             return (status::UNKNOWN, Vec::new());
         };
+        let invoke = std::ptr::with_exposed_provenance::<()>(invoke);
         // SAFETY: the parent, which runs the same executable, sends the address of an `Invoke`,
         // and it lies in the code.
-        let invoke = unsafe { std::mem::transmute::<usize, Invoke>(invoke) };
+        let invoke = unsafe { std::mem::transmute::<*const (), Invoke>(invoke) };
         self.channel.clear_report();
         let (ended, attached) = files::collect(|| {
             files::supply(arrived.attached, || {

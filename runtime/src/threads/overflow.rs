@@ -48,8 +48,9 @@ fn put_in_front(signal: libc::c_int) -> Option<Handler> {
     {
         return None;
     }
+    let before = std::ptr::with_exposed_provenance::<()>(action.sa_sigaction);
     // SAFETY: with SA_SIGINFO, it is a function with these parameters.
-    let before = unsafe { std::mem::transmute::<usize, Handler>(action.sa_sigaction) };
+    let before = unsafe { std::mem::transmute::<*const (), Handler>(before) };
     action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
     // SAFETY: the same record with another function, which does only what a handler may.
     unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };

@@ -61,9 +61,10 @@ impl Worker {
         let Some((invoke, body, reader)) = self.find(start, request, &arrived) else {
             return Ok(Ended::Unknown);
         };
+        let invoke = std::ptr::with_exposed_provenance::<()>(invoke);
         // SAFETY: of a request with `ahead` the parent sends the address of an `InvokeStream`, and
         // it lies in the code.
-        let invoke = unsafe { std::mem::transmute::<usize, InvokeStream>(invoke) };
+        let invoke = unsafe { std::mem::transmute::<*const (), InvokeStream>(invoke) };
         self.channel.clear_report();
         let _single = arrived.single;
         let mut items = Items {
