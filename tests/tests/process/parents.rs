@@ -175,6 +175,7 @@ fn read_line(child: &mut Child) -> String {
     line
 }
 
+#[cfg(not(trine_platform = "unix"))]
 fn deleted_executable() {
     let copy = std::env::temp_dir().join(format!("trine-copy-{}", std::process::id()));
     fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();

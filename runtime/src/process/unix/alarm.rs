@@ -86,7 +86,7 @@ impl Ringer<'_> {
     /// Waits while the word is `seen`, with a timeout. May return early.
     pub(crate) fn wait(self, word: &AtomicU32, seen: u32, most: Option<Duration>) {
         let Some(file) = self.to_read else { return thread::yield_now() };
-        if word.load(Ordering::SeqCst) != seen {
+        if word.load(Ordering::Relaxed) != seen {
             return;
         }
         let most = most.and_then(|most| Timespec::try_from(most).ok());
