@@ -78,8 +78,7 @@ impl Pool {
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
-            let is_corrupt = outbox.is_corrupt();
-            if !is_corrupt && !outbox.is_stalled(MAX_STALLED) {
+            if !outbox.is_stalled(MAX_STALLED) {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
@@ -87,8 +86,8 @@ impl Pool {
             if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if is_corrupt || outbox.is_stalled(MAX_STALLED) {
-                // Perhaps it claims to be past calls that it has not answered.
+            } else if outbox.is_stalled(MAX_STALLED) {
+                // It claims to be past calls that it has not answered.
                 outbox.link.doom();
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));
             }

@@ -292,7 +292,8 @@ impl Outbox {
             if self.unanswered[index].request.is_none() {
                 continue;
             }
-            if !self.withdraw(self.first + index as u64) {
+            let (start, number) = (self.unanswered[index].start, self.first + index as u64);
+            if !self.link.channel.withdraw(start, number) {
                 break;
             }
             if let Some(request) = self.unanswered[index].request.take() {
@@ -313,7 +314,7 @@ impl Outbox {
     /// All of them if a body wrote over the words that say so: none may run twice. That includes a
     /// call that was sent to such a worker when it was dead and nobody had heard of it. To know,
     /// one would have to look at its words or its process before each call is sent, which costs
-    /// every call; the words are looked at when a call is taken back, and once per second.
+    /// every call; the words are looked at when a call is ended.
     pub(crate) fn begun(&self) -> usize {
         let latest = self.latest().filter(|_| self.link.channel.is_ready());
         let begun = latest.map_or(u64::MAX, |latest| latest + 1 - self.first);

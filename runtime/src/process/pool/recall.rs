@@ -41,8 +41,10 @@ impl Pool {
                 }
                 state.put_back(behind);
             } else if outbox.is_corrupt() {
+                let behind = outbox.withdraw_from(number + 1, usize::MAX);
                 outbox.link.doom();
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));
+                state.put_back(behind);
             }
         }
         drop(state);
