@@ -87,35 +87,13 @@ pub(crate) fn check(
     signature: &Signature,
     errors: &mut Errors,
 ) {
-    let Some(yields) = yields else {
-        if let Some(given) = args.given("ahead") {
-            errors.push(
-                given,
-                "`ahead` is for functions that yield: return `impl Iterator<Item = T>`, or remove \
-                 it",
-            );
-        }
-        return;
-    };
-    if let Some(given) = args.given("retries") {
-        errors.push(
-            given,
-            "a function that yields cannot be tried again, since what was read of it cannot be \
-             taken back: remove `retries`, and call it again where its stream is read",
-        );
-    }
+    let Some(yields) = yields else { return check_plain(args, errors) };
+    check_common(args, signature, errors);
     if let Some(given) = args.given("scoped") {
         errors.push(
             given,
             "a function that yields cannot borrow, since its stream is read after the call: \
              remove `scoped`, and take owned arguments, or `Arc`s of them",
-        );
-    }
-    if let Some(asyncness) = &signature.asyncness {
-        errors.push(
-            asyncness.span,
-            "a function that yields runs elsewhere from its first line on: write `fn`, and await \
-             in the stream that it returns",
         );
     }
     if args.has_mode && args.mode.encodes && is_lent(signature) {
@@ -126,6 +104,51 @@ pub(crate) fn check(
              borrowed",
         );
     }
+    check_kind(args, yields, errors);
+}
+
+/// Reports what a method of a worker with state that yields cannot have. It may borrow its
+/// arguments and the value: its iterator ends where both are.
+pub(crate) fn check_of_worker(
+    args: &Args,
+    yields: Option<&Yields>,
+    signature: &Signature,
+    errors: &mut Errors,
+) {
+    let Some(yields) = yields else { return check_plain(args, errors) };
+    check_common(args, signature, errors);
+    check_kind(args, yields, errors);
+}
+
+/// Of one that does not.
+fn check_plain(args: &Args, errors: &mut Errors) {
+    if let Some(given) = args.given("ahead") {
+        errors.push(
+            given,
+            "`ahead` is for functions that yield: return `impl Iterator<Item = T>`, or remove it",
+        );
+    }
+}
+
+/// What no function that yields can have.
+fn check_common(args: &Args, signature: &Signature, errors: &mut Errors) {
+    if let Some(given) = args.given("retries") {
+        errors.push(
+            given,
+            "a function that yields cannot be tried again, since what was read of it cannot be \
+             taken back: remove `retries`, and call it again where its stream is read",
+        );
+    }
+    if let Some(asyncness) = &signature.asyncness {
+        errors.push(
+            asyncness.span,
+            "a function that yields runs elsewhere from its first line on: write `fn`, and await \
+             in the stream that it returns",
+        );
+    }
+}
+
+fn check_kind(args: &Args, yields: &Yields, errors: &mut Errors) {
     if args.has_mode && args.mode.awaits && yields.kind == Kind::Iterator {
         errors.push(
             yields.span,
@@ -145,6 +168,11 @@ fn is_lent(signature: &Signature) -> bool {
     let is_method = matches!(signature.inputs.first(), Some(FnArg::Receiver(_)));
     let says = words(signature.output.to_token_stream()).iter().any(|word| word == "use");
     is_method && !says && signature.inputs.iter().any(is_reference)
+}
+
+/// Whether it is polled for its items.
+pub(crate) fn is_polled(yields: &Yields) -> bool {
+    yields.kind == Kind::Stream
 }
 
 /// The entry of the engine that takes such a body.

@@ -25,7 +25,7 @@ mod stateful;
 mod stoppable;
 
 use call::{AsyncCall, refused};
-pub use stateful::{call, call_mut, call_retrying, worker};
+pub use stateful::{call, call_mut, call_retrying, call_stream, call_stream_mut, worker};
 
 /// Starts `body` on tokio; what `#[concurrent(async)]` expands to.
 ///

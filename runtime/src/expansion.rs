@@ -254,5 +254,10 @@
 //! is `stream_polled`, and the static names the trait (`.yields::<dyn Stream<Item = ()>>()`), so
 //! that its import is still used.
 //!
+//! A method of a [worker](crate::guide::workers) that yields is given an
+//! [`Outlet`](crate::worker::Outlet) in which it puts its items itself, so that they may borrow the
+//! value: `|__this: &Model, (least,): (usize,), __outlet| { __outlet.all(Model::words(__this,
+//! least)) }`, passed to `call_stream` or `call_stream_mut`.
+//!
 //! A parameter under `#[cfg]` makes two functions, one with it and one without, each under its own
 //! `cfg`.

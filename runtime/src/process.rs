@@ -195,7 +195,7 @@ mod unix;
 pub(crate) mod value;
 mod worker;
 
-pub use self::stateful::{call, call_mut, call_retrying, worker};
+pub use self::stateful::{call, call_mut, call_retrying, call_stream, call_stream_mut, worker};
 pub use self::value::shared::Shared;
 pub use crate::cross::process::{Itself, Never, Owned};
 

@@ -333,7 +333,10 @@ pub(crate) fn as_they_are<T>(
 }
 
 /// Ends the flow of a body that is still at it when its time is up.
-fn stop_in_time<T: Send + 'static>(function: &Function, flow: &Arc<Flow<T>>) -> Option<Alarm> {
+pub(crate) fn stop_in_time<T: Send + 'static>(
+    function: &Function,
+    flow: &Arc<Flow<T>>,
+) -> Option<Alarm> {
     let flow = Arc::downgrade(flow);
     let stop = move || flow.upgrade().into_iter().for_each(|flow| flow.stop());
     function.options().timeout.map(|allowed| Alarm::after(allowed, stop))
@@ -355,7 +358,7 @@ pub(crate) fn drive<T: Send + 'static>(
 }
 
 /// Puts an item in when there is room; false if nothing more is wanted.
-fn push<T>(flow: &Flow<T>, item: T) -> bool {
+pub(crate) fn push<T>(flow: &Flow<T>, item: T) -> bool {
     wait_to_push(&mut Push::new(flow, item))
 }
 

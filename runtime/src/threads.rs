@@ -62,7 +62,7 @@ mod strays;
 mod worker;
 
 pub use join::join;
-pub use stateful::{call, call_mut, call_retrying, worker};
+pub use stateful::{call, call_mut, call_retrying, call_stream, call_stream_mut, worker};
 
 /// Starts `body` on the pool; what `#[concurrent(threads)]` expands to.
 ///

@@ -5,6 +5,7 @@
 //! | `line` | the order of the calls, which of several copies runs one, and who has the turn |
 //! | `supervision` | what is known of a copy, and whether its value is made anew |
 //! | `slot` | the value, where it lives in this program |
+//! | `outlet` | where a method that yields puts its items |
 //!
 //! The engines implement `Home`: where the value is, and how it is made and dropped.
 
@@ -18,10 +19,14 @@ use crate::function::Function;
 use crate::sequential;
 
 pub(crate) mod line;
+pub(crate) mod outlet;
 pub(crate) mod slot;
 mod supervision;
 
 use self::line::{Home, Line};
+#[cfg(feature = "async")]
+pub use self::outlet::AsyncOutlet;
+pub use self::outlet::Outlet;
 pub use self::slot::Held;
 
 /// A value of type `T` that lives where its methods run, and calls of its methods one at a time.

@@ -20,6 +20,9 @@ impl Model {
             Ok(self.weight() * input[0])
         }
     }
+    pub fn weights(&self) -> impl Iterator<Item = f32> {
+        self.weights.iter().copied()
+    }
     pub fn merge(&mut self, (other, _): (Self, u8)) {
         self.weights.extend(other.weights);
     }
@@ -73,6 +76,20 @@ Each call runs as a task of the worker: `threads`, `timeout = 1s`, `retries = 2`
     }
     /**
 Each call runs as a task of the worker: `threads`, `timeout = 5s`.*/
+    pub fn weights(&self) -> ::trine::Stream<f32> {
+        ::trine::threads::call_stream(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("weights")
+                    .timeout(::core::time::Duration::from_secs(5));
+                &FUNCTION
+            },
+            (),
+            |__this: &Model, (): (), __outlet| { __outlet.all(Model::weights(__this)) },
+        )
+    }
+    /**
+Each call runs as a task of the worker: `threads`, `timeout = 5s`.*/
     pub fn merge(&self, argument0: (Model, u8)) -> ::trine::Task<()> {
         ::trine::threads::call_mut(
             &self.0,
@@ -109,6 +126,11 @@ impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
     pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(N))
     }
+    pub(crate) fn sent<T: From<K> + Send + 'static>(
+        &mut self,
+    ) -> impl futures::Stream<Item = T> {
+        futures::stream::iter(self.0.drain(..).map(T::from))
+    }
     pub(crate) async fn add<I: Into<K> + Send + 'static>(&mut self, key: I) -> bool {
         self.0.push(key.into());
         std::future::ready(true).await
@@ -136,6 +158,22 @@ The value lives in a worker: `threads`.*/
                 (),
                 |(): ()| { <Cache<K, N>>::new() },
             ),
+        )
+    }
+    /**
+Each call runs as a task of the worker: `threads`.*/
+    pub(crate) fn sent<T: From<K> + Send + 'static>(&self) -> ::trine::Stream<T> {
+        ::trine::threads::call_stream_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("sent")
+                    .yields::<dyn futures::Stream<Item = ()>>();
+                &FUNCTION
+            },
+            (),
+            |__this: &mut Cache<K, N>, (): (), __outlet| {
+                __outlet.all_polled(|| <Cache<K, N>>::sent::<T>(__this))
+            },
         )
     }
     /**
@@ -185,6 +223,9 @@ impl Connection {
     }
     pub async fn send(&mut self, line: String) {
         self.sent.push(line);
+    }
+    pub fn take(&mut self, most: usize) -> impl futures::Stream<Item = String> {
+        futures::stream::iter(self.sent.drain(..most))
     }
 }
 ///A worker with a `Connection`, which lives where its methods run: `async`.
@@ -244,6 +285,23 @@ Each call runs as a task of the worker: `async`, `priority = high`.*/
             },
         )
     }
+    /**
+Each call runs as a task of the worker: `async`.*/
+    pub fn take(&self, most: usize) -> ::trine::Stream<String> {
+        ::trine::asynchronous::call_stream_mut(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("take")
+                    .yields::<dyn futures::Stream<Item = ()>>();
+                &FUNCTION
+            },
+            (most,),
+            |mut __this, (most,): (usize,), __outlet| async move {
+                let __is_all = __outlet.all(Connection::take(&mut __this, most)).await;
+                (__this, __is_all)
+            },
+        )
+    }
 }
 impl ::core::clone::Clone for ConnectionWorker<Connection> {
     fn clone(&self) -> Self {
@@ -273,6 +331,9 @@ impl Parser {
     }
     pub fn learn(&mut self, depth: usize) {
         self.depth = depth;
+    }
+    pub fn words(&self, text: &str) -> impl Iterator<Item = String> {
+        text.split(' ').take(self.depth).map(str::to_owned)
     }
 }
 ///A worker with a `Parser`, which lives where its methods run: `process`.
@@ -330,6 +391,22 @@ Each call runs as a task of the worker: `process`.*/
             },
             (depth,),
             |__this: &mut Parser, (depth,): (usize,)| { Parser::learn(__this, depth) },
+        )
+    }
+    /**
+Each call runs as a task of the worker: `process`, `ahead = 16`.*/
+    pub fn words(&self, text: &str) -> ::trine::Stream<String> {
+        ::trine::process::call_stream(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("words")
+                    .ahead(16);
+                &FUNCTION
+            },
+            (text,),
+            |__this: &Parser, (text,): (::trine::process::Owned<str>,), __outlet| {
+                __outlet.all(Parser::words(__this, &text))
+            },
         )
     }
 }

@@ -22,6 +22,10 @@ impl Model {
         if input.len() > Self::MAX { Err("too long".into()) } else { Ok(self.weight() * input[0]) }
     }
 
+    pub fn weights(&self) -> impl Iterator<Item = f32> {
+        self.weights.iter().copied()
+    }
+
     pub fn merge(&mut self, (other, _): (Self, u8)) {
         self.weights.extend(other.weights);
     }
@@ -37,6 +41,10 @@ pub struct Cache<K, const N: usize>(Vec<K>);
 impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
     pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(N))
+    }
+
+    pub(crate) fn sent<T: From<K> + Send + 'static>(&mut self) -> impl futures::Stream<Item = T> {
+        futures::stream::iter(self.0.drain(..).map(T::from))
     }
 
     pub(crate) async fn add<I: Into<K> + Send + 'static>(&mut self, key: I) -> bool {
@@ -63,6 +71,10 @@ impl Connection {
     pub async fn send(&mut self, line: String) {
         self.sent.push(line);
     }
+
+    pub fn take(&mut self, most: usize) -> impl futures::Stream<Item = String> {
+        futures::stream::iter(self.sent.drain(..most))
+    }
 }
 
 pub struct Parser {
@@ -82,6 +94,11 @@ impl Parser {
 
     pub fn learn(&mut self, depth: usize) {
         self.depth = depth;
+    }
+
+    #[concurrent(ahead = 16)]
+    pub fn words(&self, text: &str) -> impl Iterator<Item = String> {
+        text.split(' ').take(self.depth).map(str::to_owned)
     }
 }
 

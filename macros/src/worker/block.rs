@@ -172,27 +172,53 @@ impl Block {
         });
         let given = own.iter().flat_map(|own| &own.options);
         let given = given.map(|given| (given.row.name, given.span)).collect();
-        let args = of_part(args, own, is_method, is_mutable);
+        let args = of_part(args, own, &Kind::of(&function, is_mutable));
         Some((Part { function, args, is_mutable, own: given, is_first: true }, is_method))
     }
 }
 
-/// The options of the block that are those of its methods, of its methods with `&self`, and of its
-/// constructors.
+/// The options of the block that are those of its methods, of its methods with `&self` that do
+/// not yield, of those that yield, and of its constructors.
 pub(super) const OF_METHODS: &[&str] = &["timeout", "priority"];
 pub(super) const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
+pub(super) const OF_YIELDING: &[&str] = &["ahead"];
 pub(super) const OF_CONSTRUCTORS: &[&str] =
     &["priority", "memory", "restarts", "per", "copies", "renew"];
 
+/// What the options of the block are meant for.
+struct Kind {
+    is_method: bool,
+    /// It can be tried again.
+    is_repeatable: bool,
+    yields: bool,
+}
+
+impl Kind {
+    fn of(function: &Function, is_mutable: bool) -> Self {
+        let (is_method, yields) = (function.receiver.is_some(), function.yields.is_some());
+        Self { is_method, is_repeatable: !is_mutable && !yields, yields }
+    }
+
+    /// Whether an option of the block is for this.
+    fn has(&self, name: &str) -> bool {
+        match self.is_method {
+            true => {
+                OF_METHODS.contains(&name)
+                    || self.is_repeatable && OF_LOOKS.contains(&name)
+                    || self.yields && OF_YIELDING.contains(&name)
+            }
+            false => OF_CONSTRUCTORS.contains(&name),
+        }
+    }
+}
+
 /// The options of a constructor or a method: those of the block that are meant for it, and its own
 /// in their place.
-fn of_part(args: &Args, own: Option<Args>, is_method: bool, is_mutable: bool) -> Args {
+fn of_part(args: &Args, own: Option<Args>, kind: &Kind) -> Args {
     let own = own.map(|own| own.options).unwrap_or_default();
     let is_its = |given: &&Given| {
         let name = given.row.name;
-        let of_method = OF_METHODS.contains(&name) || !is_mutable && OF_LOOKS.contains(&name);
-        let is_meant = if is_method { of_method } else { OF_CONSTRUCTORS.contains(&name) };
-        is_meant && own.iter().all(|own| own.row.name != name)
+        kind.has(name) && own.iter().all(|own| own.row.name != name)
     };
     let options = args.options.iter().filter(is_its).cloned().chain(own.iter().cloned());
     args.with(options.collect())

@@ -3,6 +3,7 @@ use super::super::args::{Args, Given};
 use super::super::check::{lent_for_ever, own, result_borrow};
 use super::super::error::Errors;
 use super::super::types::{borrows, opaque_span, ungrouped};
+use super::super::yields;
 use super::block::{Block, Part};
 use syn::spanned::Spanned;
 use syn::{ReceiverKind, Safety, Type};
@@ -36,6 +37,14 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
              `Arc<T>`)",
         );
     }
+    let yields = block.methods.iter().any(|part| part.function.yields.is_some());
+    if let Some(given) = args.given("ahead").filter(|_| !yields) {
+        errors.push(
+            given,
+            "`ahead` is for methods that yield: return `impl Iterator<Item = T>` from one, or \
+             remove it",
+        );
+    }
     let constructors = || block.constructors.iter().filter(|part| part.is_first);
     let methods = || block.methods.iter().filter(|part| part.is_first);
     for part in constructors() {
@@ -66,7 +75,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("scoped", "the value outlives every borrow: own the arguments"),
     ("fresh", "a worker is a process of its own anyway"),
     ("pool", "a worker is a process of its own and serves nobody else"),
-    ("ahead", "its methods cannot yield: return a `Vec`"),
     ("local", "a worker never leaves this machine anyway"),
     ("on", "a worker never leaves this machine"),
 ];
@@ -129,13 +137,8 @@ fn method(part: &Part, errors: &mut Errors) {
             errors.push(*span, message);
         }
     }
-    if function.yields.is_some() {
-        errors.push(
-            function.signature.output.span(),
-            "a method of a worker cannot yield, since its value serves the next call: return a \
-             `Vec`, or yield in a function of its own",
-        );
-    } else if let Some(output) = &function.output {
+    yields::check_of_worker(&part.args, function.yields.as_ref(), &function.signature, errors);
+    if let Some(output) = &function.output {
         if let Some(opaque) = opaque_span(output) {
             errors.push(
                 opaque,
@@ -171,7 +174,8 @@ fn qualifiers(part: &Part, errors: &mut Errors) {
         );
     }
     let is_constructor = part.function.receiver.is_none();
-    if part.args.has_mode && part.args.mode.awaits && signature.asyncness.is_none() {
+    let is_polled = signature.asyncness.is_some() || part.function.yields.is_some();
+    if part.args.has_mode && part.args.mode.awaits && !is_polled {
         errors.push(
             signature.fn_token.span,
             match is_constructor {
@@ -206,7 +210,7 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
 #[cfg(test)]
 mod tests {
     use super::super::super::options::OPTIONS;
-    use super::super::block::{OF_CONSTRUCTORS, OF_LOOKS, OF_METHODS};
+    use super::super::block::{OF_CONSTRUCTORS, OF_LOOKS, OF_METHODS, OF_YIELDING};
     use super::REFUSED;
 
     /// It would be, without a word, if it were in none of the lists.
@@ -215,7 +219,7 @@ mod tests {
         const OF_EXPANSIONS: &[&str] = &["name", "crate"];
         let is_refused = |name: &str| REFUSED.iter().any(|(refused, _)| *refused == name);
         let ignored = OPTIONS.iter().filter(|row| {
-            let is_used = [OF_METHODS, OF_LOOKS, OF_CONSTRUCTORS, OF_EXPANSIONS]
+            let is_used = [OF_METHODS, OF_LOOKS, OF_YIELDING, OF_CONSTRUCTORS, OF_EXPANSIONS]
                 .iter()
                 .any(|names| names.contains(&row.name));
             !is_used && !is_refused(row.name) && !row.needs.is_some_and(is_refused)

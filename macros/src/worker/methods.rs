@@ -5,6 +5,7 @@ use super::super::function::{Function, Parameter};
 use super::super::span::{hidden, visible};
 use super::super::tuple::tuple;
 use super::super::types::{has_impl, is_unsized, ungrouped};
+use super::super::yields::{self, Yields};
 use super::super::{arguments, attributes, outer, parts};
 use super::block::{Block, Part};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
@@ -49,7 +50,7 @@ pub(super) fn constructor(block: &Block, part: &Part, is_right: bool) -> TokenSt
 /// A method, which returns a task.
 pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream {
     let Part { function, args, .. } = part;
-    if !is_right && (function.yields.is_some() || function.output.as_ref().is_some_and(has_impl)) {
+    if !is_right && function.output.as_ref().is_some_and(has_impl) {
         // What it returns has no name, which has been reported.
         return TokenStream::new();
     }
@@ -66,10 +67,12 @@ pub(super) fn method(block: &Block, part: &Part, is_right: bool) -> TokenStream 
     let signature = outer::around(args, function, Some(&receiver), &parameters(function), unknown);
     let called = Called { block, part, span };
     let body = is_right.then(|| {
-        let name = match (part.is_mutable, args.has("retries")) {
-            (true, _) => "call_mut",
-            (false, false) => "call",
-            (false, true) => "call_retrying",
+        let name = match (function.yields.is_some(), part.is_mutable, args.has("retries")) {
+            (true, false, _) => "call_stream",
+            (true, true, _) => "call_stream_mut",
+            (false, true, _) => "call_mut",
+            (false, false, false) => "call",
+            (false, false, true) => "call_retrying",
         };
         let place = called.place();
         let entry = called.entry(name, place);
@@ -178,6 +181,9 @@ impl Called<'_> {
         let this = self.part.function.local("__this", span);
         let (pattern, types) = (self.pattern(), self.types());
         let mutable = self.part.is_mutable.then(|| quote_spanned!(span=> mut));
+        if let Some(yields) = &self.part.function.yields {
+            return self.yielding(yields, &this, mutable.as_ref());
+        }
         if self.args().mode.awaits {
             let call = self.plain(&[quote_spanned!(span=> &#mutable #this)]);
             let output = self.part.function.local("__output", span);
@@ -208,6 +214,34 @@ impl Called<'_> {
     fn result(&self) -> Span {
         let output = self.part.function.output.as_ref();
         output.map_or(self.span, |output| hidden(output.span()))
+    }
+
+    /// The same for a method that yields, which ends with its iterator.
+    fn yielding(
+        &self,
+        yields: &Yields,
+        this: &Ident,
+        mutable: Option<&TokenStream>,
+    ) -> TokenStream {
+        let (span, value) = (self.span, &self.block.this);
+        let (pattern, types) = (self.pattern(), self.types());
+        let outlet = self.part.function.local("__outlet", span);
+        if self.args().mode.awaits {
+            let call = self.plain(&[quote_spanned!(span=> &#mutable #this)]);
+            let is_all = self.part.function.local("__is_all", span);
+            return quote_spanned! {span=>
+                |#mutable #this, #pattern: #types, #outlet| async move {
+                    let #is_all = #outlet.all(#call).await;
+                    (#this, #is_all)
+                }
+            };
+        }
+        let call = self.plain(&[quote!(#this)]);
+        let put = match yields::is_polled(yields) {
+            true => quote_spanned!(span=> #outlet.all_polled(|| #call)),
+            false => quote_spanned!(span=> #outlet.all(#call)),
+        };
+        quote_spanned!(span=> |#this: &#mutable #value, #pattern: #types, #outlet| { #put })
     }
 
     /// The body, or after a mistake one that suits every signature.

@@ -13,10 +13,12 @@ use crate::cross::{Arguments, RepeatableArguments};
 use crate::error::Error;
 use crate::function::Function;
 use crate::retry::{self, Retry};
+use crate::stream::flow::Flow;
+use crate::stream::{self, Stream};
 use crate::task::Task;
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
-use crate::worker::{Constructed, Held, Worker};
+use crate::worker::{AsyncOutlet, Constructed, Held, Worker};
 use crate::{panic, sequential, tokio};
 
 type Made<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
@@ -138,6 +140,42 @@ where
     retry::spawn(function, clock, arguments, attempt, move |outcome| again.wants(outcome))
 }
 
+/// Starts `body` on tokio when it is its turn at this worker, and gives the items that it puts out;
+/// what a method with `&self` expands to that yields. It has its turn until it has ended.
+pub fn call_stream<T, A, B, R, F>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(Held<T>, B, AsyncOutlet<R>) -> F,
+) -> Stream<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+    F: Future<Output = (Held<T>, bool)> + Send + 'static,
+{
+    enter_to_yield(worker, function, (arguments, body, false))
+}
+
+/// The same for a method with `&mut self`: if it panics, or is stopped while it does not wait
+/// between two items, the value is gone.
+pub fn call_stream_mut<T, A, B, R, F>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(Held<T>, B, AsyncOutlet<R>) -> F,
+) -> Stream<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+    F: Future<Output = (Held<T>, bool)> + Send + 'static,
+{
+    enter_to_yield(worker, function, (arguments, body, true))
+}
+
 /// The arguments, the method, and whether it changes the value.
 type Method<T, A, B, F> = (A, fn(Held<T>, B) -> F, bool);
 
@@ -153,6 +191,42 @@ where
     R: Send + 'static,
     F: Future<Output = (Held<T>, R)> + Send + 'static,
 {
+    enter_by(worker, function, method, at_copy(run))
+}
+
+/// The same of a method that yields.
+type Yielding<T, A, B, R, F> = (A, fn(Held<T>, B, AsyncOutlet<R>) -> F, bool);
+
+fn enter_to_yield<T, A, B, R, F>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    method: Yielding<T, A, B, R, F>,
+) -> Stream<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+    F: Future<Output = (Held<T>, bool)> + Send + 'static,
+{
+    let flow = stream::flow(function);
+    let method = (method, Arc::clone(&flow), function);
+    let task = enter_by(worker, function, method, at_copy(run_to_yield));
+    Stream::new(flow, task, stream::as_they_are)
+}
+
+fn enter_by<T, M, R, F>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    method: M,
+    run: fn(Visit<T, M>, usize) -> F,
+) -> Task<R>
+where
+    T: Send + 'static,
+    M: Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = R> + Send + 'static,
+{
     if let Some(refusal) = worker.refusal(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
@@ -162,15 +236,15 @@ where
         Err(refusal) => return refused(function, refusal),
     };
     let ticket = Ticket::new(Arc::clone(worker.line()));
-    let call = AsyncCall::in_line(runtime, function, ticket, (place, method), at_copy(run));
+    let call = AsyncCall::in_line(runtime, function, ticket, (place, method), run);
     worker.line().enter(call.clone());
     Task::new(call)
 }
 
 /// A call's job.
-type Visit<T, A, B, F> = (Arc<Place<T>>, Method<T, A, B, F>);
+type Visit<T, M> = (Arc<Place<T>>, M);
 
-async fn run<T, A, B, R, F>(job: Visit<T, A, B, F>, copy: usize) -> R
+async fn run<T, A, B, R, F>(job: Visit<T, Method<T, A, B, F>>, copy: usize) -> R
 where
     A: Arguments<B>,
     F: Future<Output = (Held<T>, R)>,
@@ -179,6 +253,24 @@ where
     let (held, result) = body(place.slots[copy].hold(is_changed), arguments.values()).await;
     held.give_back();
     result
+}
+
+/// What a call that yields carries beside its worker: the method, and where its items go.
+type Outgoing<T, A, B, R, F> = (Yielding<T, A, B, R, F>, Arc<Flow<R>>, &'static Function);
+
+async fn run_to_yield<T, A, B, R, F>(job: Visit<T, Outgoing<T, A, B, R, F>>, copy: usize) -> bool
+where
+    T: Send + 'static,
+    A: Arguments<B>,
+    R: Send + 'static,
+    F: Future<Output = (Held<T>, bool)>,
+{
+    let (place, ((arguments, body, is_changed), flow, function)) = job;
+    let slot = &place.slots[copy];
+    let outlet = AsyncOutlet::new(function, flow, slot.clone());
+    let (held, is_all) = body(slot.hold(is_changed), arguments.values(), outlet).await;
+    held.give_back();
+    is_all
 }
 
 /// The function as one of a type that can be written.

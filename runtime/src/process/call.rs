@@ -19,6 +19,7 @@ use crate::process::platform::{self, max_handles};
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence, Residences};
 use crate::process::value::files;
+use crate::process::value::message::Message;
 use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
 use crate::task::{Call, deadline};
@@ -32,7 +33,7 @@ pub(crate) struct ProcessCall<T> {
     /// Where its items go, if it yields.
     items: Option<Box<Items>>,
     /// Where it runs, if it is a method of a worker with state.
-    stay: Option<Box<Stay<T>>>,
+    stay: Option<Stay<T>>,
 }
 
 /// The value that a method is about.
@@ -40,8 +41,19 @@ pub(crate) struct Stay<T> {
     pub(crate) residences: Residences,
     /// It takes `&mut self`.
     pub(crate) changes: bool,
-    pub(crate) code: Code<T>,
+    pub(crate) here: Here<T>,
 }
+
+/// What runs a method where its value is kept in this process.
+pub(crate) enum Here<T> {
+    Code(Code<T>),
+    /// It puts its items where they are read.
+    Yields(Inline<T>),
+    /// The value is elsewhere.
+    Never,
+}
+
+type Inline<T> = Box<dyn Fn(&Message) -> Result<T, Error> + Send + Sync>;
 
 /// Where the items of a call go that yields.
 pub(crate) struct Items {
@@ -183,11 +195,11 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         job: Job,
         pool: &'static Pool,
         line: &Arc<Line>,
-        stay: Stay<T>,
+        (stay, items): (Stay<T>, Option<Items>),
     ) -> Arc<Self> {
         let call = Arc::new(Self {
-            items: None,
-            stay: Some(Box::new(stay)),
+            items: items.map(Box::new),
+            stay: Some(stay),
             job: JobCell::in_line(function, "process", job, Ticket::new(Arc::clone(line))),
             pool,
             address: AtomicAddress::nowhere(),
@@ -204,7 +216,11 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     /// Runs a method where its value is kept in this process.
     fn run_inline(&self, stay: &Stay<T>) {
         let Some(Claim { job, place: _place, .. }) = self.job.claim() else { return };
-        let result = round_trip(self.job.function().name(), &job.message, stay.code);
+        let result = match &stay.here {
+            Here::Code(code) => round_trip(self.job.function().name(), &job.message, *code),
+            Here::Yields(run) => run(&job.message),
+            Here::Never => return,
+        };
         if stay.changes && result.as_ref().is_err_and(Error::is_panic) {
             self.residence(stay).spoil();
         }

@@ -14,12 +14,13 @@ use crate::cross::process::Arguments;
 use crate::error::Error;
 use crate::process::job::codec_error;
 use crate::process::platform;
+use crate::process::value::files;
 use crate::process::value::message::Message;
 use crate::process::value::output::Output;
 use crate::process::value::wire::{self, Reader, WireError};
-use crate::process::value::{files, kept};
-use crate::worker::Constructed;
 use crate::{panic, wait};
+
+mod stateful;
 
 /// Decodes the arguments, calls the body at the address, encodes what it returns.
 pub(crate) type Invoke = unsafe fn(usize, Reader<'_>, &mut Output) -> Result<(), WireError>;
@@ -168,7 +169,7 @@ impl StreamCode {
         message: &Message,
         outlet: &mut dyn Outlet,
     ) -> Result<bool, WireError> {
-        // SAFETY: `invoke` and `body` were made from the same types in `new`.
+        // SAFETY: `invoke` and `body` were made from the same types.
         unsafe { (self.invoke)(self.body, message.bytes.reader(), outlet) }
     }
 }
@@ -186,116 +187,12 @@ impl<T: Serialize> Code<T> {
     }
 }
 
-/// An [`Invoke`] of a constructor: keeps the value that it makes, and tells whether it did.
-///
-/// # Safety
-/// `body` must be the address of a `fn(B) -> M`.
-unsafe fn make<A, B, T, M>(
-    body: usize,
-    arguments: Reader<'_>,
-    output: &mut Output,
-) -> Result<(), WireError>
-where
-    A: Arguments<B>,
-    T: Send + 'static,
-    M: Constructed<T>,
-{
-    // SAFETY: the caller's promise.
-    let body =
-        unsafe { mem::transmute::<*const (), Body<B, M>>(ptr::with_exposed_provenance(body)) };
-    let (number, arguments) = method::<A, B>(arguments)?;
-    let made = body(arguments).constructed();
-    platform::end_forked_child(0);
-    wire::encode(&made.map(|value| kept::put(number, Box::new(value))), output)
-}
-
-/// An [`Invoke`] of a method with `&self`.
-///
-/// # Safety
-/// `body` must be the address of a `fn(&T, B) -> R`.
-unsafe fn look<T, A, B, R>(
-    body: usize,
-    arguments: Reader<'_>,
-    output: &mut Output,
-) -> Result<(), WireError>
-where
-    T: 'static,
-    A: Arguments<B>,
-    R: Serialize,
-{
-    // SAFETY: the caller's promise.
-    let body =
-        unsafe { mem::transmute::<*const (), fn(&T, B) -> R>(ptr::with_exposed_provenance(body)) };
-    run_on::<T, A, B, R>(arguments, output, |value, arguments| body(value, arguments))
-}
-
-/// The same with `&mut self`.
-///
-/// # Safety
-/// `body` must be the address of a `fn(&mut T, B) -> R`.
-unsafe fn change<T, A, B, R>(
-    body: usize,
-    arguments: Reader<'_>,
-    output: &mut Output,
-) -> Result<(), WireError>
-where
-    T: 'static,
-    A: Arguments<B>,
-    R: Serialize,
-{
-    // SAFETY: the caller's promise.
-    let body = unsafe {
-        mem::transmute::<*const (), fn(&mut T, B) -> R>(ptr::with_exposed_provenance(body))
-    };
-    run_on::<T, A, B, R>(arguments, output, body)
-}
-
-/// Runs a method on the value that the arguments name.
-fn run_on<T, A, B, R>(
-    arguments: Reader<'_>,
-    output: &mut Output,
-    run: impl FnOnce(&mut T, B) -> R,
-) -> Result<(), WireError>
-where
-    T: 'static,
-    A: Arguments<B>,
-    R: Serialize,
-{
-    let (number, arguments) = method::<A, B>(arguments)?;
-    finish(&kept::lend(number, |value| run(value, arguments))?, output)
-}
-
-/// The number of the value, and the decoded arguments.
-fn method<A: Arguments<B>, B>(arguments: Reader<'_>) -> Result<(u64, B), WireError> {
-    let (number, arguments) = decode::<(u64, A::Received)>(arguments)?;
-    Ok((number, A::received(arguments)))
-}
-
-impl Code<Result<(), String>> {
-    /// Of a constructor.
-    pub(crate) fn make<A, B, T, M>(body: fn(B) -> M) -> Self
-    where
-        A: Arguments<B>,
-        T: Send + 'static,
-        M: Constructed<T>,
-    {
-        Self { invoke: make::<A, B, T, M>, body: body as usize, result: PhantomData }
-    }
-}
-
-impl<R: Serialize> Code<R> {
-    /// Of a method with `&self`.
-    pub(crate) fn look<T: 'static, A: Arguments<B>, B>(body: fn(&T, B) -> R) -> Self {
-        Self { invoke: look::<T, A, B, R>, body: body as usize, result: PhantomData }
-    }
-
-    /// Of a method with `&mut self`.
-    pub(crate) fn change<T: 'static, A: Arguments<B>, B>(body: fn(&mut T, B) -> R) -> Self {
-        Self { invoke: change::<T, A, B, R>, body: body as usize, result: PhantomData }
-    }
-}
-
 impl<T> Code<T> {
+    /// The addresses of what calls the body and of the body.
+    pub(crate) fn at(&self) -> (usize, usize) {
+        (self.invoke as usize, self.body)
+    }
+
     /// Runs the body here.
     pub(crate) fn run(&self, message: &Message, output: &mut Output) -> Result<(), WireError> {
         // SAFETY: `invoke` and `body` were made from the same types in `new`.

@@ -154,6 +154,21 @@ fn round_trips<T>(function: &'static Function, message: &Message, code: &StreamC
 where
     T: Output + 'static,
 {
+    let (name, flow) = (function.name(), Arc::new(Flow::new(usize::MAX)));
+    let task = sequential::done(name, yield_here(name, message, code, &flow));
+    Stream::new(flow, task, stream::as_they_are)
+}
+
+/// The same, into a flow with room for all.
+pub(crate) fn yield_here<T>(
+    name: &'static str,
+    message: &Message,
+    code: &StreamCode,
+    flow: &Arc<Flow<T>>,
+) -> Result<bool, Error>
+where
+    T: DeserializeOwned,
+{
     struct Inline<T>(Arc<Flow<T>>);
 
     impl<T: DeserializeOwned> Outlet for Inline<T> {
@@ -168,15 +183,11 @@ where
         }
     }
 
-    let name = function.name();
-    let flow = Arc::new(Flow::new(usize::MAX));
-    let mut outlet = Inline(Arc::clone(&flow));
+    let mut outlet = Inline(Arc::clone(flow));
     let run = || {
         let files = files::duplicate(&message.files)?;
         files::supply(files, || code.run(message, &mut outlet))
     };
-    let ended = panic::catch(name, run);
     let codec = |error: WireError| codec_error(name, &error.to_string());
-    let task = sequential::done(name, ended.and_then(|ended| ended.map_err(codec)));
-    Stream::new(flow, task, stream::as_they_are)
+    panic::catch(name, run)?.map_err(codec)
 }

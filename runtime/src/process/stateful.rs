@@ -8,18 +8,20 @@ use std::sync::Arc;
 use self::housing::{Housed, Housing, job};
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
-use crate::process::call::{ProcessCall, Stay};
-use crate::process::code::Code;
-use crate::process::launch::encode;
+use crate::process::call::{Here, Items, ProcessCall, Stay, items};
+use crate::process::code::{Code, StreamCode};
+use crate::process::launch::{encode, yield_here};
 use crate::process::pool::residence::{Residence, Residences, Value};
 use crate::process::pool::{Pool, pool_of_values};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
 use crate::retry::{self, Retry};
+use crate::stream::flow::Flow;
+use crate::stream::{self, Stream};
 use crate::task::Task;
 use crate::worker::line::Home;
 use crate::worker::slot::failed;
-use crate::worker::{Constructed, Worker, how_many};
+use crate::worker::{Constructed, Outlet, Worker, how_many};
 use crate::{sequential, tokio};
 
 mod housing;
@@ -135,6 +137,37 @@ where
     }
 }
 
+/// Starts `body` in the process of this worker when it is its turn, and gives the items that it
+/// puts out; what a method with `&self` expands to that yields. It has its turn until it has ended.
+pub fn call_stream<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B, Outlet<'_, R>) -> bool,
+) -> Stream<R>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    start_to_yield(worker, function, arguments, (StreamCode::look::<T, A, B, R>(body), false))
+}
+
+/// The same for a method with `&mut self`: if it panics, the value is gone.
+pub fn call_stream_mut<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&mut T, B, Outlet<'_, R>) -> bool,
+) -> Stream<R>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    start_to_yield(worker, function, arguments, (StreamCode::change::<T, A, B, R>(body), true))
+}
+
 /// The code of a method, and whether it changes the value.
 type Method<R> = (Code<R>, bool);
 
@@ -166,18 +199,70 @@ fn enter<T, R>(
 where
     R: Output + 'static,
 {
+    let at = code.at();
+    enter_at(worker, function, message, at, (Here::Code(code), changes, None))
+}
+
+fn start_to_yield<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    (code, changes): (StreamCode, bool),
+) -> Stream<R>
+where
+    T: 'static,
+    A: Arguments<B>,
+    R: Output + 'static,
+{
+    let (name, value) = (function.name(), worker.place::<Estate>().value);
+    let message = encode(name, What::Arguments, (value.number, arguments));
+    let at = (code.invoke as usize, code.body);
+    if value.is_here {
+        let flow = Arc::new(Flow::new(usize::MAX));
+        let items = Arc::clone(&flow);
+        let run = move |message: &Message| yield_here(name, message, &code, &items);
+        let how = (Here::Yields(Box::new(run)), changes, None);
+        let task = match message {
+            Ok(message) => enter_at(worker, function, message, at, how),
+            Err(error) => sequential::done(name, Err(error)),
+        };
+        return Stream::new(flow, task, stream::as_they_are);
+    }
+    let (outlet, flow) = Items::new(stream::ahead(function));
+    let how = (Here::Never, changes, Some(outlet));
+    let task = match message {
+        Ok(message) => enter_at(worker, function, message, at, how),
+        Err(error) => sequential::done(name, Err(error)),
+    };
+    Stream::helped(flow, task, items)
+}
+
+/// How a method is called: what runs it if its value is here, whether it changes that, and where
+/// its items go.
+type How<R> = (Here<R>, bool, Option<Items>);
+
+fn enter_at<T, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    message: Message,
+    (invoke, body): (usize, usize),
+    (here, changes, items): How<R>,
+) -> Task<R>
+where
+    R: Output + 'static,
+{
     if let Some(refusal) = worker.refusal(function.name()) {
         return sequential::done(function.name(), Err(refusal));
     }
     let estate = worker.place::<Estate>();
-    match job(function.name(), estate.value, message, &code) {
+    match job(function.name(), estate.value, message, (invoke, body)) {
         Ok(job) => {
             if !estate.value.is_here {
                 estate.pool.heed_rights();
             }
             let (pool, residences) = (estate.pool, Arc::clone(&estate.residences));
-            let stay = Stay { residences, changes, code };
-            Task::new(ProcessCall::enter(function, job, pool, worker.line(), stay))
+            let stay = Stay { residences, changes, here };
+            Task::new(ProcessCall::enter(function, job, pool, worker.line(), (stay, items)))
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }

@@ -10,6 +10,7 @@ use crate::limit::Admit;
 use crate::options::Priority;
 use crate::relay::Asked;
 use crate::task::{Call, deadline};
+use crate::worker::line::Ticket;
 use crate::{carry, panic, sequential, tokio};
 
 pub(super) struct ThreadCall<A, T, B = fn(A) -> T> {
@@ -125,7 +126,7 @@ where
     }
 
     fn assist(self: Arc<Self>) -> bool {
-        self.run_here()
+        self.job.ticket().is_none_or(Ticket::may_be_helped) && self.run_here()
     }
 }
 

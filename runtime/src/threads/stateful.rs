@@ -9,10 +9,12 @@ use crate::cross::{Arguments, RepeatableArguments};
 use crate::function::Function;
 use crate::limit::Admit;
 use crate::retry::{self, Retry};
+use crate::stream::flow::Flow;
+use crate::stream::{self, Stream};
 use crate::task::{Call, Task};
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
-use crate::worker::{Constructed, Worker};
+use crate::worker::{Constructed, Outlet, Worker};
 use crate::{panic, sequential, tokio};
 
 /// Starts a worker whose value `body` makes on the pool; what a constructor expands to in an `impl`
@@ -107,6 +109,47 @@ where
     })
 }
 
+/// Starts `body` on the pool when it is its turn at this worker, and gives the items that it puts
+/// out; what a method with `&self` expands to that yields. It has its turn until it has ended.
+pub fn call_stream<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&T, B, Outlet<'_, R>) -> bool,
+) -> Stream<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+{
+    let flow = stream::flow(function);
+    let yielding = (body, Arc::clone(&flow), function);
+    let ticket = Ticket::yielding(Arc::clone(worker.line()));
+    let task = enter_with(ticket, worker, function, (arguments, yielding), look_through);
+    Stream::new(flow, task, stream::as_they_are)
+}
+
+/// The same for a method with `&mut self`: if it panics, the value is gone.
+pub fn call_stream_mut<T, A, B, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    arguments: A,
+    body: fn(&mut T, B, Outlet<'_, R>) -> bool,
+) -> Stream<R>
+where
+    T: Send + 'static,
+    A: Arguments<B> + 'static,
+    B: 'static,
+    R: Send + 'static,
+{
+    let flow = stream::flow(function);
+    let yielding = (body, Arc::clone(&flow), function);
+    let ticket = Ticket::yielding(Arc::clone(worker.line()));
+    let task = enter_with(ticket, worker, function, (arguments, yielding), change_through);
+    Stream::new(flow, task, stream::as_they_are)
+}
+
 /// What a call carries: where the values are, the arguments, and the method.
 type Method<T, A, F> = (Arc<Slots<T>>, A, F);
 
@@ -129,7 +172,61 @@ where
     result
 }
 
+/// The same of one that yields, with where its items go.
+type Yielding<T, A, F, R> = Method<T, A, (F, Arc<Flow<R>>, &'static Function)>;
+type Look<T, B, R> = fn(&T, B, Outlet<'_, R>) -> bool;
+type Change<T, B, R> = fn(&mut T, B, Outlet<'_, R>) -> bool;
+
+fn look_through<T, A, B, R>(method: Yielding<T, A, Look<T, B, R>, R>, copy: usize) -> bool
+where
+    A: Arguments<B>,
+    R: Send + 'static,
+{
+    let (slots, arguments, (body, flow, function)) = method;
+    let held = slots[copy].hold(false);
+    drive(function, &flow, |outlet| body(&held, arguments.values(), outlet))
+}
+
+/// Runs a body that puts its items there.
+fn drive<R: Send + 'static>(
+    function: &'static Function,
+    flow: &Arc<Flow<R>>,
+    body: impl FnOnce(Outlet<'_, R>) -> bool,
+) -> bool {
+    let _alarm = stream::stop_in_time(function, flow);
+    body(Outlet::new(&mut |item| stream::push(flow, item)))
+}
+
+fn change_through<T, A, B, R>(method: Yielding<T, A, Change<T, B, R>, R>, copy: usize) -> bool
+where
+    A: Arguments<B>,
+    R: Send + 'static,
+{
+    let (slots, arguments, (body, flow, function)) = method;
+    let mut held = slots[copy].hold(true);
+    let values = arguments.values();
+    let is_all = drive(function, &flow, |outlet| body(&mut held, values, outlet));
+    held.give_back();
+    is_all
+}
+
 fn enter<T, A, F, R>(
+    worker: &Worker<T>,
+    function: &'static Function,
+    method: (A, F),
+    run: fn(Method<T, A, F>, usize) -> R,
+) -> Task<R>
+where
+    T: Send + 'static,
+    A: Send + 'static,
+    F: Send + 'static,
+    R: Send + 'static,
+{
+    enter_with(Ticket::new(Arc::clone(worker.line())), worker, function, method, run)
+}
+
+fn enter_with<T, A, F, R>(
+    ticket: Ticket,
     worker: &Worker<T>,
     function: &'static Function,
     (arguments, body): (A, F),
@@ -145,8 +242,7 @@ where
         panic::drop_quietly((arguments, body));
         return sequential::done(function.name(), Err(refusal));
     }
-    let (slots, ticket) = (worker.place(), Ticket::new(Arc::clone(worker.line())));
-    let job = JobCell::in_line(function, "threads", (slots, arguments, body), ticket);
+    let job = JobCell::in_line(function, "threads", (worker.place(), arguments, body), ticket);
     let call = Arc::new(ThreadCall { job, body: run });
     worker.line().enter(call.clone());
     let task = Task::new(call);

@@ -351,11 +351,26 @@ impl Turn {
 pub(crate) struct Ticket {
     line: Arc<Line>,
     copy: AtomicU32,
+    /// Its call yields, and so waits for its reader.
+    yields: bool,
 }
 
 impl Ticket {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, copy: AtomicU32::new(0) }
+        Self { line, copy: AtomicU32::new(0), yields: false }
+    }
+
+    /// Of a call that yields.
+    #[cfg(feature = "threads")]
+    pub(crate) fn yielding(line: Arc<Line>) -> Self {
+        Self { yields: true, ..Self::new(line) }
+    }
+
+    /// Whether a joiner further behind may run it: not if it waits for a reader, who may be the
+    /// joiner.
+    #[cfg(feature = "threads")]
+    pub(crate) fn may_be_helped(&self) -> bool {
+        !self.yields
     }
 
     pub(crate) fn line(&self) -> &Arc<Line> {

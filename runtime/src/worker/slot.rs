@@ -75,11 +75,28 @@ pub(crate) type Slots<T> = Box<[Arc<Slot<T>>]>;
 pub(crate) struct Slot<T> {
     value: Lock<Option<Box<T>>>,
     is_lost: AtomicBool,
+    /// The call that has it waits between two items, so that it may end there.
+    is_at_rest: AtomicBool,
+}
+
+/// Where a call that yields says that it waits for its reader.
+#[cfg(feature = "async")]
+pub(crate) trait Rests: Send + Sync {
+    fn is_at_rest(&self, is_at_rest: bool);
+}
+
+#[cfg(feature = "async")]
+impl<T: Send> Rests for Slot<T> {
+    fn is_at_rest(&self, is_at_rest: bool) {
+        // Read where the call is dropped, by whoever has it.
+        self.is_at_rest.store(is_at_rest, Ordering::Relaxed);
+    }
 }
 
 impl<T> Slot<T> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { value: Lock::new(None), is_lost: AtomicBool::new(false) })
+        let (is_lost, is_at_rest) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { value: Lock::new(None), is_lost, is_at_rest })
     }
 
     pub(crate) fn is_lost(&self) -> bool {
@@ -135,7 +152,8 @@ impl<T> Held<T> {
 
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
-        if !self.is_whole {
+        let is_at_rest = self.slot.is_at_rest.swap(false, Ordering::Relaxed);
+        if !self.is_whole && !is_at_rest {
             self.slot.is_lost.store(true, Ordering::Release);
         }
         let value = self.value.take();

@@ -16,3 +16,4 @@ mod shapes;
 mod shared_line;
 mod supervision;
 mod warm_up;
+mod yielding;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use trine::{concurrent, gather};
 use trine_tests::gate::Gate;
+use trine_tests::programs::alone;
 
 use crate::counters::each_mode;
 
@@ -52,6 +54,9 @@ impl Log {
     pub(crate) fn wait(&mut self, port: u16) {
         crate::counters::pass(port);
     }
+    pub(crate) fn forever(&self) -> impl Iterator<Item = usize> {
+        0..
+    }
     pub(crate) fn push(&mut self, number: u32) -> Vec<u32> {
         self.0.push(number);
         self.0.clone()
@@ -70,6 +75,30 @@ fn a_joiner_runs_what_is_before_its_call_while_the_pool_is_busy() {
     assert_eq!(second.join().unwrap(), [1, 2]);
     assert_eq!(first.join().unwrap(), [1]);
     runs.join().unwrap();
+}
+
+#[test]
+fn a_joiner_is_not_caught_in_a_stream_before_its_call() {
+    #[concurrent(async, timeout = 50ms)]
+    async fn too_late() -> Vec<u32> {
+        std::future::pending().await
+    }
+    /// A thread of the pool helps with whatever it waits for, and there is no other.
+    #[concurrent(threads)]
+    fn on_the_only_thread(log: LogWorker) -> trine::Stream<usize> {
+        let (stream, push) = (log.forever(), log.push(2));
+        assert!(gather([too_late(), push]).join().unwrap_err().is_timeout());
+        stream
+    }
+    let variables = [("TRINE_THREADS", "1"), ("TRINE_MAX_THREADS", "1")];
+    alone(a_joiner_is_not_caught_in_a_stream_before_its_call, &variables, || {
+        let log = LogWorker::new();
+        assert_eq!(log.push(1).join().unwrap(), [1]);
+        let stream = on_the_only_thread(log.clone()).join_timeout(Duration::from_secs(20));
+        let stream = stream.expect("it is free to leave").unwrap();
+        assert_eq!(stream.into_iter().nth(1000).unwrap().unwrap(), 1000);
+        assert_eq!(log.push(3).join().unwrap(), [1, 3]);
+    });
 }
 
 #[test]

@@ -29,16 +29,16 @@ const MAX_DROP: Duration = Duration::from_secs(10);
 static DROP: Function = Function::new("drop").timeout(MAX_DROP);
 
 /// What goes to the process of a value. Nothing does if it is kept here.
-pub(super) fn job<R>(
+pub(super) fn job(
     function: &'static str,
     value: Value,
     message: Message,
-    code: &Code<R>,
+    (invoke, body): (usize, usize),
 ) -> Result<Job, Error> {
     if value.is_here {
         return Ok(Job { message, invoke: 0, body: 0 });
     }
-    locate(function, message, code.invoke as usize, code.body)
+    locate(function, message, invoke, body)
 }
 
 /// A value that is made in a process, and dropped there.
@@ -135,7 +135,7 @@ impl Housing {
     /// What makes a value.
     fn job(&self) -> Result<Job, Arc<str>> {
         let name = self.constructor.name();
-        let job = job(name, self.residence.value(), self.message.clone()?, &self.code);
+        let job = job(name, self.residence.value(), self.message.clone()?, self.code.at());
         job.map_err(|error| failed(name, &error))
     }
 
@@ -148,7 +148,7 @@ impl Housing {
         let value = residence.value();
         let code = Code::new::<(u64,), (u64,)>(|(number,)| kept::clear(number));
         let message = encode(DROP.name(), What::Other, (value.number,));
-        match message.and_then(|message| job(DROP.name(), value, message, &code)) {
+        match message.and_then(|message| job(DROP.name(), value, message, code.at())) {
             Ok(job) => self.begin(&residence, turn, job, (Part::Drops, then)),
             Err(_) => {
                 residence.vacate();
