@@ -246,6 +246,9 @@ pub(crate) fn release() {
 pub(crate) fn drain_wakers() -> Vec<Step> {
     QUEUE.with(|queue| {
         let next = &mut queue.borrow_mut().next;
+        if !next.iter().any(Step::is_wake) {
+            return Vec::new();
+        }
         let (wakers, others): (VecDeque<_>, _) =
             std::mem::take(next).into_iter().partition(Step::is_wake);
         *next = others;

@@ -42,18 +42,50 @@ async fn add_async(a: u64, b: u64) -> u64 {
     a + b
 }
 
-struct Sum(u64);
-
-#[concurrent(threads)]
-impl Sum {
-    pub(crate) fn new() -> Self {
-        Self(0)
-    }
-    pub(crate) fn add(&mut self, number: u64) -> u64 {
-        self.0 = number;
-        self.0
-    }
+#[cfg(target_os = "linux")]
+#[concurrent(process)]
+fn add_in_process(a: u64, b: u64) -> u64 {
+    a + b
 }
+
+/// Workers with state of this mode: one, and one with two copies.
+macro_rules! sums {
+    ($module:ident, $mode:ident $(, $async:ident)?) => {
+        mod $module {
+            use trine::concurrent;
+
+            pub(super) struct Sum(u64);
+
+            #[concurrent($mode)]
+            impl Sum {
+                pub(crate) $($async)? fn new() -> Self {
+                    Self(0)
+                }
+                pub(crate) $($async)? fn add(&mut self, number: u64) -> u64 {
+                    self.0 = number;
+                    self.0
+                }
+            }
+
+            pub(super) struct Both(u64);
+
+            #[concurrent($mode, copies = 2)]
+            impl Both {
+                pub(crate) $($async)? fn new() -> Self {
+                    Self(1)
+                }
+                pub(crate) $($async)? fn add(&self, number: u64) -> u64 {
+                    self.0 + number
+                }
+            }
+        }
+    };
+}
+
+sums!(on_threads, threads);
+#[cfg(target_os = "linux")]
+sums!(on_processes, process);
+sums!(on_async, async, async);
 
 /// The fewest allocations of this thread in one round, because queues grow now and then.
 fn fewest(mut round: impl FnMut()) -> usize {
@@ -74,9 +106,23 @@ fn a_task_on_threads_is_one_allocation() {
 }
 
 #[test]
-fn a_call_to_a_worker_with_state_is_one_allocation() {
-    let sum = SumWorker::new();
+fn a_call_to_a_worker_with_state_allocates_as_often_as_a_task() {
+    let (sum, both) = (on_threads::SumWorker::new(), on_threads::BothWorker::new());
     assert_eq!(fewest(|| assert_eq!(sum.add(3).join().unwrap(), 3)), 1);
+    assert_eq!(fewest(|| assert_eq!(both.add(2).join().unwrap(), 3)), 1);
+    let (sum, both) = (on_async::SumWorker::new(), on_async::BothWorker::new());
+    // That of tokio may be made by the thread that has ended the call before.
+    assert!(fewest(|| assert_eq!(sum.add(3).join().unwrap(), 3)) <= 2);
+    assert!(fewest(|| assert_eq!(both.add(2).join().unwrap(), 3)) <= 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_to_a_worker_in_a_process_allocates_as_often_as_a_task() {
+    let (sum, both) = (on_processes::SumWorker::new(), on_processes::BothWorker::new());
+    let task = fewest(|| assert_eq!(add_in_process(1, 2).join().unwrap(), 3));
+    assert_eq!(fewest(|| assert_eq!(sum.add(3).join().unwrap(), 3)), task);
+    assert_eq!(fewest(|| assert_eq!(both.add(2).join().unwrap(), 3)), task);
 }
 
 #[test]

@@ -11,7 +11,6 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
@@ -19,12 +18,16 @@ use crate::function::Function;
 #[cfg(feature = "threads")]
 use crate::limit::take_wanted;
 use crate::limit::{Admit, MAX_GIVEN_UP};
+use crate::relay::{self, Observer, Step};
 use crate::sync::{Mutex, MutexGuard};
-use crate::{forks, relay, sequential};
+use crate::{forks, sequential};
 
 #[cfg(all(test, trine_loom))]
 mod model;
 mod orders;
+mod ticket;
+
+pub(crate) use self::ticket::Ticket;
 
 /// Where a value is; what an engine implements. What `make` and `clear` start has the turn, and
 /// passes it on when it has ended, as a call does.
@@ -297,6 +300,13 @@ impl Line {
     }
 }
 
+impl Observer for Line {
+    /// What had the turn at this copy has ended.
+    fn finished(self: Arc<Self>, copy: usize) {
+        self.pass_on(copy);
+    }
+}
+
 /// The right to run next at one copy. Whoever has it passes it on with [`Self::leave`].
 #[derive(Clone)]
 pub(crate) struct Turn {
@@ -312,7 +322,7 @@ impl Turn {
         }
         // The next one may end where it is admitted, and leave in turn. This runs in a loop, since
         // lines may be long.
-        relay::run(move || self.line.pass_on(self.copy));
+        relay::take(Step::Tell(self.line, self.copy));
     }
 
     /// Passes the turn on, and has this call wait before all others: its value was lost before it
@@ -344,59 +354,5 @@ impl Turn {
     /// This has the turn; a joiner further behind may run it.
     pub(crate) fn hold(&self, call: Arc<dyn Admit>) {
         self.line.lock().copies[self.copy].current = Some(call);
-    }
-}
-
-/// What a call has of the line before its worker: it waits there until it is assigned a copy.
-pub(crate) struct Ticket {
-    line: Arc<Line>,
-    copy: AtomicU32,
-    /// Its call yields, and so waits for its reader.
-    yields: bool,
-}
-
-impl Ticket {
-    pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, copy: AtomicU32::new(0), yields: false }
-    }
-
-    /// Of a call that yields.
-    #[cfg(feature = "threads")]
-    pub(crate) fn yielding(line: Arc<Line>) -> Self {
-        Self { yields: true, ..Self::new(line) }
-    }
-
-    /// Whether a joiner further behind may run it: not if it waits for a reader, who may be the
-    /// joiner.
-    #[cfg(feature = "threads")]
-    pub(crate) fn may_be_helped(&self) -> bool {
-        !self.yields
-    }
-
-    pub(crate) fn line(&self) -> &Arc<Line> {
-        &self.line
-    }
-
-    /// Before the call is admitted, which publishes it.
-    pub(crate) fn assign(&self, copy: usize) {
-        let copy = u32::try_from(copy).expect("an option is not larger");
-        self.copy.store(copy, Ordering::Relaxed);
-    }
-
-    pub(crate) fn copy(&self) -> usize {
-        self.copy.load(Ordering::Relaxed) as usize
-    }
-
-    pub(crate) fn turn(&self) -> Turn {
-        self.line.turn(self.copy())
-    }
-}
-
-impl From<&Turn> for Ticket {
-    /// Of what has the turn already.
-    fn from(turn: &Turn) -> Self {
-        let ticket = Self::new(Arc::clone(&turn.line));
-        ticket.assign(turn.copy);
-        ticket
     }
 }

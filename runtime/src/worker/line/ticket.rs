@@ -1,0 +1,60 @@
+//! What a call has of the line before its worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Line, Turn};
+
+/// A call waits in the line until it is assigned a copy.
+pub(crate) struct Ticket {
+    line: Arc<Line>,
+    copy: AtomicU32,
+    /// Its call yields, and so waits for its reader.
+    yields: bool,
+}
+
+impl Ticket {
+    pub(crate) fn new(line: Arc<Line>) -> Self {
+        Self { line, copy: AtomicU32::new(0), yields: false }
+    }
+
+    /// Of a call that yields.
+    #[cfg(feature = "threads")]
+    pub(crate) fn yielding(line: Arc<Line>) -> Self {
+        Self { yields: true, ..Self::new(line) }
+    }
+
+    /// Whether a joiner further behind may run it: not if it waits for a reader, who may be the
+    /// joiner.
+    #[cfg(feature = "threads")]
+    pub(crate) fn may_be_helped(&self) -> bool {
+        !self.yields
+    }
+
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// Before the call is admitted, which publishes it.
+    pub(crate) fn assign(&self, copy: usize) {
+        let copy = u32::try_from(copy).expect("an option is not larger");
+        self.copy.store(copy, Ordering::Relaxed);
+    }
+
+    pub(crate) fn copy(&self) -> usize {
+        self.copy.load(Ordering::Relaxed) as usize
+    }
+
+    pub(crate) fn turn(&self) -> Turn {
+        self.line.turn(self.copy())
+    }
+}
+
+impl From<&Turn> for Ticket {
+    /// Of what has the turn already.
+    fn from(turn: &Turn) -> Self {
+        let ticket = Self::new(Arc::clone(&turn.line));
+        ticket.assign(turn.copy);
+        ticket
+    }
+}
