@@ -18,42 +18,52 @@ use trine::{concurrent, gather};
 struct Model {
     weights: HashMap<String, i64>,
 }
+/// It lives in a process of its own: whatever a call does there ends this value and nothing else.
 impl Model {
     /// Takes its time: it runs once, and again after a crash.
-    pub(crate) fn load(examples: Vec<String>) -> Result<Self, String> {
+    pub(crate) fn load(examples: &[String]) -> Result<Self, String> {
         if examples.is_empty() {
             return Err("there is nothing to learn from".to_owned());
         }
         println!("loading");
         let mut model = Self { weights: HashMap::new() };
-        examples.into_iter().for_each(|example| _ = model.learn(example));
+        examples.iter().for_each(|example| _ = model.learn(example));
         Ok(model)
     }
-    pub(crate) fn rate(&self, text: String) -> i64 {
-        self.words(&text).map(|word| self.weights.get(word).copied().unwrap_or(0)).sum()
+    pub(crate) fn rate(&self, text: &str) -> i64 {
+        text.split_whitespace().map(|word| self.weight(word)).sum()
     }
     /// Gives back how many words are known.
-    pub(crate) fn learn(&mut self, text: String) -> usize {
-        for word in self.words(&text).map(str::to_owned).collect::<Vec<_>>() {
-            assert!(word.len() < 20, "{word:?} is no word");
-            *self.weights.entry(word).or_default() += 1;
+    pub(crate) fn learn(&mut self, text: &str) -> usize {
+        for word in text.split_whitespace() {
+            if word.len() > 20 {
+                std::process::abort();
+            }
+            *self.weights.entry(word.to_owned()).or_default() += 1;
         }
         self.weights.len()
     }
+    /// The words that are in so many texts, as they are found.
+    pub(crate) fn known(&self, least: i64) -> impl Iterator<Item = String> {
+        self.weights
+            .iter()
+            .filter(move |(_, weight)| **weight >= least)
+            .map(|(word, _)| word.clone())
+    }
     /// Private, so it stays a plain method.
-    fn words<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
-        text.split_whitespace()
+    fn weight(&self, word: &str) -> i64 {
+        self.weights.get(word).copied().unwrap_or(0)
     }
 }
-///A worker with a `Model`, which lives where its methods run: `threads`.
+///A worker with a `Model`, which lives where its methods run: `process`.
 pub(crate) struct ModelWorker<T = Model>(::trine::Worker<T>);
 impl ModelWorker<Model> {
     /// Takes its time: it runs once, and again after a crash.
     /**
-The value lives in a worker: `threads`, `restarts = 3`.*/
-    pub(crate) fn load(examples: Vec<String>) -> Self {
+The value lives in a worker: `process`, `memory = 1GiB`, `restarts = 3`.*/
+    pub(crate) fn load(examples: &[String]) -> Self {
         Self(
-            ::trine::threads::worker::<
+            ::trine::process::worker::<
                 Model,
                 _,
                 _,
@@ -61,40 +71,62 @@ The value lives in a worker: `threads`, `restarts = 3`.*/
             >(
                 {
                     static FUNCTION: ::trine::Function = ::trine::Function::new("load")
+                        .memory(1 << 30)
                         .restarts(3);
                     &FUNCTION
                 },
                 (examples,),
-                |(examples,): (Vec<String>,)| { Model::load(examples) },
+                |(examples,): (::trine::process::Owned<[String]>,)| {
+                    Model::load(&examples)
+                },
             ),
         )
     }
     /**
-Each call runs as a task of the worker: `threads`.*/
-    pub(crate) fn rate(&self, text: String) -> ::trine::Task<i64> {
-        ::trine::threads::call(
+Each call runs as a task of the worker: `process`, `timeout = 10s`.*/
+    pub(crate) fn rate(&self, text: &str) -> ::trine::Task<i64> {
+        ::trine::process::call(
             &self.0,
             {
-                static FUNCTION: ::trine::Function = ::trine::Function::new("rate");
+                static FUNCTION: ::trine::Function = ::trine::Function::new("rate")
+                    .timeout(::core::time::Duration::from_secs(10));
                 &FUNCTION
             },
             (text,),
-            |__this: &Model, (text,): (String,)| -> i64 { Model::rate(__this, text) },
+            |__this: &Model, (text,): (::trine::process::Owned<str>,)| -> i64 {
+                Model::rate(__this, &text)
+            },
         )
     }
     /// Gives back how many words are known.
     /**
-Each call runs as a task of the worker: `threads`.*/
-    pub(crate) fn learn(&self, text: String) -> ::trine::Task<usize> {
-        ::trine::threads::call_mut(
+Each call runs as a task of the worker: `process`.*/
+    pub(crate) fn learn(&self, text: &str) -> ::trine::Task<usize> {
+        ::trine::process::call_mut(
             &self.0,
             {
                 static FUNCTION: ::trine::Function = ::trine::Function::new("learn");
                 &FUNCTION
             },
             (text,),
-            |__this: &mut Model, (text,): (String,)| -> usize {
-                Model::learn(__this, text)
+            |__this: &mut Model, (text,): (::trine::process::Owned<str>,)| -> usize {
+                Model::learn(__this, &text)
+            },
+        )
+    }
+    /// The words that are in so many texts, as they are found.
+    /**
+Each call runs as a task of the worker: `process`.*/
+    pub(crate) fn known(&self, least: i64) -> ::trine::Stream<String> {
+        ::trine::process::call_stream(
+            &self.0,
+            {
+                static FUNCTION: ::trine::Function = ::trine::Function::new("known");
+                &FUNCTION
+            },
+            (least,),
+            |__this: &Model, (least,): (i64,), __outlet| {
+                __outlet.all(Model::known(__this, least))
             },
         )
     }
@@ -116,23 +148,27 @@ impl ::core::ops::Deref for ModelWorker<Model> {
     }
 }
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let examples = ["win money now", "money for free"].map(str::to_owned);
-    let model = ModelWorker::load(examples.to_vec());
+    let model = ModelWorker::load(
+        &["win money now", "money for free"].map(str::to_owned),
+    );
     thread::scope(|scope| {
         for text in ["free money", "see you soon"] {
             let model = model.clone();
             scope
-                .spawn(move || match model.rate(text.to_owned()).join() {
+                .spawn(move || match model.rate(text).join() {
                     Ok(points) => println!("{text}: {points}"),
                     Err(error) => println!("{text}: {error}"),
                 });
         }
     });
-    let spoils = model.learn(format!("money {}", "a".repeat(20)));
-    let after = gather(["money", "free"].map(|word| model.rate(word.to_owned())));
-    println!("{}", spoils.join().is_err_and(| error | error.is_panic()));
+    let crash = model.learn(&format!("money {}", "a".repeat(21)));
+    let after = gather(["money", "free"].map(|word| model.rate(word)));
+    println!("{}", crash.join().unwrap_err());
     println!("{:?} after {} restart", after.join() ?, model.restarts());
-    let failing = ModelWorker::load(Vec::new());
-    println!("{}", failing.rate("money".to_owned()).join().unwrap_err());
+    for word in model.known(2) {
+        println!("often: {}", word ?);
+    }
+    let failing = ModelWorker::load(&[]);
+    println!("{}", failing.rate("money").join().unwrap_err());
     Ok(())
 }
