@@ -26,6 +26,7 @@ mod service;
 mod spawning;
 mod streams;
 mod table;
+mod workers;
 
 use harness::Row;
 use role::Role;
@@ -85,6 +86,11 @@ const ROWS: &[Named] = &[
     ("19", "stream-blocks", streams::blocks),
     ("19", "stream-first", streams::first),
     ("19", "sender-process", streams::sender),
+    ("20", "worker-join", workers::in_turn),
+    ("20", "worker-gather", workers::many),
+    ("20", "worker-await", workers::awaited),
+    ("20", "worker-process-join", workers::process),
+    ("20", "worker-process-gather", workers::process_many),
 ];
 
 fn main() {
