@@ -29,7 +29,8 @@ impl Line {
     }
 
     pub(crate) fn restart(self: &Arc<Self>) {
-        self.change(|copy| copy.wants_restart = true);
+        // What was asked for last: a value that is still to be dropped is made anew then.
+        self.change(|copy| (copy.wants_restart, copy.wants_stop) = (true, false));
     }
 
     pub(crate) fn stop(self: &Arc<Self>) {
