@@ -84,14 +84,6 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Whether the process exists and is not a zombie.
-#[cfg(target_os = "linux")]
-#[must_use]
-pub fn is_alive(id: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
-}
-
 /// Runs something that may hang on a separate thread, and fails if it does.
 pub fn ends_in_time(name: &str, run: impl FnOnce() + Send) {
     thread::scope(|scope| {

@@ -8,3 +8,4 @@ pub mod outcomes;
 pub mod process;
 pub mod programs;
 pub mod rustc;
+pub mod system;

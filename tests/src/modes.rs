@@ -32,8 +32,8 @@ pub struct Mode {
 /// Every mode that was built.
 pub const MODES: &[Mode] = &[
     threads::MODE,
-    // Workers need Linux, so far.
-    #[cfg(target_os = "linux")]
+    // Workers need Linux or Windows, so far.
+    #[cfg(any(target_os = "linux", windows))]
     process::MODE,
     asynchronous::MODE,
 ];
@@ -138,7 +138,7 @@ macro_rules! blocking_mode {
 }
 
 blocking_mode!(threads, threads, None);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 blocking_mode!(process, process, Some(crashes));
 
 mod asynchronous {

@@ -347,7 +347,7 @@ fn forks_and_leaves() {
     assert_eq!(*error.kind(), ErrorKind::Crashed { signal: None, code: Some(5) });
     let child = std::fs::read_to_string(&path).unwrap().parse().unwrap();
     std::fs::remove_file(&path).unwrap();
-    wait_until(|| !checks::is_alive(child));
+    wait_until(|| !crate::system::is_alive(child));
     assert_eq!(double(2).join().unwrap(), 4);
 }
 

@@ -98,8 +98,8 @@ fn fails() -> Result<(), ()> {
     Err(())
 }
 
-#[cfg_attr(target_os = "linux", concurrent(process, retries = 2, backoff = 10ms))]
-#[cfg_attr(not(target_os = "linux"), concurrent(threads, retries = 2, backoff = 10ms))]
+#[cfg_attr(any(target_os = "linux", windows), concurrent(process, retries = 2, backoff = 10ms))]
+#[cfg_attr(not(any(windows, target_os = "linux")), concurrent(threads, retries = 2, backoff = 9ms))]
 fn fails_in_a_process() -> Result<(), ()> {
     Err(())
 }

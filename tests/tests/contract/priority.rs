@@ -140,13 +140,13 @@ macro_rules! mode {
 }
 
 mode!(threads, threads, TcpStream,);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mode!(process, process, Port,);
 mode!(asynchronous, async, TcpStream, async);
 
 const MODES: &[Mode] = &[
     threads::MODE,
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     process::MODE,
     asynchronous::MODE,
 ];

@@ -6,20 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use trine::{Error, ErrorKind, concurrent};
-use trine_tests::process::{MEMORY, double};
+use trine_tests::process::double;
 use trine_tests::programs::alone;
+use trine_tests::system::mapped;
 
 /// Everything that a worker shares with its parent and may write, word by word.
 fn shared_words() -> Vec<*mut u64> {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let is_shared = |map: &&str| map.contains(MEMORY) && map.contains(" rw-s ");
-    let words = maps.lines().filter(is_shared).flat_map(|map| {
-        let (range, _) = map.split_once(' ').unwrap();
-        let (start, end) = range.split_once('-').unwrap();
-        let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
-        (start..end).step_by(8).map(std::ptr::with_exposed_provenance_mut)
-    });
-    words.collect()
+    let shared = mapped().into_iter().filter(|mapped| mapped.is_writable);
+    let words = shared.flat_map(|mapped| mapped.range.step_by(8));
+    words.map(std::ptr::with_exposed_provenance_mut).collect()
 }
 
 /// Overwrites all of it, for long enough to be noticed.

@@ -1,15 +1,18 @@
 //! Borrowed arguments in the worker: long texts and long runs of numbers are read in place.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Mutex;
+#[cfg(unix)]
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use serde::{Deserialize, Serialize};
 use trine::cross::process::Owned;
 use trine::{Error, Function, concurrent};
-use trine_tests::gate::Gate;
-use trine_tests::process::MEMORY;
-use trine_tests::programs::alone;
+use trine_tests::system::mapped;
+#[cfg(unix)]
+use trine_tests::{gate::Gate, programs::alone};
 
 /// Where a worker found an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,13 +27,10 @@ const COPIED: Place = Place { is_shared: false, is_aligned: true };
 
 fn place<T>(values: &[T]) -> Place {
     let start = values.as_ptr().addr();
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let is_shared = maps.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        let (from, to) = words.next().unwrap().split_once('-').unwrap();
-        let address = |text| usize::from_str_radix(text, 16).unwrap();
-        let holds = address(from) <= start && start + size_of_val(values) <= address(to);
-        holds && words.next().unwrap().starts_with("r--s") && line.contains(MEMORY)
+    let end = start + size_of_val(values);
+    let is_shared = mapped().into_iter().any(|mapped| {
+        let holds = mapped.range.start <= start && end <= mapped.range.end;
+        holds && !mapped.is_writable
     });
     Place { is_shared, is_aligned: values.as_ptr().is_aligned() }
 }
@@ -129,6 +129,8 @@ fn owned_numbers_are_copies() -> Result<(), Error> {
     Ok(())
 }
 
+// Elsewhere no process can fork.
+#[cfg(unix)]
 #[concurrent(process)]
 fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
     let sum = |numbers: &[f64]| numbers.iter().sum::<f64>();
@@ -144,6 +146,7 @@ fn by_child(numbers: &[f64], few: &[f64]) -> i32 {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
     assert_eq!(by_child(&vec![0.5; 100_000], &[0.5, 0.5]).join()?, 0);
@@ -151,6 +154,7 @@ fn a_child_that_a_body_forks_sees_what_the_body_sees() -> Result<(), Error> {
 }
 
 /// A child, and its connection to the gate: when that ends, it says what it sees.
+#[cfg(unix)]
 #[concurrent(process)]
 fn leaves_a_child(numbers: &[f64], port: u16) {
     let mut gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -164,6 +168,7 @@ fn leaves_a_child(numbers: &[f64], port: u16) {
 }
 
 /// Alone, since the child ends with its worker, which others crash.
+#[cfg(unix)]
 #[test]
 fn a_child_that_outlives_its_call_keeps_what_it_borrowed() {
     alone(a_child_that_outlives_its_call_keeps_what_it_borrowed, &[], || {

@@ -9,9 +9,14 @@ mod decoders;
 mod initializers;
 mod joiners;
 mod lent;
+// It loads a library as POSIX says, which it builds with cargo.
+#[cfg(unix)]
 mod library;
 mod pools;
 mod queue;
+// By the limits that POSIX has.
+#[cfg(unix)]
+mod refused;
 mod renewal;
 mod traits;
 mod values;

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use trine::{Config, concurrent, gather};
-use trine_tests::checks::{self, Named, is_alive, output_of, part, wait_until};
+use trine_tests::checks::{self, Named, output_of, part, wait_until};
 use trine_tests::process::double;
+use trine_tests::system::is_alive;
 
 #[concurrent(process)]
 fn forever() {

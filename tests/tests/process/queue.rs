@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use trine::{Error, concurrent};
 use trine_tests::programs::alone;
+use trine_tests::system::{is_alive, kill};
 
 #[concurrent(process)]
 fn held(port: u16) -> u16 {
@@ -116,10 +117,8 @@ fn bytes_of(values: Vec<u64>) -> usize {
 fn a_worker_that_dies_while_it_does_nothing_costs_no_call() -> Result<(), Error> {
     for _ in 0..100 {
         let worker = id_of_worker().join()?;
-        // SAFETY: a signal to a child of ours that has not been waited for.
-        unsafe { libc::kill(worker, libc::SIGKILL) };
-        let is_alive = |stat: String| !stat.contains(") Z ") && !stat.contains(") X ");
-        while std::fs::read_to_string(format!("/proc/{worker}/stat")).is_ok_and(is_alive) {}
+        kill(worker);
+        while is_alive(worker) {}
         assert_eq!(bytes_of(vec![1; 100_000]).join()?, 800_000);
     }
     Ok(())

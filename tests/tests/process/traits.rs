@@ -15,7 +15,11 @@ trait Measure {
     fn by_value(self, more: usize) -> Result<usize, String>;
 
     #[concurrent(process)]
-    async fn polled(&self, #[cfg(unix)] number: usize, #[cfg(not(unix))] other: u8) -> usize;
+    async fn polled(
+        &self,
+        #[cfg(any(unix, windows))] number: usize,
+        #[cfg(not(any(unix, windows)))] other: u8,
+    ) -> usize;
 
     #[concurrent(process, scoped)]
     fn in_a_scope(&self, text: &str) -> usize;
@@ -49,7 +53,11 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Measure for Text<
     }
 
     #[concurrent(process)]
-    async fn polled(&self, #[cfg(unix)] number: usize, #[cfg(not(unix))] other: u8) -> usize {
+    async fn polled(
+        &self,
+        #[cfg(any(unix, windows))] number: usize,
+        #[cfg(not(any(unix, windows)))] other: u8,
+    ) -> usize {
         std::future::ready(self.0.len() + number).await
     }
 

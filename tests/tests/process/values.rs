@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trine::process::Shared;
 use trine::{Error, concurrent, gather};
-use trine_tests::process::MEMORY;
+use trine_tests::system;
 
 #[concurrent(process)]
 fn reversed(mut numbers: Vec<f64>) -> Vec<f64> {
@@ -43,6 +43,7 @@ fn many_large_values_in_flight() -> Result<(), Error> {
 }
 
 /// Makes several copies of a gibibyte, so this is for machines that have the memory.
+#[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs 6 GiB of memory"]
 fn a_gibibyte_crosses_both_ways() -> Result<(), Error> {
@@ -53,6 +54,7 @@ fn a_gibibyte_crosses_both_ways() -> Result<(), Error> {
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
@@ -129,12 +131,7 @@ fn a_shared_slice_is_mapped_everywhere() -> Result<(), Error> {
 /// How many bytes of shared slices are mapped.
 #[concurrent(process)]
 fn mapped(at_least: usize) -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let sizes = maps.lines().filter(|map| map.contains(MEMORY)).map(|map| {
-        let (start, end) = map.split_once(' ').unwrap().0.split_once('-').unwrap();
-        let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
-        end - start
-    });
+    let sizes = system::mapped().into_iter().map(|mapped| mapped.range.len());
     sizes.filter(|&size| size >= at_least).sum()
 }
 

@@ -202,9 +202,9 @@ macro_rules! streams {
 
 iterators!(threads, threads);
 streams!(threads_polled, threads);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 iterators!(process, process);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 streams!(process_polled, process);
 streams!(asynchronous, async);
 
@@ -212,9 +212,9 @@ streams!(asynchronous, async);
 pub(crate) const MODES: &[Mode] = &[
     threads::MODE,
     threads_polled::MODE,
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     process::MODE,
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     process_polled::MODE,
     asynchronous::MODE,
 ];

@@ -2,14 +2,16 @@
 
 mod channels;
 mod contract;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod ends;
 mod functions;
 mod memory;
 mod methods;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod process;
+// It writes to the sockets of the engine.
 #[cfg(target_os = "linux")]
 mod tubes;
+// It asks the system for the processor time of other processes.
 #[cfg(target_os = "linux")]
 mod waiting;

@@ -3,15 +3,9 @@
 use std::time::Duration;
 
 use trine_tests::programs::alone;
+use trine_tests::system::peak;
 
 use crate::functions::MODES;
-
-/// The most memory that this process ever had, in bytes.
-fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
-}
 
 /// A gigabyte comes from each body, of which the reader takes the smallest part.
 #[test]

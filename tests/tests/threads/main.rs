@@ -3,7 +3,7 @@
 
 mod calls;
 mod coroutines;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod encoding;
 mod fork_join;
 mod priority;

@@ -110,7 +110,7 @@ macro_rules! counters {
 }
 
 counters!(on_threads, threads);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 counters!(on_processes, process);
 counters!(on_async, async, async);
 
@@ -129,7 +129,7 @@ macro_rules! each_mode {
                     check(&crate::counters::on_threads::start("", $first));
                 }
 
-                #[cfg(target_os = "linux")]
+                #[cfg(any(target_os = "linux", windows))]
                 #[test]
                 fn process() {
                     check(&crate::counters::on_processes::start("", $first));

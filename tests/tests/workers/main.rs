@@ -4,13 +4,14 @@
 
 mod copies;
 mod counters;
+// It stops workers by a signal.
 #[cfg(target_os = "linux")]
 mod displaced;
 mod hostile;
 mod order;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod processes;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod renewal;
 mod shapes;
 mod shared_line;

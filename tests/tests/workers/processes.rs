@@ -4,15 +4,17 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trine::{Error, ErrorKind, Task, concurrent, gather};
-use trine_tests::checks::{is_alive, wait_until};
+use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
-use trine_tests::programs::{alone, output_alone};
+#[cfg(target_os = "linux")]
+use trine_tests::programs::alone;
+use trine_tests::programs::output_alone;
+use trine_tests::system::{ABORTED, is_abort, is_alive, is_there, kill};
 
 use crate::counters::pass;
 
@@ -62,6 +64,7 @@ impl Resident {
     pub(crate) fn exit(&mut self) {
         std::process::exit(3);
     }
+    #[cfg(unix)]
     pub(crate) fn allocate(&self, bytes: usize) {
         assert_eq!(vec![1_u8; bytes].len(), bytes);
     }
@@ -104,16 +107,14 @@ type Row = (&'static str, fn(&ResidentWorker, &Gate) -> Task<()>, fn(&Error) -> 
 
 /// What ends the process of a value while it runs a call, in `&self` too.
 const ENDS: &[Row] = &[
-    (
-        "abort",
-        |resident, _| resident.abort(),
-        |error| matches!(error.kind(), ErrorKind::Crashed { signal: Some(6), .. }),
-    ),
+    ("abort", |resident, _| resident.abort(), is_abort),
     (
         "exit",
         |resident, _| resident.exit(),
         |error| matches!(error.kind(), ErrorKind::Crashed { code: Some(3), .. }),
     ),
+    // Under wine there is no limit.
+    #[cfg(unix)]
     (
         "memory",
         |resident, _| resident.allocate(1 << 30),
@@ -182,10 +183,9 @@ fn one_that_is_killed_while_it_is_idle_is_made_anew_for_the_next_call() {
     for restarts in 1..=3 {
         assert_eq!(resident.add(1).join().unwrap(), 6);
         let process = resident.process().join().unwrap();
-        let kill = Command::new("kill").args(["-9", &process.to_string()]).status();
-        assert!(kill.unwrap().success());
+        kill(process);
         // Gone for good, which its parent has to have seen.
-        wait_until(|| !Path::new(&format!("/proc/{process}")).exists());
+        wait_until(|| !is_there(process));
         assert_eq!(resident.read().join().unwrap(), 5);
         assert_eq!(resident.restarts(), restarts);
     }
@@ -209,10 +209,8 @@ fn restarts_of_long_ago_count_against_no_idle_worker() {
     let brief = BriefWorker::new();
     for _ in 0..3 {
         let process = brief.process().join().unwrap();
-        assert!(
-            Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success()
-        );
-        wait_until(|| !Path::new(&format!("/proc/{process}")).exists());
+        kill(process.cast_signed());
+        wait_until(|| !is_there(process.cast_signed()));
         wait_until(|| brief.is_alive());
     }
 }
@@ -232,7 +230,7 @@ fn nobody_else_is_served_and_the_value_stays_where_it_is() {
 
 #[test]
 fn a_constructor_that_ends_its_process_is_the_answer_of_every_call() {
-    for (then, why) in [("die", "SIGABRT"), ("fail", "as it was asked to")] {
+    for (then, why) in [("die", ABORTED), ("fail", "as it was asked to")] {
         let resident = ResidentWorker::new(1, None, then);
         for _ in 0..2 {
             let error = resident.read().join().unwrap_err();
@@ -288,6 +286,8 @@ fn borrowed_arguments_generic_methods_and_retries() {
     assert_eq!(resident.restarts(), 0);
 }
 
+/// It counts files, for which Linux has a folder.
+#[cfg(target_os = "linux")]
 #[test]
 fn one_that_is_made_anew_again_and_again_leaves_nothing() {
     // Each value that panics would look for the names in its backtrace.
@@ -318,7 +318,7 @@ fn one_that_is_made_anew_again_and_again_leaves_nothing() {
             assert_eq!(resident.add(1).join().unwrap(), 2, "{number}");
         }
         drop(resident);
-        wait_until(|| children() == 1);
+        wait_until(|| trine_tests::system::children() == 1);
         // A descriptor that stays for each that went would be hundreds.
         wait_until(|| files() <= before + 8);
         assert_eq!(first.read().join().unwrap(), 0);
@@ -339,13 +339,4 @@ fn its_process_ends_with_the_program() {
     let process = said.lines().find_map(|line| line.strip_prefix("id=")).unwrap();
     let process = process.parse().unwrap();
     wait_until(|| !is_alive(process));
-}
-
-/// How many processes this one has started and not forgotten.
-fn children() -> usize {
-    let threads = fs::read_dir("/proc/self/task").unwrap();
-    let lists = threads.map(|thread| {
-        fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default()
-    });
-    lists.map(|list| list.split_whitespace().count()).sum()
 }

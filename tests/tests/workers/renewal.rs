@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use trine::{concurrent, gather};
-use trine_tests::checks::{is_alive, wait_until};
+use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
+use trine_tests::system::is_alive;
 
 use crate::counters::pass;
 

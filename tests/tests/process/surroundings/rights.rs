@@ -7,9 +7,10 @@ use std::process::Command;
 use std::thread;
 
 use trine::{concurrent, gather};
-use trine_tests::checks::{is_alive, wait_until};
+use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::{IS_POSIX, double};
+use trine_tests::system::is_alive;
 
 use super::{is_root, output, passes, skip};
 
