@@ -275,7 +275,7 @@ impl fmt::Display for Summary<'_> {
                 write!(f, "crashed: killed by {}", SignalName(*signal))
             }
             ErrorKind::Crashed { code: Some(code), .. } => {
-                write!(f, "crashed: its process exited with code {code}")
+                write!(f, "crashed: its process {}", HowItExited(*code))
             }
             ErrorKind::Crashed { .. } => f.write_str("crashed: its process is gone"),
             ErrorKind::StackOverflow => f.write_str("overflowed its stack"),
@@ -290,6 +290,29 @@ impl fmt::Display for Summary<'_> {
             ErrorKind::WorkerLost => f.write_str("was lost with the machine that ran it"),
             ErrorKind::Stopped => f.write_str("was not run: its worker has stopped"),
         }
+    }
+}
+
+/// An exit code. On Windows it also says what kind of fault has ended a process.
+struct HowItExited(i32);
+
+impl fmt::Display for HowItExited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.0.cast_unsigned();
+        let fault = match code {
+            0x8000_0003 => "a breakpoint",
+            0xC000_0005 => "an access violation",
+            0xC000_0017 => "a lack of memory",
+            0xC000_001D => "an illegal instruction",
+            0xC000_0094 => "a division by zero",
+            0xC000_00FD => "a stack overflow",
+            0xC000_0374 => "a damaged heap",
+            0xC000_0409 => "an abort",
+            0xC000_013A => "Ctrl-C",
+            0x8000_0000..0xF000_0000 => return write!(f, "exited with code {code:#X}"),
+            _ => return write!(f, "exited with code {}", self.0),
+        };
+        write!(f, "was ended by {fault} ({code:#X})")
     }
 }
 

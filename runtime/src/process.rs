@@ -61,6 +61,12 @@
 //! are there by then: enter it before the first call. In a program with more rights than its caller
 //! (setuid), trine does nothing before `main`, and every call returns an error.
 //!
+//! # On Windows
+//! A worker and all that its bodies start are one job, which ends as a whole. Bodies run on a stack
+//! as large as the linker made the program's, often 1 or 2 MiB. Ctrl-C is for the program alone:
+//! workers have a process group of their own, and no window. The guide says what else
+//! [differs](crate::guide::what_happens#process-on-each-system).
+//!
 //! # What a worker keeps
 //! A static that is initialized on first use (`LazyLock`, `OnceLock`) is state of the worker: each
 //! worker initializes its own in the first call that needs it, and keeps it as long as it lives.
@@ -156,7 +162,7 @@
 //! that has gone to a worker already is not overtaken.
 
 #![cfg_attr(
-    not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")),
+    not(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows)),
     allow(dead_code, reason = "without a platform the worker's side is nobody's")
 )]
 
@@ -172,7 +178,7 @@ pub(crate) mod address;
 pub(crate) mod call;
 pub(crate) mod channel;
 mod code;
-#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows)))]
 mod elsewhere;
 mod ends;
 pub(crate) mod fault;
@@ -181,6 +187,8 @@ pub(crate) mod fault;
 pub mod fuzzing;
 pub(crate) mod job;
 mod launch;
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows))]
+mod lineage;
 #[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 mod linux;
 pub(crate) mod platform;
@@ -193,6 +201,8 @@ mod stateful;
 #[cfg(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"))]
 mod unix;
 pub(crate) mod value;
+#[cfg(windows)]
+mod windows;
 mod worker;
 
 pub use self::stateful::{call, call_mut, call_retrying, call_stream, call_stream_mut, worker};

@@ -32,7 +32,7 @@ pub struct Mode {
 /// Every mode that was built.
 pub const MODES: &[Mode] = &[
     threads::MODE,
-    // Workers need Linux or Windows, so far.
+    // Workers have run on Linux and under wine, so far.
     #[cfg(any(target_os = "linux", windows))]
     process::MODE,
     asynchronous::MODE,

@@ -41,7 +41,7 @@
 //! A platform promises nothing about speed. The engine copes with waits that return early, with
 //! unknown cores, and with processes that somebody else reaps.
 
-#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows)))]
 pub(crate) use super::elsewhere::*;
 #[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 pub(crate) use super::linux::*;
@@ -49,3 +49,5 @@ pub(crate) use super::linux::*;
 pub(crate) use super::posix::*;
 #[cfg(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"))]
 pub(crate) use super::unix::*;
+#[cfg(windows)]
+pub(crate) use super::windows::*;

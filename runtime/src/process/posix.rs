@@ -15,7 +15,6 @@ mod image;
 mod inherited;
 pub(super) mod lifeline;
 mod limits;
-mod lineage;
 pub(super) mod mapping;
 mod output;
 mod overflow;
@@ -38,7 +37,6 @@ pub(crate) use self::limits::{
     allow_memory, beyond_limit, files_left, free_memory, held_memory, limit_memory, max_handles,
     max_processor_time, processor_time,
 };
-pub(crate) use self::lineage::depth;
 pub(crate) use self::output::flush_c_output;
 pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::packet::{PACKET_HANDLES, Packet};
@@ -48,6 +46,7 @@ pub(crate) use self::usage::size;
 pub(crate) use crate::forks::{
     children as forked_children, is_child as is_forked_child, watch as watch_forks,
 };
+pub(crate) use crate::process::lineage::depth;
 
 /// Adds which call failed, since a limit or a filter may be the cause.
 pub(super) fn failed(call: &str, error: rustix::io::Errno) -> std::io::Error {

@@ -129,6 +129,21 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/value/wire/bulk.rs",
     "runtime/src/process/value/wire/reader.rs",
     "runtime/src/process/value/wire/tests.rs",
+    "runtime/src/process/windows/child.rs",
+    "runtime/src/process/windows/constructors.rs",
+    "runtime/src/process/windows/entry.rs",
+    "runtime/src/process/windows/greeting.rs",
+    "runtime/src/process/windows/image.rs",
+    "runtime/src/process/windows/job.rs",
+    "runtime/src/process/windows/limits.rs",
+    "runtime/src/process/windows/memory.rs",
+    "runtime/src/process/windows/object.rs",
+    "runtime/src/process/windows/output.rs",
+    "runtime/src/process/windows/overflow.rs",
+    "runtime/src/process/windows/packet.rs",
+    "runtime/src/process/windows/pipe.rs",
+    "runtime/src/process/windows/spawn.rs",
+    "runtime/src/process/windows/threads.rs",
     "runtime/src/process/worker.rs",
     "runtime/src/process/worker/coverage.rs",
     "runtime/src/process/worker/report.rs",
@@ -246,11 +261,11 @@ fn unsafe_code_stays_in_its_files() {
 fn only_platforms_name_an_operating_system() {
     let mut broken = String::new();
     for (path, text) in sources("runtime/src/process") {
-        let platforms = ["platform.rs", "posix", "linux", "unix", "elsewhere"];
+        let platforms = ["platform.rs", "posix", "linux", "unix", "windows", "elsewhere"];
         let name = &path["runtime/src/process/".len()..];
         let is_platform = platforms.iter().any(|platform| name.starts_with(platform));
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
-        let words = ["rustix", "libc::", "std::os::", "target_os"];
+        let words = ["rustix", "libc::", "windows_sys", "std::os::", "target_os"];
         let named =
             text.lines().filter(is_code).find(|line| words.iter().any(|w| line.contains(w)));
         if let Some(line) = named.filter(|_| !is_platform) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::memory::Handle;
 use crate::process::channel::Kit;
 
-const WHY: &str = "worker processes need Linux, so far";
+const WHY: &str = "worker processes need Linux, macOS, FreeBSD or Windows, so far";
 
 #[cfg(feature = "cluster")]
 pub(crate) fn executable() -> io::Result<std::fs::File> {

@@ -18,9 +18,9 @@ use std::{env, io};
 
 use super::greeting::{Greeting, Ticket, VARIABLE};
 use super::system::{constructors, cores, lifeline, rights};
-use super::{image, inherited, lineage};
+use super::{image, inherited};
 use crate::process::channel::WorkerEnd;
-use crate::process::worker;
+use crate::process::{lineage, worker};
 
 /// Set for a process that should serve as a cluster machine, to its number of workers.
 pub(crate) const SERVE: &str = "TRINE_SERVE";

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 
+use super::packet;
 use super::socket::Socket;
 use super::system::alarm::Alarm;
 use super::system::rights::Rights;
 use super::system::{files, program};
-use super::{lineage, packet};
 use crate::process::channel::Kit;
+use crate::process::lineage;
 use crate::random;
 
 /// Set for a worker by its parent, and removed by the worker immediately.
