@@ -55,7 +55,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
             );
             continue;
         }
-        argument(args, ty, errors);
+        argument(args, ty, function.receiver.is_some(), errors);
     }
     // A result that borrows from an argument that may not be borrowed is part of the same mistake.
     let is_said = errors.count() > before && !args.mode.encodes;
@@ -186,7 +186,7 @@ fn qualifiers(args: &Args, function: &Function, errors: &mut Errors) {
 
 fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
     match &receiver.kind {
-        ReceiverKind::Typed(_, ty) => argument(args, ty, errors),
+        ReceiverKind::Typed(_, ty) => argument(args, ty, true, errors),
         ReceiverKind::Reference(_, _, Some(mutability)) if args.mode.encodes => {
             mutable(mutability.span, errors);
         }
@@ -210,7 +210,7 @@ fn receiver(args: &Args, receiver: &syn::Receiver, errors: &mut Errors) {
     }
 }
 
-fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
+fn argument(args: &Args, ty: &Type, is_of_method: bool, errors: &mut Errors) {
     if let Some(instead) = sized_instead(ty, args.mode.encodes) {
         errors.push(
             ty.span(),
@@ -235,10 +235,9 @@ fn argument(args: &Args, ty: &Type, errors: &mut Errors) {
             );
         }
         // A top-level reference is encoded at the call, and the worker owns what it refers to.
-        let lent = borrows.first().filter(|_| is_reference);
-        if let Some(lifetime) =
-            lent.filter(|lent| lent.is_static()).and_then(|lent| lent.lifetime.as_ref())
-        {
+        // The body of a plain function has it for the call, a method's signature cannot say that.
+        let lent = borrows.first().filter(|lent| is_of_method && is_reference && lent.is_static());
+        if let Some(lifetime) = lent.and_then(|lent| lent.lifetime.as_ref()) {
             return lent_for_ever(lifetime, errors);
         }
         let mut inside = borrows.iter().skip(usize::from(is_reference));
@@ -285,7 +284,7 @@ fn mutable(span: Span, errors: &mut Errors) {
     );
 }
 
-/// Reports a `&'static T` of a function in a worker.
+/// Reports a `&'static T` of a method in a worker.
 pub(crate) fn lent_for_ever(lifetime: &Lifetime, errors: &mut Errors) {
     errors.push(
         lifetime.span(),

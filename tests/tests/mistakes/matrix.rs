@@ -103,7 +103,6 @@ const REJECTIONS: &[Rejection] = &[
     Rejection { modes: "threads async", parameter: "extra: impl ?Sized", ..attribute("MODE") },
     Rejection { modes: "process", parameter: "extra: &impl Sized", ..attribute("MODE") },
     Rejection { modes: "process", parameter: "extra: Vec<&'static u8>", ..attribute("MODE") },
-    Rejection { modes: "process", parameter: "extra: &'static u8", ..attribute("MODE") },
     Rejection { modes: "process", parameter: MANY, ..attribute("MODE") },
     Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, retries = 3") },
     Rejection { modes: "threads process", result: ITERATOR, ..attribute("MODE, scoped") },
@@ -126,6 +125,7 @@ const ITERATOR: &str = "impl Iterator<Item = u8> + use<>";
 
 /// What is wrong with no function that has a body, or with one kind of functions alone.
 const NOT_OF_EACH: &[&str] = &[
+    "a worker process gets a copy of what is lent",
     "`concurrent` runs a body, and this function has none",
     "mark a function of yours, and call what is foreign in it",
     "put it on each function that is to run as a task",
@@ -178,7 +178,7 @@ fn program(
         "extra: dyn Fn() -> u8" => "&|| 1",
         MANY => "&1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1",
         "extra: &(u8, u8)" => "&(1, 2)",
-        "extra: impl ?Sized" | "extra: &impl Sized" | "extra: &'static u8" => "&1",
+        "extra: impl ?Sized" | "extra: &impl Sized" => "&1",
         "extra: Vec<&'static u8>" => "vec![&1]",
         "extra: std::path::Path" => "std::path::Path::new(\"\")",
         "extra: std::ffi::OsStr" => "std::ffi::OsStr::new(\"\")",
