@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crate::limit::Limiter;
+use crate::limit::{Limited, Limiter};
 use crate::options::{Options, Priority, is_plain};
 use crate::stats::Account;
 
@@ -280,6 +280,11 @@ impl Function {
     /// Where calls wait for a place, if the function has a limit.
     pub(crate) const fn limiter(&self) -> Option<&Limiter> {
         if self.options.limit.is_some() { Some(&self.limiter) } else { None }
+    }
+
+    /// The same with the options that it obeys.
+    pub(crate) fn limited(&'static self) -> Option<Limited> {
+        self.limiter().map(|limiter| Limited { limiter, options: &self.options })
     }
 
     /// Where its calls are counted.

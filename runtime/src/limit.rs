@@ -5,8 +5,13 @@
 //! A call over the limit is pending: it is in no engine's queue and holds no thread. Whoever ends a
 //! call passes its place to the call that has waited longest. Calls that were given up are removed
 //! from the line in groups, so that they never greatly outnumber those that still wait.
+//!
+//! A call of a worker with state waits in the line of that worker. It takes a place when it is its
+//! turn there, and not before: it would keep the place from others while it waits. If there is
+//! none, its line stands here in its stead (`worker/line/bid.rs`).
 
 use std::collections::VecDeque;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::error::ErrorKind;
@@ -16,6 +21,11 @@ use crate::{forks, relay};
 
 /// A call that can wait for a place.
 pub(crate) trait Admit: Send + Sync {
+    /// Under what it needs a place beside its turn, as a call of a worker with state.
+    fn limited(&self) -> Option<Limited> {
+        None
+    }
+
     /// It is about to be admitted to this copy of a worker with state.
     fn assign(&self, _copy: usize) {}
 
@@ -54,8 +64,7 @@ struct Line {
     /// How many of those were given up. Less than none while a call that is told to have been given
     /// up has left the line before.
     given_up: isize,
-    /// How many calls run or wait elsewhere, if that is bounded.
-    #[cfg(feature = "cluster")]
+    /// How many calls run or wait elsewhere: on other machines, or at workers with state.
     elsewhere: usize,
 }
 
@@ -68,13 +77,7 @@ impl Line {
 
 impl Limiter {
     pub(crate) const fn new() -> Self {
-        let line = Line {
-            running: 0,
-            waiting: VecDeque::new(),
-            given_up: 0,
-            #[cfg(feature = "cluster")]
-            elsewhere: 0,
-        };
+        let line = Line { running: 0, waiting: VecDeque::new(), given_up: 0, elsewhere: 0 };
         Self { line: Lock::new(line) }
     }
 
@@ -156,14 +159,22 @@ impl Limiter {
     /// so many of this program's calls run or wait there that it is refused.
     #[cfg(feature = "cluster")]
     pub(crate) fn send(&'static self, options: &Options) -> Option<Elsewhere> {
+        let elsewhere = Elsewhere(self);
+        self.count_elsewhere(options).then_some(elsewhere)
+    }
+
+    /// Counts a call that runs or waits elsewhere; returns whether that is not one too many.
+    pub(crate) fn count_elsewhere(&self, options: &Options) -> bool {
         let most =
             options.limit.zip(options.queue).map(|(limit, queue)| limit.saturating_add(queue));
         let mut line = self.line();
-        if most.is_some_and(|most| line.elsewhere >= most) {
-            return None;
-        }
         line.elsewhere += 1;
-        Some(Elsewhere(self))
+        most.is_none_or(|most| line.elsewhere <= most)
+    }
+
+    /// One that was counted has ended.
+    pub(crate) fn uncount_elsewhere(&self) {
+        self.line().elsewhere -= 1;
     }
 
     fn line(&self) -> Guard<'_, Line> {
@@ -172,12 +183,57 @@ impl Limiter {
 }
 
 /// Takes the calls out of a line whose results somebody wants.
-#[cfg(feature = "threads")]
 pub(crate) fn take_wanted(line: &mut VecDeque<Arc<dyn Admit>>) -> VecDeque<Arc<dyn Admit>> {
     let is_wanted = |call: &Arc<dyn Admit>| call.is_pending() && call.is_wanted();
     let (wanted, others) = line.drain(..).partition(is_wanted);
     *line = others;
     wanted
+}
+
+/// The limit of a function.
+#[derive(Clone, Copy)]
+pub(crate) struct Limited {
+    pub(crate) limiter: &'static Limiter,
+    pub(crate) options: &'static Options,
+}
+
+impl Limited {
+    /// Whether it is the same function's.
+    pub(crate) fn is(self, other: Self) -> bool {
+        ptr::eq(self.limiter, other.limiter)
+    }
+
+    /// Takes a place if there is one; otherwise has this stand in line for it.
+    pub(crate) fn take_or_stand(self, stand: impl FnOnce() -> Arc<dyn Admit>) -> Option<Admission> {
+        let mut line = self.limiter.line();
+        if self.options.limit.is_some_and(|limit| line.running >= limit) {
+            line.waiting.push_back(stand());
+            return None;
+        }
+        line.running += 1;
+        Some(Admission(self.limiter))
+    }
+}
+
+/// A place, which is given back when this is dropped.
+pub(crate) struct Admission(&'static Limiter);
+
+impl Admission {
+    /// A place that was taken before.
+    pub(crate) const fn taken(limiter: &'static Limiter) -> Self {
+        Self(limiter)
+    }
+
+    /// Keeps it beyond this: the call that has it gives it back.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 impl std::fmt::Debug for Limiter {
@@ -193,6 +249,6 @@ pub(crate) struct Elsewhere(&'static Limiter);
 #[cfg(feature = "cluster")]
 impl Drop for Elsewhere {
     fn drop(&mut self) {
-        self.0.line().elsewhere -= 1;
+        self.0.uncount_elsewhere();
     }
 }

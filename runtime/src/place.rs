@@ -11,8 +11,8 @@ enum Of {
     Nothing,
     /// One of those under the function's `limit`.
     Limit(&'static Limiter),
-    /// The turn of a worker with state.
-    Turn(Turn),
+    /// The turn of a worker with state, and its place under the `limit` of the method.
+    Turn(Turn, Option<&'static Limiter>),
 }
 
 impl Place {
@@ -22,8 +22,8 @@ impl Place {
         Self(Of::Limit(limiter))
     }
 
-    pub(crate) const fn turn(turn: Turn) -> Self {
-        Self(Of::Turn(turn))
+    pub(crate) const fn turn(turn: Turn, limiter: Option<&'static Limiter>) -> Self {
+        Self(Of::Turn(turn, limiter))
     }
 
     /// Keeps it beyond this: whoever claimed it passes it on by another one.
@@ -38,7 +38,13 @@ impl Drop for Place {
         match std::mem::replace(&mut self.0, Of::Nothing) {
             Of::Nothing => {}
             Of::Limit(limiter) => limiter.leave(),
-            Of::Turn(turn) => turn.leave(),
+            Of::Turn(turn, limiter) => {
+                if let Some(limiter) = limiter {
+                    limiter.uncount_elsewhere();
+                    limiter.leave();
+                }
+                turn.leave();
+            }
         }
     }
 }

@@ -179,7 +179,7 @@ impl Block {
 
 /// The options of the block that are those of its methods, of its methods with `&self` that do
 /// not yield, of those that yield, and of its constructors.
-pub(super) const OF_METHODS: &[&str] = &["timeout", "priority"];
+pub(super) const OF_METHODS: &[&str] = &["timeout", "limit", "queue", "priority"];
 pub(super) const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
 pub(super) const OF_YIELDING: &[&str] = &["ahead"];
 pub(super) const OF_CONSTRUCTORS: &[&str] =

@@ -71,7 +71,6 @@ pub(super) fn check(args: &Args, block: &Block, errors: &mut Errors) {
 /// Options that a worker does not have.
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("limit", "a worker runs one call at a time anyway: with `copies`, so many"),
     ("scoped", "the value outlives every borrow: own the arguments"),
     ("fresh", "a worker is a process of its own anyway"),
     ("pool", "a worker is a process of its own and serves nobody else"),

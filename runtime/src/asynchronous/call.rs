@@ -20,7 +20,7 @@ use crate::carry::{self, Carried};
 use crate::cell::{Body, Cell, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::Admit;
+use crate::limit::{Admit, Limited};
 use crate::options::Priority;
 use crate::place::Place;
 use crate::relay::Asked;
@@ -120,6 +120,10 @@ where
     T: Send + 'static,
     B: Body<A, Output: Future<Output = T> + Send>,
 {
+    fn limited(&self) -> Option<Limited> {
+        self.body.job.limited()
+    }
+
     fn assign(&self, copy: usize) {
         self.body.job.assign(copy);
     }

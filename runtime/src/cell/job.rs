@@ -9,6 +9,7 @@ use super::state::{FINISHING, PENDING, QUEUED, RUNNING};
 use crate::carry::Carried;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
+use crate::limit::{Limited, Limiter};
 use crate::observe::Observed;
 #[cfg(feature = "process")]
 use crate::panic::drop_quietly;
@@ -93,7 +94,7 @@ impl<J, T, R> JobCell<J, T, R> {
         job: J,
         ticket: Ticket,
     ) -> Self {
-        Self::at(PENDING, function, mode, job, Some(ticket))
+        Self::at(PENDING, function, mode, job, Some(ticket.of(function)))
     }
 
     #[inline]
@@ -158,11 +159,21 @@ impl<J, T, R> JobCell<J, T, R> {
         self.ticket.as_ref().map_or(0, Ticket::copy)
     }
 
+    /// Under what it needs a place beside its turn, if it is a call to a worker with state.
+    pub(crate) fn limited(&self) -> Option<Limited> {
+        self.ticket.as_ref().filter(|ticket| ticket.needs_place())?;
+        self.function.limited()
+    }
+
+    fn limiter_beside_turn(&self) -> Option<&'static Limiter> {
+        self.limited().map(|limited| limited.limiter)
+    }
+
     /// What its end passes on, once.
     #[inline]
     pub(crate) fn place(&self) -> Place {
         match &self.ticket {
-            Some(ticket) => Place::turn(ticket.turn()),
+            Some(ticket) => Place::turn(ticket.turn(), self.limiter_beside_turn()),
             None => self.function.limiter().map_or(Place::FREE, Place::under),
         }
     }
@@ -233,7 +244,10 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
     pub(crate) fn revoke(&self, why: Error) -> Result<(), Error> {
         let place = if self.cell.state.advance(PENDING, RUNNING) {
             match &self.ticket {
-                Some(ticket) => ticket.line().give_up(),
+                Some(ticket) => {
+                    self.leave_line();
+                    ticket.line().give_up();
+                }
                 None => _ = self.function.limiter().inspect(|limiter| limiter.give_up()),
             }
             Place::FREE
@@ -251,9 +265,15 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
     pub(crate) fn refuse(&self, why: ErrorKind) -> bool {
         let was_pending = self.cell.state.advance(PENDING, RUNNING);
         if was_pending {
+            self.leave_line();
             self.end_unstarted(Error::new(self.function.name(), why), Place::FREE);
         }
         was_pending
+    }
+
+    /// It does not wait at its worker any more, and has no place.
+    fn leave_line(&self) {
+        self.limiter_beside_turn().iter().for_each(|limiter| limiter.uncount_elsewhere());
     }
 
     fn end_unstarted(&self, why: Error, place: Place) {

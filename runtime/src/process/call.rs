@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::cell::{Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::Admit;
+use crate::limit::{Admit, Limited};
 use crate::panic;
 use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
@@ -288,6 +288,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.job.ticket().map(Ticket::turn)
     }
 
+    fn limited(&self) -> Option<Limited> {
+        self.job.limited()
+    }
+
     fn assign(&self, copy: usize) {
         self.job.assign(copy);
     }
@@ -314,6 +318,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
 impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
     fn is_pending(&self) -> bool {
         self.cell().is_pending()
+    }
+
+    fn limited(&self) -> Option<Limited> {
+        self.job.limited()
     }
 
     fn assign(&self, copy: usize) {

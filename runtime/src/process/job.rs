@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Claim;
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
+use crate::limit::Limited;
 use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::platform::Handle;
@@ -121,6 +122,10 @@ pub(crate) trait AnyCall: Send + Sync {
     }
     /// Its turn at a worker with state, if it is a call of one that can have another turn.
     fn turn(&self) -> Option<Turn> {
+        None
+    }
+    /// Under what it has a place beside that.
+    fn limited(&self) -> Option<Limited> {
         None
     }
     /// It gets another turn, at this copy.

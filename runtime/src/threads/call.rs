@@ -6,7 +6,7 @@ use super::{pool, seat, worker};
 use crate::cell::{Body, Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
-use crate::limit::Admit;
+use crate::limit::{Admit, Limited};
 use crate::options::Priority;
 use crate::relay::Asked;
 use crate::task::{Call, deadline};
@@ -83,10 +83,11 @@ where
             return true;
         }
         let why = ErrorKind::Worker { message: why.to_owned() };
-        match (self.job.ticket(), self.job.function().limiter()) {
-            (Some(ticket), _) => ticket.line().refuse_wanted(&why),
-            (None, Some(limiter)) => limiter.refuse_wanted(&why),
-            (None, None) => {}
+        if let Some(ticket) = self.job.ticket() {
+            ticket.line().refuse_wanted(&why);
+        }
+        if let Some(limiter) = self.job.function().limiter() {
+            limiter.refuse_wanted(&why);
         }
         false
     }
@@ -98,6 +99,10 @@ where
     T: Send + 'static,
     B: Body<A, Output = T>,
 {
+    fn limited(&self) -> Option<Limited> {
+        self.job.limited()
+    }
+
     fn assign(&self, copy: usize) {
         self.job.assign(copy);
     }

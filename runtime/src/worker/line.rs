@@ -12,19 +12,20 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
+use self::bid::{Bid, Held};
 use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
 use crate::function::Function;
-#[cfg(feature = "threads")]
-use crate::limit::take_wanted;
-use crate::limit::{Admit, MAX_GIVEN_UP};
+use crate::limit::{Admission, Admit, MAX_GIVEN_UP, take_wanted};
 use crate::relay::{self, Observer, Step};
 use crate::sync::{Mutex, MutexGuard};
 use crate::{forks, sequential};
 
+mod bid;
 #[cfg(all(test, trine_loom))]
 mod model;
 mod orders;
+mod places;
 mod ticket;
 
 pub(crate) use self::ticket::Ticket;
@@ -65,18 +66,21 @@ pub(crate) struct Line {
 }
 
 struct State {
-    /// Of each copy. While a call waits, none is idle that could run it.
+    /// Of each copy. While a call waits, none is idle that could run it, unless what the call waits
+    /// for is a place under its limit.
     copies: Box<[Supervision]>,
     waiting: VecDeque<Arc<dyn Admit>>,
     /// How many of those were given up; less than none for a moment, as in `limit`.
     given_up: isize,
+    /// In the lines for places that those need which could begin otherwise.
+    bids: Vec<Arc<Bid>>,
     /// The last handle is gone.
     is_abandoned: bool,
 }
 
 /// Who gets the turn.
 enum Next {
-    Call(Arc<dyn Admit>),
+    Call(Arc<dyn Admit>, Option<Admission>),
     Make,
     Clear(bool),
     Prepare,
@@ -91,8 +95,8 @@ impl Line {
     /// A line before values that are still to be made, with the options of their constructor.
     pub(crate) fn new(constructor: &Function, homes: Box<[Box<dyn Home>]>) -> Arc<Self> {
         let copies = homes.iter().map(|_| Supervision::new()).collect();
-        let (waiting, given_up, is_abandoned) = (VecDeque::new(), 0, false);
-        let state = State { copies, waiting, given_up, is_abandoned };
+        let (waiting, given_up, bids) = (VecDeque::new(), 0, Vec::new());
+        let state = State { copies, waiting, given_up, bids, is_abandoned: false };
         Arc::new(Self {
             homes,
             limits: Limits::of(constructor),
@@ -118,14 +122,18 @@ impl Line {
     }
 
     /// Whether calls run one at a time.
-    #[cfg(feature = "threads")]
     pub(crate) fn is_single(&self) -> bool {
         self.homes.len() == 1
     }
 
     /// Admits the call when all before it have had a turn; now if there are none and a copy is
-    /// idle.
+    /// idle. Refuses it if too many wait already.
     pub(crate) fn enter(self: &Arc<Self>, call: Arc<dyn Admit>) {
+        let limited = call.limited();
+        if limited.is_some_and(|limited| !limited.limiter.count_elsewhere(limited.options)) {
+            call.refuse(ErrorKind::Busy);
+            return;
+        }
         let mut state = self.lock();
         let Some(copy) = self.taker(&state) else {
             if self.is_any_open(&state) {
@@ -138,10 +146,11 @@ impl Line {
             call.refuse(why);
             return;
         };
-        let is_ready = self.is_ready(&state, copy);
+        let is_next = state.waiting.is_empty() && limited.is_none();
+        let begins = is_next && self.is_ready(&state, copy);
         let taken = &mut state.copies[copy];
         taken.is_taken = true;
-        if is_ready {
+        if begins {
             taken.current = Some(Arc::clone(&call));
             drop(state);
             call.assign(copy);
@@ -184,21 +193,27 @@ impl Line {
         Turn { line: Arc::clone(self), copy }
     }
 
-    fn pass_on(self: &Arc<Self>, mut copy: usize) {
+    /// Passes the turn at this copy on; with a place that was waited for, if there is one.
+    fn pass_on(self: &Arc<Self>, mut copy: usize, mut held: Option<Held>) {
         loop {
             let mut state = self.lock();
             let ended = state.copies[copy].current.take();
-            let next = self.next(&mut state, copy);
-            if let Next::Call(call) = &next {
+            let next = self.next(&mut state, copy, &mut held);
+            if let Next::Call(call, _) = &next {
                 state.copies[copy].current = Some(Arc::clone(call));
             }
+            let vain =
+                if state.waiting.is_empty() { mem::take(&mut state.bids) } else { Vec::new() };
             // Unlocked, since all of these may run any code.
             drop(state);
             drop(ended);
+            drop(held.take());
+            vain.iter().for_each(|bid| bid.withdraw());
             match next {
-                Next::Call(call) => {
+                Next::Call(call, place) => {
                     call.assign(copy);
                     if call.admit() {
+                        place.into_iter().for_each(Admission::keep);
                         return;
                     }
                     self.lock().given_up -= 1;
@@ -216,7 +231,7 @@ impl Line {
         }
     }
 
-    fn next(&self, state: &mut State, copy: usize) -> Next {
+    fn next(self: &Arc<Self>, state: &mut State, copy: usize, held: &mut Option<Held>) -> Next {
         let is_needed = !state.is_abandoned || !state.waiting.is_empty();
         let own = &mut state.copies[copy];
         if own.is_made_next(&self.limits, is_needed, || self.homes[copy].is_lost()) {
@@ -229,20 +244,29 @@ impl Line {
             if !state.is_abandoned && self.homes[copy].is_worn() {
                 return Next::Prepare;
             }
-            if let Some(call) = state.waiting.pop_front() {
-                return Next::Call(call);
+            if let Some((call, place)) = self.take_next(state, held) {
+                return Next::Call(call, place);
             }
-            if state.is_abandoned {
-                own.stage = Stage::Stopped;
+            if state.is_abandoned && state.waiting.is_empty() {
+                state.copies[copy].stage = Stage::Stopped;
             }
         }
+        let own = &mut state.copies[copy];
         let is_over = own.stage != Stage::Alive;
         if is_over && mem::take(&mut own.has_value) {
             return Next::Clear(state.is_abandoned);
         }
         own.is_taken = false;
-        if !is_over || state.waiting.is_empty() {
+        if !is_over {
             return Next::Nobody;
+        }
+        if state.waiting.is_empty() {
+            // Another one may have been idle while the last calls waited for places.
+            let is_left = |copy: &Supervision| !copy.is_taken && copy.stage == Stage::Alive;
+            let left = state.copies.iter().position(is_left).filter(|_| state.is_abandoned);
+            let Some(left) = left else { return Next::Nobody };
+            state.copies[left].is_taken = true;
+            return Next::Other(left);
         }
         // Others run what waits, as long as there are any.
         match self.taker(state) {
@@ -269,9 +293,18 @@ impl Line {
     }
 
     /// A call that waited in line has been given up.
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn give_up(self: &Arc<Self>) {
         let mut state = self.lock();
         state.given_up += 1;
+        if !state.bids.is_empty()
+            && let Some(copy) = self.taker(&state)
+        {
+            // What is behind it may need no place.
+            state.copies[copy].is_taken = true;
+            drop(state);
+            self.turn(copy).leave();
+            state = self.lock();
+        }
         if state.given_up <= MAX_GIVEN_UP.max(state.waiting.len().cast_signed() / 2) {
             return;
         }
@@ -285,7 +318,6 @@ impl Line {
     }
 
     /// Ends the calls in line whose results somebody wants: nobody can run what they wait for.
-    #[cfg(feature = "threads")]
     pub(crate) fn refuse_wanted(&self, why: &ErrorKind) {
         let refused = take_wanted(&mut self.lock().waiting);
         for call in refused {
@@ -303,7 +335,7 @@ impl Line {
 impl Observer for Line {
     /// What had the turn at this copy has ended.
     fn finished(self: Arc<Self>, copy: usize) {
-        self.pass_on(copy);
+        self.pass_on(copy, None);
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod copies;
 mod counters;
+mod crowds;
 // It stops workers by a signal.
 #[cfg(target_os = "linux")]
 mod displaced;
 mod hostile;
+mod limits;
 mod order;
 #[cfg(any(target_os = "linux", windows))]
 mod processes;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::books::Pool;
 use super::request::Request;
 use crate::error::{Error, ErrorKind};
-use crate::limit::Admit;
+use crate::limit::{Admission, Admit, Limited};
 use crate::sync::Lock;
 
 /// It waits for its turn a second time. Whoever cancels it meanwhile ends it, but not its wait.
@@ -23,6 +23,8 @@ impl Pool {
         // Where the value is made anew, its time counts from its new start.
         drop(request.set_alarm(None));
         request.has_place = false;
+        // It takes another place with its next turn.
+        drop(request.limiter().map(Admission::taken));
         turn.come_back(Arc::new(Displaced { request: Lock::new(Some(request)), pool: self }));
     }
 }
@@ -34,6 +36,10 @@ impl Displaced {
 }
 
 impl Admit for Displaced {
+    fn limited(&self) -> Option<Limited> {
+        self.request.lock().as_ref()?.call.limited()
+    }
+
     fn assign(&self, copy: usize) {
         if let Some(request) = &*self.request.lock() {
             request.call.assign(copy);
@@ -57,6 +63,7 @@ impl Admit for Displaced {
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
         let Some(request) = self.take() else { return false };
+        request.limiter().iter().for_each(|limiter| limiter.uncount_elsewhere());
         request.call.fail(Error::new(request.call.function().name(), why));
         true
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cell::Claim;
+use crate::limit::Limiter;
 use crate::process::address::Address;
 use crate::process::channel::{Corrupt, SIZE_UNIT};
 use crate::process::job::{AnyCall, Job, codec_error};
@@ -76,6 +77,11 @@ impl Request {
         let why = format!("its worker is corrupt: {}", corrupt.0);
         self.call.fail(codec_error(self.call.function().name(), &why));
         corrupt
+    }
+
+    /// Where it has a place beside its turn.
+    pub(super) fn limiter(&self) -> Option<&'static Limiter> {
+        self.call.limited().map(|limited| limited.limiter)
     }
 
     /// Whether it has begun for certain.

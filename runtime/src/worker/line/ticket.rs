@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Line, Turn};
+use crate::function::Function;
+use crate::sequential;
 
 /// A call waits in the line until it is assigned a copy.
 pub(crate) struct Ticket {
@@ -11,11 +13,24 @@ pub(crate) struct Ticket {
     copy: AtomicU32,
     /// Its call yields, and so waits for its reader.
     yields: bool,
+    /// It needs a place under the limit of its function.
+    needs_place: bool,
 }
 
 impl Ticket {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, copy: AtomicU32::new(0), yields: false }
+        Self { line, copy: AtomicU32::new(0), yields: false, needs_place: false }
+    }
+
+    /// For a call of this function. What runs inline needs no place: it could wait for one that its
+    /// caller has.
+    pub(crate) fn of(self, function: &Function) -> Self {
+        let needs_place = function.limiter().is_some() && !sequential::is_on();
+        Self { needs_place, ..self }
+    }
+
+    pub(crate) fn needs_place(&self) -> bool {
+        self.needs_place
     }
 
     /// Of a call that yields.
