@@ -20,3 +20,6 @@ mod shared_line;
 mod supervision;
 mod warm_up;
 mod yielding;
+// Its limits are those of Linux.
+#[cfg(target_os = "linux")]
+mod worn;

@@ -122,10 +122,12 @@ impl Residence {
         self.renew_beyond
     }
 
-    /// A call of it has been answered.
+    /// A call of it has been answered. Without `renew` the value is not to be lost, whatever its
+    /// process has used up.
     pub(super) fn count(&self, is_grown: bool) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        self.is_grown.fetch_or(is_grown && self.renew_beyond.is_some(), Ordering::Relaxed);
+        let is_renewed = self.renew_after.is_some() || self.renew_beyond.is_some();
+        self.is_grown.fetch_or(is_grown && is_renewed, Ordering::Relaxed);
     }
 
     /// Whether it has served for as long as `renew` says.

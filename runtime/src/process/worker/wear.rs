@@ -18,14 +18,19 @@ use crate::process::platform;
 /// How many calls pass before dead children and open files are counted again.
 const SELDOM: u32 = 64;
 
+/// In fourths.
+const HALF: u128 = 2;
+
 pub(crate) struct Wear {
     calls: u32,
     /// The limit of a call, in bytes; 0 is none.
     memory: u64,
     /// How long this process may compute.
     processor_time: Option<Duration>,
-    /// Half of that is over, or of the files open that there may be.
-    is_worn: bool,
+    /// How many fourths of that are over, or of the files open that there may be.
+    used: u128,
+    /// A value is kept here, which would be lost with this process.
+    keeps: bool,
     /// The functions that have run here.
     known: Vec<i64>,
     /// What was kept after the last call.
@@ -38,26 +43,40 @@ pub(crate) struct Wear {
 
 impl Wear {
     pub(crate) fn new(memory: u64) -> Self {
-        let processor_time = platform::max_processor_time();
-        let (calls, known, kept, leaked, children) = (0, Vec::new(), 0, 0, 0);
-        Self { calls, memory, processor_time, is_worn: false, known, kept, leaked, children }
+        Self {
+            calls: 0,
+            memory,
+            processor_time: platform::max_processor_time(),
+            used: 0,
+            keeps: false,
+            known: Vec::new(),
+            kept: 0,
+            leaked: 0,
+            children: 0,
+        }
     }
 
     /// Asked after each call; its limit is in units of [`SIZE_UNIT`], and 0 is none.
     pub(crate) fn is_grown(&mut self, request: &RequestHead) -> bool {
         self.calls = self.calls.wrapping_add(1);
+        self.keeps |= request.flags & KEEPS != 0;
+        let is_seldom = self.calls.is_multiple_of(SELDOM);
+        self.look(is_seldom || self.used >= HALF);
         let size = u64::from(request.size_limit) * SIZE_UNIT;
         self.leaked > self.memory / 2
+            || self.used >= HALF
             || size > 0 && platform::size().is_some_and(|now| now > size)
-            || self.calls.is_multiple_of(SELDOM) && platform::has_many_dead_children()
-            || request.flags & KEEPS == 0 && self.is_worn()
+            || is_seldom && platform::has_many_dead_children()
     }
 
-    fn is_worn(&mut self) -> bool {
-        let is_late = self.processor_time.is_some_and(|most| platform::processor_time() > most / 2);
-        let is_full = self.calls.is_multiple_of(SELDOM) && !has_files_left(2);
-        self.is_worn |= is_late || is_full;
-        self.is_worn
+    /// Looks at what is used up of the processor time and, if they are counted, of the files.
+    fn look(&mut self, counts_files: bool) {
+        let time = self
+            .processor_time
+            .map(|most| fourths(platform::processor_time().as_millis(), most.as_millis()));
+        let files = if counts_files { platform::files_left() } else { None };
+        let files = files.map(|(left, most)| fourths((most - left).into(), most.into()));
+        self.used = self.used.max(time.max(files).unwrap_or(0));
     }
 
     /// Whether a child was forked since this was asked last, after the call before.
@@ -91,19 +110,13 @@ impl Wear {
         platform::allow_memory(self.memory.saturating_add(held));
     }
 
-    /// Whether no call may begin here any more.
+    /// Whether no call may begin here any more: what is left is too little, and no other worker has
+    /// started so soon.
     pub(crate) fn is_over(&self) -> bool {
-        self.leaked > self.memory || self.is_worn && self.is_worn_out()
-    }
-
-    /// Whether a fourth is left, at the most: no other has started so soon.
-    fn is_worn_out(&self) -> bool {
-        let time = self.processor_time;
-        time.is_some_and(|most| platform::processor_time() > most / 4 * 3) || !has_files_left(4)
+        self.leaked > self.memory || self.used > HALF && !self.keeps
     }
 }
 
-/// Whether such a part of the files is left that this process may open.
-fn has_files_left(part: u64) -> bool {
-    platform::files_left().is_none_or(|(left, most)| left > most / part)
+fn fourths(used: u128, most: u128) -> u128 {
+    used * 4 / most.max(1)
 }
