@@ -30,7 +30,7 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
     let count = function.parameters.len() + usize::from(function.receiver.is_some());
     let mut values = each(args, function, count, args.has("retries"));
     match &function.receiver {
-        Some(receiver) if function.has_sibling(args.mode) => {
+        Some(receiver) if function.is_entered(args.mode) => {
             values.insert(0, receiver.self_token.into_token_stream());
             // The compiler points at the tuple instead of an element that is the user's token.
             return tuple(values, hidden(receiver.self_token.span));
@@ -47,6 +47,12 @@ pub(crate) fn sent(args: &Args, function: &Function) -> TokenStream {
 pub(crate) fn plain(args: &Args, function: &Function, is_repeated: bool) -> TokenStream {
     let values = each(args, function, function.parameters.len(), is_repeated);
     tuple(values, hidden(function.signature.ident.span()))
+}
+
+/// The names alone, for the body of a method that a worker has called.
+pub(crate) fn given(function: &Function) -> TokenStream {
+    let names = function.parameters.iter().map(|parameter| parameter.name.to_token_stream());
+    tuple(names.collect(), hidden(function.signature.ident.span()))
 }
 
 fn each(args: &Args, function: &Function, count: usize, is_repeated: bool) -> Vec<TokenStream> {

@@ -1,16 +1,14 @@
-//! Which attributes go where: to the function that callers see, or to the body.
+//! Which attributes a function may have, and which of them the expansion keeps.
 //!
 //! Attribute macros change a function, so they have to see it as it was written: they go above
 //! `#[concurrent]` and so run first. Attributes below it are for the compiler.
 //!
 //! ```text
-//! // Input, of a method with the mode `process`:
-//! #[must_use] #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code, unused_mut)]
-//! // Output, at the function that callers see:
-//! #[deprecated] #[target_feature(enable = "avx2")] #[expect(dead_code)] #[allow(unused_mut)]
+//! // Input, with the mode `process`:
+//! #[must_use] #[deprecated] #[expect(unused_mut)]
+//! // Output:
+//! #[deprecated] #[expect(unused_mut)]
 //! #[cfg_attr(doc, doc = "Each call runs as a task: `process`.")]
-//! // at the method with the body:
-//! #[target_feature(enable = "avx2")] #[allow(dead_code)] #[expect(unused_mut)]
 //! ```
 use super::args::Args;
 use super::error::Errors;
@@ -18,10 +16,9 @@ use super::function::Function;
 use super::options::Kind;
 use super::span::visible;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::punctuated::Punctuated;
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Meta, Token};
+use syn::{Attribute, Meta};
 
 /// Reports attribute macros below `#[concurrent]`, which would see a function that merely starts a
 /// task. Returns whether one of them runs the function, so that it may not be concurrent at all.
@@ -118,7 +115,7 @@ fn is_for_compiler(attribute: &Attribute) -> bool {
 /// function.
 pub(crate) fn of_outer(args: &Args, function: &Function) -> Vec<TokenStream> {
     let attributes = function.attributes.iter();
-    let users = attributes.filter_map(|attribute| outer_attribute(args, function, attribute));
+    let users = attributes.filter_map(outer_attribute);
     let line = line(args, "Each call runs as a task");
     let span = visible(function.signature.ident.span());
     users.chain([quote_spanned!(span=> #[cfg_attr(doc, doc = #line)])]).collect()
@@ -163,82 +160,13 @@ pub(crate) fn of_recovered(function: &Function) -> Vec<TokenStream> {
     kept.into_iter().map(ToTokens::to_token_stream).chain(unused).collect()
 }
 
-/// The attributes of the method that has the body.
-pub(crate) fn of_sibling(function: &Function) -> Vec<TokenStream> {
-    function.attributes.iter().filter_map(sibling_attribute).collect()
-}
-
 /// The attribute as it goes on the outer function.
-fn outer_attribute(args: &Args, function: &Function, attribute: &Attribute) -> Option<TokenStream> {
+fn outer_attribute(attribute: &Attribute) -> Option<TokenStream> {
     // `Task` is itself `#[must_use]`; only a custom message adds to that.
     if attribute.path().is_ident("must_use") && matches!(attribute.meta, Meta::Path(_)) {
         return None;
     }
-    if function.has_sibling(args.mode) && attribute.path().is_ident("expect") {
-        let [seen, body] = split_expect(attribute)?;
-        let body = body.map(allowed);
-        return Some(quote!(#seen #body));
-    }
     Some(attribute.to_token_stream())
-}
-
-/// The attribute as it goes on the method with the body: lint levels, and conditions on the
-/// method's existence.
-fn sibling_attribute(attribute: &Attribute) -> Option<TokenStream> {
-    if attribute.path().is_ident("expect") {
-        let [seen, body] = split_expect(attribute)?;
-        let seen = seen.map(allowed);
-        return Some(quote!(#seen #body));
-    }
-    let is_of_body = ["cfg", "target_feature", "coverage", "optimize"]
-        .iter()
-        .any(|name| attribute.path().is_ident(name));
-    (is_of_body || is_lint(attribute)).then(|| attribute.to_token_stream())
-}
-
-/// A lint that is expected in one of the two functions is allowed in the other.
-fn allowed(mut expect: Attribute) -> Attribute {
-    if let Meta::List(list) = &mut expect.meta {
-        list.path = syn::parse_quote!(allow);
-    }
-    expect
-}
-
-/// Lints about a function's signature and use.
-const SIGNATURE_LINTS: [&str; 12] = [
-    "dead_code",
-    "missing_docs",
-    "elided_lifetimes_in_paths",
-    "single_use_lifetimes",
-    "unused_lifetimes",
-    "clippy::extra_unused_lifetimes",
-    "clippy::new_ret_no_self",
-    "clippy::should_implement_trait",
-    "clippy::too_many_arguments",
-    "clippy::type_complexity",
-    "clippy::wrong_self_convention",
-    "clippy::needless_arbitrary_self_type",
-];
-
-/// `#[expect(…)]` must be where the lint fires, and only there: on the function that callers see,
-/// or on the body.
-fn split_expect(attribute: &Attribute) -> Option<[Option<Attribute>; 2]> {
-    let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
-    let metas = attribute.parse_args_with(parser).ok()?;
-    let (reason, lints): (Vec<Meta>, Vec<Meta>) =
-        metas.into_iter().partition(|meta| meta.path().is_ident("reason"));
-    let (seen, body): (Vec<Meta>, Vec<Meta>) = lints.into_iter().partition(|lint| {
-        let name: Vec<String> =
-            lint.path().segments.iter().map(|segment| segment.ident.to_string()).collect();
-        SIGNATURE_LINTS.contains(&&*name.join("::"))
-    });
-    let expect = |lints: Vec<Meta>| {
-        (!lints.is_empty()).then(|| {
-            let lints = lints.iter().chain(&reason);
-            syn::parse_quote!(#[expect(#(#lints),*)])
-        })
-    };
-    Some([expect(seen), expect(body)])
 }
 
 /// `allow`, `warn`, `deny`, `forbid`.

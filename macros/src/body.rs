@@ -21,17 +21,18 @@
 //! |(__method,): (_,)| { __method.run() }
 //! // and in what it gets:
 //! move |(mut request,): (String,)| { let _ = &self; { BODY } }
-//! // Output of the last one in `process`:
-//! |(__this, request): (_, String)| { __this.__trine_handle(request) }
+//! // Output of the last one in `process`, where that is in the method:
+//! |(__this, request): (_, String)| { __this.handle(request) }
 //! ```
 use super::args::Args;
 use super::function::{Function, Parameter};
-use super::sibling;
+use super::scope;
 use super::span::hidden;
 use super::tuple::{place, tuple};
-use super::types::{has_impl, ungrouped, words};
+use super::types::{has_impl, is_known_to_cross, ungrouped, words};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Pat, Token, Type};
 
 /// `|ARGUMENTS| -> OUTPUT BODY`, for this kind of function in this mode.
@@ -40,13 +41,13 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
     let span = body.result_span();
     match &function.receiver {
         None => body.around(&body.pattern(), &body.types(None), &body.inside()),
-        Some(receiver) if function.has_sibling(args.mode) => {
+        Some(receiver) if function.is_entered(args.mode) => {
             // Nothing here names `Self`: a function on its own, which has none, would have one
             // mistake more.
             let first = Token![_](hidden(receiver.self_token.span));
             let types = body.types(Some(first.into_token_stream()));
-            let (pattern, call) = (body.with_receiver(), body.call_sibling());
-            // The sibling has the result's type. Here it would be one more place to report a type
+            let (pattern, call) = (body.with_receiver(), body.call_method());
+            // The method has the result's type. Here it would be one more place to report a type
             // that is unknown.
             quote_spanned!(span=> |#pattern #types| #call)
         }
@@ -62,24 +63,32 @@ pub(crate) fn closure(args: &Args, function: &Function) -> TokenStream {
 /// `move |ARGUMENTS| BODY`, where `self` is the one of the method that it stands in. All of `self`
 /// goes along, mentioned in the body or not.
 pub(crate) fn capturing(args: &Args, function: &Function, this: Span) -> TokenStream {
-    let body = Body::new(args, function);
+    let body = Body { is_sent: false, ..Body::new(args, function) };
     let mut inside = body.inside();
     if function.is_future(args.mode) {
         inside = quote_spanned!(this=> { #inside });
     }
     let (pattern, types) = (body.pattern(), body.types(None));
-    quote_spanned!(this=> move |#pattern #types| #inside)
+    let output = function.declared().filter(|_| function.is_entered(args.mode));
+    let output = output.map(|output| {
+        let output = once(args, output);
+        quote_spanned!(this=> -> #output)
+    });
+    quote_spanned!(this=> move |#pattern #types| #output #inside)
 }
 
 struct Body<'a> {
     args: &'a Args,
     function: &'a Function,
+    /// Its arguments come as bytes: what was lent is owned there.
+    is_sent: bool,
     span: Span,
 }
 
 impl<'a> Body<'a> {
     fn new(args: &'a Args, function: &'a Function) -> Self {
-        Body { args, function, span: hidden(function.signature.ident.span()) }
+        let (is_sent, span) = (args.mode.encodes, hidden(function.signature.ident.span()));
+        Body { args, function, is_sent, span }
     }
 
     fn around(
@@ -203,18 +212,19 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// A method's body is in the sibling; the generics are still in sight here.
-    fn call_sibling(&self) -> TokenStream {
-        let span = self.span;
-        let sibling = sibling::name(self.function);
+    /// The method is called where it is known, with the generics that are in sight there.
+    fn call_method(&self) -> TokenStream {
+        let (span, name) = (self.span, &self.function.signature.ident);
         let generics = self.function.generics();
         let generics = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         let (this, values) = (self.this(), self.values());
-        let call = quote_spanned!(span=> #this.#sibling #generics (#(#values),*));
-        match self.function.signature.asyncness {
-            Some(_) => self.driven(call),
-            None => quote_spanned!(self.result_span()=> { #call }),
+        if self.function.scope.is_none() {
+            let call = quote_spanned!(span=> #this.#name #generics (#(#values),*));
+            return quote_spanned!(self.result_span()=> { #call });
         }
+        let (runtime, scope) = (self.args.runtime(span), scope::name(self.function, span));
+        let call = quote_spanned!(span=> #this.#name #generics (#scope, #(#values),*).join());
+        quote_spanned!(self.result_span()=> { #runtime::scope(|#scope| #call) })
     }
 
     /// The future itself, or the call that runs it to completion.
@@ -311,7 +321,7 @@ impl<'a> Body<'a> {
         quote_spanned!(self.span=> #(#attributes)* #pattern: #ty)
     }
 
-    /// The arguments of the inner closure or the sibling.
+    /// The arguments of the inner closure or the method.
     fn values(&self) -> Vec<TokenStream> {
         let values = self.function.parameters.iter().map(|parameter| {
             let name = &parameter.name;
@@ -324,14 +334,15 @@ impl<'a> Body<'a> {
         values.collect()
     }
 
+    /// `&T` of a process function: the caller lends it, the worker owns it.
     fn is_sent_reference(&self, ty: &Type) -> bool {
-        is_sent_reference(self.args, ty)
+        self.is_sent && matches!(ungrouped(ty), Type::Reference(_))
     }
 
     /// The type as the closure receives it.
     fn owned(&self, ty: &Type) -> TokenStream {
         match ungrouped(ty) {
-            Type::Reference(reference) if self.args.mode.encodes => {
+            Type::Reference(reference) if self.is_sent => {
                 let (runtime, borrowed) = (self.args.runtime(self.span), &reference.elem);
                 quote_spanned!(self.span=> #runtime::process::Owned<#borrowed>)
             }
@@ -345,22 +356,29 @@ impl<'a> Body<'a> {
 
     /// What comes in for the receiver: itself, or the method that has captured it.
     fn this(&self) -> Ident {
-        let is_sent = self.function.has_sibling(self.args.mode);
-        let name = if is_sent { "__this" } else { "__method" };
+        let is_entered = self.function.is_entered(self.args.mode);
+        let name = if is_entered { "__this" } else { "__method" };
         let place = self.function.receiver.as_ref().map(|receiver| receiver.self_token.span);
         self.function.local(name, place.unwrap_or(self.span))
     }
-}
-
-/// `&T` of a process function: the caller lends it, the worker owns it.
-fn is_sent_reference(args: &Args, ty: &Type) -> bool {
-    args.mode.encodes && matches!(ungrouped(ty), Type::Reference(_))
 }
 
 /// Whether a pattern has a `ref mut`.
 fn borrows_mutably(pattern: &Pat) -> bool {
     let words = words(pattern.to_token_stream());
     words.windows(2).any(|pair| pair == ["ref", "mut"])
+}
+
+/// The result of a method, which the compiler reports once if it does not know it, as it is a
+/// generic argument each time that it is written: here, and in what the method returns.
+fn once(args: &Args, output: &Type) -> TokenStream {
+    match ungrouped(output) {
+        Type::Path(path) if path.path.get_ident().is_some() && !is_known_to_cross(output) => {
+            let runtime = args.runtime(hidden(path.span()));
+            quote_spanned!(path.span()=> #runtime::process::Itself<#path>)
+        }
+        _ => output.to_token_stream(),
+    }
 }
 
 /// The type, or `_` for what has no name: `impl Trait`.

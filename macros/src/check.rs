@@ -15,7 +15,7 @@ use syn::{Lifetime, ReceiverKind, Safety, Type};
 /// Reports everything about `function` that `args` does not allow.
 pub(crate) fn check(args: &Args, function: &Function, errors: &mut Errors) {
     let signature = &function.signature;
-    if function.body.is_none() && !function.is_declaration(args.mode) {
+    if function.body.is_none() && !function.is_declaration() {
         return missing_body(function, errors);
     }
     if function.is_main() {

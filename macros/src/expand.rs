@@ -20,9 +20,9 @@
 //! The closure captures nothing, so it coerces to a plain `fn` pointer; unlike a `fn` item, it can
 //! use the outer generics and `Self`. The tuple holds every argument, whether the body mentions it
 //! or not, so they live as long as in a call. The other files each write one part: [`outer`] the
-//! function that callers see, [`arguments`] the tuple, [`body`] the closure, [`sibling`] the method
-//! that holds the body of a method for a worker process, [`scope`] the lifetimes, [`recover`] the
-//! replacement after a mistake.
+//! function that callers see, [`arguments`] the tuple, [`body`] the closure, [`entered`] a method
+//! that a worker process calls, [`scope`] the lifetimes, [`recover`] the replacement after a
+//! mistake.
 use super::args::Args;
 use super::check;
 use super::error::Errors;
@@ -30,7 +30,7 @@ use super::function::Function;
 use super::mode::Mode;
 use super::span::{hidden, visible};
 use super::{
-    arguments, body, conditional, half_typed, item, outer, parts, reader, recover, scope, sibling,
+    arguments, body, conditional, entered, half_typed, item, outer, parts, reader, recover, scope,
     worker, yields,
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
@@ -80,8 +80,7 @@ pub(crate) fn concurrent(
     }
     if function.body.is_none() {
         let declared = outer::signature(&args, &function);
-        let sibling = sibling::method(&args, &function);
-        return quote!(#declared; #sibling);
+        return quote!(#declared;);
     }
     expand(&args, &function)
 }
@@ -122,6 +121,20 @@ const OF_BODIES: &[&str] = &[
 ];
 
 fn expand(args: &Args, function: &Function) -> TokenStream {
+    let signature = outer::signature(args, function);
+    let inside = match function.is_entered(args.mode) {
+        true => entered::inside(args, function),
+        false => call(args, function),
+    };
+    // The braces and the end of the signature are the user's tokens: rustc looks there to tell who
+    // wrote a function, and lints such as `dead_code` and `missing_docs` skip generated code.
+    let mut block = Group::new(Delimiter::Brace, inside);
+    block.set_span(function.body_or_empty().span());
+    quote!(#signature #block)
+}
+
+/// The call that starts the body.
+fn call(args: &Args, function: &Function) -> TokenStream {
     let span = hidden(function.signature.ident.span());
     let scope = function.scope.as_ref().map(|_| {
         let scope = scope::name(function, span);
@@ -130,8 +143,6 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     let arguments = arguments::sent(args, function);
     let closure = body::closure(args, function);
     let again = args.has("retries").then(|| parts::again(args, function, span));
-    let signature = outer::signature(args, function);
-    let sibling = function.has_sibling(args.mode).then(|| sibling::method(args, function));
     let kept = parts::kept(args, function);
     let between = quote_spanned! {span=>
         #scope
@@ -142,12 +153,7 @@ fn expand(args: &Args, function: &Function) -> TokenStream {
     };
     let place = hidden(arguments::place(args, function));
     let entry = entry(args, function, place);
-    let call = quote_spanned!(place=> #entry(#between));
-    // The braces and the end of the signature are the user's tokens: rustc looks there to tell who
-    // wrote a function, and lints such as `dead_code` and `missing_docs` skip generated code.
-    let mut block = Group::new(Delimiter::Brace, call);
-    block.set_span(function.body_or_empty().span());
-    quote!(#signature #block #sibling)
+    quote_spanned!(place=> #entry(#between))
 }
 
 /// The entry of the engine.

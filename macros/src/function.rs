@@ -71,15 +71,15 @@ impl Function {
         passed.collect()
     }
 
-    /// Whether the body is in a hidden method beside it: a closure that has captured `self` cannot
-    /// be sent to a worker process.
-    pub(crate) fn has_sibling(&self, mode: &Mode) -> bool {
+    /// Whether a worker calls the method itself: a closure that has captured `self` cannot be sent
+    /// to a worker process.
+    pub(crate) fn is_entered(&self, mode: &Mode) -> bool {
         mode.encodes && self.receiver.is_some()
     }
 
-    /// Whether this may be what a trait declares of a method with a sibling.
-    pub(crate) fn is_declaration(&self, mode: &Mode) -> bool {
-        self.body.is_none() && self.has_sibling(mode)
+    /// Whether this may be what a trait declares of a method.
+    pub(crate) fn is_declaration(&self) -> bool {
+        self.body.is_none() && self.receiver.is_some()
     }
 
     /// Whether this is the program's `main`, as far as a macro can tell.

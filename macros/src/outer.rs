@@ -19,17 +19,13 @@ use syn::{Receiver, ReturnType, Token};
 /// Everything before the braces: the user's signature with its result wrapped in `Task` and, with
 /// `scoped`, the scope as the first parameter.
 pub(crate) fn signature(args: &Args, function: &Function) -> TokenStream {
-    let receiver = function.receiver.as_ref().map(|receiver| {
-        // With a sibling, it is not this function that changes it.
-        let mutability = receiver.mutability.filter(|_| !function.has_sibling(args.mode));
-        Receiver { mutability, ..receiver.clone() }
-    });
+    let receiver = function.receiver.as_ref();
     let named = function.parameters.iter().map(|parameter| {
         let (name, colon, ty) = (&parameter.name, &parameter.written.colon_token, &parameter.ty);
         quote!(#name #colon #ty)
     });
     let attributes = attributes::of_outer(args, function);
-    let signature = around(args, function, receiver.as_ref(), &named.collect::<Vec<_>>(), None);
+    let signature = around(args, function, receiver, &named.collect::<Vec<_>>(), None);
     quote!(#(#attributes)* #signature)
 }
 

@@ -20,7 +20,6 @@ use super::attributes;
 use super::error::Errors;
 use super::function::Function;
 use super::outer;
-use super::sibling;
 use super::span::visible;
 use super::types::{borrows, has_impl, is_unsized};
 use proc_macro2::TokenStream;
@@ -55,14 +54,14 @@ pub(crate) fn recover(args: &Args, function: &Function, errors: Errors) -> Token
     let outer = outer::around(args, function, function.receiver.as_ref(), &parameters, unknown);
     let outer = quote!(#(#attributes)* #outer);
     let Some(body) = &function.body else {
-        let is_declared = function.is_declaration(args.mode);
-        let end = match is_declared || may_be_foreign(function) || may_take_unsized(function) {
+        let end = match function.is_declaration()
+            || may_be_foreign(function)
+            || may_take_unsized(function)
+        {
             true => quote!(;),
             false => quote_spanned!(span=> { ::core::panic!() }),
         };
-        // Without it each impl of the trait would have a mistake too.
-        let sibling = is_declared.then(|| sibling::method(args, function));
-        return quote!(#errors #outer #end #sibling);
+        return quote!(#errors #outer #end);
     };
     let has_type = |output: &&Type| !has_impl(output) && !is_unsized(output);
     let output = function.declared().filter(has_type);

@@ -181,12 +181,41 @@
 //!
 //! A closure cannot have a parameter `self`, so the body captures it, all of it, and travels as the
 //! argument; [`cross::method`](crate::cross::method) checks that both can. Nothing is added to the
-//! `impl`, which may be one of a trait. A worker process cannot be sent a closure. There the body
-//! is in a hidden method beside, `__trine_handle`, which an `impl` of a trait has only if the trait
-//! declares it: put the attribute on the declaration in the trait too, if the compiler says that
-//! `__trine_handle` is not a member of it.
+//! `impl`, which may be one of a trait.
 //!
-//! The other names that begin with two underscores are locals. The body does not see them, nor do
+//! A worker process cannot be sent a closure. It calls the method itself, on the `self` that it has
+//! decoded. [`process::method`](crate::process::method) tells that call from all others, and has
+//! the body run in place; the others, which its own body makes too, start a task:
+//!
+//! ```
+//! # #[cfg(feature = "process")] {
+//! # #[derive(serde::Serialize, serde::Deserialize)]
+//! # struct Grid(Vec<u64>);
+//! // impl Grid {
+//! //     #[concurrent(process)]
+//! //     fn sum(&self, weight: u64) -> u64 { self.0.iter().sum::<u64>() * weight }
+//! // }
+//! impl Grid {
+//!     fn sum(&self, weight: u64) -> ::trine::Task<u64> {
+//!         let __method = ::trine::process::method({
+//!             static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
+//!             &FUNCTION
+//!         });
+//!         if let ::core::option::Option::Some(__begun) = __method.begun() {
+//!             return __begun.run((weight,), move |(weight,): (u64,)| -> u64 {
+//!                 let _ = &self;
+//!                 { ({ self.0.iter().sum::<u64>() * weight }) }
+//!             });
+//!         }
+//!         __method.spawn((self, weight), |(__this, weight): (_, u64)| { __this.sum(weight) })
+//!     }
+//! }
+//! # assert_eq!(Grid(vec![1, 2]).sum(3).join()?, 9);
+//! # }
+//! # Ok::<(), trine::Error>(())
+//! ```
+//!
+//! The names that begin with two underscores are locals. The body does not see them, nor do
 //! they clash with a constant of yours, whose name a pattern could not bind.
 //!
 //! # What options add

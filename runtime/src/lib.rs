@@ -238,33 +238,11 @@ pub use threads::join;
 /// # Ok::<(), trine::Error>(())
 /// ```
 ///
-/// In the mode `process`, a method is marked where the trait declares it as well, and declared with
-/// the result that its body has: what runs in the worker is a hidden method beside the one that you
-/// wrote, `__trine_measure`, and that has to be in the trait. Options stand at the impl alone, but
-/// for `scoped`, which stands at both. For a trait that is not yours, write an inherent concurrent
-/// method, and call that in the trait's.
+/// The trait may mark what it declares instead: then it is declared with the result of its body,
+/// `-> usize` here, and `scoped` stands in both places, but all other options at the impl.
 ///
-/// ```
-/// use serde::{Deserialize, Serialize};
-/// use trine::concurrent;
-///
-/// trait Measure {
-///     #[concurrent(process)]
-///     fn measure(&self, factor: usize) -> usize;
-/// }
-///
-/// #[derive(Serialize, Deserialize)]
-/// struct Text(String);
-///
-/// impl Measure for Text {
-///     #[concurrent(process, timeout = 5s)]
-///     fn measure(&self, factor: usize) -> usize {
-///         self.0.len() * factor
-///     }
-/// }
-/// assert_eq!(Text("four".into()).measure(2).join()?, 8);
-/// # Ok::<(), trine::Error>(())
-/// ```
+/// In `process` a worker calls the method, on the value that it has decoded. So no inherent method
+/// of that type may have the same name.
 ///
 /// # Other attributes
 /// Attributes above this one see the function as it was written; attributes below see the one that

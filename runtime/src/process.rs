@@ -168,7 +168,7 @@
 
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
-use crate::process::code::StreamCode;
+use crate::process::code::{Code, StreamCode};
 use crate::retry::Retry;
 use crate::scope::{self, Scope, ScopedTask};
 use crate::stream::Stream;
@@ -191,6 +191,7 @@ mod launch;
 mod lineage;
 #[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 mod linux;
+mod method;
 pub(crate) mod platform;
 pub(crate) mod pool;
 #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
@@ -205,6 +206,7 @@ pub(crate) mod value;
 mod windows;
 mod worker;
 
+pub use self::method::{Begun, Method, method};
 pub use self::stateful::{call, call_mut, call_retrying, call_stream, call_stream_mut, worker};
 pub use self::value::shared::Shared;
 pub use crate::cross::process::{Itself, Never, Owned};
@@ -242,7 +244,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    launch::spawn(function, arguments, body)
+    launch::spawn(function, arguments, Code::new::<A, B>(body))
 }
 
 /// Starts `body` in a worker process, and gives the items of the iterator that it returns; what
@@ -302,7 +304,7 @@ where
     A: Arguments<B>,
     T: Output + 'static,
 {
-    launch::spawn_retrying(function, arguments, body, again)
+    launch::spawn_retrying(function, arguments, Code::new::<A, B>(body), again)
 }
 
 /// The same for a function with `scoped`. Nothing of a process task borrows once it is started;

@@ -84,41 +84,53 @@ pub struct Grid {
 }
 impl Grid {
     pub fn sum(&self, weight: u64) -> ::trine::Task<u64> {
-        ::trine::process::spawn(
-            {
-                static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
-                &FUNCTION
-            },
-            (self, weight),
-            |(__this, weight): (_, u64)| { __this.__trine_sum(weight) },
-        )
-    }
-    #[doc(hidden)]
-    fn __trine_sum(&self, weight: u64) -> u64 {
-        self.cells.iter().map(|cell| u64::from(*cell) * weight).sum()
+        let __method = ::trine::process::method({
+            static FUNCTION: ::trine::Function = ::trine::Function::new("sum");
+            &FUNCTION
+        });
+        if let ::core::option::Option::Some(__begun) = __method.begun() {
+            return __begun
+                .run(
+                    (weight,),
+                    move |(weight,): (u64,)| -> u64 {
+                        let _ = &self;
+                        {
+                            ({
+                                self.cells
+                                    .iter()
+                                    .map(|cell| u64::from(*cell) * weight)
+                                    .sum()
+                            })
+                        }
+                    },
+                );
+        }
+        __method
+            .spawn((self, weight), |(__this, weight): (_, u64)| { __this.sum(weight) })
     }
 }
-/// A trait declares what its impls are to have, the hidden method included.
+/// A trait may mark what it declares, or write `-> trine::Task<u64>` itself.
 pub trait Area {
     fn area(&self, scale: u64) -> ::trine::Task<u64>;
-    #[doc(hidden)]
-    fn __trine_area(&self, scale: u64) -> u64;
 }
 impl Area for Grid {
     fn area(&self, scale: u64) -> ::trine::Task<u64> {
-        ::trine::process::spawn(
-            {
-                static FUNCTION: ::trine::Function = ::trine::Function::new("area")
-                    .timeout(::core::time::Duration::from_secs(5));
-                &FUNCTION
-            },
-            (self, scale),
-            |(__this, scale): (_, u64)| { __this.__trine_area(scale) },
-        )
-    }
-    #[doc(hidden)]
-    fn __trine_area(&self, scale: u64) -> u64 {
-        self.cells.len() as u64 * scale
+        let __method = ::trine::process::method({
+            static FUNCTION: ::trine::Function = ::trine::Function::new("area")
+                .timeout(::core::time::Duration::from_secs(5));
+            &FUNCTION
+        });
+        if let ::core::option::Option::Some(__begun) = __method.begun() {
+            return __begun
+                .run(
+                    (scale,),
+                    move |(scale,): (u64,)| -> u64 {
+                        let _ = &self;
+                        { ({ self.cells.len() as u64 * scale }) }
+                    },
+                );
+        }
+        __method.spawn((self, scale), |(__this, scale): (_, u64)| { __this.area(scale) })
     }
 }
 fn shrink(width: u32) -> ::trine::Task<u32> {

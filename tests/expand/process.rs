@@ -35,7 +35,7 @@ impl Grid {
     }
 }
 
-/// A trait declares what its impls are to have, the hidden method included.
+/// A trait may mark what it declares, or write `-> trine::Task<u64>` itself.
 pub trait Area {
     #[concurrent(process)]
     fn area(&self, scale: u64) -> u64;

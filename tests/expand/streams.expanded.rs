@@ -29,19 +29,29 @@ pub struct Book {
 }
 impl Book {
     pub fn search(self, word: String) -> ::trine::Stream<String> {
-        ::trine::process::stream(
-            {
-                static FUNCTION: ::trine::Function = ::trine::Function::new("search")
-                    .timeout(::core::time::Duration::from_secs(5));
-                &FUNCTION
-            },
-            (self, word),
-            |(__this, word): (_, String)| { __this.__trine_search(word) },
-        )
-    }
-    #[doc(hidden)]
-    fn __trine_search(self, word: String) -> impl Iterator<Item = String> {
-        self.lines.into_iter().filter(move |line| line.contains(&word))
+        let __method = ::trine::process::method({
+            static FUNCTION: ::trine::Function = ::trine::Function::new("search")
+                .timeout(::core::time::Duration::from_secs(5));
+            &FUNCTION
+        });
+        if let ::core::option::Option::Some(__begun) = __method.begun() {
+            return __begun
+                .yields(
+                    (word,),
+                    move |(word,): (String,)| {
+                        let _ = &self;
+                        {
+                            ({
+                                self.lines
+                                    .into_iter()
+                                    .filter(move |line| line.contains(&word))
+                            })
+                        }
+                    },
+                );
+        }
+        __method
+            .stream((self, word), |(__this, word): (_, String)| { __this.search(word) })
     }
     pub fn words(self, argument0: (usize, usize)) -> ::trine::Stream<String> {
         ::trine::threads::stream(

@@ -20,6 +20,7 @@ use crate::process::value::output::Output;
 use crate::process::value::wire::{self, Reader, WireError};
 use crate::{panic, wait};
 
+pub(crate) mod method;
 mod stateful;
 
 /// Decodes the arguments, calls the body at the address, encodes what it returns.

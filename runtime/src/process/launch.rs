@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cross::process::{Arguments, Output};
+use crate::cross::process::Output;
 use crate::error::Error;
 use crate::function::Function;
 use crate::process::call::{Items, ProcessCall, items};
@@ -24,29 +24,27 @@ use crate::stream::{self, Stream};
 use crate::task::Task;
 use crate::{panic, sequential, tokio};
 
-pub(crate) fn spawn<A, B, T>(function: &'static Function, arguments: A, body: fn(B) -> T) -> Task<T>
+pub(crate) fn spawn<A, T>(function: &'static Function, arguments: A, code: Code<T>) -> Task<T>
 where
-    A: Arguments<B>,
+    A: Serialize,
     T: Output + 'static,
 {
-    let code = Code::new::<A, B>(body);
     match encode(function.name(), What::Arguments, arguments) {
         Ok(message) => launch(function, message, code),
         Err(error) => sequential::done(function.name(), Err(error)),
     }
 }
 
-pub(crate) fn spawn_retrying<A, B, T>(
+pub(crate) fn spawn_retrying<A, T>(
     function: &'static Function,
     arguments: A,
-    body: fn(B) -> T,
+    code: Code<T>,
     again: Retry<T>,
 ) -> Task<T>
 where
-    A: Arguments<B>,
+    A: Serialize,
     T: Output + 'static,
 {
-    let code = Code::new::<A, B>(body);
     match encode(function.name(), What::Repeated, arguments) {
         Ok(message) => {
             let attempt = move |message| launch(function, message, code);

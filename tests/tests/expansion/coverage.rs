@@ -28,6 +28,7 @@ fn every_line_of_a_body_is_counted() {
         "impl Type { #[concurrent(threads)] fn work(self, mut number: u8) -> u8",
         "impl Type { #[concurrent(process)] fn work(&self, mut number: u8, _: &str) -> u8",
         "impl Type { #[concurrent(process)] pub async fn work(self, mut number: u8) -> u8",
+        "impl Type { #[concurrent(process)] async fn work(&self, mut number: u8, _: &str) -> u8",
         "impl Type { #[concurrent(async, scoped)] async fn work(&self, mut number: u8) -> u8",
         "impl Type { #[concurrent(async)] async fn work(self, mut number: u8) -> u8",
         "#[concurrent(threads)] fn work(mut number: u8) -> impl Iterator<Item = u8>",

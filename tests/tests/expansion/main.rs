@@ -17,6 +17,7 @@ mod pipeline {
     mod body;
     mod check;
     mod conditional;
+    mod entered;
     mod error;
     pub(crate) mod expand;
     mod function;
@@ -30,7 +31,6 @@ mod pipeline {
     mod reader;
     mod recover;
     mod scope;
-    mod sibling;
     mod span;
     mod tuple;
     mod types;

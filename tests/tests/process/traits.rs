@@ -1,9 +1,9 @@
-//! Methods of traits: the trait marks what it declares, and an impl what it runs in a worker. One
-//! that has its body in the trait is marked once.
+//! Methods, of traits too: a worker calls the method itself, whose body runs where it is called for
+//! that, and nowhere else.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trine::{Task, concurrent, scope};
+use trine::{Task, concurrent, scope, sequential};
 
 trait Measure {
     type Output;
@@ -152,4 +152,143 @@ impl Provided for One {
 #[test]
 fn a_method_with_its_body_in_the_trait_runs_in_a_worker() {
     assert_eq!(One.named("!".to_owned()).join().unwrap(), "one!");
+}
+
+/// Declared by hand, as in the other modes.
+trait Declared {
+    fn weigh(&self, factor: usize, text: &str) -> Task<usize>;
+    fn each(self, most: usize) -> trine::Stream<usize>;
+    fn borrowed<'scope>(
+        &'scope self,
+        scope: &'scope trine::Scope<'scope, '_>,
+        text: &'scope str,
+    ) -> trine::ScopedTask<'scope, usize>;
+}
+
+impl Declared for Text<u8> {
+    #[concurrent(process)]
+    fn weigh(&self, factor: usize, text: &str) -> usize {
+        self.0.len() * factor + text.len()
+    }
+
+    #[concurrent(process)]
+    fn each(self, most: usize) -> impl Iterator<Item = usize> {
+        self.0.len()..most
+    }
+
+    #[concurrent(process, scoped, retries = 1)]
+    fn borrowed(&self, text: &str) -> usize {
+        self.0.len() + text.len()
+    }
+}
+
+#[test]
+fn a_trait_that_declares_tasks_needs_nothing_more() {
+    assert_eq!(text().weigh(2, "one").join().unwrap(), 11);
+    assert_eq!(text().each(6).gather().join().unwrap(), [4, 5]);
+    let (here, one) = (text(), String::from("one"));
+    assert_eq!(scope(|s| here.borrowed(s, &one).join()).unwrap(), 7);
+    // Inline, where the call is begun on the thread that calls.
+    sequential(|| {
+        assert_eq!(text().weigh(2, "one").join().unwrap(), 11);
+        assert_eq!(text().each(6).gather().join().unwrap(), [4, 5]);
+        assert_eq!(scope(|s| here.borrowed(s, &one).join()).unwrap(), 7);
+    });
+}
+
+#[derive(Serialize, Deserialize, Clone)]
+struct Tree {
+    depth: u32,
+    fails: bool,
+}
+
+impl Tree {
+    /// What each call says of the process that it runs in.
+    #[concurrent(process)]
+    fn processes(&self) -> Vec<u32> {
+        let mut all = vec![std::process::id()];
+        if self.depth > 0 {
+            let below = Tree { depth: self.depth - 1, ..self.clone() };
+            all.extend(below.processes().join().unwrap());
+        }
+        all
+    }
+
+    #[concurrent(process)]
+    fn converted<T>(self, more: T) -> T
+    where
+        T: From<u8> + std::ops::Add<Output = T> + Serialize + DeserializeOwned + Send + 'static,
+    {
+        assert!(!self.fails, "it fails");
+        more + T::from(1)
+    }
+
+    #[concurrent(process, ahead = 1)]
+    fn failing_items(self, most: u32) -> impl Iterator<Item = u32> {
+        (0..).inspect(move |number| assert!(*number < most, "enough"))
+    }
+}
+
+#[test]
+fn a_body_that_calls_its_own_method_starts_another_call() {
+    for _ in 0..2 {
+        let mut all = Tree { depth: 2, fails: false }.processes().join().unwrap();
+        all.push(std::process::id());
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 4, "each has a process of its own");
+    }
+    // Also inline, where all are in one thread.
+    let all = sequential(|| Tree { depth: 2, fails: false }.processes().join().unwrap());
+    assert_eq!(all, [std::process::id(); 3]);
+}
+
+#[test]
+fn a_call_that_panics_leaves_nothing_to_the_next_one() {
+    let tree = |fails| Tree { depth: 0, fails };
+    let calls = || {
+        for _ in 0..3 {
+            assert!(tree(true).converted(1_u64).join().unwrap_err().is_panic());
+            assert_eq!(tree(false).converted(1_u64).join().unwrap(), 2);
+            assert_eq!(tree(false).converted(1_u32).join().unwrap(), 2);
+            let mut items = tree(false).failing_items(2).into_iter();
+            let both: Vec<u32> = items.by_ref().take(2).map(Result::unwrap).collect();
+            assert_eq!(both, [0, 1]);
+            assert!(items.next().unwrap().unwrap_err().is_panic());
+        }
+    };
+    calls();
+    sequential(calls);
+}
+
+trait Named {
+    fn named(&self) -> Task<String>;
+}
+
+impl Tree {
+    #[concurrent(process)]
+    fn named(&self) -> String {
+        "inherent".to_owned()
+    }
+}
+
+impl Named for Tree {
+    #[concurrent(process)]
+    fn named(&self) -> String {
+        "of the trait".to_owned()
+    }
+}
+
+#[test]
+fn a_method_that_another_one_hides_is_an_error_and_runs_no_other_body() {
+    let tree = Tree { depth: 0, fails: false };
+    assert_eq!(tree.named().join().unwrap(), "inherent");
+    let hidden = || {
+        for _ in 0..2 {
+            let error = Named::named(&tree).join().unwrap_err();
+            assert!(error.to_string().contains("hides it from the worker"), "{error}");
+        }
+    };
+    hidden();
+    sequential(hidden);
 }

@@ -95,6 +95,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/channel/tests.rs",
     "runtime/src/process/channel/worker.rs",
     "runtime/src/process/code.rs",
+    "runtime/src/process/code/method.rs",
     "runtime/src/process/code/stateful.rs",
     "runtime/src/process/elsewhere/memory.rs",
     "runtime/src/process/linux/cores.rs",
