@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
-use trine_tests::programs::alone;
+use trine_tests::programs::{alone, alone_with_each};
 use trine_tests::system::is_alive;
 
 use crate::renewal::{
@@ -111,27 +111,25 @@ fn limited(resource: libc::__rlimit_resource_t, most: libc::rlim_t) -> libc::rli
 
 #[test]
 fn a_worker_goes_on_whose_replacement_does_not_start() {
-    for processes in ["1", "2"] {
-        let test = a_worker_goes_on_whose_replacement_does_not_start;
-        alone(test, &[("TRINE_PROCESSES", processes)], || {
-            let processes: usize = std::env::var("TRINE_PROCESSES").unwrap().parse().unwrap();
-            trine::process::warm_up();
-            for (what, resource, most) in REFUSED {
-                let calls = [after_ten as Call, grows_once, after_ten_with_a_limit];
-                for call in calls {
-                    call().join().unwrap();
-                    let before = limited(*resource, *most);
-                    let answered = WAYS.iter().cycle().take(12).flat_map(|way| (way.1)(call));
-                    let workers: BTreeSet<_> = answered.collect();
-                    limited(*resource, before.rlim_cur);
-                    // A replacement may have been on its way already.
-                    assert!(workers.len() <= 2 * processes, "{what}: {workers:?}");
-                    // Once there is room, they are replaced.
-                    until_gone(call, *workers.first().unwrap(), what);
-                }
+    let test = a_worker_goes_on_whose_replacement_does_not_start;
+    alone_with_each(test, "TRINE_PROCESSES", &["1", "2"], || {
+        let processes: usize = std::env::var("TRINE_PROCESSES").unwrap().parse().unwrap();
+        trine::process::warm_up();
+        for (what, resource, most) in REFUSED {
+            let calls = [after_ten as Call, grows_once, after_ten_with_a_limit];
+            for call in calls {
+                call().join().unwrap();
+                let before = limited(*resource, *most);
+                let answered = WAYS.iter().cycle().take(12).flat_map(|way| (way.1)(call));
+                let workers: BTreeSet<_> = answered.collect();
+                limited(*resource, before.rlim_cur);
+                // A replacement may have been on its way already.
+                assert!(workers.len() <= 2 * processes, "{what}: {workers:?}");
+                // Once there is room, they are replaced.
+                until_gone(call, *workers.first().unwrap(), what);
             }
-        });
-    }
+        }
+    });
 }
 
 fn until_gone(call: Call, worker: u32, what: &str) {
