@@ -95,6 +95,13 @@ impl<T> Cell<T> {
         Self::at(RUNNING, Observed::nothing())
     }
 
+    /// The cell of something that has ended before it got one.
+    pub(crate) fn ended(result: Result<T, Error>) -> Self {
+        let failed = if result.is_err() { FAILED } else { 0 };
+        let cell = Self::at(FINISHED | failed, Observed::nothing());
+        Self { output: UnsafeCell::new(Some(result)), ..cell }
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.state.is_at(FINISHED)
     }

@@ -59,9 +59,7 @@ pub(crate) fn is_on() -> bool {
 
 /// A task that has already ended.
 pub(crate) fn done<T: Send + 'static>(name: &'static str, result: Result<T, Error>) -> Task<T> {
-    let cell = crate::cell::Cell::running();
-    cell.finish(result);
-    Task::new(std::sync::Arc::new(Done { name, cell }))
+    Task::new(std::sync::Arc::new(Done { name, cell: crate::cell::Cell::ended(result) }))
 }
 
 struct Done<T> {
