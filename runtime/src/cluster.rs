@@ -23,18 +23,19 @@ mod protocol;
 mod signals;
 
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::{env, io, process};
 
 use serde::de::DeserializeOwned;
 
 use self::broker::settings::{CLUSTER, Settings};
-use self::caller::{Caller, remote};
+use self::caller::{Caller, remote, resident};
 use crate::config;
 use crate::function::Function;
-use crate::process::job::{Job, worker_error};
+use crate::process::job::{AnyCall, Job, Reply, worker_error};
 use crate::process::platform::{self, SERVE};
 use crate::sequential;
+use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
 use crate::task::Task;
 
@@ -83,6 +84,23 @@ where
             Stream::new(flow, sequential::done(function.name(), Err(error)), stream::as_they_are)
         }
     }
+}
+
+/// Sends a call of a worker with state to the machine of its value, or to one that will have it.
+pub(crate) fn submit(call: Arc<dyn AnyCall>) {
+    resident::submit(caller(), call);
+}
+
+/// A number for a call of a worker with state, and where its items arrive if it yields.
+pub(crate) fn number(ahead: Option<usize>) -> Option<(u64, Option<Arc<Flow<Reply>>>)> {
+    let caller = caller().ok()?;
+    let number = caller.next_number();
+    Some((number, ahead.map(|ahead| remote::flow(caller, number, ahead))))
+}
+
+/// A call of a worker with state is to end where it is.
+pub(crate) fn stop(number: u64) {
+    caller().into_iter().for_each(|caller| caller.stop(number));
 }
 
 fn caller() -> Result<&'static Caller, String> {

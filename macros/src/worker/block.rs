@@ -183,7 +183,7 @@ pub(super) const OF_METHODS: &[&str] = &["timeout", "limit", "queue", "priority"
 pub(super) const OF_LOOKS: &[&str] = &["retries", "backoff", "retry_if"];
 pub(super) const OF_YIELDING: &[&str] = &["ahead"];
 pub(super) const OF_CONSTRUCTORS: &[&str] =
-    &["priority", "memory", "restarts", "per", "copies", "renew"];
+    &["priority", "memory", "restarts", "per", "copies", "renew", "local", "on"];
 
 /// What the options of the block are meant for.
 struct Kind {

@@ -74,9 +74,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("scoped", "the value outlives every borrow: own the arguments"),
     ("fresh", "a worker is a process of its own anyway"),
     ("pool", "a worker is a process of its own and serves nobody else"),
-    ("local", "a worker never leaves this machine anyway"),
-    ("on", "a worker never leaves this machine"),
 ];
+
+/// Options that are of the whole worker.
+const OF_ALL: &[&str] =
+    &["restarts", "per", "copies", "name", "memory", "renew", "local", "on", "crate"];
 
 fn options(args: &Args, errors: &mut Errors) {
     // Without a value it has been reported already.
@@ -131,7 +133,7 @@ fn method(part: &Part, errors: &mut Errors) {
         let refused = REFUSED.iter().find(|(refused, _)| refused == name);
         if let Some((name, why)) = refused {
             errors.push(*span, format!("a worker with state has no `{name}`: {why}"));
-        } else if ["restarts", "per", "copies", "name", "memory", "renew", "crate"].contains(name) {
+        } else if OF_ALL.contains(name) {
             let message = format!("`{name}` is of the whole worker: write it at the `impl`");
             errors.push(*span, message);
         }

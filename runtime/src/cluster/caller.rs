@@ -7,6 +7,7 @@ mod event_loop;
 mod lane;
 mod outgoing;
 pub(super) mod remote;
+pub(super) mod resident;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,20 +27,29 @@ pub(crate) struct Caller {
 }
 
 pub(crate) enum Command {
-    Call(u64, Arc<dyn Remote>, Job),
+    /// The last is the call that keeps the value which it is about.
+    Call(u64, Arc<dyn Remote>, Job, Option<u64>),
     /// So many items of a call are no longer on the way.
     Grant(u64, u64),
     /// Nobody wants that call any more.
     Cancel(u64),
+    /// That call is to end, and tells how it has ended.
+    Stop(u64),
     /// Its arguments are in place, and it has a place under its limit.
     Ready(u64, Result<Ready, String>),
 }
 
+static CALLER: OnceLock<Result<&'static Caller, String>> = OnceLock::new();
+
 impl Caller {
     /// This program's caller, or the reason why it cannot have one.
     pub(crate) fn get(settings: &Settings) -> Result<&'static Self, String> {
-        static CALLER: OnceLock<Result<&'static Caller, String>> = OnceLock::new();
         CALLER.get_or_init(|| Self::start(settings.clone())).clone()
+    }
+
+    /// The same, once it has been asked for.
+    pub(crate) fn known() -> Option<&'static Self> {
+        CALLER.get()?.as_ref().ok().copied()
     }
 
     fn start(settings: Settings) -> Result<&'static Self, String> {
@@ -60,11 +70,15 @@ impl Caller {
 
     /// Sends a call, from any thread.
     pub(crate) fn send(&self, number: u64, call: Arc<dyn Remote>, job: Job) {
-        let _ = self.commands.send(Command::Call(number, call, job));
+        let _ = self.commands.send(Command::Call(number, call, job, None));
     }
 
     pub(crate) fn grant(&self, number: u64, done: u64) {
         let _ = self.commands.send(Command::Grant(number, done));
+    }
+
+    pub(crate) fn stop(&self, number: u64) {
+        let _ = self.commands.send(Command::Stop(number));
     }
 
     pub(crate) fn cancel(&self, number: u64) {

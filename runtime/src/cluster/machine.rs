@@ -4,6 +4,7 @@
 mod calls;
 mod depth;
 mod hosted;
+mod values;
 mod yielding;
 
 use std::collections::HashMap;
@@ -105,6 +106,7 @@ impl Machine {
 
     fn tick(&mut self) {
         self.core.tick(clock::now());
+        self.look_after_all();
         let error = self.broker.last_error.get();
         if error != self.printed {
             error.iter().for_each(|why| eprintln!("trine has an error from the broker: {why}"));
@@ -161,6 +163,7 @@ impl Machine {
         let mut inbox = select_all(subscribers);
         self.core.drain();
         self.drains = true;
+        self.let_go();
         let mut since = None;
         let mut ticks = interval(TICK);
         while !self.core.is_done() {
@@ -218,8 +221,8 @@ impl Machine {
                         Err(Unsent::Stuck) => is_stuck = true,
                     }
                 }
-                MachineDeed::Submit { lease, number, parcel } => {
-                    self.submit((lease, number), &parcel)
+                MachineDeed::Submit { lease, number, parcel, home } => {
+                    self.submit((lease, number), &parcel, home);
                 }
                 MachineDeed::Grant { lease, number, done } => self.grant((lease, number), done),
                 MachineDeed::Recall { lease, number } => {
@@ -230,6 +233,7 @@ impl Machine {
                     let Some(call) = self.calls.get_mut(&(lease, number)) else { continue };
                     call.stops = true;
                     call.hosted.iter().for_each(|hosted| hosted.stop(cancelled));
+                    self.look_after((lease, number));
                 }
                 MachineDeed::Forget { lease } => {
                     if let Some(permission) = self.permissions.remove(&lease) {

@@ -26,6 +26,11 @@
 //! **Streams.** Items are frames too, so none is lost or comes twice. A call that waits for its
 //! reader gives its place to others until it is granted more.
 //!
+//! **Values.** What makes a value of a worker with state is a call that goes on for as long as
+//! there is the value, as if it waited for a reader. A call about it names that call, follows it
+//! under its lease and takes no place. If the value is gone when it comes, it is returned to its
+//! caller, who has learned by then that it is gone.
+//!
 //! **Truth.** A caller that is cut off from the broker gives up nobody; when it is back it asks,
 //! and the machine answers with what became of each call.
 
@@ -37,6 +42,7 @@ mod machine;
 mod messages;
 #[cfg(test)]
 mod model;
+mod queues;
 
 pub(crate) use caller::{Caller, Deed as CallerDeed, End, Why};
 pub(crate) use machine::{Deed as MachineDeed, Machine};

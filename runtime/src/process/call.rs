@@ -2,7 +2,7 @@
 //! takes the value.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -15,16 +15,22 @@ use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
-use crate::process::platform::{self, max_handles};
+use crate::process::platform::max_handles;
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence, Residences};
 use crate::process::value::files;
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, WireError};
-use crate::stream::flow::{Flow, Grant, MAX_BYTES, MAX_FILES};
+use crate::stream::flow::MAX_FILES;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 use crate::worker::line::{Line, Ticket, Turn};
+
+mod outlet;
+
+#[cfg(feature = "cluster")]
+pub(crate) use self::outlet::measure;
+pub(crate) use self::outlet::{Items, weight_of};
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -42,6 +48,18 @@ pub(crate) struct Stay<T> {
     /// It takes `&mut self`.
     pub(crate) changes: bool,
     pub(crate) here: Here<T>,
+    /// How it gets there, if the value is on another machine.
+    #[cfg(feature = "cluster")]
+    pub(crate) away: Option<Away>,
+}
+
+/// How a call gets to another machine, and its number among those.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Copy)]
+pub(crate) struct Away {
+    pub(crate) number: u64,
+    pub(crate) submit: fn(Arc<dyn AnyCall>),
+    pub(crate) stop: fn(u64),
 }
 
 /// What runs a method where its value is kept in this process.
@@ -54,44 +72,6 @@ pub(crate) enum Here<T> {
 }
 
 type Inline<T> = Box<dyn Fn(&Message) -> Result<T, Error> + Send + Sync>;
-
-/// Where the items of a call go that yields.
-pub(crate) struct Items {
-    flow: Arc<Flow<Reply>>,
-    ahead: u32,
-    outlet: Arc<OnceLock<Outlet>>,
-}
-
-/// The channel through which they come, and the call's number there.
-type Outlet = (Arc<ParentEnd>, u64);
-
-impl Items {
-    /// At most so many on the way.
-    pub(crate) fn new(ahead: usize) -> (Self, Arc<Flow<Reply>>) {
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        let outlet = Arc::new(OnceLock::<Outlet>::new());
-        let known = Arc::clone(&outlet);
-        let tell = move |items| {
-            // A forked child has the items, but not the memory that is shared with the worker.
-            if let Some((channel, number)) = known.get().filter(|_| !platform::is_forked_child()) {
-                channel.grant(*number, items);
-            }
-        };
-        let grant = Grant { tell: Box::new(tell), measure };
-        let flow = Arc::new(Flow::granting(ahead as usize, grant));
-        (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
-    }
-}
-
-/// What counts of an item on its way: its bytes, and as many for each file as there may be.
-pub(crate) const fn weight_of(bytes: usize, files: usize) -> usize {
-    bytes + files * (MAX_BYTES / MAX_FILES)
-}
-
-/// How many items a reply brings, and what they count.
-pub(crate) fn measure(reply: &Reply) -> (usize, usize) {
-    (reply.bytes.items(), weight_of(reply.bytes.length(), reply.handles.len()))
-}
 
 /// A call's cell, which keeps a worker's reply until whoever takes the value decodes it.
 pub(crate) type ReplyCell<J, T> = JobCell<J, T, Reply>;
@@ -208,6 +188,11 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
         call
     }
 
+    #[cfg(feature = "cluster")]
+    fn away(&self) -> Option<Away> {
+        self.stay.as_ref()?.away
+    }
+
     /// Where the value is of the copy that it was assigned to.
     fn residence<'a>(&self, stay: &'a Stay<T>) -> &'a Residence {
         &stay.residences[self.job.copy()]
@@ -266,6 +251,19 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         }
         // Where nothing more is wanted it is dropped.
         items.flow.poll_push(&mut Some(item), None).is_ready()
+    }
+
+    #[cfg(feature = "cluster")]
+    fn far_number(&self) -> Option<u64> {
+        self.away().map(|away| away.number)
+    }
+
+    #[cfg(feature = "cluster")]
+    fn take_far_item(&self, item: Reply) {
+        // Where nothing more is wanted it is dropped.
+        if let Some(items) = &self.items {
+            let _ = items.flow.push_beyond(&mut Some(item));
+        }
     }
 
     fn has_yielded(&self) -> bool {
@@ -336,8 +334,17 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         let admitted = self.job.admit();
         if let Some(stay) = self.stay.as_ref().filter(|stay| self.residence(stay).is_here()) {
             self.run_inline(stay);
-        } else if admitted {
-            self.pool.submit(self.clone());
+            return admitted;
+        }
+        #[cfg(feature = "cluster")]
+        if let Some(away) = self.away() {
+            if admitted {
+                (away.submit)(self);
+            }
+            return admitted;
+        }
+        if admitted {
+            self.pool.submit(self);
         }
         admitted
     }
@@ -382,6 +389,8 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
             } else {
                 self.pool.recall(self.address.load(), finish);
             }
+            #[cfg(feature = "cluster")]
+            self.away().into_iter().for_each(|away| (away.stop)(away.number));
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::limit::Limited;
 use crate::process::address::AtomicAddress;
 use crate::process::channel::{ParentEnd, ReplyBytes};
 use crate::process::platform::Handle;
+#[cfg(feature = "cluster")]
+use crate::process::pool::residence::Far;
 use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
@@ -24,6 +26,14 @@ pub(crate) struct Job {
     /// The distances of `invoke` and of the body from the start of the image.
     pub(crate) invoke: i64,
     pub(crate) body: i64,
+}
+
+#[cfg(feature = "cluster")]
+impl Job {
+    /// The same, for another attempt.
+    pub(crate) fn again(&self) -> Self {
+        Self { message: self.message.clone(), ..*self }
+    }
 }
 
 /// How a call ended, in a reply's head.
@@ -128,6 +138,19 @@ pub(crate) trait AnyCall: Send + Sync {
     fn limited(&self) -> Option<Limited> {
         None
     }
+    /// It goes back to whoever sent it: the value is gone that it is about, and it has not begun.
+    fn withdraw(&self) {}
+    /// Its number among the calls to other machines, if it has one.
+    #[cfg(feature = "cluster")]
+    fn far_number(&self) -> Option<u64> {
+        None
+    }
+    /// An item that it has yielded on another machine, which counts what is on the way.
+    #[cfg(feature = "cluster")]
+    fn take_far_item(&self, _: Reply) {}
+    /// The value that it has made has to leave its machine.
+    #[cfg(feature = "cluster")]
+    fn has_to_leave(&self, _: &Arc<Far>) {}
     /// It gets another turn, at this copy.
     fn assign(&self, _copy: usize) {}
     /// Starts its deadline, which counts from now.

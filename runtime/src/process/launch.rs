@@ -108,7 +108,7 @@ pub(crate) fn locate(
 }
 
 /// Whether a message has an end of a channel or stream, whose other end is on this machine.
-fn is_connected(message: &Message) -> bool {
+pub(crate) fn is_connected(message: &Message) -> bool {
     message.files.iter().any(|file| !file.is_memory())
 }
 

@@ -8,8 +8,14 @@ use std::sync::Arc;
 use self::housing::{Housed, Housing, job};
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
+#[cfg(feature = "cluster")]
+use crate::process::call::Away;
 use crate::process::call::{Here, Items, ProcessCall, Stay, items};
 use crate::process::code::{Code, StreamCode};
+#[cfg(feature = "cluster")]
+use crate::process::job::codec_error;
+#[cfg(feature = "cluster")]
+use crate::process::launch::is_connected;
 use crate::process::launch::{encode, yield_here};
 use crate::process::pool::residence::{Residence, Residences, Value};
 use crate::process::pool::{Pool, pool_of_values};
@@ -59,8 +65,9 @@ where
     M: Constructed<T>,
 {
     let name = constructor.name();
-    let value = Value::new(sequential::is_on());
+    let mut value = Value::new(sequential::is_on(), false);
     let message = encode(name, What::Repeated, (value.number, arguments));
+    value.is_far = goes_far(constructor, value, message.as_ref().ok());
     let message = message.map_err(|error| failed(name, &error));
     let code = Code::make::<A, B, T, M>(body);
     let residences: Residences =
@@ -73,6 +80,18 @@ where
     let homes = homes.collect();
     let pool = pool_of_values(constructor);
     Worker::start(constructor, Arc::new(Estate { value, pool, residences }), homes)
+}
+
+/// Whether the value is made on another machine. What is connected stays on this one.
+#[cfg(feature = "cluster")]
+fn goes_far(constructor: &Function, value: Value, message: Option<&Message>) -> bool {
+    let is_connected = message.is_none_or(is_connected);
+    !value.is_here && !is_connected && crate::cluster::takes(constructor)
+}
+
+#[cfg(not(feature = "cluster"))]
+fn goes_far(_: &Function, _: Value, _: Option<&Message>) -> bool {
+    false
 }
 
 /// Starts `body` in the process of this worker when it is its turn; what a method with `&self`
@@ -228,8 +247,20 @@ where
         };
         return Stream::new(flow, task, stream::as_they_are);
     }
+    #[cfg(feature = "cluster")]
+    let far = value.is_far.then(|| crate::cluster::number(Some(stream::ahead(function)))).flatten();
+    #[cfg(feature = "cluster")]
+    if let Some((number, Some(flow))) = far {
+        let outlet = Items::far(stream::ahead(function), &flow);
+        let how = (Here::Never, changes, Some((outlet, Some(number))));
+        let task = match message {
+            Ok(message) => enter_at(worker, function, message, at, how),
+            Err(error) => sequential::done(name, Err(error)),
+        };
+        return Stream::new(flow, task, items);
+    }
     let (outlet, flow) = Items::new(stream::ahead(function));
-    let how = (Here::Never, changes, Some(outlet));
+    let how = (Here::Never, changes, Some((outlet, None)));
     let task = match message {
         Ok(message) => enter_at(worker, function, message, at, how),
         Err(error) => sequential::done(name, Err(error)),
@@ -239,7 +270,7 @@ where
 
 /// How a method is called: what runs it if its value is here, whether it changes that, and where
 /// its items go.
-type How<R> = (Here<R>, bool, Option<Items>);
+type How<R> = (Here<R>, bool, Option<(Items, Option<u64>)>);
 
 fn enter_at<T, R>(
     worker: &Worker<T>,
@@ -255,15 +286,37 @@ where
         return sequential::done(function.name(), Err(refusal));
     }
     let estate = worker.place::<Estate>();
+    #[cfg(feature = "cluster")]
+    if estate.value.is_far && is_connected(&message) {
+        let why = "its arguments: the other end of a `Sender` or a `Stream` is on this machine, \
+                   and its worker is not";
+        return sequential::done(function.name(), Err(codec_error(function.name(), why)));
+    }
     match job(function.name(), estate.value, message, (invoke, body)) {
         Ok(job) => {
-            if !estate.value.is_here {
+            if !estate.value.is_here && !estate.value.is_far {
                 estate.pool.heed_rights();
             }
             let (pool, residences) = (estate.pool, Arc::clone(&estate.residences));
-            let stay = Stay { residences, changes, here };
+            let (items, _number) = items.unzip();
+            let stay = Stay {
+                residences,
+                changes,
+                here,
+                #[cfg(feature = "cluster")]
+                away: away(estate.value, _number.flatten()),
+            };
             Task::new(ProcessCall::enter(function, job, pool, worker.line(), (stay, items)))
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }
+}
+
+/// How a call gets to its value, if that is on another machine.
+#[cfg(feature = "cluster")]
+fn away(value: Value, known: Option<u64>) -> Option<Away> {
+    let new = || crate::cluster::number(None).map(|(number, _)| number);
+    // Without a caller there is none, and its constructor says why.
+    let number = value.is_far.then(|| known.or_else(new).unwrap_or(0));
+    number.map(|number| Away { number, submit: crate::cluster::submit, stop: crate::cluster::stop })
 }

@@ -30,20 +30,6 @@ pub(crate) fn machine_of_a_local_call() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// A worker with state.
-pub(crate) struct Resident(u32);
-
-#[concurrent(process)]
-impl Resident {
-    pub(crate) fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    pub(crate) fn machine(&self) -> (u32, u32) {
-        (self.0, std::os::unix::process::parent_id())
-    }
-}
-
 #[concurrent(process)]
 pub(crate) fn machine_that_yields() -> impl Iterator<Item = u32> {
     std::iter::once(std::os::unix::process::parent_id())

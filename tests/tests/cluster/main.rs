@@ -11,6 +11,8 @@ mod network;
 mod parts;
 mod plain;
 mod relay;
+mod residents;
+mod stateful;
 mod streams;
 mod trust;
 mod turmoil;
@@ -22,10 +24,11 @@ use std::sync::OnceLock;
 type Check = (&'static str, fn());
 
 /// The checks, and which of them take long.
-const GROUPS: [(&[Check], bool); 10] = [
+const GROUPS: [(&[Check], bool); 11] = [
     (plain::CHECKS, false),
     (turmoil::CHECKS, false),
     (streams::CHECKS, false),
+    (residents::CHECKS, false),
     (trust::CHECKS, false),
     (deployment::CHECKS, false),
     (credentials::CHECKS, false),

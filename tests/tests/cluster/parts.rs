@@ -8,10 +8,10 @@ use trine::process::Shared;
 use trine::{ErrorKind, TaskIterator, gather};
 
 use super::functions::{
-    ResidentWorker, boom, crowd, double, doubled, held, held_in_turn, held_long, held_once,
-    held_to_the_last, leave, machine, machine_of_a_local_call, machine_that_reads,
-    machine_that_sends, machine_that_yields, machines_on_the_way, nested, note, noted, reversed,
-    too_long, too_much, worker_of_its_own,
+    boom, crowd, double, doubled, held, held_in_turn, held_long, held_once, held_to_the_last,
+    leave, machine, machine_of_a_local_call, machine_that_reads, machine_that_sends,
+    machine_that_yields, machines_on_the_way, nested, note, noted, reversed, too_long, too_much,
+    worker_of_its_own,
 };
 
 /// How many calls are in flight when something is killed.
@@ -51,7 +51,7 @@ pub(crate) fn play(name: &str) -> bool {
         "queue" => queue,
         "crowd" => crowded,
         "drained" => drained,
-        _ => return super::yielding::play(name),
+        _ => return super::yielding::play(name) || super::stateful::play(name),
     };
     part();
     true
@@ -127,8 +127,6 @@ fn ends() {
 fn places() {
     let (worker, beside) = nested().join().unwrap();
     let here = std::process::id();
-    let resident = ResidentWorker::new(7);
-    assert_eq!(resident.machine().join().unwrap(), (7, here));
     let local = machine_of_a_local_call().join().unwrap();
     tell(format!("{} {} {}", machine().join().unwrap(), u32::from(local == here), {
         // The calls of a body run in a worker of the worker that runs it.

@@ -28,8 +28,8 @@ const NEVER: &[(&[&str], &[&str])] = &[
 const CIRCLES: &[(&str, &str)] = &[
     (
         "cluster cluster/caller cluster/caller/event_loop cluster/caller/lane \
-         cluster/caller/outgoing cluster/caller/remote cluster/machine cluster/machine/calls \
-         cluster/operations",
+         cluster/caller/outgoing cluster/caller/remote cluster/caller/resident cluster/machine \
+         cluster/machine/calls cluster/operations",
         "a call and the thread that sends it know each other",
     ),
     (

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::cluster::protocol::Weight;
 use crate::options::Options;
 use crate::process::fault::Fault;
+use crate::process::pool::residence::Part;
 use crate::process::value::message::Message;
 use crate::process::value::output::{Finished, Output};
 use crate::process::value::wire::{self, Reader};
@@ -68,6 +69,8 @@ pub(crate) struct Parcel {
     pub(crate) options: Options,
     /// Whether it yields items before it ends.
     pub(crate) yields: bool,
+    /// What it does to the value of a worker with state.
+    pub(crate) part: Option<Part>,
     pub(crate) value: Value,
 }
 
@@ -85,24 +88,35 @@ pub(crate) enum Ending {
         value: Value,
     },
     Failed(Fault),
+    /// The value that it keeps goes on.
+    Noted(Notice),
+}
+
+/// What the worker of a value should know.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Notice {
+    /// It has served for as long as `renew` says.
+    Worn,
+    /// Its machine is about to end.
+    Leaves,
 }
 
 impl Ending {
     pub(crate) fn is_end(&self) -> bool {
-        !matches!(self, Self::Yielded { .. })
+        !matches!(self, Self::Yielded { .. } | Self::Noted(_))
     }
 
     pub(crate) fn value(&self) -> Option<&Value> {
         match self {
             Self::Yielded { value, .. } | Self::Replied { value, .. } => Some(value),
-            Self::Failed(_) => None,
+            Self::Failed(_) | Self::Noted(_) => None,
         }
     }
 
     pub(crate) fn value_mut(&mut self) -> Option<&mut Value> {
         match self {
             Self::Yielded { value, .. } | Self::Replied { value, .. } => Some(value),
-            Self::Failed(_) => None,
+            Self::Failed(_) | Self::Noted(_) => None,
         }
     }
 }

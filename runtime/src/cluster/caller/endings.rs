@@ -17,6 +17,7 @@ impl EventLoop {
                 let why = self.say(number, why);
                 self.fail(number, why);
             }
+            End::Returned => self.end(number, |call| call.return_it()),
             End::Lost => self.tell(number, Ending::Failed(Fault::WorkerLost)),
             End::Ended(body) | End::Unwanted(body) => self.hear_of(number, &body),
         }
@@ -49,7 +50,7 @@ impl EventLoop {
         self.end(number, |call| call.fail(Fault::Worker { message }));
     }
 
-    fn end(&mut self, number: u64, tell: impl FnOnce(Arc<dyn Remote>)) {
+    pub(super) fn end(&mut self, number: u64, tell: impl FnOnce(Arc<dyn Remote>)) {
         let Some(open) = self.open.remove(&number) else { return };
         self.forget(open.arguments);
         drop(open.place);

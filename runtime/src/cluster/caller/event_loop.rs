@@ -37,6 +37,8 @@ pub(super) struct Open {
     /// Where its arguments are stored, if they are.
     pub(super) arguments: Option<Stored>,
     pub(super) place: Option<Place>,
+    /// The call that keeps the value which it is about.
+    pub(super) home: Option<u64>,
     /// What it has said, once some of that was stored.
     pub(super) lane: Option<Lane>,
 }
@@ -185,11 +187,12 @@ impl EventLoop {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Call(number, call, job) => {
+            Command::Call(number, call, job, home) => {
                 if call.is_finished() {
                     return;
                 }
-                self.open.insert(number, Open { call, arguments: None, place: None, lane: None });
+                let (arguments, place, lane) = (None, None, None);
+                self.open.insert(number, Open { call, arguments, place, home, lane });
                 match (&self.refusal, &self.broker) {
                     (Some(why), _) => {
                         let why = why.clone();
@@ -200,6 +203,7 @@ impl EventLoop {
                 }
             }
             Command::Grant(number, done) => self.core.grant(number, done),
+            Command::Stop(number) => self.core.stop(number),
             Command::Cancel(number) => {
                 self.core.cancel(number);
                 if let Some(open) = self.open.remove(&number) {

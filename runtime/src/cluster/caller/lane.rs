@@ -56,6 +56,7 @@ pub(super) fn give(call: &dyn Remote, ending: Ending) {
         Ending::Yielded { is_run, value: Value::Here(parts) } => call.item(is_run, parts),
         Ending::Replied { status, value: Value::Here(parts) } => call.reply(status, parts),
         Ending::Failed(fault) => call.fail(fault),
+        Ending::Noted(notice) => call.note(notice),
         // Only without a connection, over which it came.
         Ending::Yielded { .. } | Ending::Replied { .. } => call.fail(Fault::WorkerLost),
     }

@@ -14,6 +14,7 @@ use crate::cluster::broker::limits::{Place, Places};
 use crate::cluster::clock;
 use crate::function::Function;
 use crate::process::job::Job;
+use crate::process::pool::residence::Part;
 
 /// A call that is ready to be sent.
 pub(crate) struct Ready {
@@ -40,7 +41,7 @@ impl EventLoop {
         let (Some(open), Some(broker)) = (self.open.get(&number), self.broker.clone()) else {
             return;
         };
-        let (function, yields) = (open.call.function(), open.call.yields());
+        let (function, kind) = (open.call.function(), (open.call.yields(), open.call.part()));
         let Job { message, invoke, body } = job;
         let parts = match parts_of(message) {
             Ok(parts) => parts,
@@ -49,7 +50,7 @@ impl EventLoop {
         let fits = parts.length() + 1024 <= broker.longest();
         let name = format!("{:016x}-{number:x}-arguments", self.id);
         if fits {
-            match ready(function, yields, (invoke, body), Value::Here(parts)) {
+            match ready(function, kind, (invoke, body), Value::Here(parts)) {
                 Ok(ready) => self.limited(number, function, body, ready),
                 Err(why) => self.fail(number, why),
             }
@@ -58,7 +59,7 @@ impl EventLoop {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let value = broker.place(name, parts).await;
-            let ready = value.and_then(|value| ready(function, yields, (invoke, body), value));
+            let ready = value.and_then(|value| ready(function, kind, (invoke, body), value));
             let _ = sender.send(Command::Ready(number, ready));
         });
     }
@@ -88,6 +89,12 @@ impl EventLoop {
             return self.limited(number, function, body, Ready { parcel, stored, place });
         }
         open.place = place;
+        if let Some(home) = open.home {
+            if open.call.is_finished() {
+                return self.end(number, |call| call.return_it());
+            }
+            return self.core.submit_home(number, parcel, home);
+        }
         let label = function.options().on.unwrap_or_default();
         self.core.submit(clock::now(), number, parcel, label);
     }
@@ -95,7 +102,7 @@ impl EventLoop {
 
 fn ready(
     function: &Function,
-    yields: bool,
+    (yields, part): (bool, Option<Part>),
     (invoke, body): (i64, i64),
     value: Value,
 ) -> Result<Ready, String> {
@@ -106,6 +113,7 @@ fn ready(
         body,
         options: function.options().clone(),
         yields,
+        part,
         value,
     };
     Ok(Ready { parcel: Body::of(&parcel, about)?, stored, place: None })

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Caller;
 use crate::cell::Cell;
-use crate::cluster::broker::envelope::{File, Parts};
+use crate::cluster::broker::envelope::{File, Notice, Parts};
 use crate::error::Error;
 use crate::function::Function;
 use crate::limit::Elsewhere;
@@ -16,6 +16,7 @@ use crate::process::channel::ReplyBytes;
 use crate::process::fault::Fault;
 use crate::process::job::{Job, Reply, codec_error, status};
 use crate::process::platform::{self, Handle};
+use crate::process::pool::residence::Part;
 use crate::process::value::message::Message;
 use crate::stream::flow::{Flow, Grant};
 use crate::stream::{Stream, ahead};
@@ -33,6 +34,14 @@ pub(crate) trait Remote: Send + Sync {
     fn fail(&self, fault: Fault);
     /// Nobody can read what else it says.
     fn give_up(&self);
+    /// What it does to the value of a worker with state.
+    fn part(&self) -> Option<Part> {
+        None
+    }
+    /// The value that it keeps goes on.
+    fn note(&self, _: Notice) {}
+    /// It was not started, since the value is gone that it is about.
+    fn return_it(&self) {}
 }
 
 struct RemoteCall<T> {
@@ -53,20 +62,24 @@ where
     send(caller, caller.next_number(), function, job, None)
 }
 
-/// Sends a call out that yields.
-pub(crate) fn stream<T>(caller: &'static Caller, function: &'static Function, job: Job) -> Stream<T>
-where
-    T: DeserializeOwned + Send + 'static,
-{
-    let number = caller.next_number();
+/// Where the items of a call arrive that yields.
+pub(crate) fn flow(caller: &'static Caller, number: u64, ahead: usize) -> Arc<Flow<Reply>> {
     let tell = move |done| {
         // The thread that tells is the parent's.
         if !platform::is_forked_child() {
             caller.grant(number, done);
         }
     };
-    let grant = Grant { tell: Box::new(tell), measure };
-    let flow = Arc::new(Flow::granting(ahead(function), grant));
+    Arc::new(Flow::granting(ahead, Grant { tell: Box::new(tell), measure }))
+}
+
+/// Sends a call out that yields.
+pub(crate) fn stream<T>(caller: &'static Caller, function: &'static Function, job: Job) -> Stream<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let number = caller.next_number();
+    let flow = flow(caller, number, ahead(function));
     let task = send(caller, number, function, job, Some(Arc::clone(&flow)));
     Stream::new(flow, task, items)
 }
@@ -179,7 +192,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for RemoteCall<T> {
     }
 }
 
-fn frozen(files: &[File]) -> io::Result<Vec<Handle>> {
+pub(super) fn frozen(files: &[File]) -> io::Result<Vec<Handle>> {
     files.iter().map(|file| platform::freeze(&file.contents)).collect()
 }
 

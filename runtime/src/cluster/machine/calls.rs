@@ -33,6 +33,10 @@ pub(super) struct Call {
     since: Instant,
     /// Where all goes that it says, in order, once some of that has to be stored.
     lane: Option<mpsc::UnboundedSender<Said>>,
+    /// The call that keeps the value which it is about.
+    pub(super) home: Option<u64>,
+    /// It keeps a value.
+    pub(super) is_kept: bool,
 }
 
 impl Machine {
@@ -43,8 +47,9 @@ impl Machine {
         Arc::clone(self.permissions.entry(lease).or_insert_with(new))
     }
 
-    pub(super) fn submit(&mut self, key: Key, parcel: &Body) {
-        let call = Call { hosted: None, stops: false, since: Instant::now(), lane: None };
+    pub(super) fn submit(&mut self, key: Key, parcel: &Body, home: Option<u64>) {
+        let (since, is_kept) = (Instant::now(), false);
+        let call = Call { hosted: None, stops: false, since, lane: None, home, is_kept };
         self.calls.insert(key, call);
         let Some(mut parcel) = parcel.open::<Parcel>() else {
             let message = "the call's message cannot be decoded".to_owned();
@@ -65,15 +70,18 @@ impl Machine {
     fn start(&mut self, key: Key, parcel: &Parcel, parts: Result<Parts, String>) {
         match self.calls.get(&key) {
             None => return,
-            Some(call) if call.stops => {
+            Some(call) if call.stops || self.has_lost_home(key, call) => {
                 return self.take_news(Event::Said(key, Said::Returned));
             }
             Some(_) => {}
         }
+        let home = self.home_of(key).and_then(|home| self.calls.get(&home)?.hosted.clone());
         let permission = self.permission(key.0);
         let news = self.news.clone();
         let tell: Tell = Box::new(move |said| _ = news.send(Event::Said(key, said)));
-        match parts.and_then(|parts| Hosted::start(parcel, &parts, permission, tell)) {
+        match parts
+            .and_then(|parts| Hosted::start(parcel, &parts, permission, tell, home.as_deref()))
+        {
             Ok(hosted) => {
                 if let Some(call) = self.calls.get_mut(&key) {
                     call.hosted = Some(hosted);
@@ -102,21 +110,27 @@ impl Machine {
             Event::Collected(key, parcel, parts) => self.start(key, &parcel, parts),
             Event::Placed(key, ending) => self.says(key, ending),
             Event::Said(key, Said::Returned) => {
+                self.home_of(key).into_iter().for_each(|home| self.look_after(home));
                 self.calls.remove(&key);
                 self.core.returned(key.0, key.1);
             }
-            Event::Said(key, said) => self.pass_on(key, said),
+            Event::Said(key, Said::Made(parts)) => self.keep(key, parts),
+            Event::Said(key, said) => {
+                // Before anybody hears of the end of what it was about.
+                self.home_of(key).into_iter().for_each(|home| self.look_after(home));
+                self.pass_on(key, said);
+            }
         }
     }
 
     /// Tells the caller of a call what is said of it, or has it stored first if it is long.
-    fn pass_on(&mut self, key: Key, said: Said) {
+    pub(super) fn pass_on(&mut self, key: Key, said: Said) {
         let Entry::Occupied(mut call) = self.calls.entry(key) else { return };
         let lane = &mut call.get_mut().lane;
         if lane.is_none() {
             let length = match &said {
                 Said::Yielded(_, parts) | Said::Replied(_, parts) => parts.length(),
-                Said::Failed(_) | Said::Returned => 0,
+                Said::Failed(_) | Said::Returned | Said::Made(_) => 0,
             };
             if length == 0 || length + 1024 <= self.broker.longest() {
                 let ending = ending_of(said, Value::Here);
@@ -134,7 +148,7 @@ impl Machine {
     }
 
     /// The caller of a call is told how it goes on, or how it has ended.
-    fn says(&mut self, key: Key, ending: Ending) {
+    pub(super) fn says(&mut self, key: Key, ending: Ending) {
         let about = ending.value().map_or(256, Value::length);
         let body = Body::of(&ending, about).unwrap_or_default();
         if !ending.is_end() {
@@ -143,6 +157,7 @@ impl Machine {
         }
         if let Some(Call { hosted: Some(hosted), since, .. }) = self.calls.remove(&key) {
             match hosted.waits_for_reader() {
+                _ if hosted.is_resident() => {}
                 // It has a worker to itself, and delays no others.
                 Some(_) if hosted.is_over() => {}
                 // What it yielded could not be stored.
@@ -160,6 +175,7 @@ fn ending_of(said: Said, place: impl FnOnce(Parts) -> Value) -> Ending {
         Said::Yielded(is_run, parts) => Ending::Yielded { is_run, value: place(parts) },
         Said::Replied(status, parts) => Ending::Replied { status, value: place(parts) },
         Said::Failed(fault) => Ending::Failed(fault),
+        Said::Made(parts) => Ending::Yielded { is_run: false, value: place(parts) },
         Said::Returned => Ending::Failed(Fault::WorkerLost),
     }
 }
@@ -178,7 +194,7 @@ async fn store(
             Said::Yielded(_, parts) | Said::Replied(_, parts) => {
                 broker.place(format!("{name}-{count:x}"), mem::take(parts)).await
             }
-            Said::Failed(_) | Said::Returned => Ok(Value::default()),
+            Said::Failed(_) | Said::Returned | Said::Made(_) => Ok(Value::default()),
         };
         pass_on(match placed {
             Ok(value) => ending_of(said, |_| value),

@@ -14,10 +14,12 @@ use crate::options::Options;
 use crate::process::address::AtomicAddress;
 use crate::process::channel::ParentEnd;
 use crate::process::fault::Fault;
-use crate::process::job::{AnyCall, Job, Reply};
+use crate::process::job::{AnyCall, Job, Reply, status};
 use crate::process::platform;
+use crate::process::pool::residence::{Part, Residence, Value};
 use crate::process::pool::{self, Pool};
 use crate::process::value::message::{Bytes, Message};
+use crate::process::value::wire::{self, Reader};
 use crate::stream::ahead;
 use crate::sync::Lock;
 use crate::task::{Call, deadline};
@@ -28,6 +30,8 @@ pub(crate) enum Said {
     /// An item, or several in one run.
     Yielded(bool, Parts),
     Replied(u32, Parts),
+    /// Its constructor has answered so, and there is a value.
+    Made(Parts),
     Failed(Fault),
     /// It was withdrawn before it started.
     Returned,
@@ -46,6 +50,10 @@ pub(crate) struct Hosted {
     permission: Permission,
     yielding: Option<Yielding>,
     tell: Tell,
+    /// What it does to the value of a worker with state, and where that is.
+    stay: Option<(Arc<Residence>, Part)>,
+    /// Such a call tells its end once its process serves another.
+    end: Lock<Option<Said>>,
 }
 
 impl Hosted {
@@ -55,6 +63,7 @@ impl Hosted {
         parts: &Parts,
         permission: Permission,
         tell: Tell,
+        home: Option<&Self>,
     ) -> Result<Arc<Self>, String> {
         let files = parts.files.iter().map(|file| platform::freeze(&file.contents).map(Arc::new));
         let files = files.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
@@ -62,7 +71,15 @@ impl Hosted {
         let job = Job { message, invoke: parcel.invoke, body: parcel.body };
         let function = function_of(parcel);
         let waits = if parcel.yields { pool::Waits::ForReader } else { pool::Waits::Never };
-        let pool = pool::pool_of(function, waits)?;
+        let (pool, stay) = match (parcel.part, home.and_then(|home| home.home())) {
+            (None, _) => (pool::pool_of(function, waits)?, None),
+            (Some(Part::Makes), _) => {
+                let residence = Residence::new(Value::new(false, false), function);
+                (pool::pool_of_values(function), Some((residence, Part::Makes)))
+            }
+            (Some(part), Some((pool, residence))) => (pool, Some((residence, part))),
+            (Some(_), None) => return Err("it is about a value that is not here".to_owned()),
+        };
         let hosted = Arc::new(Self {
             job: JobCell::new(function, "process", job),
             pool,
@@ -70,9 +87,39 @@ impl Hosted {
             permission,
             yielding: parcel.yields.then(|| Yielding::new(ahead(function))),
             tell,
+            stay,
+            end: Lock::new(None),
         });
         pool.submit(hosted.clone());
         Ok(hosted)
+    }
+
+    /// Where the value is that it makes.
+    fn home(&self) -> Option<(&'static Pool, Arc<Residence>)> {
+        let (residence, _) = self.stay.as_ref()?;
+        Some((self.pool, Arc::clone(residence)))
+    }
+
+    /// Whether it is a call of a worker with state.
+    pub(crate) fn is_resident(&self) -> bool {
+        self.stay.is_some()
+    }
+
+    /// Whether the value that it has made is gone.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.stay.as_ref().is_some_and(|(residence, _)| !residence.is_occupied())
+    }
+
+    /// Whether the value that it has made has served for as long as `renew` says; once.
+    pub(crate) fn is_worn(&self) -> bool {
+        let worn = self.stay.as_ref().filter(|(residence, _)| residence.is_worn());
+        worn.map(|(residence, _)| residence.serve_on()).is_some()
+    }
+
+    /// Ends the value that it has made.
+    fn vacate(&self) {
+        let made = self.stay.iter().filter(|(_, part)| *part == Part::Makes);
+        made.for_each(|(residence, _)| residence.vacate());
     }
 
     /// Whether a worker has it.
@@ -110,6 +157,10 @@ impl Hosted {
         if self.recall() {
             return;
         }
+        if self.is_over() {
+            // It may have made a value.
+            return self.vacate();
+        }
         let kind = if cancelled { ErrorKind::Cancelled } else { ErrorKind::WorkerLost };
         let why = Error::new(self.function().name(), kind);
         if cancelled && self.yielding.is_some() {
@@ -130,8 +181,12 @@ impl Hosted {
     }
 
     fn finish(&self, ended: Said) {
-        if self.job.cell().finish(Ok(())) {
-            (self.tell)(ended);
+        if !self.job.cell().finish(Ok(())) {
+            return;
+        }
+        match &self.stay {
+            Some((_, Part::Uses | Part::Drops)) => *self.end.lock() = Some(ended),
+            _ => (self.tell)(ended),
         }
     }
 }
@@ -209,6 +264,14 @@ impl AnyCall for Hosted {
 
     fn complete(&self, reply: Reply) {
         let bytes = reply.bytes.reader().into_vec();
+        if let Some((residence, Part::Makes)) = &self.stay {
+            let is_made = reply.status == status::DONE
+                && matches!(wire::decode(Reader::new(&bytes)), Ok(Ok::<(), String>(())));
+            if is_made {
+                return self.finish(Said::Made(Parts { bytes, files: Vec::new() }));
+            }
+            residence.vacate();
+        }
         self.finish(match yielding::contents(&reply.handles) {
             Ok(files) => Said::Replied(reply.status, Parts { bytes, files }),
             Err(error) => Said::Failed(Fault::Codec { message: format!("its result: {error}") }),
@@ -217,6 +280,19 @@ impl AnyCall for Hosted {
 
     fn fail(&self, error: Error) {
         self.finish(Said::Failed(Fault::of(&error)));
+    }
+
+    fn stay(&self) -> Option<(&Residence, Part)> {
+        self.stay.as_ref().map(|(residence, part)| (&**residence, *part))
+    }
+
+    fn withdraw(&self) {
+        self.finish(Said::Returned);
+    }
+
+    fn leave(&self) {
+        let end = self.end.lock().take();
+        end.into_iter().for_each(|end| (self.tell)(end));
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::links::Link;
+use super::links::{Link, Sent};
 use super::messages::{Open, ToCaller, ToMachine, Weight, Word};
+use super::queues::{Queue, Queued, queued};
 use super::{Moment, Terms};
+
+mod search;
 
 /// What the driver has to do.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) enum End<E> {
     Lost,
     /// It was sent to no machine, or all machines have returned it.
     Nobody(Why),
+    /// The value that it is about is gone, and it was not started.
+    Returned,
 }
 
 /// Why no machine got a call.
@@ -48,22 +53,10 @@ pub(crate) enum Why {
     NoMachine,
 }
 
-/// The minimum time that machines get to answer before they count as absent.
-const ANSWER: u64 = 2_000;
-/// The first and the longest interval at which a caller looks for more machines: if none is known,
-/// and if the known ones have no room.
-const SEEK: u64 = 50;
-const SEEK_NONE: u64 = 500;
-const SEEK_MORE: u64 = 8_000;
-/// How many it asks at a time.
-const MAX_SEEK: u64 = 4;
 /// How long the connection must have existed before a silent machine is given up, and how late a
 /// tick must be to show that this program was stopped.
 const GRACE: u64 = 2_000;
 const LATE: u64 = 1_000;
-/// How long connecting may take, regardless of the calls' own wait.
-const CONNECT: u64 = 1_000;
-
 pub(crate) struct Caller<T, E> {
     id: u64,
     terms: Terms,
@@ -79,27 +72,6 @@ pub(crate) struct Caller<T, E> {
     connected: Result<Moment, Moment>,
     ticked: Moment,
     deeds: Vec<Deed<T, E>>,
-}
-
-struct Queue<T> {
-    calls: BTreeMap<u64, Queued<T>>,
-    sought: Option<Moment>,
-    pause: u64,
-    /// When a machine was last known to exist.
-    there: Option<Moment>,
-    /// When the broker reported that there is none.
-    absent: Option<Moment>,
-}
-
-struct Queued<T> {
-    parcel: T,
-    since: Moment,
-}
-
-impl<T> Queue<T> {
-    fn new() -> Self {
-        Self { calls: BTreeMap::new(), sought: None, pause: SEEK, there: None, absent: None }
-    }
 }
 
 impl<T: Clone + Weight, E> Caller<T, E> {
@@ -122,6 +94,23 @@ impl<T: Clone + Weight, E> Caller<T, E> {
     pub(crate) fn submit(&mut self, now: Moment, number: u64, parcel: T, label: &'static str) {
         let queue = self.queues.entry(label).or_insert_with(Queue::new);
         queue.calls.insert(number, Queued { parcel, since: now });
+    }
+
+    /// Accepts a call about the value that the call `home` keeps: it goes where that is.
+    pub(crate) fn submit_home(&mut self, number: u64, parcel: T, home: u64) {
+        let link = self.places.get(&home).and_then(|lease| self.links.get_mut(lease));
+        let lease =
+            link.and_then(|link| link.send_home(number, parcel, home).then_some(link.lease));
+        match lease {
+            Some(lease) => _ = self.places.insert(number, lease),
+            None => self.deeds.push(Deed::Finish { number, end: End::Returned }),
+        }
+    }
+
+    /// That call is to end, if a machine has it; how it has ended is reported.
+    pub(crate) fn stop(&mut self, number: u64) {
+        let link = self.places.get(&number).and_then(|lease| self.links.get_mut(lease));
+        link.into_iter().for_each(|link| link.stop(number));
     }
 
     /// Nobody wants that call any more; its end is not reported.
@@ -155,28 +144,6 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         if let Some(queue) = self.queues.get_mut(label) {
             queue.absent = Some(now);
         }
-    }
-
-    /// A machine has started, so waiting calls may ask it.
-    pub(crate) fn news(&mut self, now: Moment, machine: u64, labels: &[String]) {
-        let known: Vec<_> = self.links.values().map(|link| link.machine).collect();
-        let wants = |(label, queue): &(&&str, &Queue<T>)| {
-            let fits = label.is_empty() || labels.iter().any(|own| own == *label);
-            fits && !queue.calls.is_empty()
-        };
-        let Some((label, queue)) = self.queues.iter().find(wants) else { return };
-        if known.contains(&machine) {
-            return;
-        }
-        let (label, want) = (*label, queue.calls.len() as u64);
-        let open = self.opening(now, label, want, known);
-        self.deeds.push(Deed::Send { machine, message: ToMachine::Open(open) });
-    }
-
-    fn opening(&mut self, now: Moment, label: &'static str, want: u64, known: Vec<u64>) -> Open {
-        self.opening += 1;
-        self.openings.insert(self.opening, (now, label));
-        Open { caller: self.id, opening: self.opening, want, known }
     }
 
     pub(crate) fn receive(&mut self, now: Moment, message: ToCaller<E>) {
@@ -216,12 +183,6 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    fn is_there(&mut self, now: Moment, label: &str) {
-        if let Some(queue) = self.queues.get_mut(label) {
-            (queue.there, queue.absent) = (Some(now), None);
-        }
-    }
-
     fn word(&mut self, now: Moment, lease: u64, word: Word<E>) {
         let Some(link) = self.links.get_mut(&lease) else { return };
         match word {
@@ -233,7 +194,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 });
             }
             Word::Ended { number, ending } => {
-                let end = match link.calls.remove(&number) {
+                let end = match link.remove(number) {
                     Some(Some(_)) => End::Ended(ending),
                     Some(None) => End::Unwanted(ending),
                     None => return,
@@ -242,9 +203,11 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 self.deeds.push(Deed::Finish { number, end });
             }
             Word::Returned { number } => {
-                if let Some(Some((parcel, label))) = link.calls.remove(&number) {
-                    self.places.remove(&number);
-                    self.submit(now, number, parcel, label);
+                let Some(Some(Sent { parcel, label, home })) = link.remove(number) else { return };
+                self.places.remove(&number);
+                match home {
+                    None => self.submit(now, number, parcel, label),
+                    Some(_) => self.deeds.push(Deed::Finish { number, end: End::Returned }),
                 }
             }
         }
@@ -259,11 +222,12 @@ impl<T: Clone + Weight, E> Caller<T, E> {
     /// Gives up a machine with all its calls.
     fn lose(&mut self, lease: u64) {
         let Some(link) = self.links.remove(&lease) else { return };
-        for (number, parcel) in link.calls {
-            if parcel.is_some() {
-                self.places.remove(&number);
-                self.deeds.push(Deed::Finish { number, end: End::Lost });
-            }
+        // Values first, so that no call is made to one that is gone.
+        let wanted = link.calls.into_iter().filter_map(|(number, sent)| Some((number, sent?)));
+        let (at_home, others): (Vec<_>, Vec<_>) = wanted.partition(|(_, sent)| sent.home.is_some());
+        for (number, _) in others.into_iter().chain(at_home) {
+            self.places.remove(&number);
+            self.deeds.push(Deed::Finish { number, end: End::Lost });
         }
         let message = ToMachine::Close { lease };
         self.deeds.push(Deed::Send { machine: link.machine, message });
@@ -271,11 +235,15 @@ impl<T: Clone + Weight, E> Caller<T, E> {
 
     /// Call it several times a second.
     pub(crate) fn tick(&mut self, now: Moment) {
-        if now.saturating_sub(self.ticked) > LATE && self.connected.is_ok() {
-            // This program was stopped: first process what has arrived meanwhile.
-            self.connected(now);
-        }
+        let is_late = now.saturating_sub(self.ticked) > LATE;
         self.ticked = now;
+        if is_late {
+            // This program was stopped: first it takes what has come meanwhile.
+            if self.connected.is_ok() {
+                self.connected(now);
+            }
+            return;
+        }
         let lease = self.terms.lease;
         self.openings.retain(|_, (since, _)| now.saturating_sub(*since) < lease);
         let is_lost = |link: &Link<T>| match self.connected {
@@ -295,36 +263,6 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Ends the calls that have waited long enough for a machine.
-    fn give_up(&mut self, now: Moment) {
-        let Self { queues, links, terms, deeds, .. } = self;
-        let connected = self.connected;
-        for (label, queue) in queues {
-            if links.values().any(|link| link.has(label) && link.is_usable(now)) {
-                (queue.there, queue.absent) = (Some(now), None);
-            }
-            let waited =
-                |call: &Queued<T>| now.saturating_sub(queue.there.unwrap_or(0).max(call.since));
-            let is_over = |call: &Queued<T>| match connected {
-                Ok(_) if queue.absent.is_some_and(|absent| absent >= call.since) => {
-                    waited(call) >= terms.wait
-                }
-                Ok(since) => {
-                    let least = terms.wait.max(ANSWER);
-                    waited(call) >= least && now.saturating_sub(since) >= ANSWER
-                }
-                Err(_) => waited(call) >= terms.wait.max(CONNECT),
-            };
-            let over = queue.calls.iter().filter(|(_, call)| is_over(call));
-            let over: Vec<_> = over.map(|(&number, _)| number).collect();
-            let why = if connected.is_ok() { Why::NoMachine } else { Why::NoBroker };
-            for number in over {
-                queue.calls.remove(&number);
-                deeds.push(Deed::Finish { number, end: End::Nobody(why) });
-            }
-        }
-    }
-
     /// What the driver has to do; packets have at most about this many bytes of frames.
     pub(crate) fn deeds(&mut self, now: Moment, most: usize) -> Vec<Deed<T, E>> {
         if self.connected.is_ok() {
@@ -339,61 +277,4 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
         std::mem::take(&mut self.deeds)
     }
-
-    /// Sends calls to the machines with most room. Calls with a label come first, since they have
-    /// fewer choices.
-    fn assign(&mut self, now: Moment) {
-        let Self { queues, links, places, .. } = self;
-        for (label, queue) in queues.iter_mut().rev() {
-            while !queue.calls.is_empty() {
-                let fits =
-                    |link: &&mut Link<T>| link.room() > 0 && link.has(label) && link.is_usable(now);
-                let Some(link) = links.values_mut().filter(fits).max_by_key(|link| link.room())
-                else {
-                    break;
-                };
-                let Some((number, call)) = queue.calls.pop_first() else { break };
-                places.insert(number, link.lease);
-                link.send(number, call.parcel, label);
-            }
-        }
-    }
-
-    /// Looks for machines while there are calls without one.
-    fn seek(&mut self, now: Moment) {
-        let labels: Vec<_> = self.queues.keys().copied().collect();
-        for label in labels {
-            let Some(queue) = self.queues.get_mut(label) else { continue };
-            if queue.calls.is_empty() {
-                (queue.sought, queue.pause) = (None, SEEK);
-                continue;
-            }
-            if queue.sought.is_some_and(|sought| now.saturating_sub(sought) < queue.pause) {
-                continue;
-            }
-            let usable = self.links.values().filter(|link| link.has(label) && link.is_usable(now));
-            let (known, sent) = usable
-                .fold((0, 0), |(known, sent), link| (known + 1, sent + link.calls.len() as u64));
-            let want = queue.calls.len() as u64;
-            if known >= want + sent {
-                // Each machine gives a place from time to time, so more are of no use.
-                continue;
-            }
-            if queue.sought.replace(now).is_some() {
-                let most = if known > 0 { SEEK_MORE } else { SEEK_NONE };
-                queue.pause = (queue.pause * 2).min(most);
-            }
-            for _ in 0..want.min(MAX_SEEK) {
-                let known = self.links.values().map(|link| link.machine).collect();
-                let open = self.opening(now, label, want, known);
-                self.deeds.push(Deed::Seek { label, open });
-            }
-        }
-    }
-}
-
-/// How many calls wait that could go to this machine.
-fn queued<T: Clone + Weight>(queues: &BTreeMap<&'static str, Queue<T>>, link: &Link<T>) -> u64 {
-    let fitting = queues.iter().filter(|(label, _)| link.has(label));
-    fitting.map(|(_, queue)| queue.calls.len() as u64).sum()
 }

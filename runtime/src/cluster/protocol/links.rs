@@ -12,8 +12,10 @@ pub(super) struct Link<T> {
     lasts: u64,
     pub(super) labels: Vec<String>,
     pub(super) delivery: Delivery<Order<T>>,
-    /// Unanswered calls, with their labels; `None` for those that nobody wants.
-    pub(super) calls: BTreeMap<u64, Option<(T, &'static str)>>,
+    /// Unanswered calls; `None` for those that nobody wants.
+    pub(super) calls: BTreeMap<u64, Option<Sent<T>>>,
+    /// How many of those are about a value there, and take no place.
+    at_home: u64,
     /// How many items of each are no longer on the way, where the machine has not been told.
     grants: BTreeMap<u64, u64>,
     pub(super) credit: u64,
@@ -35,6 +37,14 @@ pub(super) struct Link<T> {
     pub(super) is_mute: bool,
 }
 
+/// A call that was sent.
+pub(super) struct Sent<T> {
+    pub(super) parcel: T,
+    pub(super) label: &'static str,
+    /// The call that keeps its value.
+    pub(super) home: Option<u64>,
+}
+
 /// How long an unused lease is kept.
 const IDLE: u64 = 10_000;
 /// How long after its last call a caller reports that it wants no more.
@@ -54,6 +64,7 @@ impl<T: Clone + Weight> Link<T> {
             labels,
             delivery: Delivery::new(),
             calls: BTreeMap::new(),
+            at_home: 0,
             grants: BTreeMap::new(),
             credit: 0,
             used: 0,
@@ -96,15 +107,46 @@ impl<T: Clone + Weight> Link<T> {
 
     pub(super) fn send(&mut self, number: u64, parcel: T, label: &'static str) {
         self.used += 1;
-        self.calls.insert(number, Some((parcel.clone(), label)));
-        self.delivery.push(Order::Call { number, parcel });
+        self.calls.insert(number, Some(Sent { parcel: parcel.clone(), label, home: None }));
+        self.delivery.push(Order::Call { number, parcel, home: None });
+    }
+
+    /// Sends a call about the value that another one keeps there; false if it does not.
+    pub(super) fn send_home(&mut self, number: u64, parcel: T, home: u64) -> bool {
+        let is_kept = matches!(self.calls.get(&home), Some(Some(_))) && !self.is_mute;
+        if is_kept {
+            self.at_home += 1;
+            let sent = Sent { parcel: parcel.clone(), label: "", home: Some(home) };
+            self.calls.insert(number, Some(sent));
+            self.delivery.push(Order::Call { number, parcel, home: Some(home) });
+        }
+        is_kept
+    }
+
+    /// A call has ended there, or was returned; `None` if it was not there.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Option<Sent<T>>> {
+        let sent = self.calls.remove(&number)?;
+        self.at_home -= u64::from(sent.as_ref().is_some_and(|sent| sent.home.is_some()));
+        Some(sent)
+    }
+
+    /// How many calls take a place there, or might.
+    pub(super) fn placed(&self) -> u64 {
+        self.calls.len() as u64 - self.at_home
+    }
+
+    /// The machine is to end this call, and to say how it has ended.
+    pub(super) fn stop(&mut self, number: u64) {
+        if matches!(self.calls.get(&number), Some(Some(_))) {
+            self.delivery.push(Order::Cancel { number });
+        }
     }
 
     /// Nobody wants this call any more.
     pub(super) fn cancel(&mut self, number: u64) {
-        if let Some(parcel) = self.calls.get_mut(&number)
-            && parcel.take().is_some()
-        {
+        let Some(sent) = self.calls.get_mut(&number) else { return };
+        if let Some(sent) = sent.take() {
+            self.at_home -= u64::from(sent.home.is_some());
             self.delivery.push(Order::Cancel { number });
         }
     }
@@ -145,9 +187,9 @@ impl<T: Clone + Weight> Link<T> {
         if self.is_mute {
             return None;
         }
-        let want = queued + self.calls.len() as u64;
+        let want = queued + self.placed();
         // It believes that this caller has what it wants.
-        let wants_more = queued > 0 && self.told < want && self.told <= self.calls.len() as u64;
+        let wants_more = queued > 0 && self.told < want && self.told <= self.placed();
         while let Some((number, done)) = self.grants.pop_first() {
             self.delivery.push(Order::Grant { number, done });
         }

@@ -7,6 +7,8 @@ use super::fairness::Shares;
 use super::messages::{Open, Order, ToCaller, ToMachine, Weight, Word};
 use super::{Moment, Terms};
 
+mod here;
+
 /// What the driver has to do.
 #[derive(Debug)]
 pub(crate) enum Deed<T, E> {
@@ -19,6 +21,8 @@ pub(crate) enum Deed<T, E> {
         lease: u64,
         number: u64,
         parcel: T,
+        /// The call that keeps the value which it is about, and was submitted before.
+        home: Option<u64>,
     },
     /// Ends a call, wherever it is. With `cancelled`, its caller no longer wanted it; otherwise its
     /// caller can no longer be told.
@@ -44,6 +48,9 @@ pub(crate) enum Deed<T, E> {
     },
 }
 
+/// How late a tick must be to show that this program was stopped.
+const LATE: u64 = 1_000;
+
 pub(crate) struct Machine<T, E> {
     id: u64,
     terms: Terms,
@@ -60,6 +67,7 @@ pub(crate) struct Machine<T, E> {
     /// The last lease; from a number on that no other machine has.
     last: u64,
     drains: bool,
+    ticked: Moment,
     deeds: Vec<Deed<T, E>>,
 }
 
@@ -76,7 +84,10 @@ struct Lease<E> {
 struct Here {
     arrival: u64,
     stops: bool,
+    /// It takes no place.
     pauses: bool,
+    /// It is about a value here, so that it never takes one.
+    is_at_home: bool,
 }
 
 impl<T, E: Clone + Weight> Machine<T, E> {
@@ -94,6 +105,7 @@ impl<T, E: Clone + Weight> Machine<T, E> {
             pausing: 0,
             last: first,
             drains: false,
+            ticked: 0,
             deeds: Vec::new(),
         }
     }
@@ -218,83 +230,19 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
         for order in received.frames {
             match order {
-                Order::Call { number: call, parcel } => self.take(number, call, parcel),
+                Order::Call { number: call, parcel, home: None } => self.take(number, call, parcel),
+                Order::Call { number: call, parcel, home: Some(home) } => {
+                    self.take_home(number, call, parcel, home);
+                }
                 Order::Cancel { number: call } => self.stop(number, call, true),
                 Order::Grant { number: call, done } => self.granted(number, call, done),
             }
         }
     }
 
-    fn take(&mut self, number: u64, call: u64, parcel: T) {
-        let Some(lease) = self.leases.get_mut(&number) else { return };
-        let has_room = self.shares.came(number);
-        self.arrived += 1;
-        let here = Here { arrival: self.arrived, stops: false, pauses: false };
-        self.arrivals.insert(here.arrival, (number, call));
-        lease.calls.insert(call, here);
-        if has_room && !self.drains {
-            self.deeds.push(Deed::Submit { lease: number, number: call, parcel });
-        } else {
-            self.returned(number, call);
-        }
-    }
-
     /// Until when calls of a lease may start and run.
     pub(crate) fn until(&self, lease: u64) -> Option<Moment> {
         self.leases.get(&lease).map(|lease| lease.until)
-    }
-
-    fn granted(&mut self, lease: u64, number: u64, done: u64) {
-        let calls = self.leases.get(&lease).map(|lease| &lease.calls);
-        if calls.is_some_and(|calls| calls.contains_key(&number)) {
-            self.deeds.push(Deed::Grant { lease, number, done });
-        }
-    }
-
-    /// A call has yielded this.
-    pub(crate) fn yielded(&mut self, number: u64, call: u64, item: E) {
-        let Some(lease) = self.leases.get_mut(&number) else { return };
-        if lease.calls.get(&call).is_some_and(|here| !here.stops) {
-            lease.delivery.push(Word::Item { number: call, item });
-            self.due.insert(number);
-        }
-    }
-
-    /// Whether a call waits for whoever reads what it yields. Others may have its place meanwhile.
-    pub(crate) fn pause(&mut self, number: u64, call: u64, pauses: bool) {
-        let Some(lease) = self.leases.get_mut(&number) else { return };
-        let Some(here) = lease.calls.get_mut(&call) else { return };
-        match (std::mem::replace(&mut here.pauses, pauses), pauses) {
-            (false, true) => {
-                self.pausing += 1;
-                self.shares.pauses(number);
-            }
-            (true, false) => {
-                self.pausing -= 1;
-                self.shares.goes_on(number);
-            }
-            _ => {}
-        }
-    }
-
-    /// A call has ended here.
-    pub(crate) fn ended(&mut self, lease: u64, number: u64, ending: E) {
-        self.leaves(lease, number, Word::Ended { number, ending });
-    }
-
-    /// A call was withdrawn before it started.
-    pub(crate) fn returned(&mut self, lease: u64, number: u64) {
-        self.leaves(lease, number, Word::Returned { number });
-    }
-
-    fn leaves(&mut self, number: u64, call: u64, word: Word<E>) {
-        self.pause(number, call, false);
-        let Some(lease) = self.leases.get_mut(&number) else { return };
-        let Some(here) = lease.calls.remove(&call) else { return };
-        self.arrivals.remove(&here.arrival);
-        lease.delivery.push(word);
-        self.shares.left(number);
-        self.due.insert(number);
     }
 
     fn stop(&mut self, lease: u64, number: u64, cancelled: bool) {
@@ -322,15 +270,14 @@ impl<T, E: Clone + Weight> Machine<T, E> {
         }
     }
 
-    /// Withdraws the newest calls that have not started.
-    fn recall(&mut self, most: usize) {
-        let newest = self.arrivals.values().rev().take(most);
-        let recall = newest.map(|&(lease, number)| Deed::Recall { lease, number });
-        self.deeds.extend(recall);
-    }
-
     /// Call it at least every second, or deadlines are late.
     pub(crate) fn tick(&mut self, now: Moment) {
+        let is_late = now.saturating_sub(self.ticked) > LATE;
+        self.ticked = now;
+        if is_late {
+            // This program was stopped: first it hears what has come meanwhile.
+            return;
+        }
         let mut over = Vec::new();
         let mut gone = Vec::new();
         for (&number, lease) in &self.leases {

@@ -50,6 +50,9 @@ pub(crate) enum Order<T> {
     Call {
         number: u64,
         parcel: T,
+        /// The call under this lease that keeps the value which it is about. Without that it is
+        /// returned.
+        home: Option<u64>,
     },
     Cancel {
         number: u64,

@@ -7,8 +7,11 @@
 
 mod call;
 mod cost;
+mod deeds;
 mod node;
+mod numbers;
 mod weather;
+mod worker;
 mod world;
 
 use self::weather::Random;

@@ -12,21 +12,35 @@ use crate::sync::Lock;
 /// It waits for its turn a second time. Whoever cancels it meanwhile ends it, but not its wait.
 struct Displaced {
     request: Lock<Option<Request>>,
-    pool: &'static Pool,
+    /// Sends it again.
+    again: Again,
 }
+
+type Again = Box<dyn Fn(Request) + Send + Sync>;
 
 impl Pool {
     /// Gives back the turn of a call that has not begun, since its value is gone.
-    pub(super) fn displace(&'static self, mut request: Request) {
-        let Some(turn) = request.call.turn() else { return };
-        request.come_back();
-        // Where the value is made anew, its time counts from its new start.
-        drop(request.set_alarm(None));
-        request.has_place = false;
-        // It takes another place with its next turn.
-        drop(request.limiter().map(Admission::taken));
-        turn.come_back(Arc::new(Displaced { request: Lock::new(Some(request)), pool: self }));
+    pub(super) fn displace(&'static self, request: Request) {
+        displace(request, |request| {
+            self.change(|state, chores| {
+                state.put_back(vec![request]);
+                self.hand_out(state, chores);
+            });
+        });
     }
+}
+
+/// The same, where it is sent again by other means.
+pub(crate) fn displace(mut request: Request, again: impl Fn(Request) + Send + Sync + 'static) {
+    let Some(turn) = request.call.turn() else { return request.call.withdraw() };
+    request.come_back();
+    // Where the value is made anew, its time counts from its new start.
+    drop(request.set_alarm(None));
+    request.has_place = false;
+    // It takes another place with its next turn.
+    drop(request.limiter().map(Admission::taken));
+    let (request, again) = (Lock::new(Some(request)), Box::new(again));
+    turn.come_back(Arc::new(Displaced { request, again }));
 }
 
 impl Displaced {
@@ -54,10 +68,7 @@ impl Admit for Displaced {
     fn admit(self: Arc<Self>) -> bool {
         let Some(mut request) = self.take() else { return false };
         request.has_place = true;
-        self.pool.change(|state, chores| {
-            state.put_back(vec![request]);
-            self.pool.hand_out(state, chores);
-        });
+        (self.again)(request);
         true
     }
 

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::link::Link;
 use crate::function::Function;
 use crate::options::Options;
@@ -32,14 +34,16 @@ pub(crate) struct Value {
     pub(crate) number: u64,
     /// The value is kept in this process, where all its calls run inline.
     pub(crate) is_here: bool,
+    /// It is on another machine.
+    pub(crate) is_far: bool,
 }
 
 impl Value {
-    pub(crate) fn new(is_here: bool) -> Self {
+    pub(crate) fn new(is_here: bool, is_far: bool) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         // In a worker there is a value as well that its parent counted.
         let first = if is_here { 1 << 63 } else { 0 };
-        Self { number: first | COUNT.fetch_add(1, Ordering::Relaxed), is_here }
+        Self { number: first | COUNT.fetch_add(1, Ordering::Relaxed), is_here, is_far }
     }
 }
 
@@ -47,10 +51,54 @@ enum Place {
     Nowhere,
     Here,
     In(Arc<Link>),
+    #[cfg(feature = "cluster")]
+    On(Arc<Far>),
+}
+
+/// A value on another machine, and the number of the call there that keeps it.
+#[cfg(feature = "cluster")]
+pub(crate) struct Far {
+    number: u64,
+    /// Ends it.
+    end: fn(u64),
+    is_gone: AtomicBool,
+    is_worn: AtomicBool,
+}
+
+#[cfg(feature = "cluster")]
+impl Far {
+    pub(crate) fn new(number: u64, end: fn(u64)) -> Self {
+        Self { number, end, is_gone: AtomicBool::new(false), is_worn: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// It has served for as long as `renew` says.
+    pub(crate) fn wear(&self) {
+        self.is_worn.store(true, Ordering::Relaxed);
+    }
+
+    /// There is none any more.
+    pub(crate) fn end(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+
+    /// Nobody may have it any more.
+    pub(crate) fn kill(&self) {
+        if !self.is_gone.swap(true, Ordering::AcqRel) {
+            (self.end)(self.number);
+        }
+    }
 }
 
 /// What a call does to the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Part {
     Makes,
     Uses,
@@ -91,6 +139,8 @@ impl Residence {
             Place::Nowhere => false,
             Place::Here => true,
             Place::In(link) => !link.is_retired(),
+            #[cfg(feature = "cluster")]
+            Place::On(far) => !far.is_gone(),
         }
     }
 
@@ -107,6 +157,21 @@ impl Residence {
     /// The value is made in the process at the end of this link.
     pub(super) fn settle_in(&self, link: &Arc<Link>) {
         self.settle(Place::In(Arc::clone(link)));
+    }
+
+    /// The value is made on another machine.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn settle_on(&self, far: &Arc<Far>) {
+        self.settle(Place::On(Arc::clone(far)));
+    }
+
+    /// The value on another machine, if there is one.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn far(&self) -> Option<Arc<Far>> {
+        match &*self.place.lock() {
+            Place::On(far) if !far.is_gone() => Some(Arc::clone(far)),
+            _ => None,
+        }
     }
 
     fn settle(&self, place: Place) {
@@ -135,12 +200,25 @@ impl Residence {
         let answered = self.answered.load(Ordering::Relaxed);
         self.renew_after.is_some_and(|most| answered >= most)
             || self.is_grown.load(Ordering::Relaxed)
+            || self.is_worn_there()
+    }
+
+    #[cfg(feature = "cluster")]
+    fn is_worn_there(&self) -> bool {
+        self.far().is_some_and(|far| far.is_worn.load(Ordering::Relaxed))
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    fn is_worn_there(&self) -> bool {
+        false
     }
 
     /// It counts from now on.
     pub(crate) fn serve_on(&self) {
         self.answered.store(0, Ordering::Relaxed);
         self.is_grown.store(false, Ordering::Relaxed);
+        #[cfg(feature = "cluster")]
+        self.far().into_iter().for_each(|far| far.is_worn.store(false, Ordering::Relaxed));
     }
 
     /// The value of the other from now on, and the other has this one.
@@ -154,10 +232,11 @@ impl Residence {
     /// There is no value any more. A process that is still there ends.
     pub(crate) fn vacate(&self) {
         let former = std::mem::replace(&mut *self.place.lock(), Place::Nowhere);
-        if let Place::In(link) = former
-            && !link.is_doomed()
-        {
-            link.kill();
+        match former {
+            Place::In(link) if !link.is_doomed() => link.kill(),
+            #[cfg(feature = "cluster")]
+            Place::On(far) => far.kill(),
+            _ => {}
         }
     }
 

@@ -31,7 +31,7 @@ impl Pool {
             let Some(waiting) = state.queue.remove(position) else { return };
             let Some(request) = Self::claim(waiting, chores) else { continue };
             let Found::At(index) = found else {
-                let is_call = request.call.turn().is_some();
+                let is_call = matches!(request.call.stay(), Some((_, Part::Uses)));
                 chores.add(match is_call {
                     true => Chore::Displace(Box::new(request)),
                     false => Chore::Fail(Box::new(request), "its worker process is gone".into()),

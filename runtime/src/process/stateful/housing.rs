@@ -12,6 +12,8 @@ use crate::process::code::{Code, round_trip};
 use crate::process::job::{AnyCall, Job, Reply, codec_error};
 use crate::process::launch::{encode, locate};
 use crate::process::platform;
+#[cfg(feature = "cluster")]
+use crate::process::pool::residence::Far;
 use crate::process::pool::residence::{Part, Residence, Value};
 use crate::process::pool::{self, Pool};
 use crate::process::value::files::What;
@@ -217,10 +219,13 @@ impl Upkeep {
             return self.leave();
         }
         if self.residence.is_here() {
-            self.run_inline();
-        } else {
-            self.housing.pool.submit(self);
+            return self.run_inline();
         }
+        #[cfg(feature = "cluster")]
+        if self.residence.value().is_far {
+            return crate::cluster::submit(self);
+        }
+        self.housing.pool.submit(self);
     }
 
     /// Makes or drops the value in this process.
@@ -248,6 +253,11 @@ impl Upkeep {
     fn made(&self, made: Result<Result<(), String>, Error>) {
         let made = match made {
             Ok(Ok(())) => Ok(()),
+            // As one that is lost later: it may be made anew elsewhere.
+            Err(error) if error.is_worker_lost() && self.then.has_turn() => {
+                self.residence.vacate();
+                Ok(())
+            }
             Ok(Err(why)) => Err(failed(self.name(), &why)),
             Err(error) => Err(failed(self.name(), &error)),
         };
@@ -299,6 +309,14 @@ impl AnyCall for Upkeep {
         // The worker's death ends this call.
         let kill = move || self.residence.vacate();
         Some(Alarm::after(MAX_DROP, kill))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn has_to_leave(&self, far: &Arc<Far>) {
+        // Unless another one has its place already.
+        if self.housing.residence.far().is_some_and(|own| Arc::ptr_eq(&own, far)) {
+            self.turn.relocate();
+        }
     }
 
     fn complete(&self, reply: Reply) {

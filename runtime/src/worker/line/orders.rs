@@ -1,10 +1,12 @@
-//! What the handles of a worker ask of its line.
+//! What the handles of a worker ask of its line, and where its value is.
 
 use std::sync::Arc;
 use std::{iter, mem};
 
 use super::super::supervision::Supervision;
 use super::{Line, State};
+#[cfg(feature = "cluster")]
+use super::{Stage, Turn};
 use crate::sync::MutexGuard;
 
 impl Line {
@@ -53,5 +55,25 @@ impl Line {
 
     pub(crate) fn restarted(&self) -> u32 {
         self.lock().copies.iter().map(|copy| copy.restarted).fold(0, u32::saturating_add)
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl Turn {
+    /// The value has to leave where it is: it is made anew after the call that runs, whatever
+    /// `restarts` says.
+    pub(crate) fn relocate(&self) {
+        let mut state = self.line.lock();
+        let is_needed = !state.is_abandoned;
+        let own = &mut state.copies[self.copy];
+        if own.stage != Stage::Alive || own.wants_stop || !is_needed {
+            return;
+        }
+        own.wants_restart = true;
+        let is_idle = !mem::replace(&mut own.is_taken, true);
+        drop(state);
+        if is_idle {
+            self.clone().leave();
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What really became of a call, which only the world knows, and whether that was allowed.
 
+use super::numbers::index_of;
+
 /// An ending as a machine gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -7,11 +9,15 @@ pub(super) enum Ending {
     Killed,
     /// Not an end: the item with this number.
     Item(u64),
+    /// Nor these: a value is there, or has to leave its machine.
+    Made,
+    Leaves,
 }
 
 /// How many items a call yields, if it does, and how many of them may be on the way.
 pub(super) fn items_of(number: u64) -> Option<u64> {
-    (number % 3 == 2).then_some(number)
+    let index = if number < 256 { Some(number) } else { index_of(number) };
+    index.filter(|index| index % 3 == 2)
 }
 
 pub(super) const AHEAD: u64 = 3;
@@ -131,13 +137,19 @@ pub(super) struct Seen {
     nobody: u64,
     cancelled: u64,
     pub(super) moved: u64,
+    /// How many workers with state had their value made anew after a loss, and because it had to
+    /// leave its machine.
+    pub(super) made_anew: u64,
+    pub(super) left: u64,
 }
 
 impl Seen {
     pub(super) fn is_varied(&self) -> bool {
         let Self { done, yielded, lost_yielding, .. } = *self;
-        let Self { lost_begun, lost_unbegun, nobody, cancelled, moved, .. } = *self;
-        let rare = [yielded, lost_yielding, lost_begun, lost_unbegun, nobody, cancelled, moved];
-        done > 0 && rare.iter().all(|n| *n > 10)
+        let Self { lost_begun, lost_unbegun, nobody, cancelled, moved, made_anew, left, .. } =
+            *self;
+        let lost = [lost_yielding, lost_begun, lost_unbegun];
+        let rare = [yielded, nobody, cancelled, moved, made_anew, left].into_iter().chain(lost);
+        done > 0 && rare.min() > Some(10)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::call::{Answer, Ending, Seen, Truth};
-use super::node::{CallId, MachineNode};
+use super::call::{Ending, Truth};
+use super::node::{MachineNode, Residents};
+use super::numbers::{CallId, method, worker_of};
 use super::weather::{Clock, Net, Random, Trouble};
-use crate::cluster::protocol::{
-    Caller, CallerDeed, End, Machine, MachineDeed, Terms, ToCaller, ToMachine,
-};
+use super::worker::{Served, Worker};
+use crate::cluster::protocol::{Caller, Machine, Terms, ToCaller, ToMachine};
 
 const TERMS: Terms = Terms { lease: 10_000, keep: 60_000, wait: 15_000 };
 /// How long there is any trouble, and how long until all must have ended.
@@ -15,25 +15,27 @@ const TROUBLE: u64 = 80_000;
 const END: u64 = 300_000;
 const TICK: u64 = 200;
 
-enum Node {
+pub(super) enum Node {
     Caller(Caller<u64, Ending>),
-    Machine(MachineNode),
+    Machine(Box<MachineNode>),
     Dead,
 }
 
-struct Place {
-    node: Node,
-    clock: Clock,
-    trouble: Option<(Trouble, u64)>,
+pub(super) struct Place {
+    pub(super) node: Node,
+    pub(super) clock: Clock,
+    pub(super) trouble: Option<(Trouble, u64)>,
 }
 
-enum Event {
+pub(super) enum Event {
     ToMachine(usize, ToMachine<u64>),
     ToCaller(usize, ToCaller<Ending>),
     Absent(usize),
     Tick(usize),
     Submit(usize, u64),
     Cancel(usize, u64),
+    /// The last handle of a worker with state is gone.
+    Release(usize, u64),
     /// A caller reads what a call has yielded.
     Read(usize, u64),
     Trouble(usize),
@@ -45,15 +47,18 @@ enum Event {
 }
 
 pub(super) struct World {
-    random: Random,
-    net: Net,
-    now: u64,
+    pub(super) random: Random,
+    pub(super) net: Net,
+    pub(super) now: u64,
     events: BTreeMap<(u64, u64), Event>,
     events_made: u64,
     /// Callers first, then machines.
-    places: Vec<Place>,
-    calls: BTreeMap<CallId, Truth>,
-    sent: BTreeMap<CallId, BTreeSet<u64>>,
+    pub(super) places: Vec<Place>,
+    pub(super) calls: BTreeMap<CallId, Truth>,
+    pub(super) sent: BTreeMap<CallId, BTreeSet<u64>>,
+    /// Workers with state.
+    pub(super) workers: BTreeMap<CallId, Worker>,
+    pub(super) served: Served,
 }
 
 impl World {
@@ -68,6 +73,8 @@ impl World {
             places: Vec::new(),
             calls: BTreeMap::new(),
             sent: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            served: Served::default(),
         };
         let callers = 1 + world.random.below(2) as usize;
         for caller in 0..callers {
@@ -85,6 +92,7 @@ impl World {
                     world.add(at, Event::Cancel(caller, number));
                 }
             }
+            (0..world.random.below(3)).for_each(|worker| world.employ(caller, worker));
         }
         for _ in 0..world.random.below(4) {
             world.join();
@@ -95,6 +103,25 @@ impl World {
             world.add(at, event);
         }
         world
+    }
+
+    /// A worker with state, with its calls.
+    fn employ(&mut self, caller: usize, worker: u64) {
+        let restarts = self.random.below(4);
+        self.workers.insert((caller, worker), Worker::new(caller, worker, restarts));
+        let mut at = 0;
+        for index in 0..self.random.below(8) {
+            at += self.random.length(20_000);
+            let number = method(worker, index);
+            self.calls.insert((caller, number), Truth::default());
+            self.add(at, Event::Submit(caller, number));
+            if self.random.often(100) {
+                let at = at + self.random.length(20_000);
+                self.add(at, Event::Cancel(caller, number));
+            }
+        }
+        at += self.random.length(20_000);
+        self.add(at, Event::Release(caller, worker));
     }
 
     fn trouble(&mut self) -> Event {
@@ -116,14 +143,14 @@ impl World {
         let mut core = Machine::new(index as u64, (index as u64) << 32, terms, Vec::new());
         core.set_capacity(workers as u64 * (1 + self.random.below(3)));
         let (queue, running) = (Vec::new(), BTreeMap::new());
-        let streams = BTreeMap::new();
-        let node = MachineNode { core, workers, drains: false, queue, running, streams };
-        let node = Node::Machine(node);
+        let (streams, residents) = (BTreeMap::new(), Residents::default());
+        let node = MachineNode { core, workers, drains: false, queue, running, streams, residents };
+        let node = Node::Machine(Box::new(node));
         self.places.push(Place { node, clock, trouble: None });
         self.add(0, Event::Tick(index));
     }
 
-    fn add(&mut self, after: u64, event: Event) {
+    pub(super) fn add(&mut self, after: u64, event: Event) {
         self.events_made += 1;
         self.events.insert((self.now + after, self.events_made), event);
     }
@@ -141,7 +168,7 @@ impl World {
         }
     }
 
-    fn has(&self, place: usize, trouble: Trouble) -> bool {
+    pub(super) fn has(&self, place: usize, trouble: Trouble) -> bool {
         let place = self.places.get(place).and_then(|place| place.trouble);
         place.is_some_and(|(now, until)| now == trouble && self.now < until)
     }
@@ -154,6 +181,7 @@ impl World {
         let at = match &event {
             Event::Tick(at) => Some(*at),
             Event::Submit(at, _) | Event::Cancel(at, _) | Event::Read(at, _) => Some(*at),
+            Event::Release(at, _) => Some(*at),
             _ => to,
         };
         if let Some(at) = at.filter(|at| self.has(*at, Trouble::Stopped)) {
@@ -196,19 +224,23 @@ impl World {
         }
         if let Node::Machine(node) = &mut place.node {
             // Workers wait for nobody: they begin what they may before anything is heard.
-            node.work(self.now, now, &mut self.random, &mut self.calls);
+            let truth = (&mut self.calls, &mut self.served);
+            node.work(self.now, now, &mut self.random, truth);
         }
         match (&mut place.node, event) {
             (Node::Machine(node), Event::ToMachine(_, message)) => node.core.receive(now, message),
-            (Node::Machine(node), Event::Drain(_)) => {
-                node.drains = true;
-                node.core.drain();
-            }
+            (Node::Machine(node), Event::Drain(_)) => node.drain(),
             (Node::Machine(node), Event::Tick(_)) => node.core.tick(now),
             (Node::Caller(core), Event::ToCaller(_, message)) => core.receive(now, message),
             (Node::Caller(core), Event::Tick(_)) => core.tick(now),
             (Node::Caller(core), Event::Absent(_)) => core.nobody(now, ""),
             (Node::Caller(core), Event::Submit(_, number)) => {
+                if let Some(worker) = worker_of(number) {
+                    if let Some(worker) = self.workers.get_mut(&(index, worker)) {
+                        worker.enter(number);
+                    }
+                    return self.obey(index);
+                }
                 let parcel = (index as u64) << 32 | number;
                 core.submit(now, number, parcel, "");
             }
@@ -217,8 +249,18 @@ impl World {
                 call.read = call.items;
                 core.grant(number, call.read);
             }
+            (Node::Caller(_), Event::Release(_, worker)) => {
+                self.workers.get_mut(&(index, worker)).into_iter().for_each(Worker::close);
+            }
             (Node::Caller(core), Event::Cancel(_, number)) => {
-                core.cancel(number);
+                match worker_of(number).and_then(|worker| self.workers.get_mut(&(index, worker))) {
+                    None => core.cancel(number),
+                    Some(worker) => {
+                        if !worker.cancel(number) {
+                            core.stop(number);
+                        }
+                    }
+                }
                 let call = self.calls.get_mut(&(index, number)).expect("it was made");
                 if call.answers.is_empty() {
                     call.cancelled = Some(self.now);
@@ -265,119 +307,10 @@ impl World {
         }
         place.node = Node::Dead;
     }
-
-    /// Does what the node at a place wants done.
-    fn obey(&mut self, index: usize) {
-        let place = &mut self.places[index];
-        let now = place.clock.at(self.now);
-        match &mut place.node {
-            Node::Dead => {}
-            Node::Caller(core) => {
-                let deeds = core.deeds(now, 300);
-                deeds.into_iter().for_each(|deed| self.obey_caller(index, deed));
-            }
-            Node::Machine(node) => {
-                node.work(self.now, now, &mut self.random, &mut self.calls);
-                let deeds = node.core.deeds(now, 300);
-                for deed in deeds {
-                    if let MachineDeed::Send { caller, message } = deed {
-                        if self.net.refuses(&mut self.random) {
-                            if let Node::Machine(node) = &mut self.places[index].node {
-                                node.core.break_off(message.lease());
-                            }
-                            continue;
-                        }
-                        self.send(index, Event::ToCaller(caller as usize, message));
-                    } else if let Node::Machine(node) = &mut self.places[index].node {
-                        node.obey(deed);
-                    }
-                }
-            }
-        }
-    }
-
-    fn obey_caller(&mut self, index: usize, deed: CallerDeed<u64, Ending>) {
-        match deed {
-            CallerDeed::Send { machine, message } => {
-                if self.net.refuses(&mut self.random)
-                    && let (Node::Caller(core), Some(lease)) =
-                        (&mut self.places[index].node, message.lease())
-                {
-                    return core.break_off(lease);
-                }
-                if let ToMachine::Packet { orders, .. } = &message {
-                    for order in orders {
-                        if let crate::cluster::protocol::Order::Call { number, .. } = order {
-                            self.sent.entry((index, *number)).or_default().insert(machine);
-                        }
-                    }
-                }
-                self.send(index, Event::ToMachine(machine as usize, message));
-            }
-            CallerDeed::Seek { open, .. } => {
-                let is_there = |place: &Place| match &place.node {
-                    Node::Machine(node) => !node.drains,
-                    _ => false,
-                };
-                let there = self.places.iter().enumerate().filter(|(_, place)| is_there(place));
-                let there: Vec<_> = there.map(|(machine, _)| machine).collect();
-                if there.is_empty() {
-                    return self.send(index, Event::Absent(index));
-                }
-                let machine = there[self.random.below(there.len() as u64) as usize];
-                self.send(index, Event::ToMachine(machine, ToMachine::Open(open)));
-            }
-            CallerDeed::Item { number, item } => {
-                let Ending::Item(item) = item else { panic!("{item:?} is no item") };
-                let call = self.calls.get_mut(&(index, number)).expect("it was made");
-                call.take_item(self.now, item);
-                let after = self.random.length(5_000);
-                self.add(after, Event::Read(index, number));
-            }
-            CallerDeed::Finish { number, end } => {
-                let has_all = self.calls[&(index, number)].has_all(number);
-                let answer = match end {
-                    End::Unwanted(_) => return,
-                    End::Ended(Ending::Done(value)) if value == number && has_all => Answer::Done,
-                    End::Ended(_) | End::Lost => Answer::Lost,
-                    End::Nobody(_) => Answer::Nobody,
-                };
-                let id = (index, number);
-                let runs = self.places.iter().enumerate().any(|(machine, place)| {
-                    !self.has(machine, Trouble::Stopped) && place.runs(self.now, id)
-                });
-                let call = self.calls.get_mut(&id).expect("it was made");
-                call.answer(self.now, answer, runs);
-            }
-        }
-    }
-
-    fn send(&mut self, from: usize, event: Event) {
-        if self.has(from, Trouble::Mute) {
-            return;
-        }
-        // What is sent without a connection goes out when there is one, or never.
-        let wait = match self.places[from].trouble {
-            Some((Trouble::Cut, until)) if self.now < until => until - self.now,
-            _ => 0,
-        };
-        let arrivals = self.net.arrivals(&mut self.random);
-        for after in arrivals {
-            self.add(wait + after, event.copy());
-        }
-    }
-
-    pub(super) fn judge(&self, seen: &mut Seen) -> Result<(), String> {
-        for (id, call) in &self.calls {
-            call.judge(seen).map_err(|broken| format!("call {id:?} {broken}"))?;
-            seen.moved += u64::from(self.sent.get(id).is_some_and(|sent| sent.len() > 1));
-        }
-        Ok(())
-    }
 }
 
 impl Event {
-    fn copy(&self) -> Self {
+    pub(super) fn copy(&self) -> Self {
         match self {
             Self::ToMachine(to, message) => Self::ToMachine(*to, message.clone()),
             Self::ToCaller(to, message) => Self::ToCaller(*to, message.clone()),
@@ -390,7 +323,7 @@ impl Event {
 }
 
 impl Place {
-    fn runs(&self, now: u64, id: CallId) -> bool {
+    pub(super) fn runs(&self, now: u64, id: CallId) -> bool {
         let Node::Machine(node) = &self.node else { return false };
         node.running.values().any(|(until, call)| *call == id && now < *until)
     }

@@ -1,0 +1,161 @@
+//! Workers with state on other machines, and what goes away while they live there.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::relay::Relay;
+use super::stateful::CALLS;
+use super::world::{Process, World, wait_until};
+
+pub(crate) const CHECKS: &[super::Check] = &[
+    ("a worker with state lives on another machine", || well("resident")),
+    ("a worker with state is supervised on another machine", || well("supervised")),
+    ("a worker with state is renewed on another machine", || well("renewed")),
+    ("the machine of a worker with state is killed", machine_killed),
+    ("a worker with state is not made anew for ever", not_made_anew),
+    ("the broker of a worker with state is killed", broker_killed),
+    ("connections are cut between a worker with state and its calls", cut),
+    ("the machine of a worker with state is silent", || silent(true, true)),
+    ("the machine of a worker with state is not heard", || silent(true, false)),
+    ("a machine that ends lets its workers with state go", drained),
+    ("a caller ends and so do its workers with state", caller_gone),
+];
+
+fn well(part: &str) {
+    let world = World::new();
+    let _machine = world.machine(1);
+    assert_eq!(world.caller(part).rest(), "well\n");
+}
+
+fn is_gone(process: u64) -> bool {
+    !Path::new(&format!("/proc/{process}")).exists()
+}
+
+/// The one that runs is lost, and those behind it run where the value is made anew.
+fn machine_killed() {
+    let world = World::new();
+    let goes = world.hasty_machine(1);
+    let mut caller = world.caller("holds");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("held").len() == 1);
+    let stays = world.machine(1);
+    goes.signal(libc::SIGKILL);
+    assert_eq!(caller.line(), "true");
+    assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
+    assert_eq!(world.notes("pushed"), [0, 1, 2, 3]);
+    assert_eq!(world.notes("made"), [goes.id(), stays.id()].map(u64::from));
+}
+
+fn not_made_anew() {
+    let world = World::new();
+    let goes = world.hasty_machine(1);
+    let mut caller = world.caller("stops");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("held").len() == 1);
+    let _stays = world.machine(1);
+    goes.signal(libc::SIGKILL);
+    assert_eq!(caller.rest(), "well\n");
+    assert_eq!(world.notes("made").len(), 1);
+}
+
+/// All of them, each once and in order, and by one value.
+fn is_whole(world: &World, mut caller: Process) {
+    caller.tell();
+    assert_eq!(caller.rest(), format!("{CALLS} 0 0\n"));
+    assert!(world.notes("pushed").into_iter().eq(0..CALLS));
+    assert_eq!(world.notes("made").len(), 1);
+}
+
+fn broker_killed() {
+    for loses_all in [false, true] {
+        let mut world = World::new();
+        let _machine = world.machine(1);
+        let mut caller = world.caller("pushes");
+        assert_eq!(caller.line(), "middle");
+        match loses_all {
+            true => world.lose_and_restart(),
+            false => world.crash_and_restart(),
+        }
+        is_whole(&world, caller);
+    }
+}
+
+fn over(world: &World, relay: &Relay, part: &str) -> Command {
+    let mut command = world.part(part);
+    command.env("TRINE_CLUSTER", relay.address()).stdin(Stdio::piped());
+    command
+}
+
+fn cut() {
+    let world = World::new();
+    let relays = [(); 2].map(|()| Relay::to(world.port()));
+    let _machine = world.machine_of(over(&world, &relays[0], "machine"), 1);
+    let mut caller = Process(over(&world, &relays[1], "pushes").spawn().unwrap());
+    assert_eq!(caller.line(), "middle");
+    // While calls come and go.
+    let mut seen = world.notes("pushed").len();
+    for relay in relays.iter().cycle().take(4) {
+        assert!(relay.cut() > 0);
+        seen = (seen + 200).min(CALLS as usize);
+        wait_until(|| world.notes("pushed").len() >= seen);
+    }
+    is_whole(&world, caller);
+}
+
+/// For longer than its lease: by the time that its call is lost, the value is gone there.
+fn silent(out: bool, back: bool) {
+    let world = World::new();
+    let relay = Relay::to(world.port());
+    let mut command = over(&world, &relay, "machine");
+    command.env("TRINE_CLUSTER_LEASE", "2");
+    let _goes = world.machine_of(command, 1);
+    let mut caller = world.caller("holds");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("held").len() == 1);
+    let stays = world.machine(1);
+    relay.stick(out, back);
+    assert_eq!(caller.line(), "true");
+    assert!(is_gone(world.notes("held")[0]), "it lives on");
+    assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
+    relay.stick(false, false);
+    assert_eq!(world.notes("pushed"), [0, 1, 2, 3]);
+}
+
+/// The one that runs ends there. That the value moves counts as a restart, and not towards the
+/// option.
+fn drained() {
+    let world = World::new();
+    let ends = world.machine(1);
+    let mut caller = world.caller("holds");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("held").len() == 1);
+    ends.signal(libc::SIGTERM);
+    let stays = world.machine(1);
+    world.go();
+    assert_eq!(caller.line(), "1");
+    assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
+    assert_eq!(ends.rest(), "");
+    assert_eq!(world.notes("made").len(), 2);
+    wait_until(|| world.notes("dropped") == [1, 3]);
+
+    // One that has nothing to do leaves at once.
+    let mut idle = world.caller("idle");
+    let process = idle.line().parse().unwrap();
+    stays.signal(libc::SIGTERM);
+    let last = world.machine(1);
+    assert_eq!(stays.rest(), "");
+    assert!(is_gone(process));
+    idle.tell();
+    assert_eq!(idle.rest(), format!("1 {} 1\n", last.id()));
+}
+
+fn caller_gone() {
+    let world = World::new();
+    let machine = world.hasty_machine(1);
+    let mut caller = world.caller("idle");
+    let process = caller.line().parse().unwrap();
+    assert!(!is_gone(process));
+    drop(caller);
+    wait_until(|| is_gone(process));
+    drop(machine);
+}
