@@ -11,8 +11,10 @@ use trine::{Task, concurrent, gather};
 use trine_tests::checks::{ends_in_time, wait_until};
 use trine_tests::programs::alone;
 
+mod driven;
 mod elsewhere;
 mod modes;
+mod scopes;
 mod streams;
 mod together;
 mod workers;

@@ -4,6 +4,7 @@ use trine::Task;
 
 use super::Hostile;
 
+#[derive(Clone, Copy)]
 pub(super) struct Mode {
     pub(super) name: &'static str,
     pub(super) call: fn(Hostile) -> Task<Hostile>,

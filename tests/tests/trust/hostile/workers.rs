@@ -110,14 +110,14 @@ impl Drop for Value {
 }
 
 macro_rules! worker {
-    ($module:ident, $mode:ident, $($async:ident)?) => {
+    ($module:ident, $mode:ident, $($async:ident)?; [$($by:tt)*] $($options:tt)*) => {
         mod $module {
             use super::{Arguments, Plan, Refused, Spot, Value};
             use trine::concurrent;
 
             pub(super) struct Keeper(Value);
 
-            #[concurrent($mode, restarts = 2)]
+            #[concurrent($mode, restarts = 2 $($options)*)]
             impl Keeper {
                 pub(super) $($async)? fn new(arguments: Arguments) -> Result<Self, Refused> {
                     Value::made(&arguments).map(Self)
@@ -125,7 +125,7 @@ macro_rules! worker {
                 pub(super) $($async)? fn look(&self, arguments: Arguments) -> Arguments {
                     self.0.does(Spot::Look, &arguments)
                 }
-                pub(super) $($async)? fn change(&mut self, arguments: Arguments) -> Arguments {
+                pub(super) $($async)? fn change($($by)* self, arguments: Arguments) -> Arguments {
                     self.0.does(Spot::Change, &arguments)
                 }
             }
@@ -144,9 +144,26 @@ macro_rules! worker {
     };
 }
 
-worker!(threads, threads,);
-worker!(process, process,);
-worker!(asynchronous, async, async);
+worker!(threads, threads,; [&mut]);
+worker!(process, process,; [&mut]);
+worker!(asynchronous, async, async; [&mut]);
+worker!(threads_copies, threads,; [&], copies = 2);
+worker!(process_copies, process,; [&], copies = 2, renew = 2);
+worker!(asynchronous_copies, async, async; [&], copies = 2);
+
+type New = fn(Plan) -> Calls;
+
+/// One value, and copies, which in `process` are renewed as well. Of copies no method changes one.
+/// Each value of `process` takes a process, and so its time.
+fn workers(mode: &str, deed: Deed) -> &'static [New] {
+    const IN_PROCESSES: &[New] = &[process::calls, process_copies::calls];
+    match mode {
+        "threads" => &[threads::calls, threads_copies::calls],
+        "process" if matches!(deed, Deed::Panics | Deed::Joins) => IN_PROCESSES,
+        "process" => &IN_PROCESSES[..1],
+        _ => &[asynchronous::calls, asynchronous_copies::calls],
+    }
+}
 
 struct Calls {
     look: Box<dyn Fn() -> Task<Arguments>>,
@@ -181,16 +198,11 @@ fn every_place_of_a_worker_with_state_times_what_it_may_do() {
     let names: Vec<_> = SPOTS.iter().map(|spot| format!("a worker, {spot:?}")).collect();
     everywhere(&names, SPOTS.len(), |mode, index, deed| {
         let plan = Plan(SPOTS[index], deed);
-        // A process for each value takes its time.
-        for ends in 0..if mode.name == "process" { 1 } else { 3 } {
+        let ends = if mode.name == "process" { 1 } else { 3 };
+        let news = workers(mode.name, deed).iter();
+        for (new, ends) in news.flat_map(|new| (0..ends).map(move |ends| (new, ends))) {
             let mut worker = None;
-            contained(|| {
-                worker = Some(match mode.name {
-                    "threads" => threads::calls(plan),
-                    "process" => process::calls(plan),
-                    _ => asynchronous::calls(plan),
-                });
-            });
+            contained(|| worker = Some(new(plan)));
             let Some(calls) = worker else { continue };
             let join = |task: Option<Task<_>>| task.into_iter().for_each(|t| check(t.join(), plan));
             let waits: Vec<_> = (0..3).map(|_| made(&calls.look)).collect();
