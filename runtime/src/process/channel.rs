@@ -125,8 +125,11 @@ impl Word for SharedWord<'_> {
 
 #[repr(C)]
 struct ParentWords {
-    /// What a worker checks before each call.
-    progress: CachePadded<Progress>,
+    /// The end of the requests, which an idle worker looks at all the time: nothing else is near
+    /// it, since each store there takes the memory away from the worker.
+    request_tail: CachePadded<End>,
+    /// The start of the replies that the parent has not read.
+    reply_head: CachePadded<AtomicU32>,
     /// Who wants to hear of replies: a [`Listener`] and, above it, how often that has changed.
     listening: CachePadded<AtomicU32>,
     /// What a worker sleeps on.
@@ -142,13 +145,6 @@ struct ParentWords {
 
 /// How many bits of [`ParentWords::granted`] are the count.
 const COUNT_BITS: u32 = 40;
-
-struct Progress {
-    /// The end of the requests.
-    request_tail: End,
-    /// The start of the replies that the parent has not read.
-    reply_head: AtomicU32,
-}
 
 #[repr(C)]
 struct WorkerWords {
@@ -194,7 +190,8 @@ pub(crate) struct RequestHead {
     pub(crate) size_limit: u32,
     /// How many items it may yield before any is granted; 0 if it does not yield.
     pub(crate) ahead: u32,
-    pub(crate) reserved: u32,
+    /// How far the parent had read the replies, at least.
+    pub(crate) taken: u32,
 }
 
 /// What [`RequestHead::size_limit`] counts.

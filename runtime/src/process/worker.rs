@@ -114,7 +114,10 @@ impl Worker {
         loop {
             let served = match self.channel.next_request(self.head) {
                 Ok(Some((start, request))) => {
-                    self.tell_dispatcher();
+                    self.channel.note_taken(request.taken);
+                    if request.taken != self.tail {
+                        self.tell_dispatcher();
+                    }
                     self.head = start.wrapping_add(record(HEAD, request.length));
                     self.answer(start, request)
                 }

@@ -65,7 +65,7 @@ pub(crate) fn write(word: Word, value: u32) {
 
 /// How far the parent has taken the replies, which it says in its own half.
 pub(crate) fn taken() -> u32 {
-    const TAKEN: usize = 8;
+    const TAKEN: usize = 128;
     let theirs = maps().into_iter().find(|map| !map.is_writable && map.length == HALF);
     let start = theirs.expect("a worker has its parent's half").start;
     // SAFETY: within the half, which stays mapped.

@@ -59,11 +59,12 @@ impl ParentEnd {
         debug_assert!(bytes.len() == head.length as usize && bytes.len() <= MAX_INLINE);
         let ring = self.request_ring();
         let start = ring.place(tail, taken, record(HEAD, head.length))?;
+        let head = RequestHead { taken: self.words().reply_head.load(Relaxed), ..*head };
         // SAFETY: `place` found room for the record, which the worker reads only once it is
         // published.
         unsafe {
             let to = ring.at(start);
-            to.cast::<RequestHead>().write(*head);
+            to.cast::<RequestHead>().write(head);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.add(HEAD as usize), bytes.len());
         }
         Some(start)
@@ -72,7 +73,7 @@ impl ParentEnd {
     /// Publishes the requests up to `tail`; returns the number of the worker's sleep if it has to
     /// be woken.
     pub(crate) fn publish_requests(&self, tail: u32) -> Option<u32> {
-        self.words().progress.request_tail.publish(tail);
+        self.words().request_tail.publish(tail);
         // One that waits until its replies are taken is woken then.
         self.sleeper().filter(|sleep| sleep % 4 == 1)
     }
@@ -170,7 +171,7 @@ impl ParentEnd {
     /// does so only behind many of them, so it is enough to look whenever as many were taken since
     /// it was `asked`.
     pub(crate) fn free_replies(&self, head: u32, asked: &mut u32) {
-        self.words().progress.reply_head.store(head, Release);
+        self.words().reply_head.store(head, Release);
         if head.wrapping_sub(*asked) >= MUCH {
             *asked = head;
             if self.wants_room() {

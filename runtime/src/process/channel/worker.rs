@@ -46,12 +46,12 @@ impl WorkerEnd {
     }
 
     pub(crate) fn has_requests(&self, head: u32) -> bool {
-        self.theirs().progress.request_tail.position.acquired() != head
+        self.theirs().request_tail.position.acquired() != head
     }
 
     /// The next request after `head`: its start and its head.
     pub(crate) fn next_request(&self, head: u32) -> Result<Option<(u32, RequestHead)>, Corrupt> {
-        let tail = self.theirs().progress.request_tail.position.acquired();
+        let tail = self.theirs().request_tail.position.acquired();
         if tail == head {
             return Ok(None);
         }
@@ -123,18 +123,24 @@ impl WorkerEnd {
 
     /// The core from which the last request was sent.
     pub(crate) fn core(&self) -> Option<u32> {
-        self.theirs().progress.request_tail.core()
+        self.theirs().request_tail.core()
     }
 
     /// How far the parent has read the replies.
     pub(crate) fn taken(&self) -> u32 {
-        self.theirs().progress.reply_head.acquired()
+        self.theirs().reply_head.acquired()
     }
 
     /// Whether there are so many replies up to `tail` that the parent has not taken that it will
     /// say when it has.
     pub(crate) fn is_ahead(&self, tail: u32) -> bool {
-        tail.wrapping_sub(self.taken()) >= MUCH
+        let is_much = |taken| tail.wrapping_sub(taken) >= MUCH;
+        is_much(self.seen_taken.load(Relaxed)) && is_much(self.taken())
+    }
+
+    /// The parent had read that much of the replies when it sent the last request.
+    pub(crate) fn note_taken(&self, taken: u32) {
+        self.seen_taken.store(taken, Relaxed);
     }
 
     /// The rendezvous of this side and whoever takes its replies.
