@@ -49,6 +49,7 @@ impl ParentEnd {
 
     /// Writes a request at or after `tail` and returns its start; `None` if there is no room. One
     /// thread at a time writes and publishes.
+    #[inline]
     pub(crate) fn write_request(
         &self,
         tail: u32,
@@ -72,6 +73,7 @@ impl ParentEnd {
 
     /// Publishes the requests up to `tail`; returns the number of the worker's sleep if it has to
     /// be woken.
+    #[inline]
     pub(crate) fn publish_requests(&self, tail: u32) -> Option<u32> {
         self.words().request_tail.publish(tail);
         // One that waits until its replies are taken is woken then.
@@ -80,6 +82,7 @@ impl ParentEnd {
 
     /// The number of the worker's sleep, if it sleeps or is about to without having seen the
     /// previous store.
+    #[inline]
     pub(crate) fn sleeper(&self) -> Option<u32> {
         fence(SeqCst);
         let sleeping = self.theirs().sleeping.load(Relaxed);
@@ -111,11 +114,14 @@ impl ParentEnd {
         self.theirs().reply_tail.position.acquired()
     }
 
+    #[inline]
     pub(crate) fn has_replies(&self, head: u32) -> bool {
+        self.reply_ring().expect(head);
         self.reply_tail() != head
     }
 
     /// The next reply after `head`: the position of its bytes, and its checked head.
+    #[inline]
     pub(crate) fn next_reply(&self, head: u32) -> Result<Option<(u32, ReplyHead)>, Corrupt> {
         let tail = self.theirs().reply_tail.position.acquired();
         if tail == head {
@@ -129,6 +135,7 @@ impl ParentEnd {
     ///
     /// # Safety
     /// It must have been found there with that head, and not been freed since.
+    #[inline]
     pub(crate) unsafe fn reply_bytes(&self, start: u32, head: &ReplyHead) -> ReplyBytes {
         let from = self.reply_ring().at(start.wrapping_add(REPLY_HEAD));
         // SAFETY: `next_reply` found that they lie in the ring.
@@ -170,6 +177,7 @@ impl ParentEnd {
     /// Lets the worker overwrite the replies up to `head`, and wakes it if it sleeps until that. It
     /// does so only behind many of them, so it is enough to look whenever as many were taken since
     /// it was `asked`.
+    #[inline]
     pub(crate) fn free_replies(&self, head: u32, asked: &mut u32) {
         self.words().reply_head.store(head, Release);
         if head.wrapping_sub(*asked) >= MUCH {

@@ -45,11 +45,14 @@ impl WorkerEnd {
         self.words().waiting.store(waits.into(), Release);
     }
 
+    #[inline]
     pub(crate) fn has_requests(&self, head: u32) -> bool {
+        self.request_ring().expect(head);
         self.theirs().request_tail.position.acquired() != head
     }
 
     /// The next request after `head`: its start and its head.
+    #[inline]
     pub(crate) fn next_request(&self, head: u32) -> Result<Option<(u32, RequestHead)>, Corrupt> {
         let tail = self.theirs().request_tail.position.acquired();
         if tail == head {
@@ -65,6 +68,7 @@ impl WorkerEnd {
     }
 
     /// Announces the call that runs next; returns false if it was withdrawn.
+    #[inline]
     pub(crate) fn begin(&self, number: u64, start: u32) -> bool {
         let at = self.request_ring().at(start);
         // SAFETY: `start` is that of a request; the parent treats this word as an atomic.
@@ -101,6 +105,7 @@ impl WorkerEnd {
 
     /// Finds room for a reply of up to `bytes` at or after `tail`: its start, and where its bytes
     /// go.
+    #[inline]
     pub(crate) fn place_reply(&self, tail: u32, bytes: u32) -> Option<(u32, *mut u8)> {
         let ring = self.reply_ring();
         let place = |taken| ring.place(tail, taken, record(REPLY_HEAD, bytes));
@@ -113,6 +118,7 @@ impl WorkerEnd {
     }
 
     /// Writes the head of a reply whose bytes are there, and publishes it; returns its end.
+    #[inline]
     pub(crate) fn publish_reply(&self, start: u32, head: &ReplyHead) -> u32 {
         // SAFETY: `start` comes from `place_reply`, which found room.
         unsafe { self.reply_ring().at(start).cast::<ReplyHead>().write(*head) };
