@@ -79,6 +79,7 @@ const _WHAT_CELLS_OWN: () = {
 };
 
 impl<T> Cell<T> {
+    #[inline(always)]
     fn at(stage: u32, observed: Observed) -> Self {
         Self {
             observed,

@@ -81,7 +81,7 @@ pub(crate) struct Claim<J> {
 
 impl<J, T, R> JobCell<J, T, R> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
         Self::at(stage, function, mode, job, None)
@@ -97,7 +97,8 @@ impl<J, T, R> JobCell<J, T, R> {
         Self::at(PENDING, function, mode, job, Some(ticket.of(function)))
     }
 
-    #[inline]
+    // Always, like what it calls: each of them would copy the whole cell.
+    #[inline(always)]
     fn at(
         stage: u32,
         function: &'static Function,
@@ -108,11 +109,10 @@ impl<J, T, R> JobCell<J, T, R> {
         if function.options().timeout.is_some() {
             timer::prepare();
         }
+        let clock = if mode == "async" { None } else { tokio::hold_clock() };
         let mut cell = Cell::at(stage, Observed::call(function, mode));
-        if mode != "async" {
-            cell.clock = UnsafeCell::new(tokio::hold_clock());
-        }
-        Self { ticket, ..Self::of(function, cell, Some(job)) }
+        cell.clock = UnsafeCell::new(clock);
+        Self::of(function, cell, Some(job), ticket)
     }
 
     /// Keeps a paused clock until the call has ended.
@@ -128,12 +128,18 @@ impl<J, T, R> JobCell<J, T, R> {
     pub(crate) fn started(function: &'static Function, mode: &'static str) -> Self {
         let observed = Observed::call(function, mode);
         observed.started();
-        Self::of(function, Cell::at(RUNNING, observed), None)
+        Self::of(function, Cell::at(RUNNING, observed), None, None)
     }
 
-    fn of(function: &'static Function, cell: Cell<T>, job: Option<J>) -> Self {
+    #[inline(always)]
+    fn of(
+        function: &'static Function,
+        cell: Cell<T>,
+        job: Option<J>,
+        ticket: Option<Ticket>,
+    ) -> Self {
         let (job, unmade) = (UnsafeCell::new(job), UnsafeCell::new(None));
-        Self { function, ticket: None, cell, job, unmade }
+        Self { function, ticket, cell, job, unmade }
     }
 
     pub(crate) fn function(&self) -> &'static Function {

@@ -169,7 +169,7 @@ impl Worker {
         let mut status = status::SKIPPED;
         let mut attached = Vec::new();
         if self.channel.begin(request.number, start) {
-            (status, attached) = self.run(start, request, arrived, &mut output);
+            status = self.run(start, &request, arrived, &mut output, &mut attached);
             flush_prints();
         }
         self.forget(large);
@@ -189,23 +189,25 @@ impl Worker {
         Err(why)
     }
 
-    /// Runs a call; its result, panic or failure is in the output.
+    /// Runs a call; its result, panic or failure is in the output, and files that go with it are
+    /// attached.
     fn run(
         &mut self,
         start: u32,
-        request: RequestHead,
+        request: &RequestHead,
         arrived: Arrived,
         output: &mut Output,
-    ) -> (u32, Vec<File>) {
+        attached: &mut Vec<File>,
+    ) -> u32 {
         let Some((invoke, body, reader)) = self.find(start, request, &arrived) else {
-            return (status::UNKNOWN, Vec::new());
+            return status::UNKNOWN;
         };
         let invoke = std::ptr::with_exposed_provenance::<()>(invoke);
         // SAFETY: the parent, which runs the same executable, sends the address of an `Invoke`,
         // and it lies in the code.
         let invoke = unsafe { std::mem::transmute::<*const (), Invoke>(invoke) };
         self.channel.clear_report();
-        let (ended, attached) = files::collect(|| {
+        let ended = files::collect(attached, || {
             files::supply(arrived.attached, || {
                 // SAFETY: `body` is the function that goes with `invoke`, from the same request.
                 report::catch(|| unsafe { invoke(body, reader, output) })
@@ -218,18 +220,21 @@ impl Worker {
             Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::max_handles() => {
                 output.clear();
                 output.write(b"its result: it has too many shared slices");
-                (status::CODEC, Vec::new())
+                attached.clear();
+                status::CODEC
             }
-            Ok(Ok(())) => (status::DONE, attached),
+            Ok(Ok(())) => status::DONE,
             Ok(Err(error)) => {
                 output.clear();
                 output.write(error.to_string().as_bytes());
-                (status::CODEC, Vec::new())
+                attached.clear();
+                status::CODEC
             }
             Err(panic) => {
                 output.clear();
                 report::encode(&panic, output);
-                (status::PANICKED, Vec::new())
+                attached.clear();
+                status::PANICKED
             }
         }
     }
@@ -238,7 +243,7 @@ impl Worker {
     fn find<'a>(
         &self,
         start: u32,
-        request: RequestHead,
+        request: &RequestHead,
         arrived: &Arrived,
     ) -> Option<(usize, usize, Reader<'a>)> {
         let invoke = platform::function(request.invoke)?;

@@ -106,15 +106,12 @@ fn out_of_order() -> ! {
     std::process::abort();
 }
 
-/// Runs an encoder; also returns the files that its values attached.
+/// Runs an encoder, whose values attach their files here.
 #[inline]
-pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<File>) {
-    let mut files = Vec::new();
+pub(crate) fn collect<R>(files: &mut Vec<File>, encode: impl FnOnce() -> R) -> R {
     // A `Serialize` may itself call a process task.
-    let within = Within::new(&LEAVING, &raw mut files);
-    let result = encode();
-    drop(within);
-    (result, files)
+    let _within = Within::new(&LEAVING, files);
+    encode()
 }
 
 /// Runs a decoder, whose values may take these files.

@@ -66,8 +66,8 @@ impl Message {
     ) -> Result<Self, WireError> {
         let scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         let mut output = Output::in_vector(scratch);
-        let (encoded, files) = files::collect(|| encode(&mut output));
-        encoded?;
+        let mut files = Vec::new();
+        files::collect(&mut files, || encode(&mut output))?;
         let bytes = match output.finish() {
             Finished::Heap(vector) => {
                 let bytes = Bytes::new(&vector);

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "calls of the C library in a signal handler")]
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
@@ -98,20 +99,25 @@ fn cannot_unwind(message: &str) -> bool {
 /// The exit code of a program that a panic has ended.
 const PANICKED: i32 = 101;
 
-/// Runs a body; returns its panic as it was recorded.
-pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
+/// Runs a body; returns its panic as it was recorded. That is boxed, so that the usual result fits
+/// into registers: behind what a body has just written to the ring, memory is slow.
+#[inline]
+pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Box<Panic>> {
     IN_BODY.set(true);
     // State that the body broke stays in this process for later calls to find, as with any thread.
     let result = panic::catch_unwind(panic::AssertUnwindSafe(body));
     IN_BODY.set(false);
     platform::end_forked_child(if result.is_ok() { 0 } else { PANICKED });
-    result.map_err(|payload| {
-        let noted = LAST.take().unwrap_or_default();
-        let panic = Panic { message: message_of(&*payload), ..noted };
-        // Its destructor may panic too, outside of any body.
-        drop_quietly(payload);
-        panic
-    })
+    result.map_err(noted)
+}
+
+#[cold]
+fn noted(payload: Box<dyn Any + Send>) -> Box<Panic> {
+    let noted = LAST.take().unwrap_or_default();
+    let panic = Panic { message: message_of(&*payload), ..noted };
+    // Its destructor may panic too, outside of any body.
+    drop_quietly(payload);
+    Box::new(panic)
 }
 
 /// Records an overflow of this thread's stack.

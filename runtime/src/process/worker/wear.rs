@@ -57,10 +57,17 @@ impl Wear {
     }
 
     /// Asked after each call; its limit is in units of [`SIZE_UNIT`], and 0 is none.
+    #[inline]
     pub(crate) fn is_grown(&mut self, request: &RequestHead) -> bool {
         self.calls = self.calls.wrapping_add(1);
         self.keeps |= request.flags & KEEPS != 0;
         let is_seldom = self.calls.is_multiple_of(SELDOM);
+        let is_limited = self.memory > 0 || request.size_limit > 0 || self.processor_time.is_some();
+        let may_be = is_limited || is_seldom || self.used >= HALF;
+        may_be && self.has_grown(request, is_seldom)
+    }
+
+    fn has_grown(&mut self, request: &RequestHead, is_seldom: bool) -> bool {
         self.look(is_seldom || self.used >= HALF);
         let size = u64::from(request.size_limit) * SIZE_UNIT;
         self.leaked > self.memory / 2
@@ -86,10 +93,14 @@ impl Wear {
     }
 
     /// Looks at what a call has left behind, after its reply, and gives the next one its room.
+    #[inline]
     pub(crate) fn note(&mut self, request: &RequestHead) {
-        if self.memory == 0 || request.flags & KEEPS != 0 {
-            return;
+        if self.memory > 0 && request.flags & KEEPS == 0 {
+            self.measure(request);
         }
+    }
+
+    fn measure(&mut self, request: &RequestHead) {
         let enough = self.memory / 4;
         let mut held = platform::held_memory();
         let is_new = !self.known.contains(&request.body);
@@ -112,6 +123,7 @@ impl Wear {
 
     /// Whether no call may begin here any more: what is left is too little, and no other worker has
     /// started so soon.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.leaked > self.memory || self.used > HALF && !self.keeps
     }

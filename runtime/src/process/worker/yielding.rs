@@ -58,7 +58,7 @@ impl Worker {
         request: RequestHead,
         arrived: Arrived,
     ) -> io::Result<Ended> {
-        let Some((invoke, body, reader)) = self.find(start, request, &arrived) else {
+        let Some((invoke, body, reader)) = self.find(start, &request, &arrived) else {
             return Ok(Ended::Unknown);
         };
         let invoke = std::ptr::with_exposed_provenance::<()>(invoke);
@@ -101,7 +101,7 @@ enum Ended {
     /// Whether that was all there is.
     Yielded(bool),
     Failed(WireError),
-    Panicked(Panic),
+    Panicked(Box<Panic>),
 }
 
 /// The items of one call, on their way out.
@@ -154,7 +154,8 @@ impl Items<'_> {
         let (at, to) = self.worker.room();
         // SAFETY: `room` found that much, which nobody else writes until it is published.
         let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
-        let (encoded, attached) = files::collect(|| encode(&mut output));
+        let mut attached = Vec::new();
+        let encoded = files::collect(&mut attached, || encode(&mut output));
         if let Err(error) = encoded {
             return Ok(Err(error));
         }
