@@ -114,8 +114,7 @@ impl Worker {
         loop {
             let served = match self.channel.next_request(self.head) {
                 Ok(Some((start, request))) => {
-                    self.channel.note_taken(request.taken);
-                    if request.taken != self.tail {
+                    if self.channel.note_taken(&request) != self.tail {
                         self.tell_dispatcher();
                     }
                     self.head = start.wrapping_add(record(HEAD, request.length));
@@ -166,8 +165,7 @@ impl Worker {
         let (at, to) = self.room();
         // SAFETY: `room` found that much, which nobody else writes until it is published.
         let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
-        let mut status = status::SKIPPED;
-        let mut attached = Vec::new();
+        let (mut status, mut attached) = (status::SKIPPED, Vec::new());
         if self.channel.begin(request.number, start) {
             status = self.run(start, &request, arrived, &mut output, &mut attached);
             flush_prints();
@@ -189,8 +187,7 @@ impl Worker {
         Err(why)
     }
 
-    /// Runs a call; its result, panic or failure is in the output, and files that go with it are
-    /// attached.
+    /// Runs a call; its result, panic or failure is in the output, and its files are attached.
     fn run(
         &mut self,
         start: u32,
@@ -216,27 +213,23 @@ impl Worker {
         if lent::are_kept() {
             leave("trine worker ends: a body kept a borrowed argument beyond its call");
         }
-        match ended {
+        let failure = match ended {
             Ok(Ok(())) if !attached.is_empty() && attached.len() > platform::max_handles() => {
-                output.clear();
-                output.write(b"its result: it has too many shared slices");
-                attached.clear();
-                status::CODEC
+                "its result: it has too many shared slices".to_owned()
             }
-            Ok(Ok(())) => status::DONE,
-            Ok(Err(error)) => {
-                output.clear();
-                output.write(error.to_string().as_bytes());
-                attached.clear();
-                status::CODEC
-            }
+            Ok(Ok(())) => return status::DONE,
+            Ok(Err(error)) => error.to_string(),
             Err(panic) => {
+                attached.clear();
                 output.clear();
                 report::encode(&panic, output);
-                attached.clear();
-                status::PANICKED
+                return status::PANICKED;
             }
-        }
+        };
+        attached.clear();
+        output.clear();
+        output.write(failure.as_bytes());
+        status::CODEC
     }
 
     /// The code that a request names, and its arguments.

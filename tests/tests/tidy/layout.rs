@@ -92,6 +92,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/channel/parent.rs",
     "runtime/src/process/channel/received.rs",
     "runtime/src/process/channel/reply.rs",
+    "runtime/src/process/channel/ring.rs",
     "runtime/src/process/channel/tests.rs",
     "runtime/src/process/channel/worker.rs",
     "runtime/src/process/code.rs",

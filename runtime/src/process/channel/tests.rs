@@ -1,5 +1,6 @@
 //! The rings: records of every size around the end, and nonsense from the other side.
 
+use super::ring::SKIP;
 use super::*;
 use crate::process::job::status;
 use crate::process::value::wire::Reader;

@@ -144,9 +144,10 @@ impl WorkerEnd {
         is_much(self.seen_taken.load(Relaxed)) && is_much(self.taken())
     }
 
-    /// The parent had read that much of the replies when it sent the last request.
-    pub(crate) fn note_taken(&self, taken: u32) {
-        self.seen_taken.store(taken, Relaxed);
+    /// How far the parent had read the replies when it sent the last request.
+    pub(crate) fn note_taken(&self, last: &RequestHead) -> u32 {
+        self.seen_taken.store(last.taken, Relaxed);
+        last.taken
     }
 
     /// The rendezvous of this side and whoever takes its replies.
