@@ -106,7 +106,9 @@ impl State {
 
     /// Without a worker now or later, nothing that waits would ever run.
     fn fail_all(&mut self, chores: &mut Chores, why: &str) {
-        if self.outboxes.is_empty() && self.starting == 0 {
+        // One that is retired takes none, and may be busy for long.
+        let is_served = self.outboxes.iter().any(|outbox| !outbox.link.is_retired());
+        if !is_served && self.starting == 0 {
             while let Some(waiting) = self.queue.remove(0) {
                 if let Some(request) = Pool::claim(waiting, chores) {
                     chores.add(Chore::Fail(Box::new(request), why.to_owned()));

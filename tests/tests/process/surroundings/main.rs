@@ -31,7 +31,8 @@ use inheritance::{
 };
 use printing::{asks, c_output, on_terminal, overflows, says};
 use rights::{
-    gives_up, gives_up_capabilities, gives_up_groups, gives_up_kept, secure, secure_starts_nothing,
+    gives_up, gives_up_capabilities, gives_up_groups, gives_up_its_last, gives_up_kept, secure,
+    secure_starts_nothing,
 };
 
 fn main() {
@@ -45,6 +46,7 @@ const PARTS: &[Named] = &[
     ("secure", secure),
     ("gives-up", gives_up),
     ("gives-up-kept", gives_up_kept),
+    ("gives-up-its-last", gives_up_its_last),
     ("gives-up-groups", gives_up_groups),
     ("gives-up-capabilities", gives_up_capabilities),
     ("says", || {
@@ -77,6 +79,11 @@ const CHECKS: &[Named] = &[
     ("a program with rights of others starts nothing", secure_starts_nothing),
     ("rights that are given up are gone", || said("gives-up", "ok\n")),
     ("rights that workers with state have", || said("gives-up-kept", "ok\n")),
+    ("rights of the only worker, where no other can start", || {
+        let mut last = part("gives-up-its-last");
+        last.env("TRINE_PROCESSES", "1");
+        said_by(last, "ok\n");
+    }),
     ("groups that only this thread gives up", || said("gives-up-groups", "ok\n")),
     // They are Linux's own.
     #[cfg(not(trine_platform = "unix"))]
@@ -111,7 +118,12 @@ const CHECKS: &[Named] = &[
 
 /// What a part prints, which must succeed, and in time.
 fn said(name: &str, expected: &str) {
-    let said = output(part(name));
+    said_by(part(name), expected);
+}
+
+fn said_by(part: Command, expected: &str) {
+    let name = format!("{part:?}");
+    let said = output(part);
     match said.strip_prefix("skipped: ") {
         Some(why) => println!("skipped {name}: {}", why.trim_end()),
         None => assert_eq!(said, expected, "{name}"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use trine::{concurrent, gather};
+use trine::{ErrorKind, concurrent, gather};
 use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 use trine_tests::process::{IS_POSIX, double};
@@ -95,6 +95,29 @@ pub(super) fn gives_up() {
     drop(_stream);
     entered.join().unwrap();
     wait_until(|| !is_alive(warm.cast_signed()));
+    println!("ok");
+}
+
+/// The only worker has former rights and is busy, and no other can be started.
+pub(super) fn gives_up_its_last() {
+    if !is_root() {
+        return skip("needs the superuser");
+    }
+    let gate = Gate::new();
+    let running = passes(gate.port());
+    let stream = gate.entered();
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: for this process, whose other threads are the engine's, and a valid limit.
+    unsafe {
+        assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
+        assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &raw const none), 0);
+    }
+    // At once, not when that one has ended.
+    let error = who().join().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Worker { .. }), "{error}");
+    drop(stream);
+    running.join().unwrap();
     println!("ok");
 }
 
