@@ -103,3 +103,59 @@ fn share_from_behind(away: i32) {
     noted.sort_unstable();
     assert!(noted.into_iter().eq(0..12), "{away}");
 }
+
+/// A value in a worker that lies.
+struct Liar(u32);
+
+#[concurrent(process)]
+impl Liar {
+    pub(crate) fn new(number: u32) -> Self {
+        Self(number)
+    }
+    pub(crate) fn lie_and_stay(&self, port: u16, away: i32) {
+        let _gate = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        raw::say_runs(away);
+        raw::sleep();
+    }
+    pub(crate) fn lie(&self, away: i32) -> u32 {
+        raw::say_runs(away);
+        self.0
+    }
+    pub(crate) fn read(&self) -> u32 {
+        self.0
+    }
+}
+
+/// Its own line is all that it harms, and `restart` is the end of the worst of it.
+#[test]
+fn a_value_s_worker_that_lies_harms_its_own_calls() {
+    let gate = Gate::new();
+    let honest = LiarWorker::new(7);
+    let liars: Vec<_> = LIES.iter().map(|_| LiarWorker::new(8)).collect();
+    let lies = liars.iter().zip(LIES);
+    let lies: Vec<_> = lies.map(|(liar, &away)| liar.lie_and_stay(gate.port(), away)).collect();
+    let _entered: Vec<_> = lies.iter().map(|_| gate.entered()).collect();
+    let others = Others::call();
+    lies.iter().for_each(trine::Task::cancel);
+    for lie in lies {
+        assert!(ended("a lie", lie).unwrap_err().is_cancelled());
+    }
+    others.check("beside lies");
+    assert_eq!(ended("another value", honest.read()).unwrap(), 7);
+    for liar in &liars {
+        liar.restart();
+    }
+    for liar in liars {
+        assert_eq!(ended("made anew", liar.read()).unwrap(), 8);
+    }
+}
+
+#[test]
+fn a_lie_with_an_answer_is_that_call_s_alone() {
+    for &away in LIES {
+        let liar = LiarWorker::new(9);
+        let _ = ended("a lie", liar.lie(away));
+        liar.restart();
+        assert_eq!(ended("made anew", liar.read()).unwrap(), 9, "{away}");
+    }
+}
