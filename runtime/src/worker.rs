@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `line` | the order of the calls, which of several copies runs one, and who has the turn |
 //! | `supervision` | what is known of a copy, and whether its value is made anew |
+//! | `construction` | one run of a constructor in this program |
 //! | `slot` | the value, where it lives in this program |
 //! | `outlet` | where a method that yields puts its items |
 //!
@@ -18,6 +19,8 @@ use crate::error::Error;
 use crate::function::Function;
 use crate::sequential;
 
+#[cfg(any(feature = "threads", feature = "async"))]
+pub(crate) mod construction;
 pub(crate) mod line;
 pub(crate) mod outlet;
 pub(crate) mod slot;
@@ -126,6 +129,10 @@ impl<T> Worker<T> {
     /// before those that wait. Does not wait for that. Of several copies each has it done as soon
     /// as its own call has ended, so that the others serve meanwhile.
     ///
+    /// A constructor that runs is called off, and runs again: in `process` its process is killed,
+    /// in `async` it stops at its next await, and in `threads`, where nobody can stop it, what it
+    /// makes is dropped.
+    ///
     /// It does not count towards the option `restarts`, and brings a worker back that has stopped
     /// or whose constructor has failed.
     pub fn restart(&self) {
@@ -133,7 +140,8 @@ impl<T> Worker<T> {
     }
 
     /// Has the value dropped after the call that runs. All calls that wait, and all later ones, end
-    /// as [`Stopped`](crate::ErrorKind::Stopped). Does not wait for that.
+    /// as [`Stopped`](crate::ErrorKind::Stopped), at once. Does not wait for the value. A
+    /// constructor that runs is called off, as by [`restart`](Self::restart).
     pub fn stop(&self) {
         self.line().stop();
     }

@@ -92,12 +92,12 @@ fn options(args: &Args, errors: &mut Errors) {
 }
 
 fn constructor(part: &Part, errors: &mut Errors) {
-    if let Some((name, span)) = part.own.first() {
+    for (name, span) in part.own.iter().filter(|(name, _)| *name != "timeout") {
         errors.push(
             *span,
             format!(
-                "a constructor is no call, and has no options of its own: write `{name}` at the \
-                 `impl` or at a method"
+                "a constructor is no call, and has no option of its own but `timeout`: write \
+                 `{name}` at the `impl` or at a method"
             ),
         );
     }

@@ -16,16 +16,17 @@ use crate::retry::{self, Retry};
 use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
 use crate::task::Task;
+use crate::worker::construction::{Construction, Made};
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{AsyncOutlet, Constructed, Held, Worker};
 use crate::{panic, sequential, tokio};
 
-type Made<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
-type Maker<T> = Box<dyn FnMut() -> Made<T> + Send>;
+type Constructing<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+type Maker<T> = Box<dyn FnMut() -> Constructing<T> + Send>;
 
 /// What making a value takes, and dropping it.
-type Making<T> = (&'static str, Arc<Slot<T>>, Turn, Arc<Kept<Maker<T>>>);
+type Making<T> = (&'static str, Arc<Slot<T>>, Arc<Kept<Maker<T>>>);
 type Clearing<T> = (Arc<Slot<T>>, &'static str, Option<Arc<Kept<Maker<T>>>>);
 
 /// Where the values live.
@@ -304,17 +305,14 @@ impl<T: Send + 'static> Home for Polled<T> {
             return turn.leave();
         };
         let (name, slot) = (self.constructor.name(), Arc::clone(self.slot()));
-        let job = (name, slot, turn.clone(), Arc::clone(&self.maker));
-        let body = plainly(|(name, slot, turn, maker): Making<T>| async move {
+        let job = (name, slot, Arc::clone(&self.maker));
+        let body = plainly(|(name, slot, maker): Making<T>| async move {
             slot.clear();
-            let made = match maker.run(name, |maker| maker()) {
-                Ok(making) => made(name, making).await,
-                Err(why) => Err(why),
-            };
-            turn.made(made.map(|value| slot.put(value)));
+            made(name, maker.run(name, |maker| maker())?).await
         });
-        let ticket = Ticket::from(&turn);
-        AsyncCall::in_line(runtime.clone(), self.constructor, ticket, job, body).begin(&turn);
+        let ticket = Ticket::making(&turn);
+        let call = AsyncCall::in_line(runtime.clone(), self.constructor, ticket, job, body);
+        Construction::begin(turn, self.slot(), call);
     }
 
     fn clear(&self, turn: Turn, is_last: bool) {
@@ -336,7 +334,7 @@ impl<T: Send + 'static> Home for Polled<T> {
 }
 
 /// The value, or what calls are told if there is none.
-async fn made<T>(name: &'static str, mut making: Made<T>) -> Result<T, Arc<str>> {
+async fn made<T>(name: &'static str, mut making: Constructing<T>) -> Made<T> {
     let polled = poll_fn(|context| {
         let polled: Result<_, Error> = panic::catch(name, || making.as_mut().poll(context));
         match polled {

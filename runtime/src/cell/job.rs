@@ -179,6 +179,7 @@ impl<J, T, R> JobCell<J, T, R> {
     #[inline]
     pub(crate) fn place(&self) -> Place {
         match &self.ticket {
+            Some(ticket) if ticket.makes() => Place::FREE,
             Some(ticket) => Place::turn(ticket.turn(), self.limiter_beside_turn()),
             None => self.function.limiter().map_or(Place::FREE, Place::under),
         }

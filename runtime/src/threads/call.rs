@@ -112,7 +112,7 @@ where
     }
 
     fn is_wanted(&self) -> bool {
-        !self.cell().is_abandoned()
+        !self.cell().is_abandoned() && !self.job.ticket().is_some_and(Ticket::makes)
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {

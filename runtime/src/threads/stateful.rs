@@ -12,6 +12,7 @@ use crate::retry::{self, Retry};
 use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
 use crate::task::{Call, Task};
+use crate::worker::construction::{Construction, Made};
 use crate::worker::line::{Home, Ticket, Turn};
 use crate::worker::slot::{Kept, Slot, Slots, failed};
 use crate::worker::{Constructed, Outlet, Worker};
@@ -44,7 +45,10 @@ where
     M: Constructed<T> + 'static,
 {
     let makers = Kept::each(constructor, arguments, |arguments: A| -> Maker<T> {
-        Box::new(move || body(arguments.clone().values()).constructed())
+        Box::new(move || {
+            let arguments = arguments.clone();
+            Box::new(move || body(arguments.values()).constructed())
+        })
     });
     let places = makers.map(|maker| {
         let slot = Slot::new();
@@ -252,7 +256,11 @@ where
     task
 }
 
-type Maker<T> = Box<dyn FnMut() -> Result<T, String> + Send>;
+/// Copies the arguments, for each run of the constructor.
+type Maker<T> = Box<dyn FnMut() -> Box<dyn FnOnce() -> Result<T, String>> + Send>;
+
+/// What making a value takes.
+type Making<T> = (&'static str, Arc<Slot<T>>, Arc<Kept<Maker<T>>>);
 
 /// A value that the pool makes, and drops.
 struct Pooled<T> {
@@ -264,13 +272,16 @@ struct Pooled<T> {
 impl<T: Send + 'static> Home for Pooled<T> {
     fn make(&self, turn: Turn) {
         let (name, slot) = (self.constructor.name(), Arc::clone(&self.slot));
-        let job = (name, slot, turn.clone(), Arc::clone(&self.maker));
-        run(&turn, self.constructor, job, |(name, slot, turn, maker)| {
+        let body: fn(Making<T>) -> Made<T> = |(name, slot, maker)| {
             slot.clear();
-            let made = maker.run(name, |maker| maker());
-            let made = made.and_then(|made| made.map_err(|why| failed(name, &why)));
-            turn.made(made.map(|value| slot.put(value)));
-        });
+            let making = maker.run(name, |maker| maker())?;
+            // Without what it is made by, which another run may need meanwhile.
+            let made = panic::catch(name, making).map_err(|error| failed(name, &error))?;
+            made.map_err(|why| failed(name, &why))
+        };
+        let job = (name, slot, Arc::clone(&self.maker));
+        let job = JobCell::in_line(self.constructor, "threads", job, Ticket::making(&turn));
+        Construction::begin(turn, &self.slot, Arc::new(ThreadCall { job, body }));
     }
 
     fn clear(&self, turn: Turn, is_last: bool) {

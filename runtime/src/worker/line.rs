@@ -13,10 +13,11 @@ use std::mem;
 use std::sync::Arc;
 
 use self::bid::{Bid, Held};
+pub(crate) use super::supervision::Making;
 use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
 use crate::function::Function;
-use crate::limit::{Admission, Admit, MAX_GIVEN_UP, take_wanted};
+use crate::limit::{Admission, Admit, MAX_GIVEN_UP};
 use crate::relay::{self, Observer, Step};
 use crate::sync::{Mutex, MutexGuard};
 use crate::{forks, sequential};
@@ -197,7 +198,8 @@ impl Line {
     fn pass_on(self: &Arc<Self>, mut copy: usize, mut held: Option<Held>) {
         loop {
             let mut state = self.lock();
-            let ended = state.copies[copy].current.take();
+            let own = &mut state.copies[copy];
+            let ended = (own.current.take(), own.take_making());
             let next = self.next(&mut state, copy, &mut held);
             if let Next::Call(call, _) = &next {
                 state.copies[copy].current = Some(Arc::clone(call));
@@ -296,6 +298,12 @@ impl Line {
     pub(crate) fn give_up(self: &Arc<Self>) {
         let mut state = self.lock();
         state.given_up += 1;
+        let making = if state.is_over() { state.take_making() } else { Vec::new() };
+        if !making.is_empty() {
+            drop(state);
+            making.into_iter().for_each(Making::interrupt);
+            state = self.lock();
+        }
         if !state.bids.is_empty()
             && let Some(copy) = self.taker(&state)
         {
@@ -315,16 +323,6 @@ impl Line {
         // Unlocked, since their destructors may run any code.
         drop(state);
         relay::discard(given_up);
-    }
-
-    /// Ends the calls in line whose results somebody wants: nobody can run what they wait for.
-    pub(crate) fn refuse_wanted(&self, why: &ErrorKind) {
-        let refused = take_wanted(&mut self.lock().waiting);
-        for call in refused {
-            if !call.refuse(why.clone()) {
-                self.lock().given_up -= 1;
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -381,6 +379,11 @@ impl Turn {
         if is_idle {
             self.leave();
         }
+    }
+
+    /// This makes the value; returns whether that is still wanted.
+    pub(crate) fn make(&self, making: Arc<dyn Making>) -> bool {
+        self.line.lock().copies[self.copy].make(making)
     }
 
     /// This has the turn; a joiner further behind may run it.

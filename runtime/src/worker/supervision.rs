@@ -38,6 +38,8 @@ pub(super) struct Supervision {
     pub(super) is_taken: bool,
     /// The call that has it, if it is one: those behind it may run it.
     pub(super) current: Option<Arc<dyn Admit>>,
+    /// What makes the value, while it does and can be called off.
+    making: Option<Arc<dyn Making>>,
     /// There may be something to drop.
     pub(super) has_value: bool,
     /// It is to be made anew, whatever `restarts` says.
@@ -59,6 +61,12 @@ pub(super) enum Stage {
     Failed(Arc<str>),
 }
 
+/// The run of a constructor.
+pub(crate) trait Making: Send + Sync {
+    /// Nobody wants what it makes: it ends now, as far as it can be ended.
+    fn interrupt(self: Arc<Self>);
+}
+
 impl Supervision {
     /// Of a value that is being made.
     pub(super) fn new() -> Self {
@@ -66,6 +74,7 @@ impl Supervision {
             stage: Stage::Making,
             is_taken: true,
             current: None,
+            making: None,
             has_value: false,
             wants_restart: false,
             wants_stop: false,
@@ -128,11 +137,23 @@ impl Supervision {
 
     /// The constructor has ended, with a value or with this message.
     pub(super) fn made(&mut self, made: Result<(), Arc<str>>) {
-        self.has_value = made.is_ok();
+        // What was there before may still be, if this was called off before it could begin.
+        self.has_value |= made.is_ok();
         self.stage = match made {
             Ok(()) => Stage::Alive,
             Err(message) => Stage::Failed(message),
         };
+    }
+
+    /// This makes the value; returns whether that is still wanted.
+    pub(super) fn make(&mut self, making: Arc<dyn Making>) -> bool {
+        self.making = Some(making);
+        !self.wants_restart && !self.wants_stop
+    }
+
+    /// What makes the value, to call it off.
+    pub(super) fn take_making(&mut self) -> Option<Arc<dyn Making>> {
+        self.making.take()
     }
 
     /// Whether there was a value, and there is nothing to do but calls.

@@ -2,6 +2,8 @@
 //!
 //! `counters` is the same worker once per mode, and a row of `each_mode!` runs a check with each.
 
+#[cfg(any(target_os = "linux", windows))]
+mod constructors;
 mod copies;
 mod counters;
 mod crowds;

@@ -16,6 +16,11 @@ pub(super) const CORRUPT: &str = "its worker is corrupt: it lies about what it r
 const MAX_TO_YIELD: Duration = Duration::from_millis(100);
 
 impl Pool {
+    /// Waits until whoever has the books is done with them.
+    pub(crate) fn settle(&self) {
+        drop(self.lock());
+    }
+
     /// Ends a claimed call: withdraws it, or kills the worker that runs it.
     pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
         if platform::is_forked_child() {

@@ -1,7 +1,7 @@
 //! The process of a value, as its worker sees it: where it is made and dropped, by calls that no
 //! handle asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::cell::{Claim, JobCell};
@@ -22,11 +22,14 @@ use crate::process::value::{kept, wire};
 use crate::relay;
 use crate::sync::Lock;
 use crate::timer::Alarm;
-use crate::worker::line::{Home, Ticket, Turn};
+use crate::worker::line::{Home, Making, Ticket, Turn};
 use crate::worker::slot::failed;
 
+#[cfg(test)]
+mod tests;
+
 /// How long the destructor of a value may take before its process is killed.
-const MAX_DROP: Duration = Duration::from_secs(10);
+const MAX_DROP: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
 
 static DROP: Function = Function::new("drop").timeout(MAX_DROP);
 
@@ -53,6 +56,8 @@ pub(super) struct Housing {
     residence: Arc<Residence>,
     /// Where another value is made while this one serves, or waits to take its place.
     successor: Lock<Option<Arc<Residence>>>,
+    /// What makes that one.
+    preparing: Lock<Weak<Upkeep>>,
 }
 
 pub(super) struct Housed(pub(super) Arc<Housing>);
@@ -67,6 +72,9 @@ impl Home for Housed {
     }
 
     fn clear(&self, turn: Turn, _is_last: bool) {
+        // Nobody will want that one either.
+        let preparing = self.0.preparing.lock().upgrade();
+        preparing.into_iter().for_each(Making::interrupt);
         if self.0.is_occupied() {
             self.0.clear_own(turn, Then::Leave);
         } else {
@@ -106,8 +114,8 @@ impl Housing {
         residence: Arc<Residence>,
     ) -> Self {
         let pool = pool::pool_of_values(constructor);
-        let successor = Lock::new(None);
-        Self { constructor, message, code, pool, residence, successor }
+        let (successor, preparing) = (Lock::new(None), Lock::new(Weak::new()));
+        Self { constructor, message, code, pool, residence, successor, preparing }
     }
 
     /// Whether there is a value that this process may drop.
@@ -117,7 +125,7 @@ impl Housing {
 
     fn make(self: &Arc<Self>, turn: Turn) {
         match self.job() {
-            Ok(job) => self.begin(&self.residence, turn, job, (Part::Makes, Then::Leave)),
+            Ok(job) => _ = self.begin(&self.residence, turn, job, (Part::Makes, Then::Leave)),
             Err(why) => {
                 turn.made(Err(why));
                 turn.leave();
@@ -131,7 +139,8 @@ impl Housing {
         let Ok(job) = self.job() else { return self.residence.serve_on() };
         let successor = Residence::new(self.residence.value(), self.constructor);
         *self.successor.lock() = Some(Arc::clone(&successor));
-        self.begin(&successor, turn, job, (Part::Makes, Then::Succeed));
+        let preparing = self.begin(&successor, turn, job, (Part::Makes, Then::Succeed));
+        *self.preparing.lock() = Arc::downgrade(&preparing);
     }
 
     /// What makes a value.
@@ -151,7 +160,7 @@ impl Housing {
         let code = Code::new::<(u64,), (u64,)>(|(number,)| kept::clear(number));
         let message = encode(DROP.name(), What::Other, (value.number,));
         match message.and_then(|message| job(DROP.name(), value, message, code.at())) {
-            Ok(job) => self.begin(&residence, turn, job, (Part::Drops, then)),
+            Ok(job) => _ = self.begin(&residence, turn, job, (Part::Drops, then)),
             Err(_) => {
                 residence.vacate();
                 match then {
@@ -169,7 +178,7 @@ impl Housing {
         turn: Turn,
         job: Job,
         (part, then): (Part, Then),
-    ) {
+    ) -> Arc<Upkeep> {
         let function = if part == Part::Makes { self.constructor } else { &DROP };
         let job = match then.has_turn() {
             true => JobCell::in_line(function, "process", job, Ticket::from(&turn)),
@@ -178,7 +187,9 @@ impl Housing {
         job.cell().abandon();
         let (housing, residence) = (Arc::clone(self), Arc::clone(residence));
         let address = AtomicAddress::nowhere();
-        Arc::new(Upkeep { job, housing, residence, turn, part, then, address }).begin();
+        let upkeep = Arc::new(Upkeep { job, housing, residence, turn, part, then, address });
+        Arc::clone(&upkeep).begin();
+        upkeep
     }
 }
 
@@ -221,6 +232,16 @@ impl Upkeep {
         if self.residence.is_here() {
             return self.run_inline();
         }
+        let makes = self.part == Part::Makes && self.then.has_turn();
+        let is_wanted = !makes || self.turn.make(self.clone());
+        self.clone().submit();
+        if !is_wanted {
+            self.interrupt();
+        }
+    }
+
+    /// Sends it where its value is, or will be.
+    fn submit(self: Arc<Self>) {
         #[cfg(feature = "cluster")]
         if self.residence.value().is_far {
             return crate::cluster::submit(self);
@@ -249,8 +270,11 @@ impl Upkeep {
         self.job.function().name()
     }
 
-    /// The constructor has ended, wherever it ran.
+    /// The constructor has ended, wherever it ran, unless it was called off.
     fn made(&self, made: Result<Result<(), String>, Error>) {
+        if !self.job.cell().finish(Ok(())) {
+            return;
+        }
         let made = match made {
             Ok(Ok(())) => Ok(()),
             // As one that is lost later: it may be made anew elsewhere.
@@ -261,22 +285,41 @@ impl Upkeep {
             Ok(Err(why)) => Err(failed(self.name(), &why)),
             Err(error) => Err(failed(self.name(), &error)),
         };
-        if made.is_err() {
-            self.residence.vacate();
-        }
+        let is_made = made.is_ok();
         if self.then.has_turn() {
             self.turn.made(made);
-        } else if made.is_err() {
+        }
+        if !is_made {
+            self.come_to_nothing();
+        }
+    }
+
+    /// There is no value, and no process that could make one.
+    fn come_to_nothing(&self) {
+        self.residence.vacate();
+        if !self.then.has_turn() {
             // The one that there is stays, for as many calls again.
             *self.housing.successor.lock() = None;
             self.housing.residence.serve_on();
         }
-        self.job.cell().finish(Ok(()));
     }
 
     fn dropped(&self) {
         self.residence.vacate();
         self.job.cell().finish(Ok(()));
+    }
+}
+
+impl Making for Upkeep {
+    fn interrupt(self: Arc<Self>) {
+        if self.job.revoke(Error::cancelled(self.name())).is_ok() {
+            return self.come_to_nothing();
+        }
+        // Whoever claims it says where it goes before the next one has the books.
+        self.housing.pool.settle();
+        if self.job.cell().finish(Ok(())) {
+            self.come_to_nothing();
+        }
     }
 }
 
@@ -307,8 +350,12 @@ impl AnyCall for Upkeep {
 
     fn start_clock(self: Arc<Self>) -> Option<Alarm> {
         // The worker's death ends this call.
-        let kill = move || self.residence.vacate();
-        Some(Alarm::after(MAX_DROP, kill))
+        let allowed = self.job.function().options().timeout?;
+        let end = move || match self.part {
+            Part::Makes => self.made(Err(Error::timed_out(self.name(), allowed))),
+            _ => self.residence.vacate(),
+        };
+        Some(Alarm::after(allowed, end))
     }
 
     #[cfg(feature = "cluster")]

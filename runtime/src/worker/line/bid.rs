@@ -11,10 +11,10 @@
 //! copies those that are free run what needs no such place.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::ErrorKind;
 use crate::limit::{Admission, Admit, Limited};
+use crate::sync::Lock;
 
 /// A place that was waited for, and under what.
 pub(super) type Held = (Limited, Admission);
@@ -30,15 +30,15 @@ pub(super) trait Bidder: Send + Sync {
 
 /// Stands in line for a place, for whichever call of this function is next at this worker.
 pub(super) struct Bid {
-    bidder: Arc<dyn Bidder>,
     limited: Limited,
-    /// Whoever clears this has ended it: a place that has come, or the line.
-    stands: AtomicBool,
+    /// Whoever takes it has ended the bid: a place that has come, or the line itself. What is left
+    /// of a bid holds nothing of the worker.
+    bidder: Lock<Option<Arc<dyn Bidder>>>,
 }
 
 impl Bid {
     pub(super) fn new(bidder: Arc<dyn Bidder>, limited: Limited) -> Arc<Self> {
-        Arc::new(Self { bidder, limited, stands: AtomicBool::new(true) })
+        Arc::new(Self { limited, bidder: Lock::new(Some(bidder)) })
     }
 
     /// Whether it is for a place under this.
@@ -46,13 +46,13 @@ impl Bid {
         self.limited.is(limited)
     }
 
-    fn end(&self) -> bool {
-        self.stands.swap(false, Ordering::AcqRel)
+    fn end(&self) -> Option<Arc<dyn Bidder>> {
+        self.bidder.lock().take()
     }
 
     /// No call needs the place any more.
     pub(super) fn withdraw(&self) {
-        if self.end() {
+        if self.end().is_some() {
             self.limited.limiter.give_up();
         }
     }
@@ -60,23 +60,22 @@ impl Bid {
 
 impl Admit for Bid {
     fn admit(self: Arc<Self>) -> bool {
-        let stood = self.end();
-        if stood {
-            let place = Admission::taken(self.limited.limiter);
-            Arc::clone(&self.bidder).offer((self.limited, place));
-        }
-        stood
+        let bidder = self.end();
+        bidder.is_some_and(|bidder| {
+            bidder.offer((self.limited, Admission::taken(self.limited.limiter)));
+            true
+        })
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
-        let stood = self.end();
-        if stood {
-            Arc::clone(&self.bidder).refuse_at_place(self.limited, why);
-        }
-        stood
+        let bidder = self.end();
+        bidder.is_some_and(|bidder| {
+            bidder.refuse_at_place(self.limited, why);
+            true
+        })
     }
 
     fn is_pending(&self) -> bool {
-        self.stands.load(Ordering::Acquire)
+        self.bidder.lock().is_some()
     }
 }

@@ -3,11 +3,24 @@
 use std::sync::Arc;
 use std::{iter, mem};
 
-use super::super::supervision::Supervision;
+use super::super::supervision::{Making, Supervision};
 use super::{Line, State};
 #[cfg(feature = "cluster")]
 use super::{Stage, Turn};
+use crate::error::ErrorKind;
 use crate::sync::MutexGuard;
+
+impl State {
+    /// Whether nothing is wanted of the values any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_abandoned && self.given_up >= self.waiting.len().cast_signed()
+    }
+
+    /// What makes the values, to call it off.
+    pub(super) fn take_making(&mut self) -> Vec<Arc<dyn Making>> {
+        self.copies.iter_mut().filter_map(Supervision::take_making).collect()
+    }
+}
 
 impl Line {
     /// Something may have to be done that no call waits for.
@@ -17,7 +30,17 @@ impl Line {
         }
         let mut state = self.lock();
         state.copies.iter_mut().for_each(&mut change);
+        let making = state.take_making();
+        let refused = match self.is_any_open(&state) {
+            true => Default::default(),
+            false => {
+                state.given_up = 0;
+                mem::take(&mut state.waiting)
+            }
+        };
         self.wake(state);
+        refused.into_iter().for_each(|call| _ = call.refuse(ErrorKind::Stopped));
+        making.into_iter().for_each(Making::interrupt);
     }
 
     /// Gives those a turn that have none.
@@ -46,7 +69,9 @@ impl Line {
         }
         let mut state = self.lock();
         state.is_abandoned = true;
+        let making = if state.is_over() { state.take_making() } else { Vec::new() };
         self.wake(state);
+        making.into_iter().for_each(Making::interrupt);
     }
 
     pub(crate) fn is_alive(&self) -> bool {

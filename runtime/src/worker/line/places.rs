@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bid::{Bid, Bidder, Held};
 use super::{Line, State};
 use crate::error::ErrorKind;
-use crate::limit::{Admission, Admit, Limited};
+use crate::limit::{Admission, Admit, Limited, take_wanted};
 
 /// How far behind calls that wait for places one is looked for that does not.
 const MAX_AHEAD: usize = 64;
@@ -59,6 +59,16 @@ impl Line {
             state.bids.push(Arc::clone(&bid));
             bid
         })
+    }
+
+    /// Ends the calls in line whose results somebody wants: nobody can run what they wait for.
+    pub(crate) fn refuse_wanted(&self, why: &ErrorKind) {
+        let refused = take_wanted(&mut self.lock().waiting);
+        for call in refused {
+            if !call.refuse(why.clone()) {
+                self.lock().given_up -= 1;
+            }
+        }
     }
 }
 

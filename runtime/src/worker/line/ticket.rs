@@ -15,11 +15,13 @@ pub(crate) struct Ticket {
     yields: bool,
     /// It needs a place under the limit of its function.
     needs_place: bool,
+    /// It makes the value, and whoever sees its end passes the turn on.
+    makes: bool,
 }
 
 impl Ticket {
     pub(crate) fn new(line: Arc<Line>) -> Self {
-        Self { line, copy: AtomicU32::new(0), yields: false, needs_place: false }
+        Self { line, copy: AtomicU32::new(0), yields: false, needs_place: false, makes: false }
     }
 
     /// For a call of this function. What runs inline needs no place: it could wait for one that its
@@ -44,6 +46,16 @@ impl Ticket {
     #[cfg(feature = "threads")]
     pub(crate) fn may_be_helped(&self) -> bool {
         !self.yields
+    }
+
+    /// Of a call that makes the value, and has the turn already.
+    #[cfg(any(feature = "threads", feature = "async"))]
+    pub(crate) fn making(turn: &Turn) -> Self {
+        Self { makes: true, ..Self::from(turn) }
+    }
+
+    pub(crate) fn makes(&self) -> bool {
+        self.makes
     }
 
     pub(crate) fn line(&self) -> &Arc<Line> {
