@@ -32,7 +32,7 @@ impl Body {
             };
             Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned() as u32)
         };
-        let until = now() + Duration::from_millis(300);
+        let until = now() + Duration::from_millis(200);
         while now() < until {}
         self.serves()
     }
@@ -103,8 +103,9 @@ fn what_is_renewed_is_so_before_its_process_has_used_up_its_time() {
         limited(libc::RLIMIT_CPU, 1);
         let worker = RenewedWorker::new();
         for round in 1..=2 {
-            worker.computes().join().unwrap();
-            worker.computes().join().unwrap();
+            for _ in 0..3 {
+                worker.computes().join().unwrap();
+            }
             wait_until(|| worker.restarts() == round);
         }
     });
@@ -133,10 +134,13 @@ fn what_is_not_renewed_keeps_its_value_to_the_last_second() {
     alone(what_is_not_renewed_keeps_its_value_to_the_last_second, &[], || {
         limited(libc::RLIMIT_CPU, 1);
         let worker = KeptWorker::new();
-        for number in 1..=3 {
-            assert_eq!(worker.computes().join().unwrap(), number);
+        let mut ended = (1..=5).map(|number| worker.computes().join().map(|count| (number, count)));
+        // More than half of it; how much the process itself needs is not known.
+        for _ in 0..3 {
+            let (number, count) = ended.next().unwrap().unwrap();
+            assert_eq!(number, count);
         }
-        let error = worker.computes().join().unwrap_err();
+        let error = ended.find_map(Result::err).unwrap();
         assert!(error.is_crash() && error.to_string().contains("processor time"), "{error}");
         assert_eq!(worker.computes().join().unwrap(), 1, "made anew");
     });
