@@ -91,14 +91,19 @@ fn a_call_that_has_not_begun_runs_where_the_value_is_made_anew() {
 
 #[test]
 fn one_that_is_cancelled_on_its_way_leaves_the_turn_to_the_next() {
-    let target = TargetWorker::new(None);
+    let gate = Gate::new();
+    let target = TargetWorker::new(Some(gate.port()));
+    drop(gate.entered());
     let notes = notes("cancelled");
     let process = target.process().join().unwrap();
     hold(process);
     let (sent, behind) = (target.note(&notes), target.process());
     signal(process, "-KILL");
+    // It has left the one, and cannot run at the other yet.
+    let constructs = gate.entered();
     sent.cancel();
     assert!(sent.join().unwrap_err().is_cancelled());
+    drop(constructs);
     assert_ne!(behind.join().unwrap(), process);
     assert_eq!(fs::read(&notes).unwrap().len(), 0);
     fs::remove_file(&notes).unwrap();
