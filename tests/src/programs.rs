@@ -1,4 +1,4 @@
-//! Tests that run their own program again: alone, with other variables, or in another pool.
+//! Tests that run their own program again, alone and with other variables.
 
 use std::any::type_name;
 use std::process::{Command, Output};
@@ -41,31 +41,11 @@ pub fn alone_with_each<F: Fn() + Copy + Sync>(
     if std::env::var_os(ALONE).is_some() {
         return body();
     }
-    with_each(values, |value| alone(test, &[(variable, value)], body));
-}
-
-/// Runs all tests of this program again in pools of one and of two, side by side, by the variable
-/// that says so; does nothing if it is already set. A pool usually has as many as there are cores,
-/// and that one is tried already.
-pub fn again_in_pools_of_one_and_two(variable: &str) {
-    if std::env::var_os(variable).is_some() || std::env::var_os(ALONE).is_some() {
-        return;
-    }
-    let cores = std::thread::available_parallelism().unwrap().to_string();
-    let others: Vec<_> = ["1", "2"].into_iter().filter(|&size| size != cores).collect();
-    with_each(&others, |value| {
-        let mut program = Command::new(std::env::current_exe().unwrap());
-        // More than there are cores: most of these tests wait most of the time.
-        program.args(["--test-threads", "4"]).env(variable, value);
-        let output = program.output().unwrap();
-        let text = text_of(&output);
-        assert!(output.status.success(), "with {variable}={value}:\n{text}");
-        assert!(text.contains("test result: ok"), "nothing ran:\n{text}");
+    thread::scope(|scope| {
+        for value in values {
+            scope.spawn(|| alone(test, &[(variable, *value)], body));
+        }
     });
-}
-
-fn with_each(values: &[&str], run: impl Fn(&str) + Sync) {
-    thread::scope(|scope| values.iter().for_each(|value| drop(scope.spawn(|| run(value)))));
 }
 
 fn text_of(output: &Output) -> String {

@@ -21,17 +21,9 @@ use raw::Reply;
 use trine::{Error, Task, concurrent, gather};
 use trine_tests::gate::Gate;
 use trine_tests::process::double;
-use trine_tests::programs::again_in_pools_of_one_and_two;
 
 /// A hang is a failure.
 const TOO_LONG: Duration = Duration::from_secs(60);
-
-/// The whole table, in other pools. It takes the longest, so it has a name that comes first: the
-/// harness begins with that.
-#[test]
-fn again_with_one_worker_and_with_two() {
-    again_in_pools_of_one_and_two("TRINE_PROCESSES");
-}
 
 #[concurrent(process)]
 fn total(numbers: Vec<u64>) -> u64 {

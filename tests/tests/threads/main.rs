@@ -1,5 +1,5 @@
-//! The threads engine. Every test here passes on a pool of any size; `in_pools_of_one_and_two` runs
-//! all of them again in the smallest ones.
+//! The threads engine. Every test here passes on a pool of any size; `.ci/run` runs all of them
+//! again in the smallest ones.
 
 mod calls;
 mod coroutines;
@@ -7,10 +7,3 @@ mod coroutines;
 mod encoding;
 mod fork_join;
 mod priority;
-
-use trine_tests::programs::again_in_pools_of_one_and_two;
-
-#[test]
-fn in_pools_of_one_and_two() {
-    again_in_pools_of_one_and_two("TRINE_THREADS");
-}
