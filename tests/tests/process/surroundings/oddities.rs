@@ -271,11 +271,12 @@ fn interrupted() {
     extern "C" fn pass_over(_: i32) {}
     static IS_OVER: AtomicBool = AtomicBool::new(false);
     double(1).join().unwrap();
-    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
     let named = |thread: &fs::DirEntry| fs::read_to_string(thread.path().join("comm")).unwrap();
     let serving = |thread: &fs::DirEntry| named(thread).trim() == "trine-process";
-    let thread = threads.filter(serving).map(|thread| thread.file_name()).next().unwrap();
-    let thread: i32 = thread.to_str().unwrap().parse().unwrap();
+    let find = || fs::read_dir("/proc/self/task").unwrap().flatten().find(serving);
+    // Whoever waited for the call has taken it by itself; a thread gets its name when it first runs.
+    trine_tests::checks::wait_until(|| find().is_some());
+    let thread: i32 = find().unwrap().file_name().to_str().unwrap().parse().unwrap();
     // SAFETY: the handler does nothing.
     unsafe { libc::signal(libc::SIGURG, pass_over as *const () as libc::sighandler_t) };
     std::thread::scope(|scope| {
