@@ -136,7 +136,8 @@ fn drained() {
     assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
     assert_eq!(ends.rest(), "");
     assert_eq!(world.notes("made").len(), 2);
-    wait_until(|| world.notes("dropped") == [1, 3]);
+    // The other one's may not run: its caller has ended, and with it the lease.
+    assert_eq!(world.notes("dropped").first(), Some(&1));
 
     // One that has nothing to do leaves at once.
     let mut idle = world.caller("idle");
