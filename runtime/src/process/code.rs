@@ -61,9 +61,17 @@ unsafe fn received<A: Arguments<B>, B, T>(
     arguments: Reader<'_>,
 ) -> Result<(Body<B, T>, B), WireError> {
     // SAFETY: the caller's promise.
-    let body =
-        unsafe { mem::transmute::<*const (), Body<B, T>>(ptr::with_exposed_provenance(body)) };
+    let body = unsafe { body_at(body) };
     Ok((body, A::received(decode(arguments)?)))
+}
+
+/// The body at the address.
+///
+/// # Safety
+/// It must be the address of a `fn(B) -> T`.
+unsafe fn body_at<B, T>(body: usize) -> Body<B, T> {
+    // SAFETY: the caller's promise.
+    unsafe { mem::transmute::<*const (), Body<B, T>>(ptr::with_exposed_provenance(body)) }
 }
 
 fn decode<T: DeserializeOwned>(arguments: Reader<'_>) -> Result<T, WireError> {

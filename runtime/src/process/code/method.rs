@@ -18,7 +18,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Code, Outlet, StreamCode, decode, finish, put};
+use super::{Code, Outlet, StreamCode, body_at, decode, finish, put};
 use crate::cross::process::Arguments;
 use crate::error::Error;
 use crate::function::Function;
@@ -88,8 +88,7 @@ where
 {
     let (distance, arguments) = decode::<(i64, A::Received)>(arguments)?;
     // SAFETY: the caller's promise.
-    let enter =
-        unsafe { mem::transmute::<*const (), fn(B) -> R>(ptr::with_exposed_provenance(body)) };
+    let enter = unsafe { body_at::<B, R>(body) };
     let ended = call(body, distance, None, || enter(A::received(arguments)))?;
     let value = ended.value().map_err(|error| WireError::new(error.to_string()))?;
     finish(&value, output)
@@ -109,9 +108,7 @@ where
 {
     let (distance, arguments) = decode::<(i64, A::Received)>(arguments)?;
     // SAFETY: the caller's promise.
-    let enter = unsafe {
-        mem::transmute::<*const (), fn(B) -> Stream<T>>(ptr::with_exposed_provenance(body))
-    };
+    let enter = unsafe { body_at::<B, Stream<T>>(body) };
     let lent = Rc::new(Lent::new(outlet));
     let back = Back(&lent);
     drop(call(body, distance, Some(Rc::clone(&lent)), || enter(A::received(arguments)))?);

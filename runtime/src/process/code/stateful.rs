@@ -7,7 +7,7 @@ use std::{mem, ptr};
 
 use serde::Serialize;
 
-use super::{Body, Code, Outlet, StreamCode, decode, finish, put};
+use super::{Code, Outlet, StreamCode, body_at, decode, finish, put};
 use crate::cross::process::Arguments;
 use crate::process::platform;
 use crate::process::value::kept;
@@ -31,8 +31,7 @@ where
     M: Constructed<T>,
 {
     // SAFETY: the caller's promise.
-    let body =
-        unsafe { mem::transmute::<*const (), Body<B, M>>(ptr::with_exposed_provenance(body)) };
+    let body = unsafe { body_at::<B, M>(body) };
     let (number, arguments) = method::<A, B>(arguments)?;
     let made = body(arguments).constructed();
     platform::end_forked_child(0);
