@@ -220,8 +220,6 @@ fn contained(run: impl FnOnce()) {
     }
 }
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 fn bystanders_are_well(name: &str) {
     ends_in_time(name, || {
         for mode in MODES {
@@ -253,7 +251,6 @@ fn everywhere(
     at_a_time: usize,
     act: impl Fn(&Mode, usize, Deed) + Sync,
 ) {
-    let _one_at_a_time = ONE_AT_A_TIME.lock();
     let rows: Vec<_> = (0..places.len()).flat_map(|at| RUNS.map(|run| (at, run))).collect();
     at_once(MODES, |mode| {
         for deed in DEEDS {
@@ -285,6 +282,14 @@ fn at_once<T: Sync>(rows: &[T], run: impl Fn(&T) + Sync) {
 /// The rows run in a program of their own, where panics print no backtraces: there are thousands of
 /// them, one printed after the other, and a row would seem to hang behind those of its neighbours.
 const QUIETLY: &[(&str, &str)] = &[("RUST_BACKTRACE", "0")];
+
+/// Of the tables that end a worker in most of their rows, one runs at a time: the kernel takes long
+/// to bury many processes at once, and much longer where it has other things to do as well.
+fn in_turn<F: Fn()>(test: F, body: fn()) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    alone(test, QUIETLY, body);
+}
 
 #[test]
 fn every_place_of_user_code_times_what_it_may_do() {
@@ -324,16 +329,19 @@ fn every_place_in_line_times_what_it_may_do() {
 /// The blame is exact, even if the panic's payload panics in turn.
 #[test]
 fn a_panic_of_a_call_is_told_as_one() {
-    const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];
-    let names: Vec<_> = IN_CALLS.iter().map(|place| format!("the blame of {place:?}")).collect();
-    everywhere(&names, PLACES.len(), |mode, index, deed| {
-        let at = IN_CALLS[index];
-        let is_reached = mode.name == "process" || at == Place::Body;
-        let result = (mode.call)(Hostile::new(at, deed, Place::DropOfArguments)).join();
-        match &result {
-            Ok(_) => assert!(!(deed.panics() && is_reached)),
-            Err(error) => assert!(error.is_panic() && deed.panics() && is_reached, "{error}"),
-        }
-        contained(|| drop(result));
+    alone(a_panic_of_a_call_is_told_as_one, QUIETLY, || {
+        const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];
+        let names: Vec<_> =
+            IN_CALLS.iter().map(|place| format!("the blame of {place:?}")).collect();
+        everywhere(&names, PLACES.len(), |mode, index, deed| {
+            let at = IN_CALLS[index];
+            let is_reached = mode.name == "process" || at == Place::Body;
+            let result = (mode.call)(Hostile::new(at, deed, Place::DropOfArguments)).join();
+            match &result {
+                Ok(_) => assert!(!(deed.panics() && is_reached)),
+                Err(error) => assert!(error.is_panic() && deed.panics() && is_reached, "{error}"),
+            }
+            contained(|| drop(result));
+        });
     });
 }

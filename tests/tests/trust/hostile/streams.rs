@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trine::{Sender, Stream, Task};
 
 use super::elsewhere::PollOnce;
-use super::{Deed, contained, everywhere};
+use super::{Deed, contained, everywhere, in_turn};
 
 /// Where the deed is done.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,35 +169,37 @@ const READS: &[fn(Stream<Item>)] = &[
 
 #[test]
 fn every_place_of_a_function_that_yields_times_what_it_may_do() {
-    let names: Vec<_> = SPOTS.iter().map(|spot| format!("yielding, {spot:?}")).collect();
-    everywhere(&names, SPOTS.len(), |mode, index, deed| {
-        let spot = SPOTS[index];
-        for function in functions(mode.name) {
-            for read in READS {
-                contained(|| read(function(spot, deed)));
-            }
-            // The items before a panic arrive, and then it is told as one.
-            let (mut count, mut error) = (0, None);
-            for item in function(spot, deed) {
-                match item {
-                    Ok(item) => {
-                        count += 1;
-                        contained(|| drop(item));
-                    }
-                    Err(why) => error = Some(why),
+    in_turn(every_place_of_a_function_that_yields_times_what_it_may_do, || {
+        let names: Vec<_> = SPOTS.iter().map(|spot| format!("yielding, {spot:?}")).collect();
+        everywhere(&names, SPOTS.len(), |mode, index, deed| {
+            let spot = SPOTS[index];
+            for function in functions(mode.name) {
+                for read in READS {
+                    contained(|| read(function(spot, deed)));
                 }
+                // The items before a panic arrive, and then it is told as one.
+                let (mut count, mut error) = (0, None);
+                for item in function(spot, deed) {
+                    match item {
+                        Ok(item) => {
+                            count += 1;
+                            contained(|| drop(item));
+                        }
+                        Err(why) => error = Some(why),
+                    }
+                }
+                let (is_panic, is_error) =
+                    (error.as_ref().is_some_and(trine::Error::is_panic), error.is_some());
+                contained(|| drop(error));
+                let before = match spot {
+                    Spot::Next => 2,
+                    Spot::Serialize | Spot::Deserialize if mode.name == "process" => 0,
+                    _ => continue,
+                };
+                let expected = if deed.panics() { (before, true, true) } else { (4, false, false) };
+                assert_eq!((count, is_panic, is_error), expected);
             }
-            let (is_panic, is_error) =
-                (error.as_ref().is_some_and(trine::Error::is_panic), error.is_some());
-            contained(|| drop(error));
-            let before = match spot {
-                Spot::Next => 2,
-                Spot::Serialize | Spot::Deserialize if mode.name == "process" => 0,
-                _ => continue,
-            };
-            let expected = if deed.panics() { (before, true, true) } else { (4, false, false) };
-            assert_eq!((count, is_panic, is_error), expected);
-        }
+        });
     });
 }
 
@@ -207,24 +209,26 @@ type Reads = fn(Stream<Item>) -> Task<usize>;
 /// Through a channel, with one end in a call and with both.
 #[test]
 fn every_place_of_what_is_sent_times_what_it_may_do() {
-    let names: Vec<_> = SPOTS.iter().map(|spot| format!("sent, {spot:?}")).collect();
-    everywhere(&names, SPOTS.len(), |mode, index, deed| {
-        let spot = SPOTS[index];
-        let (sends, reads): (Sends, Reads) = match mode.name {
-            "threads" => (threads::sends, threads::reads),
-            "process" => (process::sends, process::reads),
-            _ => (asynchronous::sends, asynchronous::reads),
-        };
-        for read in READS {
+    in_turn(every_place_of_what_is_sent_times_what_it_may_do, || {
+        let names: Vec<_> = SPOTS.iter().map(|spot| format!("sent, {spot:?}")).collect();
+        everywhere(&names, SPOTS.len(), |mode, index, deed| {
+            let spot = SPOTS[index];
+            let (sends, reads): (Sends, Reads) = match mode.name {
+                "threads" => (threads::sends, threads::reads),
+                "process" => (process::sends, process::reads),
+                _ => (asynchronous::sends, asynchronous::reads),
+            };
+            for read in READS {
+                let (sender, stream) = trine::channel(2);
+                let sent = sends(spot, deed, sender);
+                contained(|| read(stream));
+                contained(|| drop(sent.join()));
+            }
             let (sender, stream) = trine::channel(2);
             let sent = sends(spot, deed, sender);
-            contained(|| read(stream));
+            let read = reads(stream);
             contained(|| drop(sent.join()));
-        }
-        let (sender, stream) = trine::channel(2);
-        let sent = sends(spot, deed, sender);
-        let read = reads(stream);
-        contained(|| drop(sent.join()));
-        contained(|| drop(read.join()));
+            contained(|| drop(read.join()));
+        });
     });
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trine::{Error, Task};
 
-use super::{Deed, contained, everywhere};
+use super::{Deed, contained, everywhere, in_turn};
 
 /// Where the deed is done.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -195,36 +195,39 @@ fn made(call: &dyn Fn() -> Task<Arguments>) -> Option<Task<Arguments>> {
 
 #[test]
 fn every_place_of_a_worker_with_state_times_what_it_may_do() {
-    let names: Vec<_> = SPOTS.iter().map(|spot| format!("a worker, {spot:?}")).collect();
-    everywhere(&names, SPOTS.len(), |mode, index, deed| {
-        let plan = Plan(SPOTS[index], deed);
-        let ends = if mode.name == "process" { 1 } else { 3 };
-        let news = workers(mode.name, deed).iter();
-        for (new, ends) in news.flat_map(|new| (0..ends).map(move |ends| (new, ends))) {
-            let mut worker = None;
-            contained(|| worker = Some(new(plan)));
-            let Some(calls) = worker else { continue };
-            let join = |task: Option<Task<_>>| task.into_iter().for_each(|t| check(t.join(), plan));
-            let waits: Vec<_> = (0..3).map(|_| made(&calls.look)).collect();
-            join(made(&calls.change));
-            let awaited = made(&calls.look).map(futures::executor::block_on);
-            awaited.into_iter().for_each(|result| check(result, plan));
-            made(&calls.change).into_iter().for_each(Task::detach);
-            contained(|| drop(made(&calls.change)));
-            (calls.restart)();
-            join(made(&calls.look));
-            waits.into_iter().for_each(join);
-            match ends {
-                // Others wait in line.
-                0 => {
-                    let waits: Vec<_> = (0..3).map(|_| made(&calls.change)).collect();
-                    (calls.stop)();
-                    waits.into_iter().for_each(join);
+    in_turn(every_place_of_a_worker_with_state_times_what_it_may_do, || {
+        let names: Vec<_> = SPOTS.iter().map(|spot| format!("a worker, {spot:?}")).collect();
+        everywhere(&names, SPOTS.len(), |mode, index, deed| {
+            let plan = Plan(SPOTS[index], deed);
+            let ends = if mode.name == "process" { 1 } else { 3 };
+            let news = workers(mode.name, deed).iter();
+            for (new, ends) in news.flat_map(|new| (0..ends).map(move |ends| (new, ends))) {
+                let mut worker = None;
+                contained(|| worker = Some(new(plan)));
+                let Some(calls) = worker else { continue };
+                let join =
+                    |task: Option<Task<_>>| task.into_iter().for_each(|t| check(t.join(), plan));
+                let waits: Vec<_> = (0..3).map(|_| made(&calls.look)).collect();
+                join(made(&calls.change));
+                let awaited = made(&calls.look).map(futures::executor::block_on);
+                awaited.into_iter().for_each(|result| check(result, plan));
+                made(&calls.change).into_iter().for_each(Task::detach);
+                contained(|| drop(made(&calls.change)));
+                (calls.restart)();
+                join(made(&calls.look));
+                waits.into_iter().for_each(join);
+                match ends {
+                    // Others wait in line.
+                    0 => {
+                        let waits: Vec<_> = (0..3).map(|_| made(&calls.change)).collect();
+                        (calls.stop)();
+                        waits.into_iter().for_each(join);
+                    }
+                    1 => made(&calls.change).into_iter().for_each(Task::detach),
+                    _ => {}
                 }
-                1 => made(&calls.change).into_iter().for_each(Task::detach),
-                _ => {}
+                contained(|| drop(calls));
             }
-            contained(|| drop(calls));
-        }
+        });
     });
 }
