@@ -2,10 +2,11 @@
 //! by their position. One run of rustc, with the crates that this test was built with.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Output;
+use std::thread;
 
 use serde_json::Value;
 use trine_tests::rustc::{check, scratch};
@@ -21,20 +22,39 @@ pub(crate) struct Error {
     pub(crate) followed: Vec<String>,
 }
 
-/// What the compiler says about each program, by the program's name.
+/// What the compiler says about each program, by the program's name. Many are compiled in two
+/// halves at once.
 pub(crate) fn errors(
     crate_name: &str,
     programs: &[(String, String)],
 ) -> BTreeMap<String, Vec<Error>> {
+    const MANY: usize = 100;
+    if programs.len() < MANY {
+        return errors_of_one(crate_name, programs);
+    }
+    let (first, second) = programs.split_at(programs.len() / 2);
+    thread::scope(|scope| {
+        let second = scope.spawn(|| errors_of_one(&format!("{crate_name}_second"), second));
+        let mut found = errors_of_one(crate_name, first);
+        found.extend(second.join().unwrap());
+        found
+    })
+}
+
+fn errors_of_one(crate_name: &str, programs: &[(String, String)]) -> BTreeMap<String, Vec<Error>> {
     let mut source = String::from("#![allow(warnings)]\nfn main() {}\n");
+    let mut line = source.lines().count();
     let mut places = Vec::new();
     let mut found: BTreeMap<String, Vec<Error>> = BTreeMap::new();
     for (number, (name, program)) in programs.iter().enumerate() {
-        let start = source.lines().count();
-        let module = module(Some(number));
-        writeln!(source, "mod {module} {{ use trine::concurrent;\n{program}\n}}").unwrap();
-        places.push((start..source.lines().count(), name));
+        let module = module(number);
+        let text = format!("mod {module} {{ use trine::concurrent;\n{program}\n}}\n");
+        let lines = line..line + text.lines().count();
+        line = lines.end;
+        let start = source.len() + text.find('\n').expect("it has lines") + 1;
+        places.push(Place { lines, start, module, name, program });
         found.insert(name.clone(), Vec::new());
+        source.push_str(&text);
     }
     let messages = compile(crate_name, &source);
     for message in messages.lines() {
@@ -47,46 +67,56 @@ pub(crate) fn errors(
         let primary = spans.iter().find(|span| span["is_primary"] == true);
         let primary = primary.unwrap_or_else(|| panic!("an error without a place: {message}"));
         let line = primary["line_start"].as_u64().and_then(|line| usize::try_from(line).ok());
-        let place = places.iter().find(|(lines, _)| lines.contains(&(line.unwrap_or(0) - 1)));
-        let (_, name) = place.unwrap_or_else(|| panic!("an error outside: {message}"));
+        let place = places.iter().find(|place| place.lines.contains(&(line.unwrap_or(0) - 1)));
+        let place = place.unwrap_or_else(|| panic!("an error outside: {message}"));
         let rendered = error["rendered"].as_str().unwrap_or_default().to_owned();
-        let number = places.iter().position(|place| place.1 == *name);
         // The number of the program must not appear.
-        let message = text.replace(&format!("{}::", module(number)), "");
-        let followed = followed(&error, &source, &module(number));
+        let message = text.replace(&format!("{}::", place.module), "");
+        let followed = place.followed(&error);
         let error = Error { token: token(primary), message, rendered, followed };
-        found.get_mut(*name).expect("it is in there").push(error);
+        found.get_mut(place.name).expect("it is in there").push(error);
     }
     found
 }
 
-/// What becomes of the program in this module with each proposal that can be applied mechanically.
-fn followed(error: &Value, source: &str, module: &str) -> Vec<String> {
-    let head = format!("mod {module} {{ use trine::concurrent;\n");
-    let start = source.find(&head).expect("it is in there") + head.len();
-    let program = source[start..].split("\n}\nmod program_").next().unwrap_or_default();
-    let program = program.trim_end_matches("\n}\n");
-    let children = error["children"].as_array().expect("a list of messages");
-    let spans = children.iter().map(|child| child["spans"].as_array().expect("a list of spans"));
-    let is_sure = |span: &Value| span["suggestion_applicability"] == "MachineApplicable";
-    let sure = spans.filter(|spans| !spans.is_empty() && spans.iter().all(is_sure));
-    let applied = sure.map(|spans| {
-        let mut spans: Vec<&Value> = spans.iter().collect();
-        spans.sort_by_key(|span| std::cmp::Reverse(span["byte_start"].as_u64()));
-        let mut changed = program.to_owned();
-        for span in spans {
-            let place = |name: &str| usize::try_from(span[name].as_u64().unwrap()).unwrap() - start;
-            let with = span["suggested_replacement"].as_str().unwrap();
-            changed.replace_range(place("byte_start")..place("byte_end"), with);
-        }
-        changed
-    });
-    applied.filter(|changed| changed != program).collect()
+/// Where in the source a program is.
+struct Place<'a> {
+    lines: Range<usize>,
+    /// In bytes.
+    start: usize,
+    module: String,
+    name: &'a str,
+    program: &'a str,
+}
+
+impl Place<'_> {
+    /// What becomes of the program with each proposal that can be applied mechanically.
+    fn followed(&self, error: &Value) -> Vec<String> {
+        let children = error["children"].as_array().expect("a list of messages");
+        let spans =
+            children.iter().map(|child| child["spans"].as_array().expect("a list of spans"));
+        let is_sure = |span: &Value| span["suggestion_applicability"] == "MachineApplicable";
+        let sure = spans.filter(|spans| !spans.is_empty() && spans.iter().all(is_sure));
+        let applied = sure.map(|spans| {
+            let mut spans: Vec<&Value> = spans.iter().collect();
+            spans.sort_by_key(|span| std::cmp::Reverse(span["byte_start"].as_u64()));
+            let mut changed = self.program.to_owned();
+            for span in spans {
+                let place = |name: &str| {
+                    usize::try_from(span[name].as_u64().unwrap()).unwrap() - self.start
+                };
+                let with = span["suggested_replacement"].as_str().unwrap();
+                changed.replace_range(place("byte_start")..place("byte_end"), with);
+            }
+            changed
+        });
+        applied.filter(|changed| changed != self.program).collect()
+    }
 }
 
 /// The module of a program.
-fn module(number: Option<usize>) -> String {
-    format!("program_{}", number.unwrap_or_default())
+fn module(number: usize) -> String {
+    format!("program_{number}")
 }
 
 /// The first line of the underlined text.
