@@ -294,7 +294,7 @@ fn keeps_a_thread_busy() {
 #[concurrent(process)]
 fn keeps_a_worker_busy() {
     loop {
-        std::hint::spin_loop();
+        std::thread::park();
     }
 }
 
