@@ -19,8 +19,12 @@ mod turmoil;
 mod world;
 mod yielding;
 
-use std::sync::OnceLock;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
 
+/// A name, and what to do.
 type Check = (&'static str, fn());
 
 /// The checks, and which of them take long.
@@ -45,36 +49,85 @@ fn main() {
     {
         return;
     }
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let is_wanted = |is_long: bool| !is_long || faults::all();
     let groups = GROUPS.iter().filter(|(_, is_long)| is_wanted(*is_long));
     let checks = groups.flat_map(|(group, _)| group.iter());
-    if arguments.iter().any(|argument| argument == "--list") {
+    if has("--list") {
         // The format that nextest expects.
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            checks.for_each(|(name, _)| println!("{}: test", name.replace(' ', "_")));
+        if !has("--ignored") {
+            checks.for_each(|(name, _)| println!("{}: test", file_name(name)));
         }
         return;
     }
     let wanted = arguments.iter().find(|wanted| !wanted.starts_with('-'));
-    let no_server = world::server().is_none().then(world::how_to_get_it);
-    let no_network = OnceLock::new();
-    let (mut passed, mut skipped) = (0, 0);
-    for (name, check) in checks {
-        let is_in_network = network::is_one_of_these(name);
-        let name = name.replace(' ', "_");
-        if wanted.is_some_and(|wanted| !name.contains(wanted)) {
-            continue;
-        }
-        let no_network = || no_network.get_or_init(network::missing).clone();
-        let missing = no_server.clone().or_else(|| is_in_network.then(no_network).flatten());
-        if let Some(why) = missing {
-            println!("test {name} ... skipped: {why}");
-            skipped += 1;
-        } else {
-            check();
-            println!("test {name} ... ok");
-            passed += 1;
-        }
+    let is_wanted = |name: &str| match wanted {
+        Some(wanted) if has("--exact") => file_name(name) == *wanted,
+        Some(wanted) => file_name(name).contains(wanted),
+        None => true,
+    };
+    let mut chosen: Vec<&Check> = checks.filter(|(name, _)| is_wanted(name)).collect();
+    if has("--exact") {
+        return chosen.iter().for_each(|(name, check)| match missing(name) {
+            Some(why) => println!("skipped: {why}"),
+            None => check(),
+        });
     }
-    println!("{passed} passed, 0 failed, {skipped} skipped");
+    // The slowest come last in the tables, and should not be what all wait for in the end.
+    chosen.reverse();
+    run(&chosen);
+}
+
+fn file_name(name: &str) -> String {
+    name.replace(' ', "_")
+}
+
+/// What a check needs and does not find.
+fn missing(name: &str) -> Option<String> {
+    static NO_NETWORK: OnceLock<Option<String>> = OnceLock::new();
+    let no_server = world::server().is_none().then(world::how_to_get_it);
+    let no_network = || NO_NETWORK.get_or_init(network::missing).clone();
+    no_server.or_else(|| network::is_one_of_these(name).then(no_network).flatten())
+}
+
+/// Runs each check in a program of its own, a few at a time: most of them wait most of the time,
+/// for a lease to end or for somebody to find that a machine is gone.
+fn run(checks: &[&Check]) {
+    const AT_A_TIME: usize = 3;
+    static IN_NETWORK: Mutex<()> = Mutex::new(());
+    let next = AtomicUsize::new(0);
+    let [passed, failed, skipped] = [const { AtomicUsize::new(0) }; 3];
+    let run_one = |name: &str| {
+        let why = missing(name);
+        // They have the same addresses.
+        let _alone = network::is_one_of_these(name).then(|| IN_NETWORK.lock());
+        let name = file_name(name);
+        if let Some(why) = why {
+            println!("test {name} ... skipped: {why}");
+            return &skipped;
+        }
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        let output = program.args([&name, "--exact"]).output().unwrap();
+        if output.status.success() {
+            println!("test {name} ... ok");
+            return &passed;
+        }
+        let [out, error] = [&output.stdout, &output.stderr].map(|t| String::from_utf8_lossy(t));
+        println!("{out}{error}test {name} ... FAILED: {}", output.status);
+        &failed
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some((name, _)) = checks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    run_one(name).fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let [passed, failed, skipped] = [passed, failed, skipped].map(AtomicUsize::into_inner);
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed > 0 {
+        std::process::exit(1);
+    }
 }
