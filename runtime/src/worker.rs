@@ -146,7 +146,8 @@ impl<T> Worker<T> {
         self.line().stop();
     }
 
-    /// How often a value was made anew, of all copies together.
+    /// How often a value was made anew, of all copies together. One that [`restart`](Self::restart)
+    /// asks for counts once it begins, before any call that is made after it.
     #[must_use]
     pub fn restarts(&self) -> u32 {
         self.line().restarted()

@@ -110,6 +110,8 @@ fn ten_thousand_restarts_leave_nothing() {
         assert_eq!(hostile.look().join().unwrap(), made);
         hostile.restart();
     }
+    // Each was seen by the call behind it, and so is the last one by this: nothing waits for them.
+    assert_eq!(hostile.look().join().unwrap(), 10_001);
     assert_eq!(hostile.restarts(), 10_000);
     drop(hostile);
     all_dropped(&counts);
