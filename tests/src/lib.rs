@@ -2,6 +2,9 @@
 
 pub mod checks;
 pub mod gate;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "calls of the C library")]
+pub mod limits;
 pub mod modes;
 #[cfg(target_os = "linux")]
 pub mod outcomes;

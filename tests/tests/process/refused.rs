@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
+use trine_tests::limits::{compute, limited};
 use trine_tests::programs::{alone, alone_with_each};
 use trine_tests::system::is_alive;
 
@@ -28,18 +29,8 @@ fn closes_its_input() -> u32 {
 }
 
 #[concurrent(process)]
-fn computes(for_long: bool) -> u32 {
-    let now = || {
-        // SAFETY: a record to fill in.
-        let time = unsafe {
-            let mut time: libc::timespec = std::mem::zeroed();
-            libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
-            time
-        };
-        Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned() as u32)
-    };
-    let until = now() + Duration::from_millis(250);
-    while for_long || now() < until {}
+fn computes(long: Duration) -> u32 {
+    compute(long);
     std::process::id()
 }
 
@@ -65,7 +56,9 @@ fn a_call_is_not_blamed_for_what_earlier_ones_have_used_up() {
             leaves_a_file().join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
         }
         for number in 0..10 {
-            computes(false).join().unwrap_or_else(|error| panic!("the {number}th: {error}"));
+            computes(Duration::from_millis(250))
+                .join()
+                .unwrap_or_else(|error| panic!("the {number}th: {error}"));
         }
     });
 }
@@ -88,7 +81,7 @@ fn a_call_that_computes_for_too_long_is_told_why_it_ended() {
         let limit = libc::rlimit { rlim_cur: 2, rlim_max: 2 };
         // SAFETY: a valid limit.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_CPU, &raw const limit) }, 0);
-        let error = computes(true).join().unwrap_err();
+        let error = computes(TOO_LONG).join().unwrap_err();
         assert!(error.is_crash(), "{error}");
         assert!(error.to_string().contains("SIGXCPU, the limit of processor time"), "{error}");
     });
@@ -97,17 +90,6 @@ fn a_call_that_computes_for_too_long_is_told_why_it_ended() {
 /// What a program may have no more of, so that no worker can be started.
 const REFUSED: &[(&str, libc::__rlimit_resource_t, libc::rlim_t)] =
     &[("files", libc::RLIMIT_NOFILE, 4), ("file sizes", libc::RLIMIT_FSIZE, 4096)];
-
-fn limited(resource: libc::__rlimit_resource_t, most: libc::rlim_t) -> libc::rlimit {
-    // SAFETY: a record to fill in, and then a valid limit.
-    unsafe {
-        let mut before = std::mem::zeroed();
-        assert_eq!(libc::getrlimit(resource, &raw mut before), 0);
-        let now = libc::rlimit { rlim_cur: most, ..before };
-        assert_eq!(libc::setrlimit(resource, &raw const now), 0);
-        before
-    }
-}
 
 #[test]
 fn a_worker_goes_on_whose_replacement_does_not_start() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use trine::concurrent;
 use trine_tests::checks::wait_until;
+use trine_tests::limits::{compute, limited};
 use trine_tests::programs::alone;
 
 /// Counts its calls.
@@ -23,17 +24,7 @@ impl Body {
     }
 
     fn computes(&mut self) -> u32 {
-        let now = || {
-            // SAFETY: a record to fill in.
-            let time = unsafe {
-                let mut time: libc::timespec = std::mem::zeroed();
-                libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
-                time
-            };
-            Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned() as u32)
-        };
-        let until = now() + Duration::from_millis(200);
-        while now() < until {}
+        compute(Duration::from_millis(200));
         self.serves()
     }
 }
@@ -68,17 +59,6 @@ impl Kept {
     }
     pub(crate) fn echo(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
-    }
-}
-
-/// For the processes that are started from now on.
-fn limited(resource: libc::__rlimit_resource_t, most: libc::rlim_t) {
-    // SAFETY: a record to fill in, and then a valid limit.
-    unsafe {
-        let mut limit = std::mem::zeroed();
-        assert_eq!(libc::getrlimit(resource, &raw mut limit), 0);
-        limit.rlim_cur = most;
-        assert_eq!(libc::setrlimit(resource, &raw const limit), 0);
     }
 }
 
