@@ -62,6 +62,11 @@ impl Method {
         method::take(self.function).map(|lent| Begun { name, lent })
     }
 
+    /// The arguments as they are sent: before them where the method is, seen from its body.
+    fn with_place<A>(&self, body: usize, arguments: A) -> (i64, A) {
+        (method::distance(self.function, body), arguments)
+    }
+
     /// Starts the call in a worker process, where `body` calls the method; as
     /// [`spawn`](super::spawn).
     pub fn spawn<A, B, T>(self, arguments: A, body: fn(B) -> Task<T>) -> Task<T>
@@ -69,7 +74,7 @@ impl Method {
         A: Arguments<B>,
         T: Output + 'static,
     {
-        let arguments = (method::distance(self.function, body as usize), arguments);
+        let arguments = self.with_place(body as usize, arguments);
         launch::spawn(self.function, arguments, Code::method::<A, B, _>(body))
     }
 
@@ -84,7 +89,7 @@ impl Method {
         A: Arguments<B>,
         T: Output + 'static,
     {
-        let arguments = (method::distance(self.function, body as usize), arguments);
+        let arguments = self.with_place(body as usize, arguments);
         launch::spawn_retrying(self.function, arguments, Code::method::<A, B, _>(body), again)
     }
 
@@ -99,7 +104,7 @@ impl Method {
         A: Arguments<B>,
         T: Output + 'static,
     {
-        let arguments = (method::distance(self.function, body as usize), arguments);
+        let arguments = self.with_place(body as usize, arguments);
         let task = launch::spawn(self.function, arguments, Code::method::<A, B, _>(body));
         scope::adopt(scope, task)
     }
@@ -116,7 +121,7 @@ impl Method {
         A: Arguments<B>,
         T: Output + 'static,
     {
-        let arguments = (method::distance(self.function, body as usize), arguments);
+        let arguments = self.with_place(body as usize, arguments);
         let code = Code::method::<A, B, _>(body);
         scope::adopt(scope, launch::spawn_retrying(self.function, arguments, code, again))
     }
@@ -127,7 +132,7 @@ impl Method {
         A: Arguments<B>,
         T: Output + 'static,
     {
-        let arguments = (method::distance(self.function, body as usize), arguments);
+        let arguments = self.with_place(body as usize, arguments);
         launch::stream(self.function, arguments, StreamCode::method::<A, B, T>(body))
     }
 }
