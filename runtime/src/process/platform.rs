@@ -16,6 +16,7 @@
 //!   when this process does; the socket for handles and a bell; how it ended. The handles of a
 //!   packet (up to [`PACKET_HANDLES`]) arrive together or not at all. [`Process::kill`] reaches
 //!   everything that the worker has started; [`Process::reap`] never blocks for long.
+//!   [`Process::pace`] says how much processor time it has used, and whether it wants more now.
 //! * [`Tube`], [`Bell`]: packets of bytes and handles beside the calls, whose end travels as a
 //!   handle; a thread that reads or writes one blocks.
 //! * [`Watcher`], [`Event`]: waiting for events of many workers at once.

@@ -10,6 +10,7 @@ use crate::process::platform;
 use crate::sync::Lock;
 
 mod books;
+mod chance;
 mod choice;
 mod dispatcher;
 pub(crate) mod displaced;

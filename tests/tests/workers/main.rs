@@ -19,6 +19,9 @@ mod processes;
 mod renewal;
 mod shapes;
 mod shared_line;
+// It stops itself by a signal.
+#[cfg(target_os = "linux")]
+mod standstill;
 mod supervision;
 mod warm_up;
 mod yielding;

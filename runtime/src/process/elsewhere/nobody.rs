@@ -83,6 +83,10 @@ impl Process {
         match self.0 {}
     }
 
+    pub(crate) fn pace(&self) -> Option<(bool, Duration)> {
+        match self.0 {}
+    }
+
     pub(crate) fn reap(&self) -> End {
         match self.0 {}
     }

@@ -60,11 +60,26 @@ pub(crate) fn kill(root: Pid) -> Result<Vec<Pid>> {
 
 /// Whether a process has ended, even if nobody has waited for it.
 pub(crate) fn is_dead(process: Pid) -> bool {
-    let stat = fs::read(format!("/proc/{}/stat", process.as_raw_nonzero()));
-    let stat = stat.unwrap_or_default();
+    let record = record(process);
+    record.is_empty() || record.starts_with('Z')
+}
+
+/// Whether its first thread, which runs calls, runs or waits for a processor, and how long all of
+/// them have had one.
+pub(crate) fn pace(process: Pid) -> Option<(bool, Duration)> {
+    let record = record(process);
+    let mut ticks = record.split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
+    let ticks = ticks.next()? + ticks.next()?;
+    let used = Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second());
+    Some((record.starts_with('R'), used))
+}
+
+/// What the system says of a process, from its state on; nothing if there is none.
+fn record(process: Pid) -> String {
+    let stat = fs::read(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
     let stat = String::from_utf8_lossy(&stat);
     // After the name, which may contain anything.
-    stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
+    stat.rsplit(')').next().unwrap_or_default().trim_start().to_owned()
 }
 
 /// Whether this process has many children that are dead and that nobody has waited for. Those that

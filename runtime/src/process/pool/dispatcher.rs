@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use super::chance::Chance;
 use super::link::Link;
 use crate::process::address::WorkerKey;
 use crate::process::channel::Listener;
@@ -19,13 +20,13 @@ use crate::process::platform::{Event, Watcher};
 use crate::sync::{Guard, Lock};
 use crate::{aside, relay};
 
-/// How long a process may take to become a worker.
+/// How long a process may have the chance to become a worker.
 const MAX_START: Duration = Duration::from_secs(10);
 /// How long a process may take to end after its files are closed.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
 /// How often it checks that workers with something to do are doing it.
-const ROUND: Duration = Duration::from_secs(1);
+pub(super) const ROUND: Duration = Duration::from_secs(1);
 /// So many rounds in a row without any such worker end the checks. Most calls end before a round
 /// begins; if that ended the checks, every call would have to ask for them again.
 const IDLE_ROUNDS: u32 = 3;
@@ -44,6 +45,9 @@ pub(crate) trait Owner: Sync {
 }
 
 type Watched = (Arc<Link>, &'static dyn Owner);
+
+/// One that does not serve yet, and its chance to.
+type Starting = (Arc<Link>, Chance);
 
 /// The checks of workers that have something to do.
 #[derive(Default)]
@@ -75,8 +79,7 @@ struct Dispatcher {
 #[derive(Default)]
 struct Register {
     watched: HashMap<WorkerKey, Watched>,
-    /// Workers that do not serve yet, and their deadlines for that.
-    starting: Vec<(Arc<Link>, Instant)>,
+    starting: Vec<Starting>,
     wanted: Vec<(&'static dyn Owner, u32)>,
 }
 
@@ -85,7 +88,7 @@ pub(crate) fn watch(link: &Arc<Link>, owner: &'static dyn Owner) -> io::Result<(
     let dispatcher = dispatcher()?;
     let mut register = dispatcher.register();
     register.watched.insert(link.key, (Arc::clone(link), owner));
-    register.starting.push((Arc::clone(link), Instant::now() + MAX_START));
+    register.starting.push((Arc::clone(link), Chance::new(&link.process, ROUND)));
     drop(register);
     if let Err(error) = dispatcher.watcher.add(link.key.0, &link.process, &link.socket) {
         dispatcher.forget(link);
@@ -194,12 +197,12 @@ impl Dispatcher {
         let mut register = self.register();
         let wanted = std::mem::take(&mut register.wanted);
         register.starting.retain(|(link, _)| !link.has_served() && !link.is_doomed());
-        let now = Instant::now();
-        let late = register.starting.extract_if(.., |(_, until)| *until <= now);
-        let late: Vec<_> = late.map(|(link, _)| link).collect();
-        let next = register.starting.iter().map(|(_, until)| until.duration_since(now)).min();
+        let is_late = |(link, chance): &mut Starting| chance.look(&link.process) >= MAX_START;
+        let late: Vec<_> = register.starting.extract_if(.., is_late).collect();
+        let next = register.starting.iter().map(|(_, chance)| chance.next()).min();
+        let next = next.map(|next| next.saturating_duration_since(Instant::now()));
         drop(register);
-        for link in late {
+        for (link, _) in late {
             link.condemn(format!("its worker was not ready within {MAX_START:?}"));
         }
         if wanted.is_empty() {

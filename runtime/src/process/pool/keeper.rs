@@ -2,9 +2,10 @@
 //! one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::books::{Chore, Pool};
-use super::dispatcher::Owner;
+use super::dispatcher::{Owner, ROUND};
 use super::harvest::read_socket;
 use super::link::Link;
 use super::recall::CORRUPT;
@@ -17,8 +18,8 @@ use crate::process::platform::End;
 /// From how many replies at a time on the dispatcher polls instead of waiting for each.
 const MANY: usize = 8;
 
-/// For how many seconds a worker may make no progress before it is replaced.
-const MAX_STALLED: u32 = 5;
+/// For how long a worker may have the chance to make progress and make none before it is replaced.
+const MAX_STALLED: Duration = Duration::from_secs(5);
 
 impl Owner for Pool {
     fn start_worker(&'static self, era: u32) {
@@ -78,7 +79,7 @@ impl Pool {
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
-            if !outbox.is_stalled(MAX_STALLED) {
+            if !outbox.is_stalled(MAX_STALLED, ROUND) {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
@@ -86,7 +87,7 @@ impl Pool {
             if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if outbox.is_stalled(MAX_STALLED) {
+            } else if outbox.is_stalled(MAX_STALLED, ROUND) {
                 // It claims to be past calls that it has not answered.
                 outbox.link.doom();
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));

@@ -6,7 +6,9 @@ use std::io;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use super::chance::Chance;
 use super::link::Link;
 use super::renewal::Renewal;
 use super::request::Request;
@@ -95,8 +97,8 @@ pub(crate) struct Outbox {
     latest: Option<&'static Function>,
     /// The state of its replacement.
     pub(crate) renewal: Renewal,
-    /// The number that was next at the last check, and for how many checks.
-    stalled: (u64, u32),
+    /// The number that was next at the last check, and its worker's chance to begin it.
+    stalled: Option<(u64, Chance)>,
 }
 
 impl Outbox {
@@ -111,7 +113,7 @@ impl Outbox {
             woken: 0,
             latest: None,
             renewal: Renewal::default(),
-            stalled: (0, 0),
+            stalled: None,
         }
     }
 
@@ -321,18 +323,22 @@ impl Outbox {
         usize::try_from(begun).unwrap_or(usize::MAX).min(self.unanswered.len())
     }
 
-    /// Whether the worker has had something to do for this many checks and neither starts nor
-    /// answers it. A running call may take any time.
-    pub(crate) fn is_stalled(&mut self, looks: u32) -> bool {
+    /// Whether the worker has had something to do, and a chance of that length to do it, and
+    /// neither starts nor answers it. A running call may take any time. Looks once in a period.
+    pub(crate) fn is_stalled(&mut self, most: Duration, period: Duration) -> bool {
         let runs = self.link.channel.running() == self.first * 2 + 1;
         if self.unanswered.is_empty() || runs || !self.link.has_served() {
-            self.stalled = (0, 0);
-        } else if self.stalled.0 == self.first {
-            self.stalled.1 += 1;
-        } else {
-            self.stalled = (self.first, 0);
+            self.stalled = None;
+            return false;
         }
-        self.stalled.1 >= looks
+        let process = &self.link.process;
+        match &mut self.stalled {
+            Some((next, chance)) if *next == self.first => chance.look(process) >= most,
+            stalled => {
+                *stalled = Some((self.first, Chance::new(process, period)));
+                false
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::books::{Chore, Chores, Pool};
+use super::chance::Chance;
+use super::link::Link;
 use super::outbox::Outbox;
 use crate::process::address::Address;
 use crate::process::platform;
@@ -12,8 +14,10 @@ use crate::timer::Alarm;
 /// What is said of a worker whose words about its calls cannot be right.
 pub(super) const CORRUPT: &str = "its worker is corrupt: it lies about what it runs";
 
-/// How long a body may take to its next yield when nobody reads on.
+/// How long a body may have the chance to come to its next yield when nobody reads on.
 const MAX_TO_YIELD: Duration = Duration::from_millis(100);
+/// How often one looks whether it has.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Pool {
     /// Waits until whoever has the books is done with them.
@@ -65,20 +69,26 @@ impl Pool {
         if platform::is_forked_child() {
             return finish();
         }
-        let stopped = self.lock().outbox(address.worker()).is_some_and(|outbox| {
+        let stopped = self.lock().outbox(address.worker()).and_then(|outbox| {
             let number = address.number_from(outbox.first);
             let runs = outbox.link.channel.running() == number * 2 + 1;
             if runs && outbox.sent(number).is_some() {
                 outbox.link.channel.stop(number);
             }
-            runs
+            runs.then(|| Arc::clone(&outbox.link))
         });
-        if !stopped {
-            return self.recall(address, finish);
-        }
+        let Some(link) = stopped else { return self.recall(address, finish) };
         finish();
-        let kill = move || self.recall(address, || {});
-        let alarm = Alarm::after(MAX_TO_YIELD, kill);
+        let chance = Chance::new(&link.process, LOOK);
+        self.await_yield(address, link, chance);
+    }
+
+    /// Kills a worker whose call does not come to a yield, although it could have.
+    fn await_yield(&'static self, address: Address, link: Arc<Link>, mut chance: Chance) {
+        let alarm = Alarm::after(LOOK, move || match chance.look(&link.process) >= MAX_TO_YIELD {
+            true => self.recall(address, || {}),
+            false => self.await_yield(address, link, chance),
+        });
         let mut state = self.lock();
         let request = state.outbox(address.worker()).and_then(|outbox| {
             let number = address.number_from(outbox.first);

@@ -135,6 +135,13 @@ impl Process {
         }
     }
 
+    /// Whether it runs or waits for a processor, and for how long it has had one; if known.
+    pub(crate) fn pace(&self) -> Option<(bool, Duration)> {
+        // Once it is reaped, its number may be another's.
+        let child = self.child.lock();
+        child.as_ref().and_then(|child| tree::pace(Pid::from_child(child)))
+    }
+
     /// Whether the process has ended, or ends within that time.
     pub(crate) fn has_ended(&self, within: Duration) -> bool {
         let Some(pidfd) = &self.pidfd else { return self.ends_within(within) };

@@ -2,6 +2,7 @@
 //! that, or adopts it.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::io::{Errno, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
@@ -23,6 +24,11 @@ pub(crate) fn kill(root: Pid) -> Result<Vec<Pid>> {
 /// Whether there is no such process, not even a dead one.
 pub(crate) fn is_dead(process: Pid) -> bool {
     test_kill_process(process) == Err(Errno::SRCH)
+}
+
+/// Nobody tells without rights of its own, or by means that each system has for itself.
+pub(crate) fn pace(_: Pid) -> Option<(bool, Duration)> {
+    None
 }
 
 /// They cannot be counted without waiting for them.

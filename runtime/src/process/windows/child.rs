@@ -119,6 +119,11 @@ impl Process {
         self.job.kill();
     }
 
+    /// Whether it waits for a processor, which the system does not say.
+    pub(crate) fn pace(&self) -> Option<(bool, Duration)> {
+        None
+    }
+
     /// Whether the process has ended, or ends within that time.
     pub(crate) fn has_ended(&self, within: Duration) -> bool {
         object::is_set(&self.process, within)
