@@ -283,6 +283,15 @@ impl<J: Send + 'static, T, R> JobCell<J, T, R> {
         self.limiter_beside_turn().iter().for_each(|limiter| limiter.uncount_elsewhere());
     }
 
+    /// It has ended. Where it waits at its worker a second time, it does so no more.
+    #[cfg(feature = "process")]
+    pub(crate) fn leave_line_again(&self) {
+        if let Some(ticket) = self.ticket.as_ref().filter(|ticket| ticket.leave_again()) {
+            self.leave_line();
+            ticket.line().give_up();
+        }
+    }
+
     fn end_unstarted(&self, why: Error, place: Place) {
         self.cell.observed.started();
         self.cell.request_cancel();

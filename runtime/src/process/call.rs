@@ -24,7 +24,7 @@ use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::MAX_FILES;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
-use crate::worker::line::{Line, Ticket, Turn};
+use crate::worker::line::{Line, Ticket};
 
 mod outlet;
 
@@ -282,8 +282,8 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.stay.as_ref().map(|stay| (self.residence(stay), Part::Uses))
     }
 
-    fn turn(&self) -> Option<Turn> {
-        self.job.ticket().map(Ticket::turn)
+    fn ticket(&self) -> Option<&Ticket> {
+        self.job.ticket()
     }
 
     fn limited(&self) -> Option<Limited> {
@@ -389,6 +389,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
             } else {
                 self.pool.recall(self.address.load(), finish);
             }
+            self.job.leave_line_again();
             #[cfg(feature = "cluster")]
             self.away().into_iter().for_each(|away| (away.stop)(away.number));
         }

@@ -18,7 +18,7 @@ use crate::process::pool::residence::{Part, Residence};
 use crate::process::value::message::Message;
 use crate::process::value::wire::{self, Reader};
 use crate::timer::Alarm;
-use crate::worker::line::Turn;
+use crate::worker::line::Ticket;
 
 /// What is sent to a worker.
 pub(crate) struct Job {
@@ -130,8 +130,8 @@ pub(crate) trait AnyCall: Send + Sync {
     fn stay(&self) -> Option<(&Residence, Part)> {
         None
     }
-    /// Its turn at a worker with state, if it is a call of one that can have another turn.
-    fn turn(&self) -> Option<Turn> {
+    /// For its turn at a worker with state, if it is a call of one that can have another turn.
+    fn ticket(&self) -> Option<&Ticket> {
         None
     }
     /// Under what it has a place beside that.

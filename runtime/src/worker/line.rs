@@ -27,6 +27,8 @@ mod bid;
 mod model;
 mod orders;
 mod places;
+#[cfg(feature = "process")]
+mod second_wait;
 mod ticket;
 
 pub(crate) use self::ticket::Ticket;

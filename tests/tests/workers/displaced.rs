@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use trine::{concurrent, gather};
+use trine::{ErrorKind, Task, concurrent, gather};
 use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 
@@ -33,6 +33,23 @@ impl Target {
     #[concurrent(timeout = 500ms)]
     pub(crate) fn hurry(&self) -> u32 {
         std::process::id()
+    }
+}
+
+/// A method that may run once at a time, and one other may wait for that.
+struct Narrow;
+
+#[concurrent(process, restarts = 100)]
+impl Narrow {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+    #[concurrent(limit = 1, queue = 1)]
+    pub(crate) fn wait(&self, gate: Option<u16>) {
+        gate.into_iter().for_each(pass);
     }
 }
 
@@ -107,6 +124,36 @@ fn one_that_is_cancelled_on_its_way_leaves_the_turn_to_the_next() {
     assert_ne!(behind.join().unwrap(), process);
     assert_eq!(fs::read(&notes).unwrap().len(), 0);
     fs::remove_file(&notes).unwrap();
+}
+
+/// It had a place, which another worker's call has by the time that it comes back.
+#[test]
+fn one_that_is_cancelled_before_its_next_place_leaves_the_turn_to_the_next() {
+    let (first, second) = (NarrowWorker::new(), NarrowWorker::new());
+    let ends: [fn(Task<()>); 2] = [|task| task.cancel(), drop];
+    for end in ends.into_iter().cycle().take(4) {
+        let process = first.process().join().unwrap();
+        hold(process);
+        let (sent, behind) = (first.wait(None), first.process());
+        let gate = Gate::new();
+        let waits = second.wait(Some(gate.port()));
+        signal(process, "-KILL");
+        let has_place = gate.entered();
+        wait_until(|| first.is_alive() && first.restarts() > 0);
+        end(sent);
+        let behind = behind.join_timeout(Duration::from_secs(20)).expect("it waits for a place");
+        assert_ne!(behind.unwrap(), process);
+        drop(has_place);
+        waits.join().unwrap();
+    }
+    // Each has been counted as long as it waited, and no longer.
+    let gate = Gate::new();
+    let runs = first.wait(Some(gate.port()));
+    let held = gate.entered();
+    let waits = second.wait(None);
+    assert!(matches!(second.wait(None).join().unwrap_err().kind(), ErrorKind::Busy));
+    drop(held);
+    gather([runs, waits]).join().unwrap();
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn send(caller: &'static Caller, request: Request) {
 
 /// The value is gone, and this call about it has not begun.
 fn come_back(caller: &'static Caller, request: Request) {
-    if request.call.turn().is_some() {
+    if request.call.ticket().is_some() {
         displace(request, move |request| send(caller, request));
     } else {
         // It was to drop the value.

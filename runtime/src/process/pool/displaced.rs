@@ -8,8 +8,9 @@ use super::request::Request;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Admission, Admit, Limited};
 use crate::sync::Lock;
+use crate::worker::line::Ticket;
 
-/// It waits for its turn a second time. Whoever cancels it meanwhile ends it, but not its wait.
+/// It waits for its turn a second time, unless whoever ends it meanwhile tells the line.
 struct Displaced {
     request: Lock<Option<Request>>,
     /// Sends it again.
@@ -32,20 +33,27 @@ impl Pool {
 
 /// The same, where it is sent again by other means.
 pub(crate) fn displace(mut request: Request, again: impl Fn(Request) + Send + Sync + 'static) {
-    let Some(turn) = request.call.turn() else { return request.call.withdraw() };
+    let call = Arc::clone(&request.call);
+    let Some(ticket) = call.ticket() else { return call.withdraw() };
     request.come_back();
     // Where the value is made anew, its time counts from its new start.
     drop(request.set_alarm(None));
+    if !ticket.come_back(|| call.is_finished()) {
+        // Dropping it passes the turn on.
+        return;
+    }
     request.has_place = false;
     // It takes another place with its next turn.
     drop(request.limiter().map(Admission::taken));
     let (request, again) = (Lock::new(Some(request)), Box::new(again));
-    turn.come_back(Arc::new(Displaced { request, again }));
+    ticket.turn().come_back(Arc::new(Displaced { request, again }));
 }
 
 impl Displaced {
+    /// Takes it out of the line, if it is still there.
     fn take(&self) -> Option<Request> {
-        self.request.lock().take()
+        let request = self.request.lock().take()?;
+        request.call.ticket().is_some_and(Ticket::leave_again).then_some(request)
     }
 }
 
@@ -61,8 +69,9 @@ impl Admit for Displaced {
     }
 
     fn is_pending(&self) -> bool {
-        // It was not counted as given up.
-        true
+        let request = self.request.lock();
+        let ticket = request.as_ref().and_then(|request| request.call.ticket());
+        ticket.is_some_and(Ticket::is_back)
     }
 
     fn admit(self: Arc<Self>) -> bool {
