@@ -300,12 +300,10 @@ impl Line {
     pub(crate) fn give_up(self: &Arc<Self>) {
         let mut state = self.lock();
         state.given_up += 1;
-        let making = if state.is_over() { state.take_making() } else { Vec::new() };
-        if !making.is_empty() {
-            drop(state);
-            making.into_iter().for_each(Making::interrupt);
-            state = self.lock();
-        }
+        let called_off = state.call_off_if_over();
+        drop(state);
+        called_off.interrupt();
+        let mut state = self.lock();
         if !state.bids.is_empty()
             && let Some(copy) = self.taker(&state)
         {

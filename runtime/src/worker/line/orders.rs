@@ -12,13 +12,28 @@ use crate::sync::MutexGuard;
 
 impl State {
     /// Whether nothing is wanted of the values any more.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.is_abandoned && self.given_up >= self.waiting.len().cast_signed()
     }
 
-    /// What makes the values, to call it off.
-    pub(super) fn take_making(&mut self) -> Vec<Arc<dyn Making>> {
-        self.copies.iter_mut().filter_map(Supervision::take_making).collect()
+    /// Calls off what makes the values, if nobody wants those any more.
+    pub(super) fn call_off_if_over(&mut self) -> CalledOff {
+        if self.is_over() { self.call_off() } else { CalledOff(Vec::new()) }
+    }
+
+    /// Calls off what makes the values.
+    fn call_off(&mut self) -> CalledOff {
+        CalledOff(self.copies.iter_mut().filter_map(Supervision::take_making).collect())
+    }
+}
+
+/// Constructors that have to be interrupted, without the lock.
+#[must_use]
+pub(super) struct CalledOff(Vec<Arc<dyn Making>>);
+
+impl CalledOff {
+    pub(super) fn interrupt(self) {
+        self.0.into_iter().for_each(Making::interrupt);
     }
 }
 
@@ -30,7 +45,7 @@ impl Line {
         }
         let mut state = self.lock();
         state.copies.iter_mut().for_each(&mut change);
-        let making = state.take_making();
+        let called_off = state.call_off();
         let refused = match self.is_any_open(&state) {
             true => Default::default(),
             false => {
@@ -40,7 +55,7 @@ impl Line {
         };
         self.wake(state);
         refused.into_iter().for_each(|call| _ = call.refuse(ErrorKind::Stopped));
-        making.into_iter().for_each(Making::interrupt);
+        called_off.interrupt();
     }
 
     /// Gives those a turn that have none.
@@ -69,9 +84,9 @@ impl Line {
         }
         let mut state = self.lock();
         state.is_abandoned = true;
-        let making = if state.is_over() { state.take_making() } else { Vec::new() };
+        let called_off = state.call_off_if_over();
         self.wake(state);
-        making.into_iter().for_each(Making::interrupt);
+        called_off.interrupt();
     }
 
     pub(crate) fn is_alive(&self) -> bool {
