@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use trine::{ErrorKind, Task, concurrent};
 use trine_tests::gate::Gate;
@@ -18,6 +19,7 @@ struct Stuck {
 
 /// Whether the constructor that came has been ended, and not let go on.
 fn is_ended(gate: &mut TcpStream) -> bool {
+    gate.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     trine::blocking(|| gate.read(&mut [0])).is_ok_and(|length| length == 0)
 }
 
@@ -128,6 +130,17 @@ fn it_ends_once_nobody_wants_its_value() {
         drop((read, worker));
         assert!(!waits.is_finished(), "{mode}");
         drop(waits);
+        assert!(mode == "threads" || is_ended(&mut held), "{mode}");
+    }
+}
+
+#[test]
+fn it_ends_with_the_last_handle_if_nothing_waits() {
+    for (mode, start, _) in IN_EVERY_MODE {
+        let gate = Gate::new();
+        let stuck = start(&gate);
+        let mut held = gate.entered();
+        drop(stuck);
         assert!(mode == "threads" || is_ended(&mut held), "{mode}");
     }
 }

@@ -1,8 +1,11 @@
 //! `limit` on methods of many workers, with many callers, and at the end.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use trine::{concurrent, gather};
 use trine_tests::gate::Gate;
@@ -74,11 +77,39 @@ fn never_more_of_many_workers_and_callers() {
     all_dropped(&crowd);
 }
 
+/// Says at its connection that it is dropped. Where it only goes with its process, it does not.
+struct Connected(TcpStream);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let _ = self.0.write_all(b"dropped");
+    }
+}
+
+#[concurrent(process, copies = 3)]
+impl Connected {
+    pub(crate) fn new(port: u16) -> Self {
+        Self(TcpStream::connect(("127.0.0.1", port)).unwrap())
+    }
+    #[concurrent(limit = 1)]
+    pub(crate) fn wait(&self, port: u16) {
+        pass(port);
+    }
+    pub(crate) fn meet(&self, port: u16) {
+        pass(port);
+    }
+}
+
+/// Those that wait for places keep no copy busy, and one after the other runs at whichever copy.
 #[test]
 fn copies_that_were_idle_at_the_end_are_dropped_too() {
-    let crowd = Arc::new(Crowd::default());
-    let pool = CrowdedWorker::new(Arc::clone(&crowd));
-    let gate = Gate::new();
+    let (values, gate) = (Gate::new(), Gate::new());
+    let pool = ConnectedWorker::new(values.port());
+    let values = [(); 3].map(|()| values.entered());
+    // All of them serve, and so can be idle.
+    let meet = [(); 3].map(|()| pool.meet(gate.port()));
+    drop([(); 3].map(|()| gate.entered()));
+    gather(meet).join().unwrap();
     let [runs, waits, cancelled] = [(); 3].map(|()| pool.wait(gate.port()));
     let held = gate.entered();
     drop(pool);
@@ -87,7 +118,12 @@ fn copies_that_were_idle_at_the_end_are_dropped_too() {
     runs.join().unwrap();
     drop(gate.entered());
     waits.join().unwrap();
-    all_dropped(&crowd);
+    for mut value in values {
+        value.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut said = String::new();
+        value.read_to_string(&mut said).expect("it is not dropped");
+        assert_eq!(said, "dropped");
+    }
 }
 
 /// The last of those that wait is given up, and so nothing passes the turn on any more.

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use trine::{ErrorKind, Task, block_on, concurrent, gather};
+use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 
 use crate::counters::each_mode;
@@ -74,9 +75,11 @@ each_mode! {
         let waits = (counter.read)();
         counter.worker.stop();
         assert!(!counter.is_alive());
+        // At once, and not when its turn comes.
+        wait_until(|| waits.is_finished());
+        assert!(waits.join().unwrap_err().is_stopped());
         drop(held);
         runs.join().unwrap();
-        assert!(waits.join().unwrap_err().is_stopped());
         assert!((counter.read)().join().unwrap_err().is_stopped());
     }
 
