@@ -55,7 +55,9 @@ impl Model {
         self.weights.get(word).copied().unwrap_or(0)
     }
 }
-///A worker with a `Model`, which lives where its methods run: `process`.
+/// It lives in a process of its own: whatever a call does there ends this value and nothing else.
+/**
+A worker with a `Model`, which lives where its methods run: `process`, `memory = 1GiB`, `restarts = 3`.*/
 pub(crate) struct ModelWorker<T = Model>(::trine::Worker<T>);
 impl ModelWorker<Model> {
     /// Takes its time: it runs once, and again after a crash.

@@ -137,7 +137,7 @@ pub(crate) fn of_worker(args: &Args, function: &Function, what: &str) -> Vec<Tok
 }
 
 /// A line of documentation: the mode and the options.
-fn line(args: &Args, what: &str) -> String {
+pub(crate) fn line(args: &Args, what: &str) -> String {
     let options = args.options.iter().filter_map(|given| {
         let (name, written) = (given.row.name, &given.written.to_string().replace(" :: ", "::"));
         match given.row.kind {

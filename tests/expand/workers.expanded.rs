@@ -30,7 +30,8 @@ impl Model {
         self.weights.iter().sum()
     }
 }
-///A worker with a `Model`, which lives where its methods run: `threads`.
+/**
+A worker with a `Model`, which lives where its methods run: `threads`, `restarts = 3`, `timeout = 5s`.*/
 pub struct ModelWorker<T = Model>(::trine::Worker<T>);
 impl ModelWorker<Model> {
     /// Loads it.
@@ -136,7 +137,8 @@ impl<K: Eq + Send + 'static, const N: usize> Cache<K, N> {
         std::future::ready(true).await
     }
 }
-///A worker with a `Cache<K,N>`, which lives where its methods run: `threads`.
+/**
+A worker with a `Cache<K, N>`, which lives where its methods run: `threads`, `name = SharedCache`.*/
 pub(crate) struct SharedCache<K: Eq + Send + 'static, const N: usize>(
     ::trine::Worker<Cache<K, N>>,
 );
@@ -228,7 +230,8 @@ impl Connection {
         futures::stream::iter(self.sent.drain(..most))
     }
 }
-///A worker with a `Connection`, which lives where its methods run: `async`.
+/**
+A worker with a `Connection`, which lives where its methods run: `async`, `restarts = 10`, `per = 1h`.*/
 pub struct ConnectionWorker<T = Connection>(::trine::Worker<T>);
 impl ConnectionWorker<Connection> {
     /**
@@ -336,7 +339,8 @@ impl Parser {
         text.split(' ').take(self.depth).map(str::to_owned)
     }
 }
-///A worker with a `Parser`, which lives where its methods run: `process`.
+/**
+A worker with a `Parser`, which lives where its methods run: `process`, `memory = 64MiB`, `restarts = 3`.*/
 pub struct ParserWorker<T = Parser>(::trine::Worker<T>);
 impl ParserWorker<Parser> {
     /**
@@ -439,7 +443,8 @@ impl Dictionary {
         self.words.iter().position(|known| known == word)
     }
 }
-///A worker with a `Dictionary`, which lives where its methods run: `process`.
+/**
+A worker with a `Dictionary`, which lives where its methods run: `process`, `copies = 2`, `renew = 1000`, `name = Dictionaries`.*/
 pub struct Dictionaries<T = Dictionary>(::trine::Worker<T>);
 impl Dictionaries<Dictionary> {
     /**

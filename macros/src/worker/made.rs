@@ -1,5 +1,6 @@
 //! The type around a worker.
 use super::super::args::Args;
+use super::super::attributes;
 use super::super::span::visible;
 use super::super::types::{ungrouped, words};
 use super::block::Block;
@@ -21,15 +22,14 @@ pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream 
     let visibility = visibility(block);
     let conditions: Vec<&Attribute> =
         block.attributes.iter().filter(|attribute| is_inherited(attribute)).collect();
-    let line = format!(
-        "A worker with a `{}`, which lives where its methods run: `{}`.",
-        this.to_token_stream().to_string().replace(' ', ""),
-        args.mode.name,
-    );
+    let documented = block.attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    let what = format!("A worker with a `{}`, which lives where its methods run", written(this));
+    let line = attributes::line(args, &what);
     let Shape { declared, bounds, passed, value } = Shape::of(block);
     let clause = &block.generics.where_clause;
     quote_spanned! {span=>
         #(#conditions)*
+        #(#documented)*
         #[doc = #line]
         #visibility struct #name #declared (#runtime::Worker<#value>) #clause;
 
@@ -63,6 +63,12 @@ pub(super) fn worker(args: &Args, block: &Block, is_right: bool) -> TokenStream 
             }
         }
     }
+}
+
+/// A type as people write it.
+fn written(ty: &Type) -> String {
+    let written = ty.to_token_stream().to_string();
+    written.replace(' ', "").replace(',', ", ")
 }
 
 /// The generics of the type.
