@@ -122,6 +122,37 @@ fn ten_thousand_restarts_leave_nothing() {
     });
 }
 
+struct Anew(u64);
+
+#[concurrent(async)]
+impl Anew {
+    pub(crate) async fn new(made: Arc<AtomicUsize>) -> Self {
+        Self(made.fetch_add(1, Ordering::SeqCst) as u64 + 1)
+    }
+    pub(crate) async fn number(&self) -> u64 {
+        tokio::task::yield_now().await;
+        self.0
+    }
+}
+
+#[test]
+fn ten_thousand_restarts_on_tokio_leave_nothing() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let anew = AnewWorker::new(Arc::clone(&made));
+    for number in 1..=10_000 {
+        assert_eq!(anew.number().join().unwrap(), number);
+        anew.restart();
+    }
+    assert_eq!(anew.number().join().unwrap(), 10_001);
+    assert_eq!((anew.restarts(), made.load(Ordering::SeqCst)), (10_000, 10_001));
+    drop(anew);
+    trine::blocking(|| {
+        while Arc::strong_count(&made) > 1 {
+            std::thread::yield_now();
+        }
+    });
+}
+
 #[test]
 fn a_method_that_calls_its_own_worker_can_leave_that_to_it() {
     struct Chain(u32);

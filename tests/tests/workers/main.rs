@@ -10,6 +10,7 @@ mod crowds;
 // It stops workers by a signal.
 #[cfg(target_os = "linux")]
 mod displaced;
+mod endings;
 mod hostile;
 mod limits;
 mod order;
