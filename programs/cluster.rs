@@ -54,8 +54,10 @@ fn drain(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-const HEADS: [&str; 9] =
-    ["MACHINE", "BUILD", "LABELS", "WORKERS", "RUNNING", "QUEUED", "ENDED", "CALLERS", "STATE"];
+const HEADS: [&str; 10] = [
+    "MACHINE", "BUILD", "LABELS", "WORKERS", "RUNNING", "QUEUED", "ENDED", "CALLERS", "VALUES",
+    "STATE",
+];
 
 /// One line for each machine, in columns.
 fn table(machines: &[MachineStatus]) -> String {
@@ -90,6 +92,7 @@ fn row(machine: &MachineStatus) -> [String; HEADS.len()] {
         machine.queued.to_string(),
         machine.ended.to_string(),
         machine.callers.to_string(),
+        machine.values.to_string(),
         state,
     ]
 }
@@ -97,11 +100,12 @@ fn row(machine: &MachineStatus) -> [String; HEADS.len()] {
 /// The text format of Prometheus. Counts of machines that share name and build are added up.
 fn metrics(machines: &[MachineStatus]) -> String {
     type Count = fn(&MachineStatus) -> u64;
-    let counts: [(&str, &str, Count); 5] = [
+    let counts: [(&str, &str, Count); 6] = [
         ("trine_machine_workers", "gauge", |machine| machine.workers),
         ("trine_machine_calls_running", "gauge", |machine| machine.running),
         ("trine_machine_calls_queued", "gauge", |machine| machine.queued),
         ("trine_machine_callers", "gauge", |machine| machine.callers),
+        ("trine_machine_values", "gauge", |machine| machine.values),
         ("trine_machine_calls_ended", "counter", |machine| machine.ended),
     ];
     let mut text = String::new();

@@ -26,7 +26,7 @@ use super::broker::envelope::Body;
 use super::broker::settings::Settings;
 use super::broker::{Broker, LastError, Unsent};
 use super::clock;
-use super::operations::{News, Question, Report};
+use super::operations::{MachineStatus, News, Question};
 use super::protocol::{self, MachineDeed, ToMachine, Weight};
 use super::signals::Signals;
 use crate::random;
@@ -251,22 +251,25 @@ impl Machine {
             None => {}
             Some(Question::Status) => {
                 let settings = &self.broker.settings;
+                // What keeps a value runs as long as there is one.
+                let values = self.kept().len();
                 let has_begun = |call: &&Call| call.hosted.as_ref().is_some_and(|h| h.has_begun());
-                let running = self.calls.values().filter(has_begun).count();
-                let report = Report {
-                    machine: self.id,
+                let begun = self.calls.values().filter(|call| !call.is_kept).filter(has_begun);
+                let running = begun.count();
+                let status = MachineStatus {
                     name: settings.name.clone(),
                     build: self.broker.build.name(),
                     labels: settings.labels.clone(),
                     workers: self.workers as u64,
                     running: running as u64,
-                    queued: (self.calls.len() - running) as u64,
+                    queued: (self.calls.len() - values - running) as u64,
                     ended: self.ended,
                     callers: self.core.callers() as u64,
+                    values: values as u64,
                     drains: self.drains,
                     last_error: self.broker.last_error.get(),
                 };
-                let _ = self.broker.send(reply.to_string(), None, &report, 512).await;
+                let _ = self.broker.send(reply.to_string(), None, &status, 512).await;
             }
             Some(Question::Drain { name }) if name == self.broker.settings.name => {
                 self.drains = true;

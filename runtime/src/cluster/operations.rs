@@ -30,24 +30,9 @@ pub(super) enum Question {
     Drain { name: String },
 }
 
-/// A machine's report about itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Report {
-    pub(super) machine: u64,
-    pub(super) name: String,
-    pub(super) build: String,
-    pub(super) labels: Vec<String>,
-    pub(super) workers: u64,
-    pub(super) running: u64,
-    pub(super) queued: u64,
-    pub(super) ended: u64,
-    pub(super) callers: u64,
-    pub(super) drains: bool,
-    pub(super) last_error: Option<String>,
-}
-
 /// A machine of the cluster, as [`machines`] found it.
-#[derive(Clone, Debug)]
+// It is what a machine answers, too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MachineStatus {
     /// Its name: `TRINE_NAME`, or its host name.
@@ -66,6 +51,8 @@ pub struct MachineStatus {
     pub ended: u64,
     /// How many programs hold a lease of it.
     pub callers: u64,
+    /// How many workers with state live there. They take none of its places for other calls.
+    pub values: u64,
     /// Whether it accepts no more calls, because it is about to end.
     pub drains: bool,
     /// The current problem of its connection to the broker, if any.
@@ -86,8 +73,7 @@ pub struct MachineStatus {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn machines() -> io::Result<Vec<MachineStatus>> {
-    let reports = ask::<Report>(&Question::Status)?;
-    let mut machines: Vec<_> = reports.into_iter().map(MachineStatus::from).collect();
+    let mut machines = ask::<MachineStatus>(&Question::Status)?;
     machines.sort_by(|a, b| (&a.build, &a.name).cmp(&(&b.build, &b.name)));
     Ok(machines)
 }
@@ -114,34 +100,15 @@ pub fn purge() -> io::Result<()> {
     })
 }
 
-impl From<Report> for MachineStatus {
-    fn from(report: Report) -> Self {
-        let Report {
-            name,
-            build,
-            labels,
-            workers,
-            running,
-            queued,
-            ended,
-            callers,
-            drains,
-            last_error,
-            ..
-        } = report;
-        Self { name, build, labels, workers, running, queued, ended, callers, drains, last_error }
-    }
-}
-
 #[cfg(feature = "metrics")]
 impl MachineStatus {
     /// Publishes these counts through the facade `metrics`, on this thread. Needs the feature
     /// `metrics`.
     ///
     /// They are the gauges `trine_machine_workers`, `trine_machine_calls_running`,
-    /// `trine_machine_calls_queued` and `trine_machine_callers`, and the counter
-    /// `trine_machine_calls_ended`, with the labels `machine` and `build`. Call it before each
-    /// scrape, in one program for all machines:
+    /// `trine_machine_calls_queued`, `trine_machine_callers` and `trine_machine_values`, and the
+    /// counter `trine_machine_calls_ended`, with the labels `machine` and `build`. Call it before
+    /// each scrape, in one program for all machines:
     ///
     /// ```no_run
     /// for machine in trine::cluster::machines()? {
@@ -156,6 +123,7 @@ impl MachineStatus {
             ("trine_machine_calls_running", self.running),
             ("trine_machine_calls_queued", self.queued),
             ("trine_machine_callers", self.callers),
+            ("trine_machine_values", self.values),
         ] {
             metrics::gauge!(name, &labels).set(value as f64);
         }

@@ -184,7 +184,8 @@ fn operations() {
     let _stays = machine(&world, &variables("stays"));
     let ends = machine(&world, &variables("ends"));
     let listed = said(&world, "machines", &[]);
-    let expected = |name| format!("{name}: 1 workers, 0 + 0 calls, [\"gpu\", \"zone-a\"]\n");
+    let expected =
+        |name| format!("{name}: 1 workers, 0 + 0 calls, 0 values, [\"gpu\", \"zone-a\"]\n");
     assert_eq!(listed, format!("{}{}", expected("ends"), expected("stays")));
     #[cfg(feature = "metrics")]
     assert_eq!(
@@ -198,6 +199,8 @@ fn operations() {
             "trine_machine_calls_queued [\"machine\", \"build\"] Gauge(0.0)",
             "trine_machine_calls_running [\"machine\", \"build\"] Gauge(0.0)",
             "trine_machine_calls_running [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_values [\"machine\", \"build\"] Gauge(0.0)",
+            "trine_machine_values [\"machine\", \"build\"] Gauge(0.0)",
             "trine_machine_workers [\"machine\", \"build\"] Gauge(1.0)",
             "trine_machine_workers [\"machine\", \"build\"] Gauge(1.0)",
         ]

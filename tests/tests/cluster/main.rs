@@ -7,6 +7,7 @@ mod credentials;
 mod deployment;
 mod faults;
 mod functions;
+mod homes;
 mod network;
 mod parts;
 mod plain;

@@ -177,8 +177,11 @@ fn long() {
 
 fn machines() {
     for machine in trine::cluster::machines().unwrap() {
-        let trine::cluster::MachineStatus { name, workers, running, queued, labels, .. } = machine;
-        tell(format!("{name}: {workers} workers, {running} + {queued} calls, {labels:?}"));
+        let trine::cluster::MachineStatus { name, workers, running, queued, values, .. } = machine;
+        let labels = machine.labels;
+        tell(format!(
+            "{name}: {workers} workers, {running} + {queued} calls, {values} values, {labels:?}"
+        ));
     }
 }
 

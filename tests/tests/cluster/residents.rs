@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::deployment::machine;
 use super::relay::Relay;
 use super::stateful::CALLS;
 use super::world::{Process, World, wait_until};
@@ -11,7 +12,13 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a worker with state lives on another machine", || well("resident")),
     ("a worker with state is supervised on another machine", || well("supervised")),
     ("a worker with state is renewed on another machine", || well("renewed")),
+    ("a worker with state is renewed for its size on another machine", || well("grows")),
+    ("a worker with state lives where a label says", placed),
+    ("workers with state spread over machines", spread),
+    ("workers with state are counted where they live", counted),
+    ("calls of a worker with state are tried again on other machines", tried_again),
     ("the machine of a worker with state is killed", machine_killed),
+    ("the machine of a worker with state is stopped", stopped),
     ("a worker with state is not made anew for ever", not_made_anew),
     ("the broker of a worker with state is killed", broker_killed),
     ("connections are cut between a worker with state and its calls", cut),
@@ -44,6 +51,77 @@ fn machine_killed() {
     assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
     assert_eq!(world.notes("pushed"), [0, 1, 2, 3]);
     assert_eq!(world.notes("made"), [goes.id(), stays.id()].map(u64::from));
+}
+
+fn placed() {
+    let world = World::new();
+    let _plain = world.machine(1);
+    let mut caller = world.caller("placed");
+    assert_eq!(caller.line(), "called");
+    let labelled = machine(&world, &[("TRINE_LABELS", "gpu")]);
+    assert_eq!(caller.rest(), format!("{:?}\n", [labelled.id(); 2]));
+}
+
+fn spread() {
+    let world = World::new();
+    let machines = [(); 2].map(|()| world.machine(2));
+    let mut caller = world.caller("spreads");
+    let mut of_eight = || -> Vec<u32> { (0..8).map(|_| caller.line().parse().unwrap()).collect() };
+    for made in [of_eight(), of_eight()] {
+        let count = |machine: u32| made.iter().filter(|&&on| on == machine).count();
+        // The first of all may be made before its caller knows of the other machine.
+        let counts = machines.each_ref().map(|machine| count(machine.id()));
+        assert!(counts.iter().all(|count| (3..=5).contains(count)), "{made:?}");
+    }
+}
+
+fn counted() {
+    let world = World::new();
+    let _machine = machine(&world, &[("TRINE_NAME", "here"), ("TRINE_CLUSTER_LEASE", "2")]);
+    let machines = || world.caller("machines").rest();
+    let has = |values| format!("here: 1 workers, 0 + 0 calls, {values} values, []\n");
+    assert_eq!(machines(), has(0));
+    let mut caller = world.caller("idle");
+    caller.line();
+    assert_eq!(machines(), has(1));
+    drop(caller);
+    wait_until(|| machines() == has(0));
+}
+
+fn tried_again() {
+    let world = World::new();
+    let goes = world.hasty_machine(1);
+    let mut caller = world.caller("tries");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("waited").len() == 1);
+    let stays = world.machine(1);
+    goes.signal(libc::SIGKILL);
+    wait_until(|| world.notes("waited").len() == 2);
+    world.go();
+    assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
+    assert_eq!(world.notes("tried"), [goes.id(); 3].map(u64::from));
+}
+
+/// For longer than its lease. What its worker does meanwhile nobody can know; once it goes on, the
+/// value there is gone, and it serves others.
+fn stopped() {
+    let world = World::new();
+    let goes = world.hasty_machine(1);
+    let mut caller = world.caller("holds");
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes("held").len() == 1);
+    let stays = world.machine(1);
+    goes.signal(libc::SIGSTOP);
+    assert_eq!(caller.line(), "true");
+    assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
+    goes.signal(libc::SIGCONT);
+    wait_until(|| is_gone(world.notes("held")[0]));
+    assert_eq!(world.notes("pushed"), [0, 1, 2, 3]);
+    stays.signal(libc::SIGKILL);
+    let mut next = world.caller("tries");
+    assert_eq!(next.line(), "called");
+    world.go();
+    assert_eq!(next.rest(), format!("{} 0\n", goes.id()));
 }
 
 fn not_made_anew() {

@@ -18,22 +18,22 @@ pub(crate) fn play(name: &str) -> bool {
     match name {
         "part-resident" => resident(),
         "part-supervised" => supervised(),
-        "part-renewed" => renewed(),
         "part-pushes" => pushes(),
         "part-holds" => holds(),
         "part-stops" => stops(),
         "part-idle" => idle(),
-        _ => return false,
+        "part-tries" => tries(),
+        _ => return super::homes::play(name),
     }
     true
 }
 
-fn parent() -> u64 {
+pub(crate) fn parent() -> u64 {
     std::os::unix::process::parent_id().into()
 }
 
 /// Notes where it is made, and that it is dropped.
-struct Log {
+pub(crate) struct Log {
     folder: PathBuf,
     length: u64,
 }
@@ -82,6 +82,22 @@ impl Log {
         }
     }
 
+    #[concurrent(retries = 2)]
+    pub(crate) fn third_time(&self) -> Result<u64, String> {
+        note(&self.folder, "tried", parent());
+        let tried = notes(&self.folder, "tried").len();
+        if tried < 3 { Err(format!("{tried} of 3")) } else { Ok(self.length) }
+    }
+
+    /// Waits for the test, and says where.
+    #[concurrent(retries = 1)]
+    pub(crate) fn waits(&self) -> u64 {
+        note(&self.folder, "waited", process::id().into());
+        let go = self.folder.join("go");
+        wait_until(|| go.exists());
+        parent()
+    }
+
     pub(crate) fn boom(&mut self) {
         panic!("it went off");
     }
@@ -125,20 +141,6 @@ impl Once {
 
     pub(crate) fn process(&self) -> u32 {
         process::id()
-    }
-}
-
-struct Counter(u64);
-
-#[concurrent(process, renew = 10)]
-impl Counter {
-    pub(crate) fn new() -> Self {
-        Self(0)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
     }
 }
 
@@ -252,15 +254,16 @@ fn supervised() {
     tell("well");
 }
 
-fn renewed() {
-    let counter = CounterWorker::new();
-    let mut values = Vec::new();
-    while counter.restarts() < 3 {
-        values.push(counter.next().join().unwrap());
-    }
-    assert!(values.len() >= 30 && values.iter().filter(|value| **value == 1).count() >= 3);
-    assert!(values.windows(2).all(|two| two[1] == two[0] + 1 || two[1] == 1));
-    tell("well");
+/// A call that fails is tried again by the same value; one whose machine goes, by the next one.
+fn tries() {
+    let log = LogWorker::open(&folder());
+    assert_eq!(log.push(0).join().unwrap().0, 1);
+    assert_eq!(log.third_time().join().unwrap().unwrap(), 1);
+    assert_eq!(log.restarts(), 0);
+    let waits = log.waits();
+    tell("called");
+    let machine = waits.join().unwrap();
+    tell(format!("{machine} {}", log.restarts()));
 }
 
 /// Many calls; says when it is in the middle of them, and how they ended.

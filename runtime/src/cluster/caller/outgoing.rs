@@ -96,7 +96,10 @@ impl EventLoop {
             return self.core.submit_home(number, parcel, home);
         }
         let label = function.options().on.unwrap_or_default();
-        self.core.submit(clock::now(), number, parcel, label);
+        match open.call.part() {
+            Some(Part::Makes) => self.core.submit_keeper(clock::now(), number, parcel, label),
+            _ => self.core.submit(clock::now(), number, parcel, label),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Machine {
         }
     }
 
-    fn kept(&self) -> Vec<Key> {
+    pub(super) fn kept(&self) -> Vec<Key> {
         let kept = self.calls.iter().filter(|(_, call)| call.is_kept);
         kept.map(|(&key, _)| key).collect()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::links::{Link, Sent};
 use super::messages::{Open, ToCaller, ToMachine, Weight, Word};
-use super::queues::{Queue, Queued, queued};
+use super::queues::{Choice, Queue, Queued};
 use super::{Moment, Terms};
 
 mod search;
@@ -92,8 +92,22 @@ impl<T: Clone + Weight, E> Caller<T, E> {
 
     /// Accepts a call; a machine with the label may run it, or any machine if it is empty.
     pub(crate) fn submit(&mut self, now: Moment, number: u64, parcel: T, label: &'static str) {
-        let queue = self.queues.entry(label).or_insert_with(Queue::new);
-        queue.calls.insert(number, Queued { parcel, since: now });
+        self.wait(number, Queued { parcel, since: now, keeps: None }, label);
+    }
+
+    /// Accepts a call that makes a value and keeps it where it runs, for as long as it does.
+    pub(crate) fn submit_keeper(
+        &mut self,
+        now: Moment,
+        number: u64,
+        parcel: T,
+        label: &'static str,
+    ) {
+        self.wait(number, Queued { parcel, since: now, keeps: Some(Choice::Open) }, label);
+    }
+
+    fn wait(&mut self, number: u64, call: Queued<T>, label: &'static str) {
+        self.queues.entry(label).or_insert_with(Queue::new).calls.insert(number, call);
     }
 
     /// Accepts a call about the value that the call `home` keeps: it goes where that is.
@@ -163,6 +177,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
             ToCaller::Known { opening } => {
                 if let Some((_, label)) = self.openings.remove(&opening) {
                     self.is_there(now, label);
+                    self.queues.get_mut(label).into_iter().for_each(Queue::is_known);
                 }
             }
             ToCaller::Gone { lease } => self.lose(lease),
@@ -203,10 +218,14 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 self.deeds.push(Deed::Finish { number, end });
             }
             Word::Returned { number } => {
-                let Some(Some(Sent { parcel, label, home })) = link.remove(number) else { return };
+                let Some(Some(sent)) = link.remove(number) else { return };
+                let Sent { parcel, label, home, keeps } = sent;
                 self.places.remove(&number);
                 match home {
-                    None => self.submit(now, number, parcel, label),
+                    None => {
+                        let keeps = keeps.then_some(Choice::Open);
+                        self.wait(number, Queued { parcel, since: now, keeps }, label);
+                    }
                     Some(_) => self.deeds.push(Deed::Finish { number, end: End::Returned }),
                 }
             }
@@ -277,4 +296,10 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
         std::mem::take(&mut self.deeds)
     }
+}
+
+/// How many calls wait that could go to this machine.
+fn queued<T: Clone + Weight>(queues: &BTreeMap<&'static str, Queue<T>>, link: &Link<T>) -> u64 {
+    let fitting = queues.iter().filter(|(label, _)| link.has(label));
+    fitting.map(|(_, queue)| queue.calls.len() as u64).sum()
 }

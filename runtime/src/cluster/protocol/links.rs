@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Moment;
 use super::delivery::Delivery;
 use super::messages::{Order, ToMachine, Weight};
+use super::queues::Queued;
 
 pub(super) struct Link<T> {
     pub(super) machine: u64,
@@ -16,6 +17,8 @@ pub(super) struct Link<T> {
     pub(super) calls: BTreeMap<u64, Option<Sent<T>>>,
     /// How many of those are about a value there, and take no place.
     at_home: u64,
+    /// How many of them keep a value there, or are about to make it.
+    pub(super) kept: u64,
     /// How many items of each are no longer on the way, where the machine has not been told.
     grants: BTreeMap<u64, u64>,
     pub(super) credit: u64,
@@ -43,6 +46,8 @@ pub(super) struct Sent<T> {
     pub(super) label: &'static str,
     /// The call that keeps its value.
     pub(super) home: Option<u64>,
+    /// It keeps a value.
+    pub(super) keeps: bool,
 }
 
 /// How long an unused lease is kept.
@@ -65,6 +70,7 @@ impl<T: Clone + Weight> Link<T> {
             delivery: Delivery::new(),
             calls: BTreeMap::new(),
             at_home: 0,
+            kept: 0,
             grants: BTreeMap::new(),
             credit: 0,
             used: 0,
@@ -105,9 +111,12 @@ impl<T: Clone + Weight> Link<T> {
         self.credit.saturating_sub(self.used)
     }
 
-    pub(super) fn send(&mut self, number: u64, parcel: T, label: &'static str) {
+    pub(super) fn send(&mut self, number: u64, call: Queued<T>, label: &'static str) {
+        let Queued { parcel, keeps, .. } = call;
         self.used += 1;
-        self.calls.insert(number, Some(Sent { parcel: parcel.clone(), label, home: None }));
+        let keeps = keeps.is_some();
+        self.kept += u64::from(keeps);
+        self.calls.insert(number, Some(Sent { parcel: parcel.clone(), label, home: None, keeps }));
         self.delivery.push(Order::Call { number, parcel, home: None });
     }
 
@@ -116,7 +125,7 @@ impl<T: Clone + Weight> Link<T> {
         let is_kept = matches!(self.calls.get(&home), Some(Some(_))) && !self.is_mute;
         if is_kept {
             self.at_home += 1;
-            let sent = Sent { parcel: parcel.clone(), label: "", home: Some(home) };
+            let sent = Sent { parcel: parcel.clone(), label: "", home: Some(home), keeps: false };
             self.calls.insert(number, Some(sent));
             self.delivery.push(Order::Call { number, parcel, home: Some(home) });
         }
@@ -126,8 +135,13 @@ impl<T: Clone + Weight> Link<T> {
     /// A call has ended there, or was returned; `None` if it was not there.
     pub(super) fn remove(&mut self, number: u64) -> Option<Option<Sent<T>>> {
         let sent = self.calls.remove(&number)?;
-        self.at_home -= u64::from(sent.as_ref().is_some_and(|sent| sent.home.is_some()));
+        sent.iter().for_each(|sent| self.discount(sent));
         Some(sent)
+    }
+
+    fn discount(&mut self, sent: &Sent<T>) {
+        self.at_home -= u64::from(sent.home.is_some());
+        self.kept -= u64::from(sent.keeps);
     }
 
     /// How many calls take a place there, or might.
@@ -146,7 +160,7 @@ impl<T: Clone + Weight> Link<T> {
     pub(super) fn cancel(&mut self, number: u64) {
         let Some(sent) = self.calls.get_mut(&number) else { return };
         if let Some(sent) = sent.take() {
-            self.at_home -= u64::from(sent.home.is_some());
+            self.discount(&sent);
             self.delivery.push(Order::Cancel { number });
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Moment;
-use super::links::Link;
-use super::messages::Weight;
 
 /// The first interval at which a caller looks for more machines.
 pub(super) const SEEK: u64 = 50;
+/// How long a machine that is asked for others may take.
+const ASK: u64 = 500;
 
 pub(super) struct Queue<T> {
     pub(super) calls: BTreeMap<u64, Queued<T>>,
@@ -22,19 +22,36 @@ pub(super) struct Queue<T> {
 pub(super) struct Queued<T> {
     pub(super) parcel: T,
     pub(super) since: Moment,
+    /// It makes a value, and keeps it where it has gone.
+    pub(super) keeps: Option<Choice>,
+}
+
+/// What a call that keeps a value may choose from.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Choice {
+    /// There may be machines that its caller does not know, and that keep nothing of it.
+    Open,
+    /// Somebody has been asked for them.
+    Known,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
         Self { calls: BTreeMap::new(), sought: None, pause: SEEK, there: None, absent: None }
     }
+
+    /// One that was asked for more machines is known already.
+    pub(super) fn is_known(&mut self) {
+        let keeping = self.calls.values_mut().filter_map(|call| call.keeps.as_mut());
+        keeping.for_each(|choice| *choice = Choice::Known);
+    }
 }
 
-/// How many calls wait that could go to this machine.
-pub(super) fn queued<T: Clone + Weight>(
-    queues: &BTreeMap<&'static str, Queue<T>>,
-    link: &Link<T>,
-) -> u64 {
-    let fitting = queues.iter().filter(|(label, _)| link.has(label));
-    fitting.map(|(_, queue)| queue.calls.len() as u64).sum()
+impl<T> Queued<T> {
+    /// Whether to wait for a machine that keeps less, if the best one that is known keeps so many.
+    /// What makes a value takes long, so asking for others is worth its while.
+    pub(super) fn waits(&self, now: Moment, kept: u64) -> bool {
+        let is_open = self.keeps == Some(Choice::Open);
+        is_open && kept > 0 && now.saturating_sub(self.since) < ASK
+    }
 }

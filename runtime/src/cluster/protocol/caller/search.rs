@@ -1,5 +1,7 @@
 //! Calls that no machine has, and the search for one.
 
+use std::cmp::Reverse;
+
 use super::{Caller, Deed, End, Why};
 use crate::cluster::protocol::Moment;
 use crate::cluster::protocol::links::Link;
@@ -82,21 +84,28 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         }
     }
 
-    /// Sends calls to the machines with most room. Calls with a label come first, since they have
-    /// fewer choices.
+    /// Sends calls to the machines with most room, and those that keep a value to those that keep
+    /// fewest of this caller's. Calls with a label come first, since they have fewer choices.
     pub(super) fn assign(&mut self, now: Moment) {
         let Self { queues, links, places, .. } = self;
         for (label, queue) in queues.iter_mut().rev() {
-            while !queue.calls.is_empty() {
+            let mut from = 0;
+            while let Some((&number, call)) = queue.calls.range(from..).next() {
                 let fits =
                     |link: &&mut Link<T>| link.room() > 0 && link.has(label) && link.is_usable(now);
-                let Some(link) = links.values_mut().filter(fits).max_by_key(|link| link.room())
-                else {
-                    break;
+                let fitting = links.values_mut().filter(fits);
+                let link = match call.keeps {
+                    Some(_) => fitting.max_by_key(|link| (Reverse(link.kept), link.room())),
+                    None => fitting.max_by_key(|link| link.room()),
                 };
-                let Some((number, call)) = queue.calls.pop_first() else { break };
+                let Some(link) = link else { break };
+                from = number + 1;
+                if call.waits(now, link.kept) {
+                    continue;
+                }
+                let Some(call) = queue.calls.remove(&number) else { continue };
                 places.insert(number, link.lease);
-                link.send(number, call.parcel, label);
+                link.send(number, call, label);
             }
         }
     }

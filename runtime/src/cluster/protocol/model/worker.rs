@@ -134,7 +134,7 @@ impl Worker {
             self.values += 1;
             self.stage = Stage::Making;
             let home = self.home();
-            core.submit(now, home, (self.id.0 as u64) << 32 | home, "");
+            core.submit_keeper(now, home, (self.id.0 as u64) << 32 | home, "");
             return Vec::new();
         }
         self.stage = Stage::Stopped;
