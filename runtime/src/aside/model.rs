@@ -105,9 +105,18 @@ fn a_step_that_comes_later_runs_beside_one_that_waits_for_it() {
 fn without_a_thread_whoever_brings_steps_runs_them() {
     check(3, 0, || {
         let steps = Steps::new(2);
-        take(vec![steps.one(), steps.one()]);
+        // Nobody comes later who would run a destructor.
+        take(vec![steps.one(), Step::Drop(Box::new(Counted(Arc::clone(&steps))))]);
         assert_eq!(steps.remaining.load(SeqCst), 0);
     });
+}
+
+struct Counted(Arc<Steps>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.ran();
+    }
 }
 
 /// Waits in its destructor until another step has run.

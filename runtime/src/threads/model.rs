@@ -17,6 +17,8 @@ use super::latch::Latch;
 use super::post::Post;
 use crate::parker::Parker;
 
+mod permits;
+
 /// Every interleaving with at most this many preemptions, enough to show such errors.
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
@@ -231,50 +233,6 @@ fn no_wake_up_is_lost_where_the_system_makes_no_more_threads() {
         let pool = Pool::new(2, 2, 1, 2);
         pool.push();
         pool.push();
-    });
-}
-
-#[test]
-fn a_permit_is_regained_after_a_wait() {
-    check(4, || {
-        let crew = Arc::new(Crew::<Sleeper>::new(1, 2));
-        let running = Arc::new(AtomicUsize::new(0));
-        let threads = [(); 2].map(|()| {
-            let (crew, running) = (Arc::clone(&crew), Arc::clone(&running));
-            thread::spawn(move || {
-                let me = Sleeper::new();
-                if !crew.take_or_queue(me) {
-                    me.0.park();
-                }
-                assert_eq!(running.fetch_add(1, Ordering::AcqRel), 0, "one permit, two holders");
-                running.fetch_sub(1, Ordering::AcqRel);
-                crew.release();
-            })
-        });
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert!(crew.try_take(), "the permit is gone");
-        assert!(!crew.try_take(), "there are two permits");
-    });
-}
-
-#[test]
-fn who_leaves_the_queue_takes_no_permit_with_him() {
-    check(5, || {
-        let crew = Arc::new(Crew::<Sleeper>::new(1, 2));
-        assert!(crew.try_take());
-        let me = Sleeper::new();
-        assert!(!crew.take_or_queue(me));
-        let other = Arc::clone(&crew);
-        let holder = thread::spawn(move || {
-            other.release();
-        });
-        if !crew.leave_queue(me) {
-            me.0.park();
-            crew.release();
-        }
-        holder.join().unwrap();
-        assert!(crew.try_take(), "the permit is gone");
-        assert!(!crew.try_take(), "there are two permits");
     });
 }
 

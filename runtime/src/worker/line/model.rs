@@ -1,11 +1,12 @@
-//! The line of a worker with state under loom: callers, a body that loses the value, and the end of
-//! the last handle.
+//! The line of a worker with state under loom: callers, a body that loses the value, another value
+//! that takes the place of one that is worn, and the end of the last handle.
 //!
 //! What has the turn is run by a thread of its own, as an engine would. CONTRIBUTING.md has the
 //! command.
 
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use loom::model::Builder;
 use loom::thread;
@@ -13,10 +14,11 @@ use loom::thread;
 use super::{Home, Line, Ticket, Turn};
 use crate::error::ErrorKind;
 use crate::function::Function;
-use crate::limit::Admit;
+use crate::limit::{Admit, Limited};
 
 static NEVER: Function = Function::new("modelled");
 static ONCE: Function = Function::new("modelled").restarts(1);
+static LIMITED: Function = Function::new("modelled").limit(1);
 
 fn check(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
@@ -30,6 +32,10 @@ struct Seen {
     copies: Vec<Copy>,
     ran: AtomicUsize,
     refused: AtomicUsize,
+    /// How many were told that the constructor had failed, which it never does here.
+    misinformed: AtomicUsize,
+    /// What makes other values.
+    preparing: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
 /// What happened at one copy.
@@ -39,6 +45,8 @@ struct Copy {
     is_lost: AtomicBool,
     made: AtomicUsize,
     cleared: AtomicUsize,
+    is_worn: AtomicBool,
+    renewed: AtomicUsize,
 }
 
 impl Copy {
@@ -52,6 +60,11 @@ impl Copy {
 impl Seen {
     fn sum(&self, of: impl Fn(&Copy) -> &AtomicUsize) -> usize {
         self.copies.iter().map(|copy| of(copy).load(SeqCst)).sum()
+    }
+
+    fn wait_for_what_is_prepared(&self) {
+        let preparing = mem::take(&mut *self.preparing.lock().unwrap());
+        preparing.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
@@ -81,15 +94,38 @@ impl Home for Modelled {
     fn is_lost(&self) -> bool {
         self.copy().is_lost.load(SeqCst)
     }
+
+    fn is_worn(&self) -> bool {
+        self.copy().is_worn.load(SeqCst)
+    }
+
+    fn prepare(&self, turn: Turn) {
+        self.copy().is_worn.store(false, SeqCst);
+        let preparing = thread::spawn(|| turn.prepared());
+        self.0.preparing.lock().unwrap().push(preparing);
+    }
+
+    fn renew(&self, _: Turn, _: bool) {
+        self.copy().turn(|| {
+            // Others may come now.
+            thread::yield_now();
+            self.copy().renewed.fetch_add(1, SeqCst);
+        });
+    }
 }
 
 struct Call {
     seen: Arc<Seen>,
     ticket: Ticket,
     loses: bool,
+    limited: Option<Limited>,
 }
 
 impl Admit for Call {
+    fn limited(&self) -> Option<Limited> {
+        self.limited
+    }
+
     fn assign(&self, copy: usize) {
         self.ticket.assign(copy);
     }
@@ -104,10 +140,15 @@ impl Admit for Call {
             copy.is_lost.store(self.loses, SeqCst);
         });
         self.ticket.turn().leave();
+        if let Some(limited) = self.limited {
+            limited.limiter.leave();
+        }
         true
     }
 
-    fn refuse(self: Arc<Self>, _: ErrorKind) -> bool {
+    fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {
+        let is_misinformed = matches!(why, ErrorKind::Worker { .. });
+        self.seen.misinformed.fetch_add(usize::from(is_misinformed), SeqCst);
         self.seen.refused.fetch_add(1, SeqCst);
         true
     }
@@ -127,8 +168,12 @@ fn start(constructor: &Function, copies: usize) -> (Arc<Seen>, Arc<Line>) {
 }
 
 fn call(seen: &Arc<Seen>, line: &Arc<Line>, loses: bool) {
+    enter(seen, line, loses, None);
+}
+
+fn enter(seen: &Arc<Seen>, line: &Arc<Line>, loses: bool, limited: Option<Limited>) {
     let (seen, ticket) = (Arc::clone(seen), Ticket::new(Arc::clone(line)));
-    line.enter(Arc::new(Call { seen, ticket, loses }));
+    line.enter(Arc::new(Call { seen, ticket, loses, limited }));
 }
 
 /// A call by another thread.
@@ -178,5 +223,70 @@ fn a_copy_that_has_stopped_leaves_what_waits_to_the_other() {
         assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (2, 0));
         call(&seen, &line, false);
         assert_eq!(seen.refused.load(SeqCst), 1, "both are gone");
+    });
+}
+
+/// Whoever tells what waits that it comes too late has the turn, and a restart waits for that.
+#[test]
+fn a_restart_beside_the_end_of_a_value_finds_a_constructor() {
+    check(|| {
+        let (seen, line) = start(&NEVER, 1);
+        let its_line = Arc::clone(&line);
+        let other = thread::spawn(move || its_line.restart());
+        [true, false, false].map(|loses| call(&seen, &line, loses));
+        other.join().unwrap();
+        call(&seen, &line, false);
+        assert_eq!(seen.ran.load(SeqCst) + seen.refused.load(SeqCst), 4);
+        assert_eq!(seen.misinformed.load(SeqCst), 0);
+    });
+}
+
+#[test]
+fn a_copy_that_has_stopped_leaves_what_waits_for_a_place_to_the_other() {
+    check(|| {
+        let (seen, line) = start(&NEVER, 2);
+        let limited = LIMITED.limited().unwrap();
+        let place = limited.take_or_stand(|| unreachable!("nobody has one")).unwrap();
+        enter(&seen, &line, false, Some(limited));
+        let other = call_beside(&seen, &line, false);
+        call(&seen, &line, true);
+        call(&seen, &line, false);
+        other.join().unwrap();
+        assert_eq!(seen.ran.load(SeqCst), 3, "they need no place");
+        drop(place);
+        assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (4, 0));
+        line.abandon();
+        assert_eq!(seen.sum(|copy| &copy.cleared), 2);
+    });
+}
+
+/// The other value comes during a call, between two, when all have ended, or when none is wanted.
+#[test]
+fn what_was_prepared_takes_its_place_once_and_beside_no_call() {
+    for copies in [1, 2] {
+        check(move || {
+            let (seen, line) = start(&NEVER, copies);
+            seen.copies[0].is_worn.store(true, SeqCst);
+            let other = call_beside(&seen, &line, false);
+            call(&seen, &line, false);
+            other.join().unwrap();
+            seen.wait_for_what_is_prepared();
+            assert_eq!((seen.ran.load(SeqCst), seen.sum(|copy| &copy.renewed)), (2, 1));
+            line.abandon();
+            assert_eq!(seen.sum(|copy| &copy.cleared), copies, "what is left is dropped");
+        });
+    }
+}
+
+#[test]
+fn what_was_prepared_is_not_forgotten_at_the_end() {
+    check(|| {
+        let (seen, line) = start(&NEVER, 1);
+        seen.copies[0].is_worn.store(true, SeqCst);
+        call(&seen, &line, false);
+        line.stop();
+        seen.wait_for_what_is_prepared();
+        assert_eq!(seen.sum(|copy| &copy.renewed), 1, "nobody has it");
+        assert_eq!(seen.sum(|copy| &copy.cleared), 1);
     });
 }

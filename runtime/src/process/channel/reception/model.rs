@@ -263,6 +263,13 @@ fn a_bell_that_a_joiner_reads_is_not_lost() {
     model(2, 1, true, true);
 }
 
+/// The dispatcher hears of a reply, finds the desk taken and knocks. Nobody rings again for the
+/// same announcement, so whoever leaves the desk has to hear that.
+#[test]
+fn a_knock_is_not_lost() {
+    model(2, 1, true, false);
+}
+
 /// Of the items the dispatcher hears nothing, but of the end it does.
 #[test]
 fn the_end_of_a_stream_is_heard_though_its_reader_stays_away() {
