@@ -17,7 +17,13 @@ pub(crate) fn watch_worker() {
 /// Ends a child that a body forked and in which the body ended: only its parent serves.
 pub(crate) fn end_child(code: i32) {
     if forks::is_child() && IS_WORKER.load(Ordering::Relaxed) {
-        // SAFETY: ends the process without running the exit handlers copied from its parent.
-        unsafe { libc::_exit(code) }
+        end(code);
     }
+}
+
+/// Ends this process, without the exit handlers: they may be copied from its parent, or wait for
+/// a thread that serves calls.
+pub(super) fn end(code: i32) -> ! {
+    // SAFETY: no more code of this process runs.
+    unsafe { libc::_exit(code) }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trine::concurrent;
 use trine_tests::checks::{Named, output_of, part};
-use trine_tests::process::EXECUTES;
+use trine_tests::process::{EXECUTES, IS_POSIX};
 
 use super::inheritance::works;
 use super::refusals::{refused_to, say_refusals};
@@ -54,7 +54,10 @@ const FILTERS: &[Filter] = &[
     refuses("getdents", &[libc::SYS_getdents64]),
     refuses("capabilities", &[libc::SYS_capget, libc::SYS_capset]),
     refuses("kill", &[libc::SYS_kill]),
+    // Elsewhere nothing but that tells that a child is dead, and not that it closed its socket.
+    #[cfg(not(trine_platform = "unix"))]
     refuses("wait", &[libc::SYS_wait4, libc::SYS_waitid]),
+    #[cfg(not(trine_platform = "unix"))]
     refuses("pidfd_open, and to wait", &[libc::SYS_pidfd_open, libc::SYS_wait4, libc::SYS_waitid]),
     Filter {
         command: Some((F_SETSIG, ANY)),
@@ -146,7 +149,10 @@ fn filtered() {
     let cancelled = never_ends().timeout(Duration::from_secs(60));
     cancelled.cancel();
     assert!(cancelled.join().unwrap_err().is_cancelled());
-    assert!(dies_with_a_fork().join().unwrap_err().is_crash());
+    // Elsewhere than on Linux nothing else would reach the child, which has our output.
+    if !(IS_POSIX && name == "kill") {
+        assert!(dies_with_a_fork().join().unwrap_err().is_crash());
+    }
     works();
     println!("ok");
 }
