@@ -45,7 +45,10 @@ impl Waiter {
     pub(crate) fn tell(self) {
         match self {
             Self::Waker(waker) => relay::wake(waker),
-            Self::Observer(observer, index) => relay::take(Step::Tell(observer, index)),
+            Self::Observer(observer, index) if observer.note(index) => {
+                relay::take(Step::Tell(observer, index));
+            }
+            Self::Observer(..) => {}
         }
     }
 }

@@ -11,6 +11,8 @@ mod race;
 mod set;
 mod stall;
 mod stream;
+#[cfg(all(test, not(trine_loom)))]
+mod tests;
 
 pub use buffered::{BufferUnordered, Buffered};
 pub use gather::{Gather, gather};

@@ -24,7 +24,14 @@ const DEEPEST: usize = 16;
 
 /// A combinator over tasks.
 pub(crate) trait Observer: Send + Sync {
-    /// The `index`th task has finished; runs on the thread that finished it.
+    /// The `index`th task has finished. Returns whether anything follows from that. Runs on the
+    /// thread that finished it, at once and whatever that thread holds: it is a few instructions,
+    /// and no foreign code, nor is the destructor.
+    fn note(&self, _: usize) -> bool {
+        true
+    }
+
+    /// Does what follows, in a step of its own.
     fn finished(self: Arc<Self>, index: usize);
 }
 

@@ -295,6 +295,11 @@ impl<P: Parts> Gathered<P> {
 }
 
 impl<P: Parts> Observer for Gathered<P> {
+    /// Counts it: something follows from the last one, and from failures.
+    fn note(&self, index: usize) -> bool {
+        self.parts().part(index).has_failed() || self.remaining.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
     fn finished(self: Arc<Self>, index: usize) {
         let part = self.parts().part(index);
         if part.has_failed() {
@@ -305,7 +310,7 @@ impl<P: Parts> Observer for Gathered<P> {
                 self.cell.finish(Err(error));
                 relay::take(Step::CancelParts(self));
             }
-        } else if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+        } else {
             let count = self.parts().count();
             if count < TELLING {
                 HABITS.note(self.name, count, self.pace.lock().since().elapsed());

@@ -14,7 +14,7 @@ use super::Part;
 use super::stall::{self, Pace, Stall};
 use crate::cell::Waiter;
 use crate::error::Error;
-use crate::relay::{Asked, Observer};
+use crate::relay::{self, Asked, Observer};
 use crate::sync::Lock;
 use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
 use crate::{forks, timer, tokio, wait};
@@ -79,14 +79,25 @@ impl std::error::Error for Elapsed {}
 struct Arrivals(Lock<(VecDeque<usize>, Option<Waker>)>);
 
 impl Observer for Arrivals {
-    fn finished(self: Arc<Self>, slot: usize) {
-        let waker = {
-            let mut arrivals = self.0.lock();
-            arrivals.0.push_back(slot);
-            arrivals.1.take()
-        };
+    /// Something follows only if somebody waits for it.
+    fn note(&self, slot: usize) -> bool {
+        let mut arrivals = self.0.lock();
+        arrivals.0.push_back(slot);
+        arrivals.1.is_some()
+    }
+
+    fn finished(self: Arc<Self>, _: usize) {
+        let waker = self.0.lock().1.take();
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.lock().1.take() {
+            relay::discard(waker);
         }
     }
 }
