@@ -30,6 +30,9 @@ const OFTEN: u32 = 8;
 const EXPLORE: u32 = 32;
 /// The longest spin of an executor's thread, which has other tasks: shorter than waking it takes.
 const GLANCE: Duration = Duration::from_micros(5);
+/// How long a thread tries to get what others hold for a few microseconds: less than sleeping for
+/// it and being woken takes.
+const HELD: Duration = Duration::from_micros(20);
 /// For how long to let a side get on that writes much in little time, and how often in a row. Each
 /// look at what it writes takes the memory away from it, for longer than an item takes.
 const MOMENT: Duration = Duration::from_nanos(300);
@@ -114,6 +117,25 @@ impl Glances {
 /// Spins for a moment, regardless of what was learned.
 pub(crate) fn until(other: impl Fn() -> Option<u32>, done: impl Fn() -> bool) -> bool {
     may_run(&other) && (0..200).any(|_| is(&done)) || done()
+}
+
+/// Tries for a moment to get what other threads hold for less than that. It is let alone between
+/// the attempts, each of which takes its memory away from who holds it.
+#[inline]
+pub(crate) fn attempt<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
+    attempt().or_else(|| attempt_again(attempt))
+}
+
+#[cold]
+fn attempt_again<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
+    let began = Instant::now();
+    while cores() > 1 && began.elapsed() < HELD {
+        (0..8).for_each(|_| spin_loop());
+        if let got @ Some(_) = attempt() {
+            return got;
+        }
+    }
+    None
 }
 
 /// Lets the other side get on until it has got so far, for a few moments at most, and no longer
@@ -220,6 +242,19 @@ mod tests {
         if let core @ Some(_) = platform::current_core() {
             assert!(looks_of_lingering(core, 1, u32::MAX) <= MOMENTS + 1);
         }
+    }
+
+    #[test]
+    fn an_attempt_ends_with_success_and_in_any_case() {
+        let attempts = Cell::new(0);
+        let third = || {
+            attempts.set(attempts.get() + 1);
+            (attempts.get() == 3).then_some(())
+        };
+        // It may have been interrupted for all of its time, and there may be a single core.
+        let got = attempt(third).is_some();
+        assert!(!got || attempts.get() == 3, "{} attempts", attempts.get());
+        assert!(attempt(|| None::<()>).is_none());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::panic::drop_quietly;
 use crate::process::address::{Address, WorkerKey};
 use crate::process::job::{AnyCall, worker_error};
 use crate::process::platform::{self, Identity};
+use crate::process::spin;
 use crate::sync::{Guard, Lock};
 
 /// The workers for one kind of function.
@@ -137,7 +138,7 @@ impl Pool {
     }
 
     pub(super) fn lock(&self) -> Guard<'_, State> {
-        self.state.lock()
+        spin::attempt(|| self.state.try_lock()).unwrap_or_else(|| self.state.lock())
     }
 
     /// Changes the books and then does the resulting chores.
