@@ -1,7 +1,5 @@
-//! A call of a process function: its cell, the handle's side of it, and the reply until somebody
-//! takes the value.
+//! A call of a process function: its cell, and the handle's side of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -10,27 +8,26 @@ use crate::cell::{Cell, Claim, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::{Admit, Limited};
-use crate::panic;
 use crate::process::address::AtomicAddress;
-use crate::process::channel::{ParentEnd, ReplyBytes};
+use crate::process::channel::ParentEnd;
 use crate::process::code::{Code, round_trip};
-use crate::process::job::{AnyCall, Job, Reply, codec_error, status};
+use crate::process::job::{AnyCall, Job, Reply, status};
 use crate::process::platform::max_handles;
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence, Residences};
-use crate::process::value::files;
 use crate::process::value::message::Message;
-use crate::process::value::wire::{self, WireError};
 use crate::stream::flow::MAX_FILES;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
 use crate::worker::line::{Line, Ticket};
 
 mod outlet;
+mod reply;
 
 #[cfg(feature = "cluster")]
 pub(crate) use self::outlet::measure;
 pub(crate) use self::outlet::{Items, weight_of};
+pub(crate) use self::reply::{ReplyCell, item, items};
 
 pub(crate) struct ProcessCall<T> {
     job: ReplyCell<Job, T>,
@@ -72,81 +69,6 @@ pub(crate) enum Here<T> {
 }
 
 type Inline<T> = Box<dyn Fn(&Message) -> Result<T, Error> + Send + Sync>;
-
-/// A call's cell, which keeps a worker's reply until whoever takes the value decodes it.
-pub(crate) type ReplyCell<J, T> = JobCell<J, T, Reply>;
-
-impl<J, T> ReplyCell<J, T> {
-    /// Ends the call with its reply: a failure at once, and a value as one to be decoded later.
-    pub(crate) fn end(&self, reply: Reply) {
-        match reply.failure(self.function().name()) {
-            Some(error) => _ = self.cell().finish(Err(error)),
-            None => self.finish_unmade(reply),
-        }
-    }
-
-    /// The result of the call, once it has ended.
-    pub(crate) fn take(&self) -> Option<Result<T, Error>>
-    where
-        T: DeserializeOwned,
-    {
-        self.take_or_make(|reply| outcome(self.function().name(), reply))
-    }
-}
-
-/// The value that a reply brings.
-fn outcome<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, Error> {
-    decode(name, reply, "its result")
-}
-
-/// Makes items of the replies that bring them, until one cannot be made.
-pub(crate) fn items<T: DeserializeOwned>(
-    name: &'static str,
-    replies: &mut VecDeque<Reply>,
-    items: &mut VecDeque<T>,
-) -> Option<Error> {
-    while let Some(reply) = replies.pop_front() {
-        let made = match &reply.bytes {
-            // Those of a run have no handles.
-            ReplyBytes::Run(run) => decoded(name, "an item", || {
-                run.readers().try_for_each(|reader| {
-                    items.push_back(wire::decode(reader)?);
-                    Ok(())
-                })
-            }),
-            _ => item(name, reply).map(|item| items.push_back(item)),
-        };
-        if let Err(error) = made {
-            return Some(error);
-        }
-    }
-    None
-}
-
-/// The item that a reply brings.
-pub(crate) fn item<T: DeserializeOwned>(name: &'static str, reply: Reply) -> Result<T, Error> {
-    decode(name, reply, "an item")
-}
-
-fn decode<T: DeserializeOwned>(name: &'static str, reply: Reply, what: &str) -> Result<T, Error> {
-    let Reply { bytes, handles, .. } = reply;
-    if bytes.are_lent()
-        && let Some(refusal) = Error::if_forked(name)
-    {
-        // Its parent may have read them by now, and the worker have written others there.
-        return Err(refusal);
-    }
-    decoded(name, what, || files::supply(handles, || wire::decode::<T>(bytes.reader())))
-}
-
-fn decoded<R>(
-    name: &'static str,
-    what: &str,
-    decode: impl FnOnce() -> Result<R, WireError>,
-) -> Result<R, Error> {
-    let error = |error| codec_error(name, &format!("{what}: {error}"));
-    panic::catch(name, decode)?.map_err(error)
-}
 
 impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     pub(crate) fn start(
@@ -348,6 +270,15 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         }
         admitted
     }
+
+    /// Takes its reply, so that the next one is sent without another thread.
+    fn assist(self: Arc<Self>) -> bool {
+        let was_finished = self.is_finished();
+        if self.items.is_none() {
+            self.pool.help(&*self);
+        }
+        !was_finished && self.is_finished()
+    }
 }
 
 impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
@@ -364,6 +295,10 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
     }
 
     fn help(self: Arc<Self>) {
+        if let Some(line) = self.job.ticket().map(Ticket::line).filter(|line| line.is_single()) {
+            // Those before it have to end first.
+            while self.cell().is_pending() && line.assist() {}
+        }
         self.pool.help(&*self);
     }
 
