@@ -124,7 +124,7 @@ fn check(resource: &str, moment: &str) {
         case.args([resource, moment, way]).env("TRINE_THREADS", "2");
         children.push((way, case.stderr(Stdio::piped()).spawn().unwrap()));
         // A few at a time, because cases in which all threads wait take a while.
-        if children.len() == 8 {
+        if children.len() == 16 {
             children.drain(..).for_each(|(way, child)| {
                 ended(way, &child.wait_with_output().unwrap());
             });
