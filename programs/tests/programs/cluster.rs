@@ -77,7 +77,7 @@ fn a_machine_is_listed_measured_and_drained() {
     let row = listed.out.lines().nth(1).unwrap();
     let rest = row.strip_prefix("the \"big\" one  ").unwrap();
     let cells: Vec<_> = rest.split_whitespace().collect();
-    assert_eq!(cells, [build, "-", "2", "0", "0", "0", "0", "serves"]);
+    assert_eq!(cells, [build, "-", "2", "0", "0", "0", "0", "0", "serves"]);
     let metrics = operate(&variables, &["metrics"]).out;
     let workers =
         format!("trine_machine_workers{{machine=\"the \\\"big\\\" one\",build=\"{build}\"}} 2");
