@@ -283,8 +283,8 @@ fn at_once<T: Sync>(rows: &[T], run: impl Fn(&T) + Sync) {
 /// them, one printed after the other, and a row would seem to hang behind those of its neighbours.
 const QUIETLY: &[(&str, &str)] = &[("RUST_BACKTRACE", "0")];
 
-/// Of the tables that end a worker in most of their rows, one runs at a time: the kernel takes long
-/// to bury many processes at once, and much longer where it has other things to do as well.
+/// Of the tables that end workers, one runs at a time: the kernel takes long to bury many processes
+/// at once, and much longer where it has other things to do as well.
 fn in_turn<F: Fn()>(test: F, body: fn()) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock();
@@ -293,7 +293,7 @@ fn in_turn<F: Fn()>(test: F, body: fn()) {
 
 #[test]
 fn every_place_of_user_code_times_what_it_may_do() {
-    alone(every_place_of_user_code_times_what_it_may_do, QUIETLY, every_place);
+    in_turn(every_place_of_user_code_times_what_it_may_do, every_place);
 }
 
 fn every_place() {
@@ -329,7 +329,7 @@ fn every_place_in_line_times_what_it_may_do() {
 /// The blame is exact, even if the panic's payload panics in turn.
 #[test]
 fn a_panic_of_a_call_is_told_as_one() {
-    alone(a_panic_of_a_call_is_told_as_one, QUIETLY, || {
+    in_turn(a_panic_of_a_call_is_told_as_one, || {
         const IN_CALLS: &[Place] = &[Place::Body, Place::Serialize, Place::Deserialize];
         let names: Vec<_> =
             IN_CALLS.iter().map(|place| format!("the blame of {place:?}")).collect();

@@ -10,9 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 use tokio::time::timeout;
 use trine::{Task, gather};
-use trine_tests::programs::alone;
 
-use super::{Deed, Hostile, Mode, PLACES, Place, QUIETLY, contained, everywhere};
+use super::{Deed, Hostile, Mode, PLACES, Place, contained, everywhere, in_turn};
 
 /// Whose code does what.
 #[derive(Clone, Copy)]
@@ -88,7 +87,7 @@ const DRIVERS: &[Driver] = &[
 
 #[test]
 fn every_place_in_what_tokio_drives_times_what_it_may_do() {
-    alone(every_place_in_what_tokio_drives_times_what_it_may_do, QUIETLY, || {
+    in_turn(every_place_in_what_tokio_drives_times_what_it_may_do, || {
         let rows: Vec<_> = (0..DRIVERS.len() * PLACES.len())
             .map(|index| (&DRIVERS[index % DRIVERS.len()], PLACES[index / DRIVERS.len()]))
             .collect();

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use futures::Stream;
 use trine::{Error, Task, TaskIterator, TaskSet, concurrent, gather, race};
 use trine_tests::checks::wait_until;
-use trine_tests::programs::alone;
 
-use super::{DEEDS, Deed, Mode, QUIETLY, contained, everywhere, quick};
+use super::{DEEDS, Deed, Mode, contained, everywhere, in_turn, quick};
 
 type Act = fn(&Mode, Deed);
 
@@ -347,7 +346,7 @@ const ACTS: &[(&str, Act)] = &[
 
 #[test]
 fn every_other_place_times_what_it_may_do() {
-    alone(every_other_place_times_what_it_may_do, QUIETLY, || {
+    in_turn(every_other_place_times_what_it_may_do, || {
         let names: Vec<_> = ACTS.iter().map(|(name, _)| *name).collect();
         everywhere(&names, names.len(), |mode, index, deed| {
             contained(|| ACTS[index].1(mode, deed))

@@ -2,8 +2,7 @@
 
 use trine::{Scope, ScopedTask};
 
-use super::{Hostile, PLACES, Place, QUIETLY, body, contained, everywhere};
-use trine_tests::programs::alone;
+use super::{Hostile, PLACES, Place, body, contained, everywhere, in_turn};
 
 type Call = for<'scope, 'env> fn(
     &'scope Scope<'scope, 'env>,
@@ -39,7 +38,7 @@ const ENDS: &[fn(ScopedTask<'_, Hostile>)] = &[
 
 #[test]
 fn every_place_of_a_call_that_borrows_times_what_it_may_do() {
-    alone(every_place_of_a_call_that_borrows_times_what_it_may_do, QUIETLY, || {
+    in_turn(every_place_of_a_call_that_borrows_times_what_it_may_do, || {
         let names: Vec<_> = PLACES.iter().map(|place| format!("in a scope, {place:?}")).collect();
         everywhere(&names, names.len(), |mode, index, deed| {
             let call: Call = match mode.name {
