@@ -38,13 +38,19 @@ fn is_gone(process: u64) -> bool {
     !Path::new(&format!("/proc/{process}")).exists()
 }
 
+/// A caller in this part, one of whose calls waits on a machine and has noted that.
+fn waiting(world: &World, part: &str, note: &str) -> Process {
+    let mut caller = world.caller(part);
+    assert_eq!(caller.line(), "called");
+    wait_until(|| world.notes(note).len() == 1);
+    caller
+}
+
 /// The one that runs is lost, and those behind it run where the value is made anew.
 fn machine_killed() {
     let world = World::new();
     let goes = world.hasty_machine(1);
-    let mut caller = world.caller("holds");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("held").len() == 1);
+    let mut caller = waiting(&world, "holds", "held");
     let stays = world.machine(1);
     goes.signal(libc::SIGKILL);
     assert_eq!(caller.line(), "true");
@@ -91,9 +97,7 @@ fn counted() {
 fn tried_again() {
     let world = World::new();
     let goes = world.hasty_machine(1);
-    let mut caller = world.caller("tries");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("waited").len() == 1);
+    let caller = waiting(&world, "tries", "waited");
     let stays = world.machine(1);
     goes.signal(libc::SIGKILL);
     wait_until(|| world.notes("waited").len() == 2);
@@ -107,9 +111,7 @@ fn tried_again() {
 fn stopped() {
     let world = World::new();
     let goes = world.hasty_machine(1);
-    let mut caller = world.caller("holds");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("held").len() == 1);
+    let mut caller = waiting(&world, "holds", "held");
     let stays = world.machine(1);
     goes.signal(libc::SIGSTOP);
     assert_eq!(caller.line(), "true");
@@ -127,9 +129,7 @@ fn stopped() {
 fn not_made_anew() {
     let world = World::new();
     let goes = world.hasty_machine(1);
-    let mut caller = world.caller("stops");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("held").len() == 1);
+    let caller = waiting(&world, "stops", "held");
     let _stays = world.machine(1);
     goes.signal(libc::SIGKILL);
     assert_eq!(caller.rest(), "well\n");
@@ -187,9 +187,7 @@ fn silent(out: bool, back: bool) {
     let mut command = over(&world, &relay, "machine");
     command.env("TRINE_CLUSTER_LEASE", "2");
     let _goes = world.machine_of(command, 1);
-    let mut caller = world.caller("holds");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("held").len() == 1);
+    let mut caller = waiting(&world, "holds", "held");
     let stays = world.machine(1);
     relay.stick(out, back);
     assert_eq!(caller.line(), "true");
@@ -204,9 +202,7 @@ fn silent(out: bool, back: bool) {
 fn drained() {
     let world = World::new();
     let ends = world.machine(1);
-    let mut caller = world.caller("holds");
-    assert_eq!(caller.line(), "called");
-    wait_until(|| world.notes("held").len() == 1);
+    let mut caller = waiting(&world, "holds", "held");
     ends.signal(libc::SIGTERM);
     let stays = world.machine(1);
     world.go();
