@@ -84,8 +84,9 @@
 //! reads them decodes them. The iterator stays in its worker, which runs no other call until the
 //! iterator is at its end. So there are as many workers for streams as are read at a time, beside
 //! those for plain calls. When the [`Stream`] is dropped or cancelled, the iterator is dropped at
-//! its next yield; a body that could for 100 ms and does not reach one is killed. With a
-//! cluster they run on its machines, unless a `Sender` or a `Stream` is among their arguments.
+//! its next yield; a body that does not reach one within 100 ms, not counting what it waits for a
+//! processor, is killed. With a cluster they run on its machines, unless a `Sender` or a `Stream`
+//! is among their arguments.
 //!
 //! # Workers with state
 //! The value of a [worker with state](crate::guide::workers) is made, used and dropped in a process
@@ -142,9 +143,9 @@
 //! one also a thread that serves all of them. If a limit, a system-call filter or a sandbox refuses
 //! one of these, the error names it: `memfd_create: Operation not permitted`, `/proc/self/exe: No
 //! such file or directory`. If a process ends before it serves, the error has its signal or exit
-//! code; one that could for ten seconds and is not ready is killed. Calls are refused without
-//! starting a process if the code is in a library, if they come from a forked child of a program
-//! with workers, and more than eight levels deep.
+//! code; one that is not ready within ten seconds, not counting what it waits for a processor, is
+//! killed. Calls are refused without starting a process if the code is in a library, if they come
+//! from a forked child of a program with workers, and more than eight levels deep.
 //!
 //! Every waiting call gets the error, and the next call tries again. While other workers serve, one
 //! that does not start is no error: the others do the work.

@@ -47,8 +47,8 @@ pub(crate) const AHEAD: usize = 64;
 /// most 1 MiB of them as well. Then the body waits in its yield, and holds no permit meanwhile.
 ///
 /// Dropping it ends the call: the body's iterator is dropped at its next yield, and a worker
-/// process that could for 100 ms and does not is killed. There is no `detach`: what yields
-/// needs somebody to yield to.
+/// process that does not come to one within 100 ms, not counting what it waits for a processor, is
+/// killed. There is no `detach`: what yields needs somebody to yield to.
 ///
 /// ```
 /// use trine::concurrent;
@@ -168,7 +168,8 @@ impl<T> Stream<T> {
     /// What was yielded can still be read; then comes [`Cancelled`](crate::ErrorKind::Cancelled),
     /// unless the body was at its end already. One that has not started never will. In a body on a
     /// thread [`trine::cancelled`](crate::cancelled) turns true as well, and a worker process that
-    /// could come to a yield for 100 ms and does not is killed.
+    /// does not come to a yield within 100 ms, not counting what it waits for a processor, is
+    /// killed.
     ///
     /// ```
     /// # use trine::concurrent;
