@@ -26,6 +26,10 @@ pub(super) const SKIP: u32 = u32::MAX;
 #[cfg(target_arch = "x86_64")]
 const LINE: u32 = 64;
 
+/// So many of those ahead.
+#[cfg(target_arch = "x86_64")]
+const CLAIMED: u32 = 4;
+
 /// A ring of either direction.
 #[derive(Clone, Copy)]
 pub(super) struct Ring(pub(super) *mut u8);
@@ -67,6 +71,24 @@ impl Ring {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             // SAFETY: a hint, and the memory is mapped.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(self.at(line).cast_const().cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (self, position);
+    }
+
+    /// Has the processor fetch, to write to it, what will be written some records after a position.
+    /// The other core has read it since it was written last, and each record would wait until that
+    /// core has given it up, one after the other.
+    #[inline]
+    pub(super) fn claim(self, position: u32) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let line = self.at(position.wrapping_add(CLAIMED * LINE));
+            // SAFETY: a hint, and the memory is mapped. The intrinsic with that name fetches it to
+            // read, unless all code is for processors that can do the other.
+            unsafe {
+                std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags));
+            }
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (self, position);

@@ -127,6 +127,14 @@ impl WorkerEnd {
         tail
     }
 
+    /// The same for one of many.
+    #[inline]
+    pub(crate) fn publish_item(&self, start: u32, head: &ReplyHead) -> u32 {
+        let tail = self.publish_reply(start, head);
+        self.reply_ring().claim(tail);
+        tail
+    }
+
     /// The core from which the last request was sent.
     pub(crate) fn core(&self) -> Option<u32> {
         self.theirs().request_tail.core()

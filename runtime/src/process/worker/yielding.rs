@@ -166,7 +166,7 @@ impl Items<'_> {
         let head = ReplyHead { number: self.number, status: status::ITEM, ..ReplyHead::default() };
         if output.is_in_place() && attached.is_empty() {
             let head = ReplyHead { length: length as u32, ..head };
-            self.worker.tail = self.worker.channel.publish_reply(at, &head);
+            self.worker.tail = self.worker.channel.publish_item(at, &head);
         } else if let Some(error) = self.worker.send(at, to, head, output, &attached)? {
             return Ok(Err(WireError::new(error.to_string())));
         }
