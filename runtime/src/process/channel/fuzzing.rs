@@ -43,7 +43,7 @@ impl Rings {
             let bytes = unsafe { self.parent.reply_bytes(at, &reply) };
             assert_eq!(bytes.reader().into_vec().len(), length);
             // SAFETY: as above.
-            if let Some((run, _)) = unsafe { self.parent.run(at, reply.status) } {
+            if let Some((run, ..)) = unsafe { self.parent.run(at, reply.status) } {
                 let items = run.readers().map(|item| item.into_vec().len()).sum::<usize>();
                 assert!(items < run.length() && run.readers().count() > 1);
             }

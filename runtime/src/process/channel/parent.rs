@@ -143,18 +143,19 @@ impl ParentEnd {
     }
 
     /// The items, by their status, that lie in the ring from a record on that
-    /// [`next_reply`](Self::next_reply) found, and where the next record is; `None` if it is alone.
+    /// [`next_reply`](Self::next_reply) found, where the next record is, and whether there is one;
+    /// `None` if it is alone.
     ///
     /// # Safety
     /// It must have been found there, and not been freed since.
-    pub(crate) unsafe fn run(&self, start: u32, item: u32) -> Option<(Run, u32)> {
+    pub(crate) unsafe fn run(&self, start: u32, item: u32) -> Option<(Run, u32, bool)> {
         let tail = self.theirs().reply_tail.position.acquired();
         let there = tail.wrapping_sub(start).min(Ring::to_end(start)).min(MAX_RUN);
         // SAFETY: that much is in the ring, from `start` on; whatever is there is only copied.
         let copy = unsafe { Copied::bytes(self.reply_ring().at(start), there as usize) };
         let run = Run::of(copy, item)?;
         let next = start.wrapping_add(run.length() as u32);
-        Some((run, next))
+        Some((run, next, next != tail))
     }
 
     /// The location of a large reply, from its bytes in the ring.

@@ -135,6 +135,11 @@ impl<P: Papers> Desk<P> {
         self.listening = listener;
         rendezvous.announce(listener);
     }
+
+    /// Whether its last holder has left it to read, and nobody has come since who said otherwise.
+    pub(crate) fn is_left_to_reader(&self) -> bool {
+        self.listening == Listener::Reader
+    }
 }
 
 impl<P: Papers> Reception<P> {
@@ -200,20 +205,26 @@ impl<P: Papers> Reception<P> {
         }
     }
 
-    /// Leaves the desk to go through the items that were taken, and to come back. What arrives
-    /// meanwhile is taken here, as long as the stream goes on.
+    /// Leaves the desk to go through the items that were taken, and to come back. Items that arrive
+    /// meanwhile may lie there until then, and the worker says so when it is at the end. `runs` is
+    /// whether it is not.
     pub(crate) fn leave_to_read<'a, W: Word>(
         &'a self,
         mut desk: MutexGuard<'a, Desk<P>>,
         rendezvous: &Rendezvous<W>,
         mut take: impl FnMut(&mut Desk<P>),
+        runs: impl Fn() -> bool,
         goes_on: impl Fn() -> bool,
         is_over: impl Fn() -> bool,
     ) {
         while goes_on() && !is_over() {
-            desk.announce(rendezvous, Listener::Reader);
-            // The end may have come before that was announced, and nobody was told of it.
-            if rendezvous.has_replies(desk.papers.head()) {
+            if desk.papers.took_bell() || !desk.is_left_to_reader() {
+                desk.announce(rendezvous, Listener::Reader);
+            }
+            // The end may have come before that was announced, and nobody was told of it. More
+            // items are left to lie: whoever takes them one by one, as they come, keeps the worker
+            // from writing them, and has it wait for what was taken before.
+            if !runs() && rendezvous.has_replies(desk.papers.head()) {
                 desk.announce(rendezvous, Listener::Looking);
                 take(&mut desk);
                 continue;

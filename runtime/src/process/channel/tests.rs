@@ -138,7 +138,7 @@ fn items_that_follow_each_other_are_a_run() {
                 same == (0, 0, found.number, status::ITEM)
             };
             // SAFETY: it found it just now.
-            let count = if let Some((run, next)) = unsafe { parent.run(at, status::ITEM) } {
+            let count = if let Some((run, next, _)) = unsafe { parent.run(at, status::ITEM) } {
                 let items: Vec<_> = run.readers().map(Reader::into_vec).collect();
                 let expected = left.iter().take(items.len());
                 assert!(

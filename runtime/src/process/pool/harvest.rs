@@ -46,7 +46,10 @@ impl Pool {
             let Some((link, is_alone)) = self.link_of(address) else { return };
             // Another thread holds the desk, and will finish this call as well.
             let Some(mut desk) = link.try_desk() else { return };
-            if !is_alone || call.ahead() > 0 {
+            // Many items come, and this thread goes to and fro. The worker, which looks at what is
+            // said of that after each item, is not told each time.
+            let comes_back = desk.papers.item_size > 0 && desk.is_left_to_reader();
+            if !is_alone || call.ahead() > 0 && !comes_back {
                 // If only one reply is pending, it is taken before the worker would notify anybody.
                 link.announce(&mut desk, Listener::Looking);
             }
@@ -57,7 +60,7 @@ impl Pool {
             self.work(&link, &mut desk, call, goes_on);
             if is_alone && call.ahead() > 0 {
                 let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);
-                link.leave_to_read(desk, take, || !call.is_finished());
+                link.leave_to_read(desk, take, || link.runs(address), || !call.is_finished());
             } else {
                 self.leave(&link, desk);
             }
@@ -183,47 +186,10 @@ impl Pool {
         inbox: &mut Inbox,
         replies: &mut Vec<Brought>,
     ) -> Result<usize, Corrupt> {
-        replies.clear();
-        let mut head = inbox.head;
-        let (mut items, mut items_length) = (0, 0);
-        // All of it first: the worker may change it as soon as it has another call.
-        while replies.len() < BATCH {
-            let (start, reply) = match link.channel.next_reply(head) {
-                Ok(Some(next)) => next,
-                Ok(None) => break,
-                Err(corrupt) if replies.is_empty() => return Err(corrupt),
-                // What comes before it is right, and it will be found again.
-                Err(_) => break,
-            };
-            head = start.wrapping_add(record(REPLY_HEAD, reply.length));
-            let is_item = reply.status == status::ITEM;
-            // SAFETY: `next_reply` found it just now.
-            if is_item && let Some((run, next)) = unsafe { link.channel.run(start, reply.status) } {
-                head = next;
-                items += run.count() as u32;
-                items_length += run.length() as u32;
-                replies.push(Brought::items(reply.number, ReplyBytes::Run(run)));
-                continue;
-            }
-            if is_item {
-                items += 1;
-                items_length += record(REPLY_HEAD, reply.length);
-            }
-            let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
-            let contents = earlier.copied().map_or_else(|| bring(link, inbox, start, reply), Err);
-            replies.push(Brought {
-                number: reply.number,
-                is_grown: reply.flags & GROWN != 0,
-                has_forked: reply.flags & FORKED != 0,
-                is_item,
-                contents,
-                answer: None,
-            });
-        }
+        let head = read(link, inbox, replies)?;
         if replies.is_empty() {
             return Ok(0);
         }
-        inbox.item_size = if items > 1 { items_length / items } else { 0 };
         let was_asked = self.answered(link, replies);
         let mut result = Ok(replies.len());
         for Brought { number, has_forked, contents, answer, .. } in replies.drain(..) {
@@ -276,6 +242,56 @@ impl Pool {
             Err(corrupt) => Err(request.is_lost(corrupt)),
         }
     }
+}
+
+/// Reads up to a batch of replies; returns where the next one is.
+fn read(link: &Link, inbox: &mut Inbox, replies: &mut Vec<Brought>) -> Result<u32, Corrupt> {
+    replies.clear();
+    let mut head = inbox.head;
+    let (mut items, mut items_length) = (0, 0);
+    // All of it first: the worker may change it as soon as it has another call.
+    while replies.len() < BATCH {
+        let (start, reply) = match link.channel.next_reply(head) {
+            Ok(Some(next)) => next,
+            Ok(None) => break,
+            Err(corrupt) if replies.is_empty() => return Err(corrupt),
+            // What comes before it is right, and it will be found again.
+            Err(_) => break,
+        };
+        head = start.wrapping_add(record(REPLY_HEAD, reply.length));
+        let is_item = reply.status == status::ITEM;
+        // SAFETY: `next_reply` found it just now.
+        let run = is_item.then(|| unsafe { link.channel.run(start, reply.status) }).flatten();
+        if let Some((run, next, are_more)) = run {
+            head = next;
+            items += run.count() as u32;
+            items_length += run.length() as u32;
+            replies.push(Brought::items(reply.number, ReplyBytes::Run(run)));
+            if are_more {
+                continue;
+            }
+            // What its worker writes meanwhile is best taken together too.
+            break;
+        }
+        if is_item {
+            items += 1;
+            items_length += record(REPLY_HEAD, reply.length);
+        }
+        let earlier = replies.last().and_then(|earlier| earlier.contents.as_ref().err());
+        let contents = earlier.copied().map_or_else(|| bring(link, inbox, start, reply), Err);
+        replies.push(Brought {
+            number: reply.number,
+            is_grown: reply.flags & GROWN != 0,
+            has_forked: reply.flags & FORKED != 0,
+            is_item,
+            contents,
+            answer: None,
+        });
+    }
+    if !replies.is_empty() {
+        inbox.item_size = if items > 1 { items_length / items } else { 0 };
+    }
+    Ok(head)
 }
 
 /// When many items come, lets more come while this thread looks away; all are taken at once then.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::process::address::WorkerKey;
+use crate::process::address::{Address, WorkerKey};
 use crate::process::channel::{self, Listener, Papers, ParentEnd, Received, Reception};
 use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket};
 use crate::process::segment::Reader;
@@ -191,10 +191,12 @@ impl Link {
         &'a self,
         desk: MutexGuard<'a, Desk>,
         take: impl FnMut(&mut Desk),
+        runs: impl Fn() -> bool,
         goes_on: impl Fn() -> bool,
     ) {
         let rendezvous = self.channel.rendezvous();
-        self.reception.leave_to_read(desk, &rendezvous, take, goes_on, || self.is_doomed());
+        let is_over = || self.is_doomed();
+        self.reception.leave_to_read(desk, &rendezvous, take, runs, goes_on, is_over);
     }
 
     /// Sleeps at the desk until there is a reply, or `rouse`.
@@ -205,6 +207,12 @@ impl Link {
     /// Makes a sleeping joiner check again. What it should see must have been published.
     pub(crate) fn rouse(&self) {
         self.reception.rouse(&self.channel.rendezvous());
+    }
+
+    /// Whether the worker runs the call at this address, by its own word.
+    pub(crate) fn runs(&self, address: Address) -> bool {
+        let running = self.channel.running();
+        running % 2 == 1 && Address::new(self.key, running / 2) == address
     }
 
     pub(crate) fn has_served(&self) -> bool {

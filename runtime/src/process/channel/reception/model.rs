@@ -1,7 +1,7 @@
 //! The desk under loom: a worker that answers, threads that join, and the dispatcher. A lost
 //! wake-up is a deadlock, which loom reports. `CONTRIBUTING.md` has the command.
 
-use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
@@ -96,6 +96,8 @@ struct World {
     tail: ModelWord,
     listening: ModelWord,
     reception: Reception<Inbox>,
+    /// The worker has not ended its stream.
+    runs: AtomicBool,
     /// How many replies were taken.
     taken: AtomicUsize,
     bell: Mutex<Bell>,
@@ -111,6 +113,7 @@ impl World {
             tail: ModelWord::new(0),
             listening: ModelWord::new(0),
             reception: Reception::new(Inbox { head: 0, took_bell: false }),
+            runs: AtomicBool::new(true),
             taken: AtomicUsize::new(0),
             bell: Mutex::default(),
             rung: Condvar::new(),
@@ -192,25 +195,31 @@ impl World {
         }
         self.tail.store(self.replies, Ordering::Release);
         self.tell(&mut told, &[Listener::Joiner]);
+        self.runs.store(false, Ordering::Release);
         self.tell(&mut told, &[Listener::Reader]);
         // Before the next call.
         self.tell(&mut told, &[Listener::Dispatcher]);
     }
 
-    /// Takes an item, goes away to read it, and does not come back.
-    fn reads_one(&self) {
-        let Some(mut desk) = self.reception.try_enter() else { return };
-        desk.announce(&self.rendezvous(), Listener::Looking);
-        loop {
-            self.take(&mut desk);
-            if desk.papers.head > 0 {
-                break;
+    /// Takes items, goes away to read them, and comes back so many times, but not for the end.
+    fn reads(&self, times: u32) {
+        for _ in 0..times {
+            let Some(mut desk) = self.reception.try_enter() else { return };
+            if !desk.is_left_to_reader() {
+                desk.announce(&self.rendezvous(), Listener::Looking);
             }
-            self.reception.sleep(&mut desk, &self.rendezvous(), || true);
+            let before = desk.papers.head;
+            loop {
+                self.take(&mut desk);
+                if desk.papers.head > before || self.is_done() {
+                    break;
+                }
+                self.reception.sleep(&mut desk, &self.rendezvous(), || true);
+            }
+            let (rendezvous, take) = (self.rendezvous(), |desk: &mut _| self.take(desk));
+            let (runs, goes_on) = (|| self.runs.load(Ordering::Acquire), || !self.is_done());
+            self.reception.leave_to_read(desk, &rendezvous, take, runs, goes_on, || false);
         }
-        let rendezvous = self.rendezvous();
-        let goes_on = || !self.is_done();
-        self.reception.leave_to_read(desk, &rendezvous, |desk| self.take(desk), goes_on, || false);
     }
 
     fn dispatch(&self) {
@@ -271,21 +280,31 @@ fn a_knock_is_not_lost() {
 }
 
 /// Of the items the dispatcher hears nothing, but of the end it does.
-#[test]
-fn the_end_of_a_stream_is_heard_though_its_reader_stays_away() {
+fn stream(times: u32, preemptions: usize) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(|| {
-        let world = World::new(2, false);
-        let run = |run: fn(&World)| {
+    builder.preemption_bound = Some(preemptions);
+    builder.check(move || {
+        let world = World::new(times + 1, false);
+        let run = |run: fn(&World, u32)| {
             let world = world.clone();
-            thread::spawn(move || run(&world))
+            thread::spawn(move || run(&world, times))
         };
-        let threads = [run(World::reads_one), run(World::yields)];
+        let threads = [run(World::reads), run(|world, _| world.yields())];
         world.dispatch();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(world.taken.load(Ordering::SeqCst), 2);
+        assert_eq!(world.taken.load(Ordering::SeqCst), times as usize + 1);
     });
+}
+
+#[test]
+fn the_end_of_a_stream_is_heard_though_its_reader_stays_away() {
+    stream(1, 3);
+}
+
+/// It need not say each time that it comes and goes.
+#[test]
+fn the_end_of_a_stream_is_heard_though_its_reader_was_there_before() {
+    stream(2, 2);
 }
 
 #[test]
