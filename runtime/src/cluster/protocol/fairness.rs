@@ -13,7 +13,10 @@ struct Share {
     credit: u64,
     came: u64,
     left: u64,
-    want: u64,
+    /// How many calls it has here or would send.
+    told: u64,
+    /// How many of them are here and need no place.
+    pausing: u64,
     is_in_turn: bool,
 }
 
@@ -25,6 +28,11 @@ impl Share {
 
     fn used(&self) -> u64 {
         self.came - self.left
+    }
+
+    /// How many places it wants. One that only has calls which need none must not keep others out.
+    fn want(&self) -> u64 {
+        self.told.saturating_sub(self.pausing)
     }
 }
 
@@ -50,7 +58,7 @@ impl Shares {
     pub(crate) fn leave(&mut self, lease: u64) {
         let Some(share) = self.leases.remove(&lease) else { return };
         self.taken -= share.places();
-        self.wanting -= u64::from(share.want > 0);
+        self.wanting -= u64::from(share.want() > 0);
         if share.is_in_turn {
             self.turns.retain(|other| *other != lease);
         }
@@ -60,17 +68,23 @@ impl Shares {
         self.leases.get(&lease).map_or(0, |share| share.credit)
     }
 
-    pub(crate) fn set_want(&mut self, lease: u64, want: u64) {
-        let Some(share) = self.leases.get_mut(&lease) else { return };
-        self.wanting += u64::from(want > 0);
-        self.wanting -= u64::from(share.want > 0);
-        share.want = want;
+    pub(crate) fn set_want(&mut self, lease: u64, told: u64) {
+        self.change(lease, |share| share.told = told);
         self.queue(lease);
+    }
+
+    /// Changes what a lease wants.
+    fn change(&mut self, lease: u64, change: impl FnOnce(&mut Share)) {
+        let Some(share) = self.leases.get_mut(&lease) else { return };
+        let wanted = share.want() > 0;
+        change(share);
+        self.wanting += u64::from(share.want() > 0);
+        self.wanting -= u64::from(wanted);
     }
 
     fn queue(&mut self, lease: u64) {
         let Some(share) = self.leases.get_mut(&lease) else { return };
-        if share.places() < share.want && !share.is_in_turn {
+        if share.places() < share.want() && !share.is_in_turn {
             share.is_in_turn = true;
             self.turns.push_back(lease);
         }
@@ -99,6 +113,7 @@ impl Shares {
 
     /// A call that is here needs its place no longer for now.
     pub(crate) fn pauses(&mut self, lease: u64) {
+        self.change(lease, |share| share.pausing += 1);
         self.left(lease);
     }
 
@@ -107,6 +122,7 @@ impl Shares {
         let Some(share) = self.leases.get_mut(&lease) else { return };
         share.left -= 1;
         self.taken += 1;
+        self.change(lease, |share| share.pausing -= 1);
     }
 
     /// Withdraws unused credit.
@@ -123,7 +139,7 @@ impl Shares {
             return;
         }
         let fair = self.fair();
-        let is_spare = |share: &Share| share.want <= share.used() || share.places() > fair;
+        let is_spare = |share: &Share| share.want() <= share.used() || share.places() > fair;
         let spare = self.leases.iter().filter(|(_, share)| is_spare(share));
         let spare: Vec<_> = spare.map(|(&lease, _)| lease).collect();
         for lease in spare {
@@ -150,7 +166,7 @@ impl Shares {
                 }
                 let Some(lease) = self.turns.pop_front() else { return granted };
                 let Some(share) = self.leases.get_mut(&lease) else { continue };
-                let more = most.min(share.want).saturating_sub(share.places()).min(free);
+                let more = most.min(share.want()).saturating_sub(share.places()).min(free);
                 share.credit += more;
                 self.taken += more;
                 share.is_in_turn = false;
@@ -207,5 +223,32 @@ mod tests {
             turns.extend(granted);
         }
         assert_eq!(turns, [1, 2, 3, 1, 2, 3]);
+    }
+    /// It has values, or streams that wait for their readers, and no other calls.
+    #[test]
+    fn one_whose_calls_need_no_place_keeps_nobody_out() {
+        let mut shares = Shares { capacity: 1, ..Shares::default() };
+        shares.join(1, 2);
+        for _ in 0..2 {
+            assert_eq!(shares.grant(), [1]);
+            assert!(shares.came(1));
+            shares.pauses(1);
+        }
+        // It tells that it has them, as often as it is asked.
+        shares.set_want(1, 2);
+        assert!(shares.grant().is_empty());
+        shares.join(2, 1);
+        assert_eq!(shares.grant(), [2]);
+        // It wants another one, and takes its turn.
+        shares.set_want(1, 3);
+        assert!(shares.grant().is_empty());
+        assert!(shares.came(2));
+        shares.left(2);
+        assert_eq!(shares.grant(), [1]);
+        shares.goes_on(1);
+        shares.left(1);
+        shares.leave(1);
+        shares.leave(2);
+        assert_eq!((shares.taken, shares.wanting), (0, 0));
     }
 }
