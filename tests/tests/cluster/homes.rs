@@ -1,9 +1,15 @@
 //! Where the values of workers with state live, and that they are made anew there in time.
 
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::Duration;
+
 use trine::concurrent;
 
-use super::parts::{folder, tell};
+use super::functions::{note, notes};
+use super::parts::{folder, hear, tell};
 use super::stateful::{LogWorker, parent};
+use super::world::wait_until;
 
 /// Plays a part, if there is one of that name.
 pub(crate) fn play(name: &str) -> bool {
@@ -12,7 +18,9 @@ pub(crate) fn play(name: &str) -> bool {
         "part-grows" => grows(),
         "part-placed" => placed(),
         "part-spreads" => spreads(),
-        _ => return false,
+        "part-spreads-by-label" => spreads_by_label(),
+        "part-gives-up" => gives_up(),
+        _ => return super::making::play(name),
     }
     true
 }
@@ -96,6 +104,72 @@ fn spreads() {
     for log in &logs {
         tell(log.push(0).join().unwrap().1);
     }
+}
+
+/// Says where each value is of as many as it is told to make, one after the other.
+fn spreads_by_label() {
+    let mut all = Vec::new();
+    for more in [6, 4] {
+        for _ in 0..more {
+            let placed = PlacedWorker::new();
+            tell(placed.made_on().join().unwrap());
+            all.push(placed);
+        }
+        hear();
+    }
+}
+
+/// One whose second value waits for the test.
+struct Again(PathBuf);
+
+#[concurrent(process, restarts = 1)]
+impl Again {
+    pub(crate) fn new(folder: &Path) -> Self {
+        note(folder, "making", process::id().into());
+        if notes(folder, "making").len() == 2 {
+            wait_until(|| folder.join("go").exists());
+        }
+        Self(folder.to_path_buf())
+    }
+
+    pub(crate) fn push(&self, number: u64) {
+        note(&self.0, "pushed", number);
+    }
+
+    pub(crate) fn numbers(&self, from: u64) -> impl Iterator<Item = u64> {
+        note(&self.0, "pushed", from);
+        from..from + 1
+    }
+}
+
+/// A call whose value was gone when it came there waits once more, for another one to be made; now
+/// nobody wants it any more.
+fn gives_up() {
+    let again = AgainWorker::new(&folder());
+    again.push(0).join().unwrap();
+    tell("alive");
+    hear();
+    let how = std::env::var("HOW").unwrap();
+    let given_up = match &*how {
+        "yields" => again.numbers(1).gather().map(drop),
+        _ => again.push(1),
+    };
+    let behind = again.push(2);
+    tell("called");
+    hear();
+    match &*how {
+        "late" => tell(given_up.timeout(Duration::from_millis(20)).join().unwrap_err()),
+        "dropped" => {
+            drop(given_up);
+            tell(&how);
+        }
+        _ => {
+            given_up.cancel();
+            tell(given_up.join().unwrap_err());
+        }
+    }
+    behind.join().unwrap();
+    tell(again.restarts());
 }
 
 /// It is made anew before it would be too large, and no call fails.

@@ -15,6 +15,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("a worker with state is renewed for its size on another machine", || well("grows")),
     ("a worker with state lives where a label says", placed),
     ("workers with state spread over machines", spread),
+    ("workers with state of several callers spread over machines with a label", spread_by_label),
     ("workers with state are counted where they live", counted),
     ("calls of a worker with state are tried again on other machines", tried_again),
     ("the machine of a worker with state is killed", machine_killed),
@@ -82,6 +83,36 @@ fn spread() {
 }
 
 fn counted() {
+/// How many of these values are on each of the machines.
+fn on<const N: usize>(machines: [&Process; N], values: &[u32]) -> [usize; N] {
+    machines.map(|machine| values.iter().filter(|&&on| on == machine.id()).count())
+}
+
+/// Each caller spreads what it has over the machines with the label, and then gives more to one
+/// that has come meanwhile.
+fn spread_by_label() {
+    let world = World::new();
+    let _plain = world.machine(4);
+    let with_label = || machine(&world, &[("TRINE_LABELS", "gpu")]);
+    let [one, two] = [with_label(), with_label()];
+    let mut callers = [(); 2].map(|()| world.caller("spreads-by-label"));
+    let made = |caller: &mut Process, count: usize| -> Vec<u32> {
+        (0..count).map(|_| caller.line().parse().unwrap()).collect()
+    };
+    for caller in &mut callers {
+        let counts = on([&one, &two], &made(caller, 6));
+        // How evenly is for the model to say: it takes time to learn of the other machine.
+        assert!(counts.iter().sum::<usize>() == 6 && !counts.contains(&0), "{counts:?}");
+    }
+    let three = with_label();
+    for caller in &mut callers {
+        caller.tell();
+        let counts = on([&one, &two, &three], &made(caller, 4));
+        assert!(counts.iter().sum::<usize>() == 4 && counts[2] > 0, "{counts:?}");
+        caller.tell();
+    }
+}
+
     let world = World::new();
     let _machine = machine(&world, &[("TRINE_NAME", "here"), ("TRINE_CLUSTER_LEASE", "2")]);
     let machines = || world.caller("machines").rest();

@@ -93,7 +93,8 @@ impl EventLoop {
             if open.call.is_finished() {
                 return self.end(number, |call| call.return_it());
             }
-            return self.core.submit_home(number, parcel, home);
+            let is_last = open.call.part() == Some(Part::Drops);
+            return self.core.submit_home(number, parcel, home, is_last);
         }
         let label = function.options().on.unwrap_or_default();
         match open.call.part() {

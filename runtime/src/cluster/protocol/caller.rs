@@ -1,6 +1,6 @@
 //! The caller's side: waiting calls, sent calls, and known machines.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::links::{Link, Sent};
 use super::messages::{Open, ToCaller, ToMachine, Weight, Word};
@@ -65,6 +65,8 @@ pub(crate) struct Caller<T, E> {
     /// The lease under which a call was sent.
     places: HashMap<u64, u64>,
     links: BTreeMap<u64, Link<T>>,
+    /// Machines that have started while no call waited, and their labels.
+    newcomers: VecDeque<(u64, Vec<String>)>,
     /// Unanswered requests for leases, with their time and label.
     openings: BTreeMap<u64, (Moment, &'static str)>,
     opening: u64,
@@ -82,6 +84,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
             queues: BTreeMap::new(),
             places: HashMap::new(),
             links: BTreeMap::new(),
+            newcomers: VecDeque::new(),
             openings: BTreeMap::new(),
             opening: 0,
             connected: Err(now),
@@ -110,11 +113,12 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         self.queues.entry(label).or_insert_with(Queue::new).calls.insert(number, call);
     }
 
-    /// Accepts a call about the value that the call `home` keeps: it goes where that is.
-    pub(crate) fn submit_home(&mut self, number: u64, parcel: T, home: u64) {
+    /// Accepts a call about the value that the call `home` keeps: it goes where that is. The last
+    /// one drops the value.
+    pub(crate) fn submit_home(&mut self, number: u64, parcel: T, home: u64, is_last: bool) {
         let link = self.places.get(&home).and_then(|lease| self.links.get_mut(lease));
-        let lease =
-            link.and_then(|link| link.send_home(number, parcel, home).then_some(link.lease));
+        let lease = link
+            .and_then(|link| link.send_home(number, parcel, home, is_last).then_some(link.lease));
         match lease {
             Some(lease) => _ = self.places.insert(number, lease),
             None => self.deeds.push(Deed::Finish { number, end: End::Returned }),
@@ -177,7 +181,9 @@ impl<T: Clone + Weight, E> Caller<T, E> {
             ToCaller::Known { opening } => {
                 if let Some((_, label)) = self.openings.remove(&opening) {
                     self.is_there(now, label);
-                    self.queues.get_mut(label).into_iter().for_each(Queue::is_known);
+                    if !self.is_asking(now, label) {
+                        self.queues.get_mut(label).into_iter().for_each(Queue::is_known);
+                    }
                 }
             }
             ToCaller::Gone { lease } => self.lose(lease),

@@ -1,6 +1,7 @@
 //! One lease, as its caller sees it.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::Moment;
 use super::delivery::Delivery;
@@ -30,6 +31,8 @@ pub(super) struct Link<T> {
     asked: Moment,
     /// When there was last anything to call.
     busy: Moment,
+    /// When there was last anything that needed a place.
+    needed: Moment,
     /// The demand that the machine knows of.
     told: u64,
     pub(super) drains: bool,
@@ -52,7 +55,7 @@ pub(super) struct Sent<T> {
 
 /// How long an unused lease is kept.
 const IDLE: u64 = 10_000;
-/// How long after its last call a caller reports that it wants no more.
+/// How long after its last call that needs a place a caller reports that it wants no more.
 const PAUSE: u64 = 100;
 
 impl<T: Clone + Weight> Link<T> {
@@ -78,6 +81,7 @@ impl<T: Clone + Weight> Link<T> {
             heard: now,
             asked: now,
             busy: now,
+            needed: now,
             told: 0,
             drains: false,
             is_due: false,
@@ -120,10 +124,14 @@ impl<T: Clone + Weight> Link<T> {
         self.delivery.push(Order::Call { number, parcel, home: None });
     }
 
-    /// Sends a call about the value that another one keeps there; false if it does not.
-    pub(super) fn send_home(&mut self, number: u64, parcel: T, home: u64) -> bool {
-        let is_kept = matches!(self.calls.get(&home), Some(Some(_))) && !self.is_mute;
+    /// Sends a call about the value that another one keeps there; false if it does not. The last
+    /// one drops the value.
+    pub(super) fn send_home(&mut self, number: u64, parcel: T, home: u64, is_last: bool) -> bool {
+        let kept = self.calls.get_mut(&home).and_then(Option::as_mut);
+        let is_kept = kept.is_some() && !self.is_mute;
         if is_kept {
+            let ends = kept.is_some_and(|kept| is_last && mem::take(&mut kept.keeps));
+            self.kept -= u64::from(ends);
             self.at_home += 1;
             let sent = Sent { parcel: parcel.clone(), label: "", home: Some(home), keeps: false };
             self.calls.insert(number, Some(sent));
@@ -182,7 +190,10 @@ impl<T: Clone + Weight> Link<T> {
     pub(super) fn tick(&mut self, now: Moment, queued: u64) {
         if queued > 0 || !self.calls.is_empty() {
             self.busy = now;
-        } else if self.told > 0 && now.saturating_sub(self.busy) > PAUSE {
+        }
+        if queued > 0 || self.placed() > self.kept {
+            self.needed = now;
+        } else if self.told > self.placed() && now.saturating_sub(self.needed) > PAUSE {
             self.is_due = true;
         }
         if now.saturating_sub(self.asked) >= self.beat() {

@@ -10,6 +10,7 @@ mod cost;
 mod deeds;
 mod node;
 mod numbers;
+mod spread;
 mod weather;
 mod worker;
 mod world;

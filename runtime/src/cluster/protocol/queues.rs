@@ -6,8 +6,8 @@ use super::Moment;
 
 /// The first interval at which a caller looks for more machines.
 pub(super) const SEEK: u64 = 50;
-/// How long a machine that is asked for others may take.
-const ASK: u64 = 500;
+/// How long a machine may take to answer, or to have room.
+pub(super) const ASK: u64 = 500;
 
 pub(super) struct Queue<T> {
     pub(super) calls: BTreeMap<u64, Queued<T>>,
@@ -40,18 +40,25 @@ impl<T> Queue<T> {
         Self { calls: BTreeMap::new(), sought: None, pause: SEEK, there: None, absent: None }
     }
 
-    /// One that was asked for more machines is known already.
+    /// Those that were asked for more machines are known already.
     pub(super) fn is_known(&mut self) {
         let keeping = self.calls.values_mut().filter_map(|call| call.keeps.as_mut());
         keeping.for_each(|choice| *choice = Choice::Known);
     }
+
+    /// Whether a call waits for machines that its caller may not know.
+    pub(super) fn is_open(&self) -> bool {
+        self.calls.values().any(|call| call.keeps == Some(Choice::Open))
+    }
 }
 
 impl<T> Queued<T> {
-    /// Whether to wait for a machine that keeps less, if the best one that is known keeps so many.
-    /// What makes a value takes long, so asking for others is worth its while.
-    pub(super) fn waits(&self, now: Moment, kept: u64) -> bool {
-        let is_open = self.keeps == Some(Choice::Open);
-        is_open && kept > 0 && now.saturating_sub(self.since) < ASK
+    /// Whether to wait for a machine that keeps less than the best one with room, which keeps so
+    /// many: one that is known to, or one that may be found. What makes a value takes long, and the
+    /// value stays where it is, so a short wait is worth its while.
+    pub(super) fn waits(&self, now: Moment, kept: u64, least: u64) -> bool {
+        let hopes = self.keeps == Some(Choice::Open) && kept > 0;
+        let knows = self.keeps.is_some() && least < kept;
+        (hopes || knows) && now.saturating_sub(self.since) < ASK
     }
 }

@@ -1,12 +1,13 @@
 //! Calls that no machine has, and the search for one.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 use super::{Caller, Deed, End, Why};
 use crate::cluster::protocol::Moment;
 use crate::cluster::protocol::links::Link;
 use crate::cluster::protocol::messages::{Open, ToMachine, Weight};
-use crate::cluster::protocol::queues::{Queue, Queued, SEEK};
+use crate::cluster::protocol::queues::{ASK, Queue, Queued, SEEK};
 
 /// The minimum time that machines get to answer before they count as absent.
 const ANSWER: u64 = 2_000;
@@ -16,6 +17,8 @@ const SEEK_NONE: u64 = 500;
 const SEEK_MORE: u64 = 8_000;
 /// How many it asks at a time.
 const MAX_SEEK: u64 = 4;
+/// How many machines it remembers that it has not asked yet.
+const MAX_NEWCOMERS: usize = 64;
 /// How long connecting may take, regardless of the calls' own wait.
 const CONNECT: u64 = 1_000;
 
@@ -27,10 +30,13 @@ impl<T: Clone + Weight, E> Caller<T, E> {
             let fits = label.is_empty() || labels.iter().any(|own| own == *label);
             fits && !queue.calls.is_empty()
         };
-        let Some((label, queue)) = self.queues.iter().find(wants) else { return };
         if known.contains(&machine) {
             return;
         }
+        let Some((label, queue)) = self.queues.iter().find(wants) else {
+            self.newcomers.truncate(MAX_NEWCOMERS - 1);
+            return self.newcomers.push_front((machine, labels.to_vec()));
+        };
         let (label, want) = (*label, queue.calls.len() as u64);
         let open = self.opening(now, label, want, known);
         self.deeds.push(Deed::Send { machine, message: ToMachine::Open(open) });
@@ -46,6 +52,12 @@ impl<T: Clone + Weight, E> Caller<T, E> {
         self.opening += 1;
         self.openings.insert(self.opening, (now, label));
         Open { caller: self.id, opening: self.opening, want, known }
+    }
+
+    /// Whether a machine may still answer that was asked for a lease.
+    pub(super) fn is_asking(&self, now: Moment, label: &str) -> bool {
+        let is_new = |since: Moment| now.saturating_sub(since) < ASK;
+        self.openings.values().any(|&(since, other)| other == label && is_new(since))
     }
 
     pub(super) fn is_there(&mut self, now: Moment, label: &str) {
@@ -93,6 +105,10 @@ impl<T: Clone + Weight, E> Caller<T, E> {
             while let Some((&number, call)) = queue.calls.range(from..).next() {
                 let fits =
                     |link: &&mut Link<T>| link.room() > 0 && link.has(label) && link.is_usable(now);
+                let least = call.keeps.and_then(|_| {
+                    let may = |link: &&Link<T>| link.has(label) && link.is_usable(now);
+                    links.values().filter(may).map(|link| link.kept).min()
+                });
                 let fitting = links.values_mut().filter(fits);
                 let link = match call.keeps {
                     Some(_) => fitting.max_by_key(|link| (Reverse(link.kept), link.room())),
@@ -100,7 +116,7 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 };
                 let Some(link) = link else { break };
                 from = number + 1;
-                if call.waits(now, link.kept) {
+                if call.waits(now, link.kept, least.unwrap_or(0)) {
                     continue;
                 }
                 let Some(call) = queue.calls.remove(&number) else { continue };
@@ -134,11 +150,32 @@ impl<T: Clone + Weight, E> Caller<T, E> {
                 let most = if known > 0 { SEEK_MORE } else { SEEK_NONE };
                 queue.pause = (queue.pause * 2).min(most);
             }
-            for _ in 0..want.min(MAX_SEEK) {
+            let is_open = queue.is_open();
+            if is_open && self.ask_newcomers(now, label, want) {
+                continue;
+            }
+            // Any of them answers, and may be one that is known.
+            let count = if is_open { MAX_SEEK } else { want.min(MAX_SEEK) };
+            for _ in 0..count {
                 let known = self.links.values().map(|link| link.machine).collect();
                 let open = self.opening(now, label, want, known);
                 self.deeds.push(Deed::Seek { label, open });
             }
         }
+    }
+
+    /// Asks the machines that have started since the last calls; returns whether there are any.
+    fn ask_newcomers(&mut self, now: Moment, label: &'static str, want: u64) -> bool {
+        let fits = |labels: &[String]| label.is_empty() || labels.iter().any(|own| own == label);
+        let (asked, others) =
+            self.newcomers.drain(..).partition::<VecDeque<_>, _>(|(_, labels)| fits(labels));
+        self.newcomers = others;
+        for (machine, _) in &asked {
+            let known = self.links.values().map(|link| link.machine).collect();
+            let open = self.opening(now, label, want, known);
+            let message = ToMachine::Open(open);
+            self.deeds.push(Deed::Send { machine: *machine, message });
+        }
+        !asked.is_empty()
     }
 }

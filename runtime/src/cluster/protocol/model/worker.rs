@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::call::Ending;
-use super::numbers::{CallId, DROP, VALUE, index_of, worker_of};
+use super::numbers::{CallId, DROP, VALUE, index_of, is_drop, worker_of};
 use crate::cluster::protocol::Caller;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Worker {
                     DROP | self.home()
                 }
             };
-            core.submit_home(next, parcel(next), self.home());
+            core.submit_home(next, parcel(next), self.home(), is_drop(next));
             self.current = Some(next);
             return Vec::new();
         }

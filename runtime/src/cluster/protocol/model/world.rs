@@ -16,7 +16,7 @@ const END: u64 = 300_000;
 const TICK: u64 = 200;
 
 pub(super) enum Node {
-    Caller(Caller<u64, Ending>),
+    Caller(Box<Caller<u64, Ending>>),
     Machine(Box<MachineNode>),
     Dead,
 }
@@ -81,7 +81,7 @@ impl World {
             let clock = Clock::new(&mut world.random);
             let mut core = Caller::new(caller as u64, TERMS, clock.at(0));
             core.connected(clock.at(0));
-            world.places.push(Place { node: Node::Caller(core), clock, trouble: None });
+            world.places.push(Place { node: Node::Caller(Box::new(core)), clock, trouble: None });
             world.add(0, Event::Tick(caller));
             for number in 0..1 + world.random.below(16) {
                 let at = world.random.below(TROUBLE);
