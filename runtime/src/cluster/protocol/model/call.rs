@@ -141,6 +141,10 @@ pub(super) struct Seen {
     /// leave its machine.
     pub(super) made_anew: u64,
     pub(super) left: u64,
+    /// How many of the values were lost before they were made, and how many were not wanted any
+    /// more by then.
+    pub(super) unmade: u64,
+    pub(super) called_off: u64,
 }
 
 impl Seen {
@@ -148,7 +152,7 @@ impl Seen {
         let Self { done, yielded, lost_yielding, .. } = *self;
         let Self { lost_begun, lost_unbegun, nobody, cancelled, moved, made_anew, left, .. } =
             *self;
-        let lost = [lost_yielding, lost_begun, lost_unbegun];
+        let lost = [lost_yielding, lost_begun, lost_unbegun, self.unmade, self.called_off];
         let rare = [yielded, nobody, cancelled, moved, made_anew, left].into_iter().chain(lost);
         done > 0 && rare.min() > Some(10)
     }

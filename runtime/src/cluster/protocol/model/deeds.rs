@@ -151,6 +151,11 @@ impl World {
         for worker in self.workers.values() {
             (seen.left, seen.made_anew) =
                 (seen.left + worker.moved, seen.made_anew + worker.anew());
+            seen.unmade += worker.unmade;
+            seen.called_off += u64::from(worker.called_off);
+        }
+        if let Some(broken) = &self.served.broken {
+            return Err(broken.clone());
         }
         (0..self.places.len()).try_for_each(|place| self.is_clear(place))
     }

@@ -80,12 +80,7 @@ impl MachineNode {
             }
             self.core.ended(lease, number, Ending::Done(value));
         }
-        if let Some(&key) = self.residents.values.keys().next()
-            && random.often(2)
-        {
-            // Its process is killed.
-            self.lose(key);
-        }
+        self.lose_some(random);
         self.serve(now, local, random, (calls, served));
         // One that waits for its reader needs no worker of those, nor does one of a value.
         while self.running.len() - self.pausing() - self.serving() < self.workers {
@@ -95,8 +90,9 @@ impl MachineNode {
             let Some(index) = self.queue.iter().position(may) else { return };
             let (lease, number, caller) = self.queue.remove(index);
             let id = (caller as usize, number);
-            if let Some(call) = calls.get_mut(&id) {
-                call.begin(now);
+            match calls.get_mut(&id) {
+                Some(call) => call.begin(now),
+                None => served.make(now, id),
             }
             self.running.insert((lease, number), (now + random.length(25_000), id));
             if items_of(id.1).is_some() {
@@ -134,6 +130,22 @@ impl MachineNode {
             }
             false
         });
+    }
+
+    /// The process of a value is killed, now and then, or of one that is being made.
+    fn lose_some(&mut self, random: &mut Random) {
+        if let Some(&key) = self.residents.values.keys().next()
+            && random.often(2)
+        {
+            self.lose(key);
+        }
+        let is_made = |(_, number): &Key| is_value(*number) && !is_drop(*number);
+        if let Some(key) = self.running.keys().copied().find(is_made)
+            && random.often(2)
+        {
+            self.running.remove(&key);
+            self.core.ended(key.0, key.1, Ending::Killed);
+        }
     }
 
     /// A value is gone, with the call that has it; those that wait for it have not begun.

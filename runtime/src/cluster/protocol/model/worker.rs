@@ -23,6 +23,10 @@ pub(super) struct Worker {
     values: u64,
     restarts: u64,
     pub(super) moved: u64,
+    /// How many were lost before they were made.
+    pub(super) unmade: u64,
+    /// The last one was not wanted any more while it was being made.
+    pub(super) called_off: bool,
     waiting: VecDeque<u64>,
     current: Option<u64>,
     wants_restart: bool,
@@ -38,6 +42,8 @@ impl Worker {
             values: 0,
             restarts: restarts + 1,
             moved: 0,
+            unmade: 0,
+            called_off: false,
             waiting: VecDeque::new(),
             current: None,
             wants_restart: false,
@@ -77,7 +83,7 @@ impl Worker {
 
     /// The call that keeps its value says this.
     pub(super) fn hear(&mut self, home: u64, says: Ending) {
-        if home == self.home() {
+        if home == self.home() && self.has_value() {
             match says {
                 Ending::Made => self.stage = Stage::Alive,
                 Ending::Leaves => self.wants_restart = true,
@@ -89,6 +95,7 @@ impl Worker {
     /// The call that keeps its value has ended.
     pub(super) fn lose(&mut self, home: u64) {
         if home == self.home() && self.has_value() {
+            self.unmade += u64::from(self.stage == Stage::Making);
             self.stage = Stage::Gone;
         }
     }
@@ -106,10 +113,16 @@ impl Worker {
     /// Gives the turn to whatever is next. Returns the calls that nobody will run.
     pub(super) fn go_on(&mut self, now: u64, core: &mut Caller<u64, Ending>) -> Vec<u64> {
         let parcel = |number: u64| (self.id.0 as u64) << 32 | number;
+        let is_needed = !self.is_closed || !self.waiting.is_empty();
+        if self.stage == Stage::Making && !is_needed {
+            // Nobody wants what is being made.
+            core.cancel(self.home());
+            self.stage = Stage::Stopped;
+            self.called_off = true;
+        }
         if self.current.is_some() || self.stage == Stage::Making {
             return Vec::new();
         }
-        let is_needed = !self.is_closed || !self.waiting.is_empty();
         if self.stage == Stage::Alive {
             let next = match self.waiting.pop_front() {
                 Some(next) if !self.wants_restart => next,
@@ -142,18 +155,33 @@ impl Worker {
     }
 }
 
-/// Which value of each worker has served last, and which call.
+/// Which value of each worker has served last, and which call; and which was begun last.
 #[derive(Default)]
-pub(super) struct Served(BTreeMap<CallId, (u64, u64)>);
+pub(super) struct Served {
+    last: BTreeMap<CallId, (u64, u64)>,
+    made: BTreeMap<CallId, u64>,
+    pub(super) broken: Option<String>,
+}
 
 impl Served {
+    /// A constructor begins to run, for the value that this call keeps.
+    pub(super) fn make(&mut self, now: u64, (caller, home): CallId) {
+        let (Some(worker), value) = (worker_of(home), home & 0xff) else { return };
+        let before = self.made.insert((caller, worker), value);
+        if before.is_some_and(|before| before >= value) {
+            let why =
+                format!("of worker {worker} value {value} is made at {now}, after {before:?}");
+            self.broken.get_or_insert(why);
+        }
+    }
+
     /// A method begins on a value.
     pub(super) fn begin(&mut self, caller: usize, number: u64, home: u64) -> Result<(), String> {
         let (Some(worker), Some(index)) = (worker_of(number), index_of(number)) else {
             return Ok(());
         };
         let now = (home & 0xff, index);
-        match self.0.insert((caller, worker), now) {
+        match self.last.insert((caller, worker), now) {
             Some(before) if before.0 > now.0 => {
                 Err(format!("is served by value {}, after {}", now.0, before.0))
             }

@@ -156,7 +156,7 @@ impl World {
     }
 
     pub(super) fn run(&mut self) {
-        while let Some(((at, _), event)) = self.events.pop_first() {
+        while let Some(((at, number), event)) = self.events.pop_first() {
             self.now = at;
             let over = self.now > TROUBLE && self.calls.values().all(Truth::is_over);
             // Goes on for a while after everything is over, so that a call that begins too late is
@@ -164,7 +164,7 @@ impl World {
             if self.now > END || over && self.now > TROUBLE + 80_000 {
                 return;
             }
-            self.happen(event);
+            self.happen(number, event);
         }
     }
 
@@ -173,7 +173,7 @@ impl World {
         place.is_some_and(|(now, until)| now == trouble && self.now < until)
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, number: u64, event: Event) {
         let to = match &event {
             Event::ToMachine(to, _) | Event::ToCaller(to, _) | Event::Absent(to) => Some(*to),
             _ => None,
@@ -186,7 +186,9 @@ impl World {
         };
         if let Some(at) = at.filter(|at| self.has(*at, Trouble::Stopped)) {
             let (_, until) = self.places[at].trouble.expect("it is stopped");
-            return self.add(until - self.now, event);
+            // Before what was to happen then: it does nothing in another order.
+            self.events.insert((until, number), event);
+            return;
         }
         if to.is_some_and(|to| self.has(to, Trouble::Deaf) || self.has(to, Trouble::Cut)) {
             return;
