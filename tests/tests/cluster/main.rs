@@ -8,7 +8,9 @@ mod deployment;
 mod faults;
 mod functions;
 mod homes;
+mod making;
 mod network;
+mod one_way;
 mod parts;
 mod plain;
 mod relay;
@@ -29,18 +31,21 @@ use std::thread;
 type Check = (&'static str, fn());
 
 /// The checks, and which of them take long.
-const GROUPS: [(&[Check], bool); 11] = [
+const GROUPS: [(&[Check], bool); 14] = [
     (plain::CHECKS, false),
     (turmoil::CHECKS, false),
     (streams::CHECKS, false),
     (residents::CHECKS, false),
+    (making::CHECKS, false),
     (trust::CHECKS, false),
     (deployment::CHECKS, false),
     (credentials::CHECKS, false),
     (faults::CHECKS, false),
     (network::CHECKS, false),
+    (one_way::CHECKS, false),
     (faults::MORE, true),
     (network::MORE, true),
+    (one_way::MORE, true),
 ];
 
 fn main() {

@@ -21,6 +21,7 @@ pub(crate) const CHECKS: &[super::Check] = &[
     ("the machine of a worker with state is killed", machine_killed),
     ("the machine of a worker with state is stopped", stopped),
     ("a worker with state is not made anew for ever", not_made_anew),
+    ("a call that waits for another value can be given up", given_up),
     ("the broker of a worker with state is killed", broker_killed),
     ("connections are cut between a worker with state and its calls", cut),
     ("the machine of a worker with state is silent", || silent(true, true)),
@@ -35,12 +36,12 @@ fn well(part: &str) {
     assert_eq!(world.caller(part).rest(), "well\n");
 }
 
-fn is_gone(process: u64) -> bool {
+pub(crate) fn is_gone(process: u64) -> bool {
     !Path::new(&format!("/proc/{process}")).exists()
 }
 
 /// A caller in this part, one of whose calls waits on a machine and has noted that.
-fn waiting(world: &World, part: &str, note: &str) -> Process {
+pub(crate) fn waiting(world: &World, part: &str, note: &str) -> Process {
     let mut caller = world.caller(part);
     assert_eq!(caller.line(), "called");
     wait_until(|| world.notes(note).len() == 1);
@@ -82,7 +83,6 @@ fn spread() {
     }
 }
 
-fn counted() {
 /// How many of these values are on each of the machines.
 fn on<const N: usize>(machines: [&Process; N], values: &[u32]) -> [usize; N] {
     machines.map(|machine| values.iter().filter(|&&on| on == machine.id()).count())
@@ -113,6 +113,7 @@ fn spread_by_label() {
     }
 }
 
+fn counted() {
     let world = World::new();
     let _machine = machine(&world, &[("TRINE_NAME", "here"), ("TRINE_CLUSTER_LEASE", "2")]);
     let machines = || world.caller("machines").rest();
@@ -167,6 +168,43 @@ fn not_made_anew() {
     assert_eq!(world.notes("made").len(), 1);
 }
 
+/// It has left its line then, whichever way: it never runs, and the one behind it does.
+fn given_up() {
+    let ways = [
+        ("cancelled", "task `push` was cancelled"),
+        ("late", "task `push` timed out after 20ms"),
+        ("dropped", "dropped"),
+        ("yields", "task `numbers` was cancelled"),
+    ];
+    for (how, expected) in ways {
+        let world = World::new();
+        let relay = Relay::to(world.port());
+        let _machine = world.machine_of(over(&world, &relay, "machine"), 1);
+        let mut command = world.part("gives-up");
+        let mut caller = Process(command.env("HOW", how).stdin(Stdio::piped()).spawn().unwrap());
+        assert_eq!(caller.line(), "alive");
+        // Its caller does not hear of it before it has sent the call.
+        relay.stick(true, false);
+        end(world.notes("making")[0]);
+        caller.tell();
+        assert_eq!(caller.line(), "called");
+        relay.stick(false, false);
+        wait_until(|| world.notes("making").len() == 2);
+        caller.tell();
+        assert_eq!(caller.line(), expected);
+        world.go();
+        assert_eq!(caller.rest(), "1\n");
+        assert_eq!(world.notes("pushed"), [0, 2]);
+    }
+}
+
+/// Kills a process.
+fn end(process: u64) {
+    // SAFETY: a signal.
+    unsafe { libc::kill(i32::try_from(process).unwrap(), libc::SIGKILL) };
+    wait_until(|| is_gone(process));
+}
+
 /// All of them, each once and in order, and by one value.
 fn is_whole(world: &World, mut caller: Process) {
     caller.tell();
@@ -189,7 +227,7 @@ fn broker_killed() {
     }
 }
 
-fn over(world: &World, relay: &Relay, part: &str) -> Command {
+pub(crate) fn over(world: &World, relay: &Relay, part: &str) -> Command {
     let mut command = world.part(part);
     command.env("TRINE_CLUSTER", relay.address()).stdin(Stdio::piped());
     command

@@ -103,6 +103,8 @@ impl World {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("trine-cluster-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // Another one may have had the same number.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let port = free_port();
         let store = store(&folder.join("store"));

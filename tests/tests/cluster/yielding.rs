@@ -24,7 +24,7 @@ pub(crate) fn play(name: &str) -> bool {
         "part-stuck" => stuck(),
         "part-read" => read(),
         "part-drained-streams" => drained(),
-        _ => return false,
+        _ => return super::one_way::play(name),
     }
     true
 }
@@ -51,7 +51,7 @@ fn slices(count: u64) -> impl Iterator<Item = Shared<[u64]>> {
 
 /// Each leaves a note before it is yielded.
 #[concurrent(process, ahead = 4)]
-fn noted(folder: &Path, count: u64) -> impl Iterator<Item = u64> {
+pub(crate) fn noted(folder: &Path, count: u64) -> impl Iterator<Item = u64> {
     let folder = folder.to_path_buf();
     (0..count).inspect(move |number| note(&folder, "yielded", *number))
 }
