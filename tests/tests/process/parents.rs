@@ -5,7 +5,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -68,6 +70,11 @@ fn prints_without_a_newline() {
     print!("to the end");
 }
 
+#[concurrent(process, fresh)]
+fn prints_in_a_new_worker() {
+    print!("to the end");
+}
+
 #[concurrent(process)]
 fn spawned_by_a_constructor() -> usize {
     CONSTRUCTED.load(Ordering::Relaxed)
@@ -97,6 +104,7 @@ const PARTS: &[Named] = &[
     ("waits", waits),
     ("waits-in-thread", waits_in_thread),
     ("prints", prints),
+    ("prints-anew", prints_anew),
     ("waits-with-a-daemon", || _ = forever_with_a_daemon().join()),
 ];
 
@@ -174,41 +182,82 @@ fn read_line(child: &mut Child) -> String {
     line
 }
 
-/// By one that is no worker of this program, after that has started.
+/// By one that is no worker of it, before the first worker has started or after that; by another
+/// build of it, which has every function at the same place; and by a copy of itself.
 fn replaced_executable() {
+    let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let none = fs::read("/bin/true").unwrap();
+    let other = another_build(own.clone());
+    assert!(other.is_some() || !cfg!(target_env = "gnu"), "the linker writes no number of a build");
+    let other = other.map(|other| ("prints-anew", other, false));
+    let cases = [("prints", none.clone(), false), ("prints-anew", none, false)];
+    let cases = cases.into_iter().chain(other).chain([("prints-anew", own.clone(), true)]);
     let copy = std::env::temp_dir().join(format!("trine-copy-{}", std::process::id()));
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let mut child = Command::new(&copy)
-        .arg("prints")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    fs::remove_file(&copy).unwrap();
-    fs::copy("/bin/true", &copy).unwrap();
-    writeln!(child.stdin.take().unwrap(), "go").unwrap();
-    let mut said = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    fs::remove_file(&copy).unwrap();
-    assert!(child.wait().unwrap().success());
-    if IS_POSIX {
-        // Workers are started by the path of the program.
-        assert!(said.contains("could not start"), "{said}");
-    } else {
-        assert_eq!(said, "to the end");
+    for (part, new, is_same) in cases {
+        write_program(&copy, &own);
+        let mut child = Command::new(&copy)
+            .arg(part)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_eq!(read_line(&mut child), "ready\n");
+        write_program(&copy, &new);
+        writeln!(child.stdin.take().unwrap(), "go").unwrap();
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success());
+        if IS_POSIX && !is_same {
+            // Workers are started by the path of the program.
+            assert!(said.contains("could not start"), "{said}");
+        } else {
+            assert_eq!(said, "to the end");
+        }
     }
+    fs::remove_file(&copy).unwrap();
+}
+
+/// In place of the one that there may be, which may run.
+fn write_program(path: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(path);
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// This program with another number of its build, if it has one: in a note named GNU, of the third
+/// kind, with 20 bytes.
+fn another_build(mut program: Vec<u8>) -> Option<Vec<u8>> {
+    let words = [4_u32, 20, 3, u32::from_ne_bytes(*b"GNU\0")];
+    let note: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    let start = program.windows(note.len()).position(|bytes| bytes == note)?;
+    program[start + note.len()] ^= 1;
+    Some(program)
 }
 
 /// Waits for a line, and then has a worker print.
 fn prints() {
-    let _ = std::io::stdin().read_line(&mut String::new());
+    wait_for_a_line();
     if let Err(error) = prints_without_a_newline().join() {
         print!("{error}");
     }
 }
 
+/// The same with a worker that is not the first one.
+fn prints_anew() {
+    assert_eq!(double(21).join().unwrap(), 42);
+    wait_for_a_line();
+    if let Err(error) = prints_in_a_new_worker().join() {
+        print!("{error}");
+    }
+}
+
+fn wait_for_a_line() {
+    println!("ready");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
 fn output_is_there() {
-    assert_eq!(output_of(part("prints")), "to the end");
+    assert_eq!(output_of(part("prints")), "ready\nto the end");
 }
 
 fn inherited() {

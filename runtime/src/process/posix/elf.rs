@@ -85,3 +85,25 @@ fn build_among(mut notes: &[u32]) -> Option<Range<usize>> {
     }
     None
 }
+
+#[cfg(all(test, not(trine_loom)))]
+mod tests {
+    use super::*;
+
+    const GNU: u32 = u32::from_ne_bytes(*b"GNU\0");
+
+    #[test]
+    fn the_number_of_a_build_is_found_among_other_notes() {
+        // One of another kind, one of another name, both with what is no whole number of words.
+        let others = [4, 5, 1, GNU, 7, 7, 6, 3, NT_GNU_BUILD_ID, GNU, 0, 7];
+        let own = [4, 20, NT_GNU_BUILD_ID, GNU, 1, 2, 3, 4, 5];
+        let notes = [&others[..], &own].concat();
+        let found = build_among(&notes).unwrap();
+        assert_eq!(found.start, notes[others.len() + 4..].as_ptr().addr());
+        assert_eq!(found.len(), 20);
+        assert_eq!(build_among(&others), None);
+        // What is cut off, or says that it is longer than it is.
+        (0..notes.len()).for_each(|length| assert_eq!(build_among(&notes[..length]), None));
+        assert_eq!(build_among(&[u32::MAX, u32::MAX, NT_GNU_BUILD_ID, GNU]), None);
+    }
+}
