@@ -19,6 +19,7 @@ use crate::function::Function;
 use crate::relay::Asked;
 use crate::task::{Task, ask};
 use crate::timer::{self, Alarm};
+use crate::wait::Patience;
 use crate::{sequential, tokio, wait};
 
 pub(crate) mod channel;
@@ -99,6 +100,8 @@ pub struct Stream<T> {
     source: RefCell<Box<dyn Source<T>>>,
     /// Somebody has waited for it.
     awaited: bool,
+    /// What a thread that reads it has learned.
+    patience: Patience,
 }
 
 impl<T: Send + 'static> Stream<T> {
@@ -124,7 +127,8 @@ impl<T: Send + 'static> Stream<T> {
 
 impl<T> Stream<T> {
     fn from_source(source: impl Source<T> + 'static) -> Self {
-        Self { source: RefCell::new(Box::new(source)), awaited: false }
+        let source = RefCell::new(Box::new(source) as Box<dyn Source<T>>);
+        Self { source, awaited: false, patience: Patience::new() }
     }
 
     /// The name of the function that yields.
@@ -138,7 +142,7 @@ impl<T> Stream<T> {
     pub(crate) fn take(&self) -> Self {
         let call = Arc::clone(self.source.borrow().call());
         let source = self.source.replace(Box::new(Taken(call)));
-        Self { source: RefCell::new(source), awaited: self.awaited }
+        Self { source: RefCell::new(source), awaited: self.awaited, patience: self.patience }
     }
 
     /// All items, as one task.
@@ -224,8 +228,10 @@ impl<T> Stream<T> {
             return next;
         }
         source.help();
-        wait::spin(|| source.has_news());
-        wait::until(None, |waker| poll_at_rest(&mut **source, waker)).flatten()
+        let began = self.patience.spin(|| source.has_news());
+        let next = wait::until(None, |waker| poll_at_rest(&mut **source, waker)).flatten();
+        began.into_iter().for_each(|began| self.patience.learn_since(began));
+        next
     }
 
     fn ask_by_thread(&mut self) {
@@ -367,7 +373,7 @@ fn wait_to_push<T>(push: &mut Push<'_, T>) -> bool {
     if let Poll::Ready(goes_on) = push.poll(None) {
         return goes_on;
     }
-    wait::spin(|| push.has_room());
+    wait::spin(|| push.seems_to_have_room());
     wait::until(None, |waker| push.poll(Some(waker))).unwrap_or(false)
 }
 

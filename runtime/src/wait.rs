@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::hint::spin_loop;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -16,8 +15,11 @@ use crate::parker::Parker;
 use crate::sync::thread_local;
 use crate::{relay, timer, tokio};
 
+mod brief;
 #[cfg(all(test, trine_loom))]
 mod model;
+
+pub(crate) use self::brief::{Patience, attempt, cores, linger, spin};
 
 /// What a thread of an engine does around a blocking wait.
 pub(crate) trait Hook: Sync {
@@ -155,18 +157,6 @@ fn with_sleeper<R>(wait: impl FnOnce(&Sleeper) -> R) -> R {
         .flatten()
         // The thread is ending and its thread-locals are gone.
         .unwrap_or_else(|| wait.take().map(|wait| wait(&Sleeper::new())).expect("it has not run"))
-}
-
-/// Spins for a moment: most waits for a running task are shorter than going to sleep would take.
-pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
-    // A yield would give the core to any other program, for much longer than this wait.
-    let looks = if cfg!(trine_loom) { 2 } else { 200 };
-    (0..looks).any(|_| {
-        done() || {
-            spin_loop();
-            false
-        }
-    })
 }
 
 /// Blocks until `poll` returns ready or the deadline passes. `poll` gets the waker to register; it

@@ -12,50 +12,24 @@
 //! times as long as most calls. A wait spins for a bounded time and then sleeps until the event.
 
 use std::hint::spin_loop;
-use std::num::NonZeroUsize;
-use std::sync::OnceLock;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::process::platform;
+pub(crate) use crate::wait::Patience;
+use crate::wait::{self, cores};
 
 /// Spinning is better for waits up to this long: about two wake-ups.
 const WORTH_LOOKING: Duration = Duration::from_micros(200);
 /// The longest spin while the other side's core is unknown: it may be waking up on this one.
 const UNSEEN: Duration = Duration::from_micros(50);
-/// How many of the last 16 or so waits must have been that short.
-const OFTEN: u32 = 8;
-/// One wait in this many spins in any case, to notice changes: two sides that sleep for each other
-/// would never learn how short their waits could be.
-const EXPLORE: u32 = 32;
 /// The longest spin of an executor's thread, which has other tasks: shorter than waking it takes.
 const GLANCE: Duration = Duration::from_micros(5);
-/// How long a thread tries to get what others hold for a few microseconds: less than sleeping for
-/// it and being woken takes.
-const HELD: Duration = Duration::from_micros(20);
-/// For how long to let a side get on that writes much in little time, and how often in a row. Each
-/// look at what it writes takes the memory away from it, for longer than an item takes.
-const MOMENT: Duration = Duration::from_nanos(300);
-const MOMENTS: u32 = 8;
 /// After this many failed glances in a row, most are left out.
 const IN_VAIN: u32 = 4;
 /// How many are left out before the next one.
 const LEFT_OUT: u32 = 8;
 
-/// What one side has learned about its waits.
-#[derive(Clone, Copy)]
-pub(crate) struct Patience {
-    /// Up with each short wait, down with each long one, 0 to 16.
-    short: u32,
-    /// The number of waits, for exploration.
-    waits: u32,
-}
-
 impl Patience {
-    pub(crate) const fn new() -> Self {
-        Self { short: OFTEN, waits: 0 }
-    }
-
     /// Spins, then sleeps if the wait is not over; `sleep` may return early. `other` returns the
     /// core of the awaited side.
     pub(crate) fn wait(
@@ -69,17 +43,10 @@ impl Patience {
             return;
         }
         let began = Instant::now();
-        self.waits = self.waits.wrapping_add(1);
-        let looks = self.short >= OFTEN || self.waits.is_multiple_of(EXPLORE);
-        if !(looks && look(&other, &done, began, WORTH_LOOKING)) {
+        if !(self.looks() && look(&other, &done, began, WORTH_LOOKING)) {
             sleep();
         }
         self.learn(began.elapsed() < WORTH_LOOKING);
-    }
-
-    fn learn(&mut self, was_short: bool) {
-        self.short =
-            if was_short { (self.short + 1).min(16) } else { self.short.saturating_sub(1) };
     }
 }
 
@@ -119,43 +86,9 @@ pub(crate) fn until(other: impl Fn() -> Option<u32>, done: impl Fn() -> bool) ->
     may_run(&other) && (0..200).any(|_| is(&done)) || done()
 }
 
-/// Tries for a moment to get what other threads hold for less than that. It is let alone between
-/// the attempts, each of which takes its memory away from who holds it.
-#[inline]
-pub(crate) fn attempt<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
-    attempt().or_else(|| attempt_again(attempt))
-}
-
-#[cold]
-fn attempt_again<R>(attempt: impl Fn() -> Option<R>) -> Option<R> {
-    let began = Instant::now();
-    while cores() > 1 && began.elapsed() < HELD {
-        (0..8).for_each(|_| spin_loop());
-        if let got @ Some(_) = attempt() {
-            return got;
-        }
-    }
-    None
-}
-
-/// Lets the other side get on until it has got so far, for a few moments at most, and no longer
-/// than it does. `at` says how far it is.
+/// Lets the other side get on until it has got so far, as [`wait::linger`] does.
 pub(crate) fn linger(other: impl Fn() -> Option<u32>, at: impl Fn() -> u32, enough: u32) {
-    let mut before = at();
-    for _ in 0..MOMENTS {
-        if before == 0 || before >= enough || !may_run(&other) {
-            return;
-        }
-        let began = Instant::now();
-        while began.elapsed() < MOMENT {
-            spin_loop();
-        }
-        let now = at();
-        if now == before {
-            return;
-        }
-        before = now;
-    }
+    wait::linger(|| may_run(&other), || at() as usize, enough as usize);
 }
 
 /// Spins for that long from `began` on, as long as the other side can run meanwhile.
@@ -184,11 +117,6 @@ fn is(done: &impl Fn() -> bool) -> bool {
 /// Whether the other side can run while this one spins. If its core is unknown, assume so.
 fn may_run(other: &impl Fn() -> Option<u32>) -> bool {
     cores() > 1 && other().is_none_or(|other| platform::current_core() != Some(other))
-}
-
-fn cores() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
 }
 
 #[cfg(test)]
@@ -220,41 +148,6 @@ mod tests {
             assert!(until(|| other, || true));
             assert!(Glances::new().glance(|| other, || true));
         }
-    }
-
-    /// How often `at` is looked at that grows by `step`.
-    fn looks_of_lingering(other: Option<u32>, step: u32, enough: u32) -> u32 {
-        let looks = Cell::new(0);
-        let at = || {
-            looks.set(looks.get() + 1);
-            1 + looks.get() * step
-        };
-        linger(|| other, at, enough);
-        looks.get()
-    }
-
-    #[test]
-    fn lingering_ends_with_what_it_is_for() {
-        assert_eq!(looks_of_lingering(None, 0, 100), if cores() > 1 { 2 } else { 1 });
-        assert_eq!(looks_of_lingering(None, 10, 5), 1);
-        assert!(looks_of_lingering(None, 10, 35) <= 4);
-        assert!(looks_of_lingering(None, 1, u32::MAX) <= MOMENTS + 1);
-        if let core @ Some(_) = platform::current_core() {
-            assert!(looks_of_lingering(core, 1, u32::MAX) <= MOMENTS + 1);
-        }
-    }
-
-    #[test]
-    fn an_attempt_ends_with_success_and_in_any_case() {
-        let attempts = Cell::new(0);
-        let third = || {
-            attempts.set(attempts.get() + 1);
-            (attempts.get() == 3).then_some(())
-        };
-        // It may have been interrupted for all of its time, and there may be a single core.
-        let got = attempt(third).is_some();
-        assert!(!got || attempts.get() == 3, "{} attempts", attempts.get());
-        assert!(attempt(|| None::<()>).is_none());
     }
 
     #[test]

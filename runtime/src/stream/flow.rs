@@ -10,16 +10,21 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::{Poll, Waker};
 
-use crate::panic::drop_quietly;
-use crate::relay;
 use crate::sync::{Mutex, MutexGuard};
+use crate::{relay, wait};
 
+mod level;
 #[cfg(all(test, trine_loom))]
 mod model;
+mod push;
+
+use self::level::Level;
+pub(crate) use self::push::Push;
 
 /// Where items wait for their reader.
 pub(crate) struct Flow<T> {
     state: Mutex<State<T>>,
+    level: Level,
     /// How many items may be on the way.
     ahead: usize,
     grant: Option<Grant<T>>,
@@ -163,14 +168,14 @@ impl<T> Flow<T> {
             line: VecDeque::new(),
             last_number: 0,
         };
-        Self { state: Mutex::new(state), ahead, grant }
+        Self { state: Mutex::new(state), level: Level::default(), ahead, grant }
     }
 
     /// Puts an item in, if there is room; false if nothing more is wanted, and the item is left.
     /// Without room the writer is to wait.
     pub(crate) fn poll_push(&self, item: &mut Option<T>, wait: Option<Wait<'_>>) -> Poll<bool> {
         let items = self.count(item.as_ref());
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let Some(wait) = wait else {
             let is_full = state.is_full(self.ahead, items);
             return if is_full { Poll::Pending } else { Poll::Ready(self.put(state, item, items)) };
@@ -182,7 +187,7 @@ impl<T> Flow<T> {
             // Copied and dropped without the lock, since a waker is foreign code.
             drop(state);
             let waker = wait.waker.clone();
-            state = self.state.lock();
+            state = self.lock();
             if state.is_full(self.ahead, items) {
                 let earlier = state.wait(wait.number, waker);
                 drop(state);
@@ -199,7 +204,7 @@ impl<T> Flow<T> {
     /// The same, whether there is room or not.
     pub(crate) fn push_beyond(&self, item: &mut Option<T>) -> bool {
         let items = self.count(item.as_ref());
-        self.put(self.state.lock(), item, items)
+        self.put(self.lock(), item, items)
     }
 
     /// How many items that is.
@@ -217,7 +222,7 @@ impl<T> Flow<T> {
             state.pushed += items as u64;
         }
         let (reader, writer) = (state.reader.take(), state.next_writer(self.ahead));
-        drop(state);
+        self.leave(state);
         reader.into_iter().chain(writer).for_each(relay::wake);
         true
     }
@@ -246,14 +251,14 @@ impl<T> Flow<T> {
     fn wait_for_items(&self, waker: &Waker) -> bool {
         let will_wake = |reader: &Waker| reader.will_wake(waker);
         let is_quiet = |state: &State<T>| state.queue.is_empty() && !state.is_stopped;
-        let state = self.state.lock();
+        let state = self.lock();
         if is_quiet(&state) && state.reader.as_ref().is_some_and(will_wake) {
             return true;
         }
         // Copied and dropped without the lock, since a waker is foreign code.
         drop(state);
         let waker = waker.clone();
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let is_quiet = is_quiet(&state);
         let unused = if is_quiet { state.reader.replace(waker) } else { Some(waker) };
         drop(state);
@@ -264,7 +269,7 @@ impl<T> Flow<T> {
     /// Takes over what there is, and says whether nothing more is wanted.
     fn take_over(&self, held: &mut VecDeque<T>) -> bool {
         let most = self.share();
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let mut taken = state.queued;
         if state.queued <= most {
             // Both keep their room.
@@ -296,7 +301,7 @@ impl<T> Flow<T> {
 
     /// Of those that the reader has taken over it has so many left to give on.
     pub(crate) fn has_left(&self, items: usize) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.held = items;
         self.send_for_more(state);
     }
@@ -305,7 +310,7 @@ impl<T> Flow<T> {
     fn send_for_more(&self, mut state: MutexGuard<'_, State<T>>) {
         let writer = state.next_writer(self.ahead);
         let granted = self.grant.as_ref().and_then(|grant| Some((grant, state.grant(self.ahead)?)));
-        drop(state);
+        self.leave(state);
         if let Some((grant, items)) = granted {
             (grant.tell)(items);
         }
@@ -316,32 +321,51 @@ impl<T> Flow<T> {
 
     /// The sum of this over what nobody has taken over.
     pub(crate) fn sum(&self, of: impl Fn(&T) -> usize) -> usize {
-        self.state.lock().queue.iter().map(of).sum()
+        self.lock().queue.iter().map(of).sum()
     }
 
     /// Whether a reader would find something.
     pub(crate) fn has_items(&self) -> bool {
-        !self.state.lock().queue.is_empty()
+        !self.lock().queue.is_empty()
     }
 
-    /// Whether a writer would not have to wait.
-    fn has_room(&self) -> bool {
-        let state = self.state.lock();
-        state.is_stopped || state.on_the_way() < self.ahead
+    /// The same, for whoever looks again and again; it may just have changed.
+    pub(crate) fn seems_to_have_items(&self) -> bool {
+        self.level.queued() > 0
+    }
+
+    /// When items come one after the other, lets more of them come: whoever takes each on its own
+    /// keeps their writer from the next.
+    pub(crate) fn await_more(&self) {
+        wait::linger(|| wait::cores() > 1, || self.level.queued(), self.share());
+    }
+
+    /// Each side holds it for a few instructions, so a thread that finds it held does not go to
+    /// sleep, from which the other would have to wake it.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        if cfg!(trine_loom) {
+            return self.state.lock();
+        }
+        wait::attempt(|| self.state.try_lock()).unwrap_or_else(|| self.state.lock())
+    }
+
+    /// Frees the lock after a change.
+    fn leave(&self, state: MutexGuard<'_, State<T>>) {
+        self.level.show(state.queued, state.is_stopped || state.on_the_way() < self.ahead);
     }
 
     /// Takes in no more: who yields is to end. What is there may still be read.
     pub(crate) fn stop(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.is_stopped = true;
         let (writers, reader) = (std::mem::take(&mut state.line), state.reader.take());
-        drop(state);
+        self.leave(state);
         writers.into_iter().map(|(_, waker)| waker).chain(reader).for_each(relay::wake);
     }
 
     /// The writer with this number waits no longer: if it was sent for, the next one may come.
     fn give_up(&self, number: u64) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let earlier = state.leave(number);
         let writer = state.next_writer(self.ahead);
         drop(state);
@@ -354,47 +378,10 @@ impl<T> Flow<T> {
     /// What nobody has taken over, and nobody will.
     pub(crate) fn close(&self) -> VecDeque<T> {
         self.stop();
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.queued = 0;
-        std::mem::take(&mut state.queue)
-    }
-}
-
-/// An item on its way in. If it is dropped while it waits, whoever waits behind it may come.
-pub(crate) struct Push<'a, T> {
-    flow: &'a Flow<T>,
-    item: Option<T>,
-    number: Option<u64>,
-}
-
-impl<'a, T> Push<'a, T> {
-    pub(crate) fn new(flow: &'a Flow<T>, item: T) -> Self {
-        Self { flow, item: Some(item), number: None }
-    }
-
-    /// False if nothing more is wanted. While there is no room it waits for it, with a waker.
-    pub(crate) fn poll(&mut self, waker: Option<&Waker>) -> Poll<bool> {
-        let wait = waker.map(|waker| Wait { number: &mut self.number, waker });
-        self.flow.poll_push(&mut self.item, wait)
-    }
-
-    /// Whether it would not have to wait.
-    pub(crate) fn has_room(&self) -> bool {
-        self.flow.has_room()
-    }
-
-    /// The item, if it was not wanted.
-    pub(crate) fn into_item(mut self) -> Option<T> {
-        self.item.take()
-    }
-}
-
-impl<T> Drop for Push<'_, T> {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.flow.give_up(number);
-        }
-        // Whoever yields it may be unwinding, or drop others next.
-        drop_quietly(self.item.take());
+        let left = std::mem::take(&mut state.queue);
+        self.leave(state);
+        left
     }
 }

@@ -28,7 +28,7 @@ pub(crate) trait Source<T>: Send {
     /// What comes next, or the promise to wake, if there is a waker.
     fn poll_next(&mut self, waker: Option<&Waker>) -> Poll<Next<T>>;
 
-    /// Whether it is worth a look.
+    /// Whether it seems to be worth a look, for whoever looks again and again.
     fn has_news(&self) -> bool;
 
     /// Works on its coming for a thread that is to wait, as long as that is of use.
@@ -159,6 +159,9 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
             if matches!(self.end, End::Told) {
                 return Poll::Ready(None);
             }
+            if waker.is_none() && !self.is_helped {
+                self.flow.await_more();
+            }
             if !self.is_parents() && self.flow.refill(&mut self.held, waker) {
                 continue;
             }
@@ -186,7 +189,7 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
     }
 
     fn has_news(&self) -> bool {
-        !matches!(self.end, End::Open) || self.task.has_ended() || self.flow.has_items()
+        !matches!(self.end, End::Open) || self.task.has_ended() || self.flow.seems_to_have_items()
     }
 
     fn help(&self) {

@@ -15,13 +15,12 @@ use super::queue::{Queue, Waiting};
 use super::request::Request;
 use super::residence::Part;
 use super::waits::Waits;
-use crate::observe;
 use crate::panic::drop_quietly;
 use crate::process::address::{Address, WorkerKey};
 use crate::process::job::{AnyCall, worker_error};
 use crate::process::platform::{self, Identity};
-use crate::process::spin;
 use crate::sync::{Guard, Lock};
+use crate::{observe, wait};
 
 /// The workers for one kind of function.
 pub(crate) struct Pool {
@@ -138,7 +137,7 @@ impl Pool {
     }
 
     pub(super) fn lock(&self) -> Guard<'_, State> {
-        spin::attempt(|| self.state.try_lock()).unwrap_or_else(|| self.state.lock())
+        wait::attempt(|| self.state.try_lock()).unwrap_or_else(|| self.state.lock())
     }
 
     /// Changes the books and then does the resulting chores.
