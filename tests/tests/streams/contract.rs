@@ -68,23 +68,9 @@ fn file(mode: &Mode, name: &str) -> PathBuf {
     path
 }
 
-fn deaths_of_workers() -> u64 {
-    trine::stats().workers.deaths
-}
-
-/// Waits for the file; false if a worker has ended instead: one that gets no processor for 100 ms
-/// is killed, like one that does not come to a yield.
-fn is_dropped(path: &Path, of: &str, deaths: u64) -> bool {
-    let began = Instant::now();
-    while !path.exists() {
-        if deaths_of_workers() > deaths {
-            return false;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "{of}: the iterator is not dropped");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+fn wait_until_dropped(path: &Path) {
+    wait_until(|| path.exists());
     let _ = std::fs::remove_file(path);
-    true
 }
 
 #[test]
@@ -214,9 +200,8 @@ fn a_cancel_ends_it_at_its_next_yield() {
         let (trace, steps) = (file(mode, "cancel"), file(mode, "cancel-steps"));
         let mut stream = (mode.dropped)(trace.clone(), steps.clone());
         assert_eq!((&mut stream).into_iter().next().unwrap().unwrap(), 0);
-        let deaths = deaths_of_workers();
         stream.cancel();
-        is_dropped(&trace, mode.name, deaths);
+        wait_until_dropped(&trace);
         let (items, error) = iterated(stream);
         assert!(items.len() <= 4, "{}: {items:?}", mode.name);
         assert!(error.unwrap().is_cancelled(), "{}", mode.name);
@@ -257,13 +242,11 @@ fn dropped_in_the_middle_it_drops_the_iterator() {
         ];
         for (when, read) in reads {
             let (trace, steps) = (file(mode, "drop"), file(mode, "drop-steps"));
-            let is_shown = (0..10).any(|_| {
-                let deaths = deaths_of_workers();
-                read((mode.dropped)(trace.clone(), steps.clone()));
-                // A call that had not begun drops its arguments, and there was no iterator.
-                when == "at once" || is_dropped(&trace, mode.name, deaths)
-            });
-            assert!(is_shown, "{}: {when}: the iterator is not dropped", mode.name);
+            read((mode.dropped)(trace.clone(), steps.clone()));
+            // A call that had not begun drops its arguments, and there was no iterator.
+            if when != "at once" {
+                wait_until_dropped(&trace);
+            }
             let _ = std::fs::remove_file(steps);
         }
     }
@@ -288,9 +271,8 @@ fn a_body_waits_for_a_slow_reader() {
             }
             assert!(yielded() <= most, "{}: {} of {most}", mode.name, yielded());
         }
-        let deaths = deaths_of_workers();
         drop(stream);
-        is_dropped(&trace, mode.name, deaths);
+        wait_until_dropped(&trace);
         let _ = std::fs::remove_file(steps);
     }
 }

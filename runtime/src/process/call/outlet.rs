@@ -21,13 +21,12 @@ impl Items {
     /// They come from another machine, which knows how many may be on the way.
     #[cfg(feature = "cluster")]
     pub(crate) fn far(ahead: usize, flow: &Arc<Flow<Reply>>) -> Self {
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        Self { flow: Arc::clone(flow), ahead, outlet: Arc::default() }
+        Self { flow: Arc::clone(flow), ahead: in_a_request(ahead), outlet: Arc::default() }
     }
 
     /// At most so many on the way.
     pub(crate) fn new(ahead: usize) -> (Self, Arc<Flow<Reply>>) {
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+        let ahead = in_a_request(ahead);
         let outlet = Arc::new(OnceLock::<Outlet>::new());
         let known = Arc::clone(&outlet);
         let tell = move |items| {
@@ -40,6 +39,11 @@ impl Items {
         let flow = Arc::new(Flow::granting(ahead as usize, grant));
         (Self { flow: Arc::clone(&flow), ahead, outlet }, flow)
     }
+}
+
+/// How many items may be on the way, as a request says it.
+fn in_a_request(ahead: usize) -> u32 {
+    u32::try_from(ahead).unwrap_or(u32::MAX)
 }
 
 /// What counts of an item on its way: its bytes, and as many for each file as there may be.

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::process::platform::Process;
 
+/// How often the dispatcher looks whether workers with something to do are doing it.
+pub(super) const ROUND: Duration = Duration::from_secs(1);
+
 pub(super) struct Chance {
     /// How often one looks.
     period: Duration,
@@ -52,8 +55,6 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ROUND: Duration = Duration::from_secs(1);
 
     fn chance() -> Chance {
         Chance { period: ROUND, last: Instant::now(), used: ROUND, had: Duration::ZERO }

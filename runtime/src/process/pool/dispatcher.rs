@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::chance::Chance;
+use super::chance::{Chance, ROUND};
 use super::link::Link;
 use crate::process::address::WorkerKey;
 use crate::process::channel::Listener;
@@ -25,8 +25,6 @@ const MAX_START: Duration = Duration::from_secs(10);
 /// How long a process may take to end after its files are closed.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_micros(100);
-/// How often it checks that workers with something to do are doing it.
-pub(super) const ROUND: Duration = Duration::from_secs(1);
 /// So many rounds in a row without any such worker end the checks. Most calls end before a round
 /// begins; if that ended the checks, every call would have to ask for them again.
 const IDLE_ROUNDS: u32 = 3;

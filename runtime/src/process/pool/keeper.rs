@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::books::{Chore, Pool};
-use super::dispatcher::{Owner, ROUND};
+use super::dispatcher::Owner;
 use super::harvest::read_socket;
 use super::link::Link;
 use super::recall::CORRUPT;
@@ -79,7 +79,7 @@ impl Pool {
     fn replace_if_stalled(&'static self, link: &Arc<Link>) {
         self.change(|state, chores| {
             let Some(outbox) = state.outbox(link.key) else { return };
-            if !outbox.is_stalled(MAX_STALLED, ROUND) {
+            if !outbox.is_stalled(MAX_STALLED) {
                 return;
             }
             let taken = outbox.withdraw_from(outbox.first, usize::MAX);
@@ -87,7 +87,7 @@ impl Pool {
             if begun.is_none() {
                 outbox.link.doom();
                 chores.add(Chore::Kill(Arc::clone(&outbox.link)));
-            } else if outbox.is_stalled(MAX_STALLED, ROUND) {
+            } else if outbox.is_stalled(MAX_STALLED) {
                 // It claims to be past calls that it has not answered.
                 outbox.link.doom();
                 chores.add(Chore::Condemn(Arc::clone(&outbox.link), CORRUPT));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::chance::Chance;
+use super::chance::{Chance, ROUND};
 use super::link::Link;
 use super::renewal::Renewal;
 use super::request::Request;
@@ -324,8 +324,8 @@ impl Outbox {
     }
 
     /// Whether the worker has had something to do, and a chance of that length to do it, and
-    /// neither starts nor answers it. A running call may take any time. Looks once in a period.
-    pub(crate) fn is_stalled(&mut self, most: Duration, period: Duration) -> bool {
+    /// neither starts nor answers it. A running call may take any time. Looks once in a round.
+    pub(crate) fn is_stalled(&mut self, most: Duration) -> bool {
         let runs = self.link.channel.running() == self.first * 2 + 1;
         if self.unanswered.is_empty() || runs || !self.link.has_served() {
             self.stalled = None;
@@ -335,7 +335,7 @@ impl Outbox {
         match &mut self.stalled {
             Some((next, chance)) if *next == self.first => chance.look(process) >= most,
             stalled => {
-                *stalled = Some((self.first, Chance::new(process, period)));
+                *stalled = Some((self.first, Chance::new(process, ROUND)));
                 false
             }
         }
