@@ -228,7 +228,7 @@ impl<T> Stream<T> {
             return next;
         }
         source.help();
-        let began = self.patience.spin(|| source.has_news());
+        let began = self.patience.spin(|| source.may_come(), || source.has_news());
         let next = wait::until(None, |waker| poll_at_rest(&mut **source, waker)).flatten();
         began.into_iter().for_each(|began| self.patience.learn_since(began));
         next
@@ -373,7 +373,7 @@ fn wait_to_push<T>(push: &mut Push<'_, T>) -> bool {
     if let Poll::Ready(goes_on) = push.poll(None) {
         return goes_on;
     }
-    wait::spin(|| push.seems_to_have_room());
+    let _ = push.may_be_read() && wait::spin(|| push.seems_to_have_room());
     wait::until(None, |waker| push.poll(Some(waker))).unwrap_or(false)
 }
 

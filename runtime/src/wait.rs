@@ -19,7 +19,7 @@ mod brief;
 #[cfg(all(test, trine_loom))]
 mod model;
 
-pub(crate) use self::brief::{Patience, attempt, cores, linger, spin};
+pub(crate) use self::brief::{Patience, attempt, core, cores, linger, spin};
 
 /// What a thread of an engine does around a blocking wait.
 pub(crate) trait Hook: Sync {

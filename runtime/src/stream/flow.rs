@@ -222,6 +222,7 @@ impl<T> Flow<T> {
             state.pushed += items as u64;
         }
         let (reader, writer) = (state.reader.take(), state.next_writer(self.ahead));
+        self.level.writer.is_here();
         self.leave(state);
         reader.into_iter().chain(writer).for_each(relay::wake);
         true
@@ -269,6 +270,7 @@ impl<T> Flow<T> {
     /// Takes over what there is, and says whether nothing more is wanted.
     fn take_over(&self, held: &mut VecDeque<T>) -> bool {
         let most = self.share();
+        self.level.reader.is_here();
         let mut state = self.lock();
         let mut taken = state.queued;
         if state.queued <= most {
@@ -337,7 +339,12 @@ impl<T> Flow<T> {
     /// When items come one after the other, lets more of them come: whoever takes each on its own
     /// keeps their writer from the next.
     pub(crate) fn await_more(&self) {
-        wait::linger(|| wait::cores() > 1, || self.level.queued(), self.share());
+        wait::linger(|| self.may_be_written(), || self.level.queued(), self.share());
+    }
+
+    /// Whether its writer may run while this thread, which reads, spins.
+    pub(crate) fn may_be_written(&self) -> bool {
+        self.level.writer.may_run()
     }
 
     /// Each side holds it for a few instructions, so a thread that finds it held does not go to

@@ -31,6 +31,9 @@ pub(crate) trait Source<T>: Send {
     /// Whether it seems to be worth a look, for whoever looks again and again.
     fn has_news(&self) -> bool;
 
+    /// Whether more may come while this thread spins for it.
+    fn may_come(&self) -> bool;
+
     /// Works on its coming for a thread that is to wait, as long as that is of use.
     fn help(&self);
 
@@ -192,6 +195,10 @@ impl<R: Send + 'static, T: Send> Source<T> for Fed<R, T> {
         !matches!(self.end, End::Open) || self.task.has_ended() || self.flow.seems_to_have_items()
     }
 
+    fn may_come(&self) -> bool {
+        self.flow.may_be_written()
+    }
+
     fn help(&self) {
         if self.is_helped {
             self.helps.set(true);
@@ -253,6 +260,10 @@ impl<T> Source<T> for Taken {
 
     fn has_news(&self) -> bool {
         true
+    }
+
+    fn may_come(&self) -> bool {
+        false
     }
 
     fn help(&self) {}

@@ -29,16 +29,20 @@ impl Patience {
         Self { short: OFTEN, waits: 0 }
     }
 
-    /// Spins for another thread of this process; returns when it began, if that is to be
-    /// [`learned`](Self::learn_since) from once it is over.
-    pub(crate) fn spin(&mut self, done: impl Fn() -> bool) -> Option<Instant> {
-        if spin(&done) {
+    /// Spins for another thread of this process, as long as that may run meanwhile; returns when it
+    /// began, if that is to be [`learned`](Self::learn_since) from once it is over.
+    pub(crate) fn spin(
+        &mut self,
+        may_run: impl Fn() -> bool,
+        done: impl Fn() -> bool,
+    ) -> Option<Instant> {
+        if may_run() && spin(&done) {
             self.learn(true);
             return None;
         }
         let began = Instant::now();
-        if self.looks() && cores() > 1 && !cfg!(trine_loom) {
-            while began.elapsed() < TWO_WAKES && !spin(&done) {}
+        if self.looks() && !cfg!(trine_loom) {
+            while may_run() && began.elapsed() < TWO_WAKES && !spin(&done) {}
         }
         Some(began)
     }
@@ -64,6 +68,14 @@ impl Patience {
 pub(crate) fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
+}
+
+/// The core that this thread is on, if known.
+pub(crate) fn core() -> Option<u32> {
+    #[cfg(all(target_os = "linux", any(feature = "threads", feature = "process")))]
+    return u32::try_from(rustix::thread::sched_getcpu()).ok();
+    #[cfg(not(all(target_os = "linux", any(feature = "threads", feature = "process"))))]
+    None
 }
 
 /// For how long to let a side get on that writes much in little time, and how often in a row. Each
@@ -155,7 +167,8 @@ mod tests {
     #[test]
     fn a_thread_whose_waits_are_long_seldom_spins_for_them() {
         let mut patience = Patience::new();
-        assert!(patience.spin(|| true).is_none());
+        assert!(patience.spin(|| true, || true).is_none());
+        assert!(patience.spin(|| false, || panic!("it looks")).is_some());
         let mut looks = |is_short: bool| {
             (0..100).for_each(|_| patience.learn(is_short));
             (0..EXPLORE).filter(|_| patience.looks()).count()

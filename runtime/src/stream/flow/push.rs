@@ -29,6 +29,11 @@ impl<'a, T> Push<'a, T> {
         self.flow.level.has_room()
     }
 
+    /// Whether the flow's reader may run while this thread spins.
+    pub(crate) fn may_be_read(&self) -> bool {
+        self.flow.level.reader.may_run()
+    }
+
     /// The item, if it was not wanted.
     pub(crate) fn into_item(mut self) -> Option<T> {
         self.item.take()
