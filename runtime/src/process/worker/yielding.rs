@@ -139,6 +139,8 @@ impl Items<'_> {
             if self.weights.is_empty() || may_go_on {
                 return true;
             }
+            // In a long stream it never idles, which is where it would leave its reader's core.
+            self.worker.crowding.note(channel.core());
             let is_done = || channel.granted() != granted || channel.is_stopped(number);
             let mut patience = self.worker.patience;
             patience.wait(|| channel.core(), is_done, || channel.sleep(false, None, is_done));
