@@ -102,11 +102,13 @@ impl Config {
     /// The bytes of stack of each thread of the pool.
     ///
     /// 8 MiB by default, 2 MiB on 32-bit machines; unused stack takes no memory. The standard
-    /// library's `RUST_MIN_STACK` is respected too. The size bounds how deeply a body may recurse
-    /// and how deeply joins may nest, since a join runs a task that has not started on its own
-    /// stack. On overflow the program ends with the standard library's message, which names the
-    /// thread as set by [`thread_name`](Self::thread_name); on Linux it names this setting too. A
-    /// body that its joiner runs uses the joiner's stack, which this does not set.
+    /// library's `RUST_MIN_STACK` is respected too. The size bounds how deeply a body may recurse.
+    /// On overflow the program ends with the standard library's message, which names the thread as
+    /// set by [`thread_name`](Self::thread_name); on Linux it names this setting too.
+    ///
+    /// A thread that joins a task may run its body, on its own stack: as long as half of that is
+    /// left, and half of this if it was set. Otherwise the pool does, so joins may nest to any
+    /// depth.
     pub fn thread_stack(mut self, bytes: usize) -> Self {
         self.thread_stack = Some(bytes);
         self

@@ -52,7 +52,6 @@
     allow(dead_code, unused_imports)
 )]
 
-mod aside;
 mod carry;
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;
@@ -65,6 +64,7 @@ mod error;
 mod forks;
 mod function;
 mod limit;
+mod nesting;
 mod observe;
 mod options;
 mod panic;
@@ -76,10 +76,6 @@ mod relay;
 mod retry;
 mod scope;
 mod sequential;
-#[cfg(any(
-    all(target_os = "linux", any(feature = "threads", feature = "process")),
-    all(any(target_os = "macos", target_os = "freebsd"), feature = "process"),
-))]
 mod stack;
 mod stats;
 mod stream;

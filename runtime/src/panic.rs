@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
+use crate::nesting;
 use crate::sync::Lock;
 
 thread_local! {
@@ -36,7 +37,7 @@ pub(crate) fn catch<T>(function: &'static str, body: impl FnOnce() -> T) -> Resu
     // A body that panicked has dropped its arguments while unwinding and shares nothing with us. If
     // it shares state with others through `Arc` or statics, they must make that unwind safe, as
     // with `std::thread::spawn`.
-    let result = catch_unwind(AssertUnwindSafe(body));
+    let result = catch_unwind(AssertUnwindSafe(|| nesting::afresh(body)));
     BODY.set(outer);
     result.map_err(|payload| {
         let last = LOCATION.try_with(RefCell::take).ok().flatten();

@@ -4,23 +4,24 @@
 //! way, from a task to its parts and on to theirs; a dropped handle may own others. Each step is
 //! short and calls the next one directly. But a chain may have 100,000 links. So beyond some depth
 //! a step is queued instead, and the innermost step that runs then runs the whole queue in a loop.
-//! Callers further up see no difference.
+//! Callers further up see no difference. Code of users begins anew (`nesting.rs`), and where the
+//! stack has no room for more of it, a thread of its own takes the step ([`aside`]).
 //!
 //! User code that runs in a step might wait for something that is queued on its own thread. So
 //! before this crate blocks, it runs those steps ([`catch_up`]).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::nesting::{self, is_deep};
 use crate::panic::{drop_quietly, quietly};
 use crate::sync::thread_local;
 use crate::tokio::{self, HeldClock};
-use crate::wakers;
+use crate::{stack, wakers};
 
-/// How deeply steps may nest.
-const DEEPEST: usize = 16;
+pub(crate) mod aside;
 
 /// A combinator over tasks.
 pub(crate) trait Observer: Send + Sync {
@@ -99,7 +100,7 @@ impl Step {
             Self::Tell(observer, index) => observer.finished(index),
             Self::CancelParts(combined) => combined.cancel_parts(),
             Self::HelpParts(combined) => combined.help_parts(),
-            Self::Wake(waker) => waker.wake(),
+            Self::Wake(waker) => nesting::afresh(|| waker.wake()),
             Self::Run(run) => run(),
             Self::Drop(value) => drop_quietly(value),
             Self::Within(clock, step) => clock.within(|| step.run()),
@@ -157,7 +158,6 @@ impl Queue {
 }
 
 thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
     static QUEUE: RefCell<Queue> = const { RefCell::new(Queue::new()) };
 }
 
@@ -166,8 +166,10 @@ pub(crate) fn take(step: Step) {
     if is_deep() && QUEUE.try_with(|_| ()).is_ok() {
         let step = step.left();
         QUEUE.with(|queue| queue.borrow_mut().push(step));
-    } else {
+    } else if stack::has_room(None) || matches!(step, Step::HelpParts(_)) {
         deeper(|| step.run());
+    } else {
+        aside::take(vec![step.left()]);
     }
 }
 
@@ -182,7 +184,7 @@ pub(crate) fn wake(waker: Waker) {
 
 /// Runs foreign code that is no step of its own.
 pub(crate) fn run(foreign: impl FnOnce() + Send + 'static) {
-    if is_deep() {
+    if is_deep() || !stack::has_room(None) {
         take(Step::Run(Box::new(foreign)));
     } else {
         deeper(foreign);
@@ -194,44 +196,22 @@ pub(crate) fn discard<T: Send + 'static>(value: T) {
     if !std::mem::needs_drop::<T>() {
         return;
     }
-    if is_deep() {
+    if is_deep() || !stack::has_room(None) {
         take(Step::Drop(Box::new(value)));
     } else {
         deeper(|| drop_quietly(value));
     }
 }
 
-fn is_deep() -> bool {
-    DEPTH.try_with(Cell::get).is_ok_and(|depth| depth >= DEEPEST)
-}
-
+/// Runs a step now, one level deeper.
 fn deeper(step: impl FnOnce()) {
-    struct Leave(usize);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            if self.0 + 1 == DEEPEST {
-                catch_up();
-            }
-            let _ = DEPTH.try_with(|depth| depth.set(self.0));
-        }
-    }
-    let depth = DEPTH.try_with(|depth| depth.replace(depth.get() + 1)).unwrap_or(0);
-    let _leave = Leave(depth);
-    step();
+    nesting::deeper(step, catch_up);
 }
 
 /// Runs a closure during which no step runs, since this thread holds something that a step may wait
 /// for, or serves others. Steps queue until [`drain`], or until they are released here.
 pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
-    struct Leave(usize);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            let _ = DEPTH.try_with(|depth| depth.set(self.0));
-        }
-    }
-    let depth = DEPTH.try_with(|depth| depth.replace(depth.get().max(DEEPEST))).unwrap_or(0);
-    let _leave = Leave(depth);
-    act()
+    nesting::held(act)
 }
 
 /// Whether there are held steps that [`release`] would run.
@@ -268,11 +248,21 @@ pub(crate) fn drain() -> Vec<Step> {
     QUEUE.with(|queue| std::iter::from_fn(|| queue.borrow_mut().pop()).collect())
 }
 
-/// Runs all queued steps of this thread.
+/// Runs all queued steps of this thread. Closures in them may wait in turn, so near the end of its
+/// stack another thread does.
 pub(crate) fn catch_up() {
-    let next = || QUEUE.try_with(|queue| queue.borrow_mut().pop()).ok().flatten();
-    while let Some(step) = next() {
+    loop {
+        if !stack::has_room(None) {
+            aside::take(drain_foreign());
+        }
+        let next = QUEUE.try_with(|queue| queue.borrow_mut().pop());
+        let Some(step) = next.ok().flatten() else { return };
         // A panicking destructor must not take the other steps with it.
         quietly(|| step.run());
     }
+}
+
+/// The held steps that may run closures or destructors, but no bodies.
+fn drain_foreign() -> Vec<Step> {
+    QUEUE.try_with(|queue| std::mem::take(&mut queue.borrow_mut().next).into()).unwrap_or_default()
 }

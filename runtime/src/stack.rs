@@ -1,48 +1,53 @@
-//! The bounds of a thread's stack, for engines that say or avoid that it overflows.
+//! Where a thread is on its stack, for engines that avoid, or explain, that one overflows.
+//!
+//! Whoever joins a task runs it, if nobody has begun; its body may join the next, and so on. Such a
+//! row has no bound, and each thread's stack has one, so a thread that has used half of its stack
+//! leaves the next task to another ([`has_room`]).
 
-#![allow(unsafe_code, reason = "calls of the C library")]
+use std::cell::Cell;
+use std::ops::Range;
 
-#[cfg(not(target_os = "macos"))]
-use std::mem::MaybeUninit;
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
+mod elsewhere;
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+mod posix;
+#[cfg(windows)]
+mod windows;
 
-/// The start and the end of this thread's stack; `None` if unknown.
-#[cfg(target_os = "macos")]
-pub(crate) fn stack_bounds() -> Option<(usize, usize)> {
-    // SAFETY: they ask about this thread, which runs.
-    let (end, size) = unsafe {
-        let this = libc::pthread_self();
-        (libc::pthread_get_stackaddr_np(this).addr(), libc::pthread_get_stacksize_np(this))
-    };
-    Some((end.saturating_sub(size), end))
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows)))]
+use self::elsewhere as system;
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+use self::posix as system;
+#[cfg(windows)]
+use self::windows as system;
+
+pub(crate) use system::{bounds, position};
+
+/// This thread's stack, if this position is on it. Of another, as a coroutine has, nothing is
+/// known.
+pub(crate) fn around(position: usize) -> Option<Range<usize>> {
+    thread_local! {
+        static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    }
+    let (start, end) = STACK.get().or_else(bounds)?;
+    STACK.set(Some((start, end)));
+    (start..end).contains(&position).then_some(start..end)
 }
 
-/// The start and the end of this thread's stack; `None` if unknown.
-#[cfg(not(target_os = "macos"))]
-pub(crate) fn stack_bounds() -> Option<(usize, usize)> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut start, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are of this thread, which runs; they are read once they were filled
-    // in, and destroyed after that.
-    unsafe {
-        if attributes_of(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let found = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (found == 0).then(|| (start.addr(), start.addr().saturating_add(size)))
+/// Whether this thread's stack has room for one more body: half of it, and half of what bodies are
+/// said to need, if that is said. So much as is known.
+#[inline]
+pub(crate) fn has_room(said: Option<usize>) -> bool {
+    thread_local! {
+        /// How far down the stack may grow.
+        static LOWEST: Cell<usize> = const { Cell::new(usize::MAX) };
     }
-}
-
-#[cfg(target_os = "linux")]
-use libc::pthread_getattr_np as attributes_of;
-
-#[cfg(target_os = "freebsd")]
-unsafe fn attributes_of(thread: libc::pthread_t, to: *mut libc::pthread_attr_t) -> i32 {
-    // SAFETY: the caller's; they have to be there before they are filled in.
-    unsafe {
-        match libc::pthread_attr_init(to) {
-            0 => libc::pthread_attr_get_np(thread, to),
-            failed => failed,
-        }
+    #[cold]
+    fn look(here: usize, said: Option<usize>) -> bool {
+        let Some(stack) = around(here) else { return true };
+        LOWEST.set(stack.start + stack.len().max(said.unwrap_or(0)) / 2);
+        here >= LOWEST.get()
     }
+    let here = position();
+    here >= LOWEST.get() || look(here, said)
 }

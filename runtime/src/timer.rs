@@ -15,9 +15,10 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::forks;
 use crate::panic::drop_quietly;
+use crate::relay::aside;
 use crate::sync::{Guard, Lock, Signal};
-use crate::{aside, forks};
 
 type Ring = Box<dyn FnOnce() + Send>;
 

@@ -12,8 +12,7 @@ pub(crate) use self::nobody::{
     Watcher, allow_memory, beyond_limit, current_core, depth, distance, end_forked_child,
     files_left, flush_c_output, forked_children, free_memory, function, has_many_dead_children,
     held_memory, is_forked_child, leave_core, limit_memory, max_handles, max_processor_time,
-    may_start_workers, processor_time, size, stack_bounds, stack_position, watch_forks,
-    watch_stack, watch_worker,
+    may_start_workers, processor_time, size, watch_forks, watch_stack, watch_worker,
 };
 #[cfg(feature = "cluster")]
 pub(crate) use self::nobody::{SERVE, executable};

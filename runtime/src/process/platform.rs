@@ -36,8 +36,7 @@
 //! * [`watch_stack`], [`flush_c_output`]: reporting a stack overflow; flushing what C code has
 //!   printed.
 //! * [`current_core`], [`leave_core`]: the core that a thread runs on. `None` means unknown, and
-//!   never equals a core. [`stack_bounds`], [`stack_position`]: the bounds of its stack, and
-//!   how far that has grown.
+//!   never equals a core.
 //!
 //! A platform promises nothing about speed. The engine copes with waits that return early, with
 //! unknown cores, and with processes that somebody else reaps.

@@ -20,7 +20,6 @@ mod output;
 mod overflow;
 pub(super) mod packet;
 pub(super) mod socket;
-mod stack;
 mod system;
 mod usage;
 
@@ -41,7 +40,6 @@ pub(crate) use self::output::flush_c_output;
 pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::packet::{PACKET_HANDLES, Packet};
 pub(crate) use self::socket::Socket;
-pub(crate) use self::stack::{stack_bounds, stack_position};
 pub(crate) use self::usage::size;
 pub(crate) use crate::forks::{
     children as forked_children, is_child as is_forked_child, watch as watch_forks,

@@ -43,7 +43,7 @@ pub(crate) use self::output::flush_c_output;
 pub(crate) use self::overflow::watch_stack;
 pub(crate) use self::packet::PACKET_HANDLES;
 pub(crate) use self::socket::{Packet, Socket};
-pub(crate) use self::threads::{Identity, current_core, leave_core, stack_bounds, stack_position};
+pub(crate) use self::threads::{Identity, current_core, leave_core};
 pub(crate) use self::tube::{Bell, Tube};
 pub(crate) use self::watcher::Watcher;
 pub(crate) use crate::forks::children as forked_children;

@@ -11,11 +11,19 @@ use crate::options::Priority;
 use crate::relay::Asked;
 use crate::task::{Call, deadline};
 use crate::worker::line::Ticket;
-use crate::{carry, panic, sequential, tokio};
+use crate::{carry, config, panic, sequential, stack, tokio};
 
 pub(super) struct ThreadCall<A, T, B = fn(A) -> T> {
     pub(super) job: JobCell<A, T>,
     pub(super) body: B,
+}
+
+/// Whether a joiner may run bodies on this thread: inside of a tokio runtime they could not start
+/// their own, and near the end of its stack they might overflow it. Where there is no thread that
+/// has more, they run nevertheless.
+fn may_run_bodies() -> bool {
+    let has_room = || stack::has_room(config::thread().stack) || pool::pool().serves().is_err();
+    tokio::may_run_bodies() && has_room()
 }
 
 impl<A: Send + 'static, T: Send + 'static, B: Body<A, Output = T>> ThreadCall<A, T, B> {
@@ -38,8 +46,7 @@ impl<A: Send + 'static, T: Send + 'static, B: Body<A, Output = T>> ThreadCall<A,
 
     /// The same for a joiner.
     fn run_here(self: Arc<Self>) -> bool {
-        // A body inside a tokio runtime could not start its own.
-        if !tokio::may_run_bodies() {
+        if !may_run_bodies() {
             return false;
         }
         let call = Arc::as_ptr(&self);
@@ -159,7 +166,7 @@ where
             // Those before it have to end first, and may run here as well. Before several copies
             // any may be the first to end, unless nobody else runs one.
             let helps = || line.is_single() || pool::pool().serves().is_err();
-            let may_help = || tokio::may_run_bodies() && helps();
+            let may_help = || may_run_bodies() && helps();
             while self.cell().is_pending() && may_help() && line.assist() {}
         }
         self.run_here();
@@ -173,7 +180,7 @@ where
 
     fn needs_this_thread(self: Arc<Self>, asked: &mut Asked) -> bool {
         let will_be_helped = || {
-            let may_be = !self.has_deadline() && tokio::may_run_bodies();
+            let may_be = !self.has_deadline() && may_run_bodies();
             let is_there = self.cell().is_queued() || self.job.ticket().is_some();
             asked.helps && may_be && is_there
         };

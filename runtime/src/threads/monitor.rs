@@ -21,8 +21,8 @@ use super::seat::{self, Seat};
 use super::shortage::Cause;
 use super::standstill::Standstill;
 use crate::parker::Parker;
+use crate::relay::{self, aside};
 use crate::sync::Lock;
-use crate::{aside, relay};
 
 /// The first tick, and those while something changes.
 const MIN_TICK: Duration = Duration::from_micros(250);

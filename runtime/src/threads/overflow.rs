@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-use crate::stack::stack_bounds;
+use crate::stack;
 
 const SAID: &[u8] = b"\nthe stacks of these threads are as large as `trine::Config::thread_stack` \
     or TRINE_THREAD_STACK says";
@@ -33,7 +33,7 @@ thread_local! {
 
 /// Watches the stack of this thread, which the pool has started.
 pub(super) fn watch() {
-    LOWEST.set(stack_bounds().map(|(lowest, _)| lowest));
+    LOWEST.set(stack::bounds().map(|(lowest, _)| lowest));
     // A fault meanwhile happens again and again until this is done.
     BEFORE.get_or_init(|| SIGNALS.map(put_in_front));
 }

@@ -54,6 +54,7 @@ const CIRCLES: &[(&str, &str)] = &[
         "values nest: whoever reads or writes one comes to all kinds",
     ),
     ("process/value/shared process/value/shared/seen", "slices that are remembered are slices"),
+    ("relay relay/aside", "a step goes to another thread, which takes it like any other"),
     ("task task/waiting", "one type in two files"),
     (
         "threads threads/call threads/join threads/join/branch threads/join/fork threads/monitor \
@@ -115,7 +116,6 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/posix/mapping.rs",
     "runtime/src/process/posix/output.rs",
     "runtime/src/process/posix/overflow.rs",
-    "runtime/src/process/posix/stack.rs",
     "runtime/src/process/posix/usage.rs",
     "runtime/src/process/segment.rs",
     "runtime/src/process/unix/apple.rs",
@@ -151,7 +151,8 @@ const UNSAFE: &[&str] = &[
     "runtime/src/process/worker/report.rs",
     "runtime/src/process/worker/yielding.rs",
     "runtime/src/scope/job.rs",
-    "runtime/src/stack.rs",
+    "runtime/src/stack/posix.rs",
+    "runtime/src/stack/windows.rs",
     "runtime/src/threads/join/branch.rs",
     "runtime/src/threads/join/fork.rs",
     "runtime/src/threads/overflow.rs",

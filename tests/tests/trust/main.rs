@@ -6,6 +6,7 @@ mod carried;
 mod deadlines;
 mod hooks;
 mod hostile;
+mod nested;
 mod retries;
 mod surroundings;
 mod threads_that_serve;

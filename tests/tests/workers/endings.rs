@@ -127,10 +127,9 @@ impl Link {
     }
 }
 
-/// Each call waits for one of the next, and each value has the handle of the next. Whoever joins
-/// may run all of them, on its own stack, as plain calls would.
+/// Each call waits for one of the next, and each value has the handle of the next.
 #[test]
 fn a_row_of_workers_waits_for_its_end_and_is_dropped() {
-    let row = (0..100).fold(None, |next, _| Some(LinkWorker::new(next)));
-    assert_eq!(row.unwrap().length().join().unwrap(), 100);
+    let row = (0..1000).fold(None, |next, _| Some(LinkWorker::new(next)));
+    assert_eq!(row.unwrap().length().join().unwrap(), 1000);
 }

@@ -254,17 +254,6 @@ pub(crate) fn current_core() -> Option<u32> {
     None
 }
 
-pub(crate) fn stack_bounds() -> Option<(usize, usize)> {
-    None
-}
-
-/// About where a local lies.
-#[inline]
-pub(crate) fn stack_position() -> usize {
-    let local = std::mem::MaybeUninit::<u8>::uninit();
-    local.as_ptr().addr()
-}
-
 pub(crate) fn leave_core(_: u32) {}
 
 pub(crate) fn limit_memory(_: u64, _: fn()) {}

@@ -17,8 +17,8 @@ use super::link::Link;
 use crate::process::address::WorkerKey;
 use crate::process::channel::Listener;
 use crate::process::platform::{Event, Watcher};
+use crate::relay::{self, aside};
 use crate::sync::{Guard, Lock};
-use crate::{aside, relay};
 
 /// How long a process may have the chance to become a worker.
 const MAX_START: Duration = Duration::from_secs(10);

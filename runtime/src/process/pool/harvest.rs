@@ -21,8 +21,9 @@ use crate::process::channel::{
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
 use crate::process::spin;
+use crate::relay::{self, aside};
 use crate::sync::MutexGuard;
-use crate::{aside, relay, timer, wait};
+use crate::{timer, wait};
 
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::stack::stack_bounds;
+use crate::stack;
 
 /// Where the main thread's stack may end, and what to call from the signal handler.
 static WATCHED: OnceLock<(Range<usize>, fn())> = OnceLock::new();
@@ -21,7 +21,7 @@ const NEAR: usize = 64 << 10;
 /// Watches the stack of this thread, the main one. `overflowed` may do only what a signal handler
 /// may.
 pub(crate) fn watch_stack(overflowed: fn()) {
-    let Some((lowest, _)) = stack_bounds() else { return };
+    let Some((lowest, _)) = stack::bounds() else { return };
     let around = lowest.saturating_sub(NEAR)..lowest + NEAR;
     if WATCHED.set((around, overflowed)).is_err() {
         return;

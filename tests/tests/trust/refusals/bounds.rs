@@ -18,9 +18,10 @@ pub(crate) fn barrier() {
 
 pub(crate) fn deep() {
     Config::new().thread_stack(1 << 30).thread_name("deep").apply().unwrap();
-    // Awaited, so that the joiner does not run it.
-    let name = futures::executor::block_on(descend_and_name(50_000)).unwrap();
-    println!("on {name}");
+    let awaited = futures::executor::block_on(descend_and_name(50_000)).unwrap();
+    // Whoever joins has less, and so does not run it.
+    let joined = descend_and_name(50_000).join().unwrap();
+    println!("on {awaited} and {joined}");
 }
 
 #[concurrent(threads)]

@@ -93,7 +93,7 @@ const CHECKS: &[Named] = &[
         assert_eq!(output_of(part("barrier")), "700 met\n");
     }),
     ("a refusal that passes", || assert_eq!(output_of(part("for-a-while")), "7\n")),
-    ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep\n")),
+    ("a larger stack", || assert_eq!(output_of(part("deep")), "on deep and deep\n")),
     ("a stack that is too small", bounds::said_of_overflows),
     ("a stack that no machine has", || assert_eq!(output_of(part("no-stack")), "all ended\n")),
     ("a bound of threads", || assert_eq!(output_of(part("bounded")), "4 at once\n")),

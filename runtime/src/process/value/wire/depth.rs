@@ -6,11 +6,8 @@
 //! comparison per level, and a query for the end of the thread's stack only for unusually deep
 //! values.
 
-use std::cell::Cell;
-use std::ops::Range;
-
 use super::WireError;
-use crate::process::platform::{stack_bounds, stack_position};
+use crate::stack;
 
 /// What any thread has.
 const SURE: usize = 64 << 10;
@@ -26,22 +23,22 @@ pub(super) struct Depth {
 impl Depth {
     #[inline]
     pub(super) fn new() -> Self {
-        Self { lowest: stack_position().saturating_sub(SURE), is_exact: false }
+        Self { lowest: stack::position().saturating_sub(SURE), is_exact: false }
     }
 
     /// Before each level of nesting.
     #[inline]
     pub(super) fn check(&mut self) -> Result<(), WireError> {
-        if stack_position() < self.lowest { self.look() } else { Ok(()) }
+        if stack::position() < self.lowest { self.look() } else { Ok(()) }
     }
 
     #[cold]
     fn look(&mut self) -> Result<(), WireError> {
-        let here = stack_position();
+        let here = stack::position();
         if !self.is_exact {
             self.is_exact = true;
             // Code on a custom stack, such as a coroutine, gets the guaranteed part.
-            if let Some(stack) = stack().filter(|stack| stack.contains(&here)) {
+            if let Some(stack) = stack::around(here) {
                 self.lowest = stack.start + stack.len() / KEPT;
             }
         }
@@ -50,14 +47,4 @@ impl Depth {
         }
         Ok(())
     }
-}
-
-/// The stack of this thread.
-fn stack() -> Option<Range<usize>> {
-    thread_local! {
-        static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-    }
-    let (start, end) = STACK.get().or_else(stack_bounds)?;
-    STACK.set(Some((start, end)));
-    Some(start..end)
 }

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Reader, decode, tag};
-use crate::process::platform::{stack_bounds, stack_position};
 use crate::process::value::lent::{LentSlice, LentStr};
 use crate::process::value::message::Message;
+use crate::stack;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Shape {
@@ -265,8 +265,8 @@ fn structs_with_different_fields_there_mix() {
 /// Under AddressSanitizer, locals are elsewhere.
 #[test]
 fn the_depth_is_measured_on_the_stack() {
-    let is_on = |(start, end)| (start..end).contains(&stack_position());
-    assert!(stack_bounds().is_none_or(is_on));
+    let is_on = |(start, end)| (start..end).contains(&stack::position());
+    assert!(stack::bounds().is_none_or(is_on));
 }
 
 /// A list as deep as it is long.

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::model::Builder;
 use loom::thread;
 
-use super::{MAX_THREADS, STATE, STEPS, take};
+use super::{STATE, STEPS, take};
+use crate::config::MAX_THREADS;
 use crate::parker::Parker;
 use crate::relay::Step;
 

@@ -11,18 +11,16 @@ use std::time::Duration;
 #[cfg(not(trine_loom))]
 use std::time::Instant;
 
-use crate::forks;
 use crate::panic::quietly;
 use crate::relay::{self, Step};
 use crate::sync::{Condvar, Mutex, MutexGuard, ThreadBuilder, statics};
+use crate::{config, forks};
 
 #[cfg(all(test, trine_loom))]
 mod model;
 
 /// After this long inside a step, a thread no longer keeps others from the next.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// The maximum number of threads. All but two of them are in steps that have not returned.
-const MAX_THREADS: usize = 512;
 /// A thread that is not needed for this long ends, unless it is the only one.
 const KEEP_SPARE: Duration = Duration::from_secs(10);
 
@@ -43,6 +41,7 @@ struct State {
     running: Option<u64>,
     /// How many steps were started.
     begun: u64,
+    /// All but two of the threads are in steps that have not returned.
     max_threads: usize,
     /// A model ends.
     #[cfg(trine_loom)]
@@ -58,7 +57,7 @@ impl State {
             watching: 0,
             running: None,
             begun: 0,
-            max_threads: MAX_THREADS,
+            max_threads: config::MAX_THREADS,
             #[cfg(trine_loom)]
             is_over: false,
         }
