@@ -90,6 +90,8 @@ mod present {
             let build = || {
                 Builder::new_multi_thread()
                     .worker_threads(config::threads())
+                    // Bodies that block, as by `join`, keep one each.
+                    .max_blocking_threads(config::MAX_THREADS)
                     .thread_name("trine-async")
                     .enable_all()
                     .build()

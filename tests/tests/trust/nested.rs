@@ -121,6 +121,10 @@ fn mapped_and_driven(below: u64) -> u64 {
     futures::executor::block_on(elsewhere().map(move |_| level(mapped_and_driven, below))).unwrap()
 }
 
+fn on_tokio(below: u64) -> u64 {
+    asynchronous(on_tokio, below).join().unwrap()
+}
+
 fn after_another(below: u64) -> u64 {
     plain(after_another, 0).then(move |_| plain(after_another, below)).join().unwrap()
 }
@@ -154,6 +158,7 @@ const WAYS: &[(&str, Way)] = &[
     ("map", mapped),
     ("map of a process call", mapped_from_elsewhere),
     ("map of a process call, driven", mapped_and_driven),
+    ("async", on_tokio),
     ("then", after_another),
     ("buffered", buffered),
     ("a stream", iterated),
