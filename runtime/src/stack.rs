@@ -35,7 +35,8 @@ pub(crate) fn around(position: usize) -> Option<Range<usize>> {
 }
 
 /// Whether this thread's stack has room for one more body: half of it, and half of what bodies are
-/// said to need, if that is said. So much as is known.
+/// said to need, if that is said. A stack of which nothing is known, as that of a coroutine, or the
+/// first thread's while the system does not tell, has room unless something is said.
 #[inline]
 pub(crate) fn has_room(said: Option<usize>) -> bool {
     thread_local! {
@@ -44,7 +45,7 @@ pub(crate) fn has_room(said: Option<usize>) -> bool {
     }
     #[cold]
     fn look(here: usize, said: Option<usize>) -> bool {
-        let Some(stack) = around(here) else { return true };
+        let Some(stack) = around(here) else { return said.is_none() };
         LOWEST.set(stack.start + stack.len().max(said.unwrap_or(0)) / 2);
         here >= LOWEST.get()
     }
