@@ -18,6 +18,7 @@ mod order;
 mod processes;
 #[cfg(any(target_os = "linux", windows))]
 mod renewal;
+mod settings;
 mod shapes;
 mod shared_line;
 // It stops itself by a signal.

@@ -1,10 +1,11 @@
 //! One at a time, in the order of the calls.
 
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use trine::{concurrent, gather};
+use trine_tests::checks::ends_in_time;
 use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
 
@@ -61,6 +62,9 @@ impl Log {
         self.0.push(number);
         self.0.clone()
     }
+    pub(crate) fn thread(&self) -> ThreadId {
+        thread::current().id()
+    }
 }
 
 #[test]
@@ -75,6 +79,53 @@ fn a_joiner_runs_what_is_before_its_call_while_the_pool_is_busy() {
     assert_eq!(second.join().unwrap(), [1, 2]);
     assert_eq!(first.join().unwrap(), [1]);
     runs.join().unwrap();
+}
+
+/// The pool is one thread, which somebody else keeps until the last call has been joined.
+#[test]
+fn a_joiner_runs_what_is_before_its_call_where_no_other_thread_could() {
+    #[concurrent(threads)]
+    fn keep(port: u16) {
+        crate::counters::pass(port);
+    }
+    let variables = [("TRINE_THREADS", "1"), ("TRINE_MAX_THREADS", "1")];
+    let test = a_joiner_runs_what_is_before_its_call_where_no_other_thread_could;
+    alone(test, &variables, || {
+        ends_in_time("a joiner behind other calls", || {
+            let log = LogWorker::new();
+            assert_eq!(log.push(1).join().unwrap(), [1]);
+            let gate = Gate::new();
+            let kept = keep(gate.port());
+            let held = gate.entered();
+            let before = [log.thread(), log.thread()];
+            let given_up = log.push(2);
+            let last = log.push(3);
+            drop(given_up);
+            assert_eq!(last.join().unwrap(), [1, 3]);
+            assert!(before.iter().all(trine::Task::is_finished));
+            assert_eq!(gather(before).join().unwrap(), [thread::current().id(); 2]);
+            // What makes a value is before its calls as well.
+            assert_eq!(LogWorker::new().push(1).join().unwrap(), [1]);
+            drop(held);
+            kept.join().unwrap();
+        });
+    });
+}
+
+/// Idle workers cost their memory, and busy ones no more threads than tasks do.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crowd_of_workers_has_no_threads_of_its_own() {
+    let variables = [("TRINE_THREADS", "2"), ("TRINE_MAX_THREADS", "2")];
+    alone(a_crowd_of_workers_has_no_threads_of_its_own, &variables, || {
+        let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        let crowd: Vec<_> = (0..500).map(|_| LogWorker::new()).collect();
+        gather(crowd.iter().map(|log| log.push(1))).join().unwrap();
+        let some = threads();
+        gather(crowd.iter().map(|log| log.push(2))).join().unwrap();
+        // The harness's two, the pool's, and those that look after all pools.
+        assert!(some < 10 && threads() < 10, "{some} threads, then {}", threads());
+    });
 }
 
 #[test]
