@@ -52,6 +52,12 @@
     allow(dead_code, unused_imports)
 )]
 
+#[cfg(target_family = "wasm")]
+compile_error!(
+    "trine runs calls on threads and in processes, and WebAssembly has neither: make it a \
+     dependency of other targets, `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
+);
+
 mod carry;
 #[allow(unsafe_code, reason = "the state machine that every task rests on")]
 mod cell;

@@ -33,7 +33,9 @@ mod present {
     use ::tokio::runtime::{
         Builder, EnterGuard, Handle, Id, Runtime, RuntimeFlavor, RuntimeMetrics, worker_index,
     };
-    use ::tokio::task::{block_in_place, coop, unconstrained};
+    #[cfg(not(target_family = "wasm"))]
+    use ::tokio::task::block_in_place;
+    use ::tokio::task::{coop, unconstrained};
 
     use crate::sync::Lock;
     use crate::{config, forks};
@@ -88,7 +90,7 @@ mod present {
         if RUNTIME.get().is_none() {
             forks::watch();
             let build = || {
-                Builder::new_multi_thread()
+                new_multi_thread()
                     .worker_threads(config::threads())
                     // Bodies that block, as by `join`, keep one each.
                     .max_blocking_threads(config::MAX_THREADS)
@@ -105,6 +107,22 @@ mod present {
             let _ = RUNTIME.set(runtime);
         }
         Ok(RUNTIME.get().expect("it was just set").handle())
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn new_multi_thread() -> Builder {
+        Builder::new_multi_thread()
+    }
+
+    // This and the next are never run: they let the error in `lib.rs` be the only one.
+    #[cfg(target_family = "wasm")]
+    fn new_multi_thread() -> Builder {
+        Builder::new_current_thread()
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn block_in_place<R>(wait: impl FnOnce() -> R) -> R {
+        wait()
     }
 
     /// Keeps a runtime current until dropped.
