@@ -181,8 +181,8 @@ const FOLLOWS: &[(&str, usize, Follows)] = &[
         let both = gather([(first.gated)(port), (first.gated)(port)]);
         both.then(move |_| (second.gated)(port))
     }),
-    ("then of the first of several", 2, |first, second, port| {
-        let both = race([(first.gated)(port), (first.polite)(port)]);
+    ("then of the first of several", 1, |first, second, port| {
+        let both = race([(first.gated)(port), (first.polite)(nobody_waits_at())]);
         both.then(move |_| (second.value)(6))
     }),
     ("several then", 3, |first, second, port| {

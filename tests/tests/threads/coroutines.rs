@@ -18,6 +18,9 @@ fn fib(n: u32) -> u64 {
     a + b
 }
 
+/// In words; Windows needs more than the 32 KiB that a coroutine has by itself.
+const STACK: usize = (256 << 10) / size_of::<usize>();
+
 type Coroutine = generator::Generator<'static, (), u64>;
 
 /// Joins down to `depth`, and suspends itself in each first closure.
@@ -31,7 +34,7 @@ fn suspended_at(depth: u64, tag: u64) -> u64 {
 }
 
 fn coroutine(depth: u64, tag: u64) -> Coroutine {
-    Gn::<()>::new(move || suspended_at(depth, tag))
+    Gn::<()>::new_opt(STACK, move || suspended_at(depth, tag))
 }
 
 fn expected(depth: u64, tag: u64) -> u64 {
@@ -136,7 +139,7 @@ const JOINS: [fn() -> bool; 3] = [
 
 /// A coroutine that is suspended in the body of a call.
 fn inside_a_body(join: fn() -> bool) -> Coroutine {
-    let mut coroutine = Gn::<()>::new(move || {
+    let mut coroutine = Gn::<()>::new_opt(STACK, move || {
         // A thread of the pool may come first.
         while !join() {}
         1
