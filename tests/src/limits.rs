@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+/// What a process has a limit of. The C libraries differ in its type.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub type Resource = libc::__rlimit_resource_t;
+/// What a process has a limit of.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub type Resource = libc::c_int;
+
 /// Bounds what this process and those that it starts from now on may use; returns the bound until
 /// now.
 ///
 /// # Panics
 /// If the system refuses.
-pub fn limited(resource: libc::__rlimit_resource_t, most: libc::rlim_t) -> libc::rlimit {
+pub fn limited(resource: Resource, most: libc::rlim_t) -> libc::rlimit {
     // SAFETY: a record to fill in, and then a valid limit.
     unsafe {
         let mut before = std::mem::zeroed();
@@ -27,7 +34,7 @@ pub fn compute(more: Duration) {
             libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
             time
         };
-        Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned() as u32)
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     };
     let until = now() + more;
     while now() < until {}

@@ -9,7 +9,7 @@ pub(crate) fn sparse(size: u64, is_sealed: bool) -> i32 {
     // SAFETY: system calls on a file of our own.
     unsafe {
         let file = libc::memfd_create(c"trine".as_ptr(), libc::MFD_ALLOW_SEALING);
-        assert_eq!(libc::ftruncate(file, size.cast_signed()), 0);
+        assert_eq!(libc::ftruncate64(file, size.cast_signed()), 0);
         if is_sealed {
             libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
         }
@@ -24,8 +24,8 @@ pub(crate) fn huge() -> i32 {
     unsafe {
         let flags = libc::MFD_ALLOW_SEALING | libc::MFD_HUGETLB;
         let file = libc::memfd_create(c"trine".as_ptr(), flags);
-        libc::ftruncate(file, HUGE.cast_signed());
-        libc::fallocate(file, 0, 0, HUGE.cast_signed());
+        libc::ftruncate64(file, HUGE.cast_signed());
+        libc::fallocate64(file, 0, 0, HUGE.cast_signed());
         libc::fcntl(file, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK);
         file
     }
@@ -75,7 +75,7 @@ pub(crate) fn frozen(bytes: &[u8]) -> i32 {
 }
 
 /// Allows this process so many open files.
-pub(crate) fn allow(files: u64) {
+pub(crate) fn allow(files: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: files, rlim_max: files };
     // SAFETY: it reads a valid limit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);

@@ -9,6 +9,8 @@ use trine_tests::process::{IS_POSIX, MEMORY};
 const WORDS: usize = 64 << 10;
 const RING: usize = 256 << 10;
 const HALF: usize = WORDS + RING;
+/// How far apart words are, for the processor's sake.
+const LINE: usize = align_of::<crossbeam_utils::CachePadded<u8>>();
 
 /// A word of the worker's half, by its offset.
 #[derive(Clone, Copy)]
@@ -16,14 +18,13 @@ pub(crate) struct Word(pub(crate) usize);
 
 pub(crate) const TAIL: Word = Word(0);
 pub(crate) const CORE: Word = Word(4);
-pub(crate) const RUNNING: Word = Word(128);
-pub(crate) const RUNNING_HIGH: Word = Word(132);
-pub(crate) const SLEEPING: Word = Word(256);
-pub(crate) const READY: Word = Word(384);
-pub(crate) const WAITING: Word = Word(512);
-pub(crate) const REPORT_LENGTH: Word = Word(516);
-pub(crate) const CAUSE: Word = Word(520);
-/// One that nobody uses.
+pub(crate) const RUNNING: Word = Word(LINE);
+pub(crate) const RUNNING_HIGH: Word = Word(LINE + 4);
+pub(crate) const SLEEPING: Word = Word(2 * LINE);
+pub(crate) const READY: Word = Word(3 * LINE);
+pub(crate) const WAITING: Word = Word(4 * LINE);
+pub(crate) const REPORT_LENGTH: Word = Word(4 * LINE + 4);
+pub(crate) const CAUSE: Word = Word(4 * LINE + 8);
 const UNUSED: usize = 1024;
 
 /// A shared mapping: its start, its length, and whether it may be written.
@@ -65,11 +66,10 @@ pub(crate) fn write(word: Word, value: u32) {
 
 /// How far the parent has taken the replies, which it says in its own half.
 pub(crate) fn taken() -> u32 {
-    const TAKEN: usize = 128;
     let theirs = maps().into_iter().find(|map| !map.is_writable && map.length == HALF);
     let start = theirs.expect("a worker has its parent's half").start;
     // SAFETY: within the half, which stays mapped.
-    unsafe { ((start + TAKEN) as *const u32).read_volatile() }
+    unsafe { ((start + LINE) as *const u32).read_volatile() }
 }
 
 /// Writes a word about which call runs that is `away` from the truth: twice a call's number, and 1
@@ -192,7 +192,7 @@ pub(crate) fn punch() {
     let holes = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
     for file in memories() {
         // SAFETY: as above.
-        unsafe { libc::fallocate(file, holes, 0, 1 << 40) };
+        unsafe { libc::fallocate64(file, holes, 0, 1 << 40) };
     }
 }
 
@@ -322,7 +322,7 @@ pub(crate) fn write_to_what_is_theirs() -> usize {
         use std::os::fd::AsRawFd;
         let holes = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         // SAFETY: a system call on an open file.
-        let punched = unsafe { libc::fallocate(opened.as_raw_fd(), holes, 0, HALF as i64) };
+        let punched = unsafe { libc::fallocate64(opened.as_raw_fd(), holes, 0, HALF as i64) };
         found += usize::from(punched == 0);
     }
     found

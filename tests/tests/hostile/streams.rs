@@ -187,7 +187,7 @@ fn hoards(files: u16) -> impl Iterator<Item = u64> {
 /// Before that, its parent has none to spare.
 #[test]
 fn unread_items_leave_files_for_others() {
-    const FILES: u64 = 1024;
+    const FILES: libc::rlim_t = 1024;
     alone(unread_items_leave_files_for_others, &[], || {
         files::allow(FILES);
         for files in [1, 100, 250] {

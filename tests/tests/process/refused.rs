@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use trine::{Task, concurrent};
-use trine_tests::limits::{compute, limited};
+use trine_tests::limits::{Resource, compute, limited};
 use trine_tests::programs::{alone, alone_with_each};
 use trine_tests::system::is_alive;
 
@@ -88,7 +88,7 @@ fn a_call_that_computes_for_too_long_is_told_why_it_ended() {
 }
 
 /// What a program may have no more of, so that no worker can be started.
-const REFUSED: &[(&str, libc::__rlimit_resource_t, libc::rlim_t)] =
+const REFUSED: &[(&str, Resource, libc::rlim_t)] =
     &[("files", libc::RLIMIT_NOFILE, 4), ("file sizes", libc::RLIMIT_FSIZE, 4096)];
 
 #[test]

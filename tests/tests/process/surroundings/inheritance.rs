@@ -57,7 +57,7 @@ pub(super) fn filled(length: usize) -> Vec<u8> {
     vec![1; length]
 }
 
-pub(super) fn limit_files(bytes: u64) {
+pub(super) fn limit_files(bytes: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: a valid limit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);

@@ -174,7 +174,7 @@ fn in_a_cell() {
 }
 
 fn many_files() {
-    const MANY: u64 = 100_000;
+    const MANY: libc::rlim_t = 100_000;
     // SAFETY: a record to fill in, and then a limit; copies of a file that are never closed.
     let count = unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();

@@ -136,7 +136,7 @@ fn has_children() -> bool {
     waited == 0 || SystemError::last_os_error().raw_os_error() != Some(libc::ECHILD)
 }
 
-fn with_limit(resource: libc::__rlimit_resource_t, most: libc::rlim_t) {
+fn with_limit(resource: trine_tests::limits::Resource, most: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: a valid limit.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);

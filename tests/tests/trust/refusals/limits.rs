@@ -31,7 +31,7 @@ pub(crate) fn threads() -> Result<(), String> {
 pub(crate) fn memory() -> Result<(), String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|why| why.to_string())?;
     let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
-    let kibibytes: u64 = size.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let kibibytes: libc::rlim_t = size.split_whitespace().nth(1).unwrap().parse().unwrap();
     let bytes = (kibibytes + 768) << 10;
     let tight = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: a plain system call.
