@@ -2,11 +2,11 @@
 
 pub mod checks;
 pub mod gate;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[allow(unsafe_code, reason = "calls of the C library")]
 pub mod limits;
 pub mod modes;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod outcomes;
 pub mod process;
 pub mod programs;

@@ -30,13 +30,7 @@ pub struct Mode {
 }
 
 /// Every mode that was built.
-pub const MODES: &[Mode] = &[
-    threads::MODE,
-    // Workers have run on Linux and under wine, so far.
-    #[cfg(any(target_os = "linux", windows))]
-    process::MODE,
-    asynchronous::MODE,
-];
+pub const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 
 macro_rules! blocking_mode {
     ($module:ident, $mode:ident, $crashes:expr) => {
@@ -138,7 +132,6 @@ macro_rules! blocking_mode {
 }
 
 blocking_mode!(threads, threads, None);
-#[cfg(any(target_os = "linux", windows))]
 blocking_mode!(process, process, Some(crashes));
 
 mod asynchronous {

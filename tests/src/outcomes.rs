@@ -13,6 +13,7 @@ use trine::{Error, ErrorKind, concurrent, gather};
 
 use crate::checks::{self, Named, output_of, part, wait_until};
 use crate::process::double;
+use crate::system::bounds_memory;
 
 /// Runs the whole table, or what the arguments name.
 pub fn main() {
@@ -241,6 +242,9 @@ fn panics_limited() {
 }
 
 fn limited_panic_brings_backtrace() {
+    if !bounds_memory() {
+        return;
+    }
     brings_backtrace("panics-limited", "go_off");
 }
 
@@ -250,6 +254,9 @@ fn allocate(bytes: usize) -> usize {
 }
 
 fn memory_limit() {
+    if !bounds_memory() {
+        return;
+    }
     assert_eq!(allocate(1 << 20).join().unwrap(), 1 << 20);
     let error = allocate(1 << 30).join().unwrap_err();
     assert!(error.is_memory_limit(), "{error}");
@@ -264,12 +271,18 @@ fn allocate_without_stderr(bytes: usize) -> usize {
 }
 
 fn memory_limit_without_stderr() {
+    if !bounds_memory() {
+        return;
+    }
     let error = allocate_without_stderr(1 << 30).join().unwrap_err();
     assert!(error.is_memory_limit(), "{error}");
 }
 
 /// A worker without memory does not symbolize anything.
 fn memory_limit_with_backtraces() {
+    if !bounds_memory() {
+        return;
+    }
     let mut command = asking_for_backtraces("overruns");
     let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
     let [said, warned] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
@@ -290,6 +303,9 @@ fn panics_without_memory() {
 }
 
 fn panic_without_memory() {
+    if !bounds_memory() {
+        return;
+    }
     let error = panics_without_memory().join().unwrap_err();
     assert!(error.is_panic(), "{error}");
 }

@@ -9,7 +9,8 @@ pub fn double(number: u32) -> u32 {
 }
 
 /// Whether the engine runs over what macOS and FreeBSD have.
-pub const IS_POSIX: bool = cfg!(trine_platform = "unix");
+pub const IS_POSIX: bool =
+    cfg!(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"));
 
 /// Part of the name that the system shows for memory that processes share.
 pub const MEMORY: &str = if IS_POSIX { "/dev/shm/trine-" } else { "memfd:trine" };

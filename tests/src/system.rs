@@ -1,11 +1,13 @@
 //! What tests ask the system about processes and their memory, which each has its own way for.
 
 use std::ffi::OsString;
+#[cfg(any(target_os = "linux", windows))]
 use std::ops::Range;
 
 use trine::{Error, ErrorKind};
 
 /// Memory of this process that others may map too.
+#[cfg(any(target_os = "linux", windows))]
 #[derive(Clone, Debug)]
 pub struct Mapped {
     /// Where it is.
@@ -26,6 +28,16 @@ pub fn is_abort(error: &Error) -> bool {
     *error.kind() == ErrorKind::Crashed { signal, code }
 }
 
+/// Whether the option `memory` bounds anything here; says so if it does not.
+#[must_use]
+pub fn bounds_memory() -> bool {
+    let bounds = !cfg!(target_os = "macos");
+    if !bounds {
+        println!("skipped: macOS has no limit of memory");
+    }
+    bounds
+}
+
 /// A name that is no text.
 #[must_use]
 pub fn no_text() -> OsString {
@@ -35,13 +47,10 @@ pub fn no_text() -> OsString {
     return std::os::windows::ffi::OsStringExt::from_wide(&[0xd800, 0x61]);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(trine_platform = "unix")))]
 mod of_system {
     use std::fs;
     use std::path::Path;
-
-    use super::Mapped;
-    use crate::process::MEMORY;
 
     /// Whether the process exists and is not a zombie.
     #[must_use]
@@ -77,19 +86,76 @@ mod of_system {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
     }
+}
 
-    /// What this process shares with others by way of the engine.
-    #[must_use]
-    pub fn mapped() -> Vec<Mapped> {
-        let maps = fs::read_to_string("/proc/self/maps").unwrap();
-        let shared = maps.lines().filter(|map| map.contains(MEMORY)).map(|map| {
-            let mut words = map.split_whitespace();
-            let (start, end) = words.next().unwrap().split_once('-').unwrap();
-            let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
-            Mapped { range: start..end, is_writable: words.next().unwrap().starts_with("rw-s") }
-        });
-        shared.collect()
+// `ps` knows what each system has its own calls for.
+#[cfg(any(target_os = "macos", target_os = "freebsd", trine_platform = "unix"))]
+mod of_system {
+    use std::process::{Command, Stdio};
+
+    /// What `ps` says of one process, or of all that there are, and its own number.
+    fn ask(arguments: &[&str]) -> (String, u32) {
+        let mut asked = Command::new("ps");
+        let asked = asked.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let id = asked.id();
+        (String::from_utf8(asked.wait_with_output().unwrap().stdout).unwrap(), id)
     }
+
+    /// Whether the process exists and is not a zombie.
+    #[must_use]
+    pub fn is_alive(id: i32) -> bool {
+        let (state, _) = ask(&["-o", "state=", "-p", &id.to_string()]);
+        !state.trim().is_empty() && !state.trim().starts_with('Z')
+    }
+
+    /// Whether anything of the process is left.
+    #[must_use]
+    pub fn is_there(id: i32) -> bool {
+        !ask(&["-o", "state=", "-p", &id.to_string()]).0.trim().is_empty()
+    }
+
+    /// Kills a child of this process that nobody has waited for.
+    pub fn kill(id: i32) {
+        // SAFETY: a signal to a child.
+        unsafe { libc::kill(id, libc::SIGKILL) };
+    }
+
+    /// How many processes this one has started that are there.
+    #[must_use]
+    pub fn children() -> usize {
+        let (all, asked) = ask(&["-A", "-o", "pid=", "-o", "ppid="]);
+        let numbers = |line: &str| -> Vec<u32> {
+            line.split_whitespace().map(|number| number.parse().unwrap()).collect()
+        };
+        let me = std::process::id();
+        all.lines().map(numbers).filter(|process| process[0] != asked && process[1] == me).count()
+    }
+
+    /// The most memory that this process ever had, in bytes.
+    #[must_use]
+    pub fn peak() -> usize {
+        // SAFETY: a record to fill in.
+        let most = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &raw mut usage), 0);
+            usage.ru_maxrss as usize
+        };
+        if cfg!(target_vendor = "apple") { most } else { most << 10 }
+    }
+}
+
+/// What this process shares with others by way of the engine. Elsewhere no file says it.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn mapped() -> Vec<Mapped> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let shared = maps.lines().filter(|map| map.contains(crate::process::MEMORY)).map(|map| {
+        let mut words = map.split_whitespace();
+        let (start, end) = words.next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).unwrap());
+        Mapped { range: start..end, is_writable: words.next().unwrap().starts_with("rw-s") }
+    });
+    shared.collect()
 }
 
 #[cfg(windows)]
@@ -198,5 +264,6 @@ mod of_system {
     }
 }
 
-#[cfg(any(target_os = "linux", windows))]
-pub use of_system::{children, is_alive, is_there, kill, mapped, peak};
+#[cfg(windows)]
+pub use of_system::mapped;
+pub use of_system::{children, is_alive, is_there, kill, peak};

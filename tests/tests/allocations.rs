@@ -136,7 +136,6 @@ fn counts(items: usize) -> impl Iterator<Item = usize> {
     (0..items).map(|_| TOTAL.load(Ordering::Relaxed))
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn counts_in_a_worker(items: usize) -> impl Iterator<Item = usize> {
     (0..items).map(|_| TOTAL.load(Ordering::Relaxed))
@@ -167,7 +166,6 @@ fn of_items(function: fn(usize) -> Stream<usize>) -> usize {
 fn an_item_is_no_allocation() {
     let made = [
         ("threads", of_items(counts)),
-        #[cfg(any(target_os = "linux", windows))]
         ("process", of_items(counts_in_a_worker)),
         ("async", of_items(counts_awaited)),
     ];

@@ -116,7 +116,6 @@ fn yields(count: u64) -> impl Iterator<Item = u64> {
     (0..count).inspect(|number| assert!(*number < 10, "on purpose"))
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn yields_in_a_worker(count: u64) -> impl Iterator<Item = u64> {
     (0..count).inspect(|number| assert!(*number < 10, "on purpose"))
@@ -135,7 +134,6 @@ type Yielding = (&'static str, fn(u64) -> Stream<u64>);
 fn a_stream_is_one_call() {
     let functions: &[Yielding] = &[
         ("yields", yields),
-        #[cfg(any(target_os = "linux", windows))]
         ("yields_in_a_worker", yields_in_a_worker),
         ("yields_awaited", yields_awaited),
     ];

@@ -18,7 +18,6 @@ fn yields() -> impl Iterator<Item = u64> {
     0..100
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn yields_in_a_worker() -> impl Iterator<Item = u64> {
     0..100
@@ -34,7 +33,6 @@ type Yielding = (&'static str, &'static str, fn() -> Stream<u64>);
 
 const YIELDING: &[Yielding] = &[
     ("threads", "yields", yields),
-    #[cfg(any(target_os = "linux", windows))]
     ("process", "yields_in_a_worker", yields_in_a_worker),
     ("async", "yields_awaited", yields_awaited),
 ];

@@ -1,6 +1,6 @@
 //! The outcomes as an ordinary program, for profiles with which Cargo builds no tests.
 
 fn main() {
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     trine_tests::outcomes::main();
 }

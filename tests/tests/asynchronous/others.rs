@@ -13,7 +13,6 @@ fn yields() -> impl Iterator<Item = u32> {
     0..3
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn yields_in_a_worker() -> impl Iterator<Item = u32> {
     0..3
@@ -54,7 +53,6 @@ type Way = fn() -> u32;
 /// Streams and workers with state, and whether they are on the runtime where they are made.
 const OTHERS: &[(&str, bool, Way)] = &[
     ("a stream", false, || yields().into_iter().last().unwrap().unwrap()),
-    #[cfg(any(target_os = "linux", windows))]
     ("a stream of a worker", false, || yields_in_a_worker().into_iter().last().unwrap().unwrap()),
     ("a stream, gathered", false, || yields().gather().join().unwrap()[2]),
     ("an async stream", true, || yields_on_tokio().into_iter().last().unwrap().unwrap()),

@@ -98,8 +98,7 @@ fn fails() -> Result<(), ()> {
     Err(())
 }
 
-#[cfg_attr(any(target_os = "linux", windows), concurrent(process, retries = 2, backoff = 10ms))]
-#[cfg_attr(not(any(windows, target_os = "linux")), concurrent(threads, retries = 2, backoff = 9ms))]
+#[concurrent(process, retries = 2, backoff = 10ms)]
 fn fails_in_a_process() -> Result<(), ()> {
     Err(())
 }

@@ -16,7 +16,7 @@ fn in_sequence_a_process_function_runs_on_every_system() {
 }
 
 /// Never in this program unless it asks for that.
-#[cfg(not(any(target_os = "linux", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd", windows)))]
 #[test]
 fn where_no_worker_can_be_a_call_says_so() {
     let error = total(Shared::from(vec![1]), &[2], "word").join().unwrap_err();

@@ -140,16 +140,10 @@ macro_rules! mode {
 }
 
 mode!(threads, threads, TcpStream,);
-#[cfg(any(target_os = "linux", windows))]
 mode!(process, process, Port,);
 mode!(asynchronous, async, TcpStream, async);
 
-const MODES: &[Mode] = &[
-    threads::MODE,
-    #[cfg(any(target_os = "linux", windows))]
-    process::MODE,
-    asynchronous::MODE,
-];
+const MODES: &[Mode] = &[threads::MODE, process::MODE, asynchronous::MODE];
 const ONE_WORKER: &[(&str, &str)] = &[("TRINE_THREADS", "1"), ("TRINE_PROCESSES", "1")];
 
 #[test]

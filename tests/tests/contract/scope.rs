@@ -38,13 +38,11 @@ fn arguments_and_values_may_borrow() {
     assert_eq!((threads, tokio), (2, 2));
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process, scoped)]
 fn count_in_worker(text: &str, word: &str) -> usize {
     text.matches(word).count()
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[test]
 fn a_worker_process_gets_a_copy_of_what_is_borrowed() {
     let text = String::from("one and one");

@@ -4,10 +4,13 @@
 
 mod attributes;
 mod calls;
+// These two ask the system what is mapped, which it says on Linux and Windows.
+#[cfg(any(target_os = "linux", windows))]
 mod corrupt;
 mod decoders;
 mod initializers;
 mod joiners;
+#[cfg(any(target_os = "linux", windows))]
 mod lent;
 // It loads a library as POSIX says, which it builds with cargo.
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Every way in which a process task can end. No test harness: this program plays the parents too.
 
 fn main() {
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     trine_tests::outcomes::main();
 }

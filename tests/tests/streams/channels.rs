@@ -83,38 +83,32 @@ async fn sum_async(numbers: Stream<u64>) -> u64 {
     numbers.map(Result::unwrap).fold(0, async |sum, number| sum + number).await
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn send_process(count: u64, sender: Sender<u64>) -> u64 {
     (0..count).take_while(|number| sender.send(*number).is_ok()).count() as u64
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 async fn send_process_polled(count: u64, sender: Sender<u64>) -> u64 {
     sending(count, sender).await
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn panics_process(count: u64, sender: Sender<u64>) {
     (0..count).for_each(|number| sender.send(number).unwrap());
     panic!("on purpose");
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 fn add_process(numbers: Stream<u64>) -> impl Iterator<Item = u64> {
     numbers.into_iter().map(|number| number.unwrap() + 1)
 }
 
-#[cfg(any(target_os = "linux", windows))]
 #[concurrent(process)]
 async fn sum_process(numbers: Stream<u64>) -> u64 {
     numbers.map(Result::unwrap).fold(0, async |sum, number| sum + number).await
 }
 
-#[cfg(any(target_os = "linux", windows))]
 const PROCESS: Mode = Mode {
     name: "process",
     send: send_process,
@@ -124,9 +118,7 @@ const PROCESS: Mode = Mode {
 };
 
 const MODES: &[Mode] = &[
-    #[cfg(any(target_os = "linux", windows))]
     PROCESS,
-    #[cfg(any(target_os = "linux", windows))]
     Mode { name: "process, polled", send: send_process_polled, ..PROCESS },
     Mode { name: "threads", send, panics, add, sum },
     Mode { name: "threads, polled", send: send_polled, panics, add, sum },

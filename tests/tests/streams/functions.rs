@@ -202,19 +202,10 @@ macro_rules! streams {
 
 iterators!(threads, threads);
 streams!(threads_polled, threads);
-#[cfg(any(target_os = "linux", windows))]
 iterators!(process, process);
-#[cfg(any(target_os = "linux", windows))]
 streams!(process_polled, process);
 streams!(asynchronous, async);
 
 /// Each mode, and each way to yield in it.
-pub(crate) const MODES: &[Mode] = &[
-    threads::MODE,
-    threads_polled::MODE,
-    #[cfg(any(target_os = "linux", windows))]
-    process::MODE,
-    #[cfg(any(target_os = "linux", windows))]
-    process_polled::MODE,
-    asynchronous::MODE,
-];
+pub(crate) const MODES: &[Mode] =
+    &[threads::MODE, threads_polled::MODE, process::MODE, process_polled::MODE, asynchronous::MODE];

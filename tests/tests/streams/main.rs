@@ -2,12 +2,10 @@
 
 mod channels;
 mod contract;
-#[cfg(any(target_os = "linux", windows))]
 mod ends;
 mod functions;
 mod memory;
 mod methods;
-#[cfg(any(target_os = "linux", windows))]
 mod process;
 // It writes to the sockets of the engine.
 #[cfg(target_os = "linux")]

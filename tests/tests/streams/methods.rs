@@ -25,7 +25,6 @@ use futures::stream::iter;
 
 mode!(threads, threads, Iterator<Item = String>, std::convert::identity);
 mode!(threads_polled, threads, futures::Stream<Item = String>, super::iter);
-#[cfg(any(target_os = "linux", windows))]
 mode!(process, process, Iterator<Item = String>, std::convert::identity);
 mode!(asynchronous, async, futures::Stream<Item = String>, super::iter);
 
@@ -46,7 +45,6 @@ fn a_method_may_yield_what_self_had() {
     let longer = [
         threads::Words(words()).longer(4),
         threads_polled::Words(words()).longer(4),
-        #[cfg(any(target_os = "linux", windows))]
         process::Words(words()).longer(4),
         asynchronous::Words(words()).longer(4),
     ];

@@ -3,7 +3,6 @@
 
 mod calls;
 mod coroutines;
-#[cfg(any(target_os = "linux", windows))]
 mod encoding;
 mod fork_join;
 mod priority;

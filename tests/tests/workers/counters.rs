@@ -110,7 +110,6 @@ macro_rules! counters {
 }
 
 counters!(on_threads, threads);
-#[cfg(any(target_os = "linux", windows))]
 counters!(on_processes, process);
 counters!(on_async, async, async);
 
@@ -129,7 +128,6 @@ macro_rules! each_mode {
                     check(&crate::counters::on_threads::start("", $first));
                 }
 
-                #[cfg(any(target_os = "linux", windows))]
                 #[test]
                 fn process() {
                     check(&crate::counters::on_processes::start("", $first));

@@ -102,7 +102,6 @@ macro_rules! limits {
                 const CHECK: fn(&Limited) = |$limited| $body;
 
                 limits!(threads $copies);
-                #[cfg(any(target_os = "linux", windows))]
                 limits!(process $copies);
                 limits!(asynchronous $copies);
             }

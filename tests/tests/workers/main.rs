@@ -2,7 +2,6 @@
 //!
 //! `counters` is the same worker once per mode, and a row of `each_mode!` runs a check with each.
 
-#[cfg(any(target_os = "linux", windows))]
 mod constructors;
 mod copies;
 mod counters;
@@ -14,9 +13,7 @@ mod endings;
 mod hostile;
 mod limits;
 mod order;
-#[cfg(any(target_os = "linux", windows))]
 mod processes;
-#[cfg(any(target_os = "linux", windows))]
 mod renewal;
 mod settings;
 mod shapes;

@@ -67,7 +67,7 @@ impl Resident {
     pub(crate) fn exit(&mut self) {
         std::process::exit(3);
     }
-    #[cfg(unix)]
+    #[cfg(all(unix, not(target_os = "macos")))]
     pub(crate) fn allocate(&self, bytes: usize) {
         assert_eq!(vec![1_u8; bytes].len(), bytes);
     }
@@ -116,8 +116,8 @@ const ENDS: &[Row] = &[
         |resident, _| resident.exit(),
         |error| matches!(error.kind(), ErrorKind::Crashed { code: Some(3), .. }),
     ),
-    // Under wine there is no limit.
-    #[cfg(unix)]
+    // Under wine and on macOS there is no limit.
+    #[cfg(all(unix, not(target_os = "macos")))]
     (
         "memory",
         |resident, _| resident.allocate(1 << 30),

@@ -100,9 +100,7 @@ macro_rules! tapes {
 
 tapes!(on_threads, threads, Iterator<Item = u64>, std::convert::identity);
 tapes!(on_threads_polled, threads, futures::Stream<Item = u64>, super::iter);
-#[cfg(target_os = "linux")]
 tapes!(on_processes, process, Iterator<Item = u64>, std::convert::identity);
-#[cfg(target_os = "linux")]
 tapes!(on_processes_polled, process, futures::Stream<Item = u64>, super::iter);
 tapes!(on_async, async, futures::Stream<Item = u64>, super::iter, async);
 
@@ -126,13 +124,11 @@ macro_rules! each {
                     check(&on_threads_polled::start(10));
                 }
 
-                #[cfg(target_os = "linux")]
                 #[test]
                 fn process() {
                     check(&on_processes::start(10));
                 }
 
-                #[cfg(target_os = "linux")]
                 #[test]
                 fn process_polled() {
                     check(&on_processes_polled::start(10));
@@ -330,7 +326,6 @@ fn what_waits_in_its_yield_is_not_half_changed_when_tokio_drops_it() {
     });
 }
 
-#[cfg(target_os = "linux")]
 mod in_a_process {
     use super::*;
 
@@ -355,8 +350,7 @@ mod in_a_process {
             })
         }
         pub(crate) fn unencodable(&self) -> impl Iterator<Item = std::path::PathBuf> {
-            use std::os::unix::ffi::OsStringExt;
-            [b"a".to_vec(), vec![255]].map(std::ffi::OsString::from_vec).map(Into::into).into_iter()
+            ["a".into(), trine_tests::system::no_text()].map(Into::into).into_iter()
         }
     }
 
