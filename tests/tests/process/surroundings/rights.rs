@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 
 use trine::{ErrorKind, concurrent, gather};
 use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
-use trine_tests::process::{IS_POSIX, double};
+use trine_tests::process::{anyone_may_execute, double};
 use trine_tests::system::is_alive;
 
 use super::{is_root, output, passes, skip};
@@ -58,13 +57,6 @@ pub(super) fn secure_starts_nothing() {
     let (variables, error) = said.split_once('\n').unwrap();
     assert_eq!(variables, "true true");
     assert!(error.contains("rights"), "{error}");
-}
-
-/// Whether a worker of somebody else can be started: by path, unless Linux knows a better way.
-fn anyone_may_execute() -> bool {
-    let program = std::env::current_exe().unwrap();
-    let is_open = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 1 == 1;
-    !IS_POSIX || program.ancestors().all(is_open)
 }
 
 pub(super) fn gives_up() {
