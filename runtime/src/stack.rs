@@ -46,7 +46,9 @@ pub(crate) fn has_room(said: Option<usize>) -> bool {
     #[cold]
     fn look(here: usize, said: Option<usize>) -> bool {
         let Some(stack) = around(here) else { return said.is_none() };
-        LOWEST.set(stack.start + stack.len().max(said.unwrap_or(0)) / 2);
+        let needed = stack.len().max(said.unwrap_or(0)) / 2;
+        // The first thread of a program of 32 bits has its stack where the addresses end.
+        LOWEST.set(stack.start.saturating_add(needed));
         here >= LOWEST.get()
     }
     let here = position();
