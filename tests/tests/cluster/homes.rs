@@ -91,31 +91,27 @@ fn placed() {
     tell(format!("{on:?}"));
 }
 
-/// As many values made one after the other as at once.
+/// Says where each value is of those that it makes one after the other, for as long as it is told
+/// to go on, and then of eight made at once.
 fn spreads() {
+    let place = |log: &LogWorker| tell(log.push(0).join().unwrap().1);
     let mut logs = Vec::new();
-    for _ in 0..8 {
-        let log = LogWorker::open(&folder());
-        tell(log.push(0).join().unwrap().1);
-        logs.push(log);
+    while hear() == "go" {
+        logs.push(LogWorker::open(&folder()));
+        place(&logs[logs.len() - 1]);
     }
     logs.clear();
     let logs: Vec<_> = (0..8).map(|_| LogWorker::open(&folder())).collect();
-    for log in &logs {
-        tell(log.push(0).join().unwrap().1);
-    }
+    logs.iter().for_each(place);
 }
 
-/// Says where each value is of as many as it is told to make, one after the other.
+/// Says where each value is of those that it makes one after the other.
 fn spreads_by_label() {
     let mut all = Vec::new();
-    for more in [6, 4] {
-        for _ in 0..more {
-            let placed = PlacedWorker::new();
-            tell(placed.made_on().join().unwrap());
-            all.push(placed);
-        }
-        hear();
+    while hear() == "go" {
+        let placed = PlacedWorker::new();
+        tell(placed.made_on().join().unwrap());
+        all.push(placed);
     }
 }
 

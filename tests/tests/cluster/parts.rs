@@ -66,9 +66,11 @@ pub(crate) fn tell(what: impl std::fmt::Display) {
     std::io::stdout().flush().unwrap();
 }
 
-/// Waits for a word of the test.
-pub(crate) fn hear() {
-    std::io::stdin().read_line(&mut String::new()).unwrap();
+/// Waits for a word of the test; none, if it has gone.
+pub(crate) fn hear() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
 }
 
 fn values() {

@@ -1,5 +1,6 @@
 //! Workers with state on other machines, and what goes away while they live there.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -70,25 +71,39 @@ fn placed() {
     assert_eq!(caller.rest(), format!("{:?}\n", [labelled.id(); 2]));
 }
 
+/// How many values a caller makes at most until each machine has one.
+const MANY: usize = 30;
+
+/// Has values made, one after the other, until each of these machines has one of them. How evenly
+/// they spread is for the model to say: callers take time to learn of a machine, and to make a
+/// value may take long.
+fn until_on_each(caller: &mut Process, machines: &[&Process]) {
+    let mut missing: Vec<u32> = machines.iter().map(|machine| machine.id()).collect();
+    let all = missing.clone();
+    for _ in 0..MANY {
+        caller.tell();
+        let on = caller.line().parse().unwrap();
+        assert!(all.contains(&on), "made on another machine");
+        missing.retain(|machine| *machine != on);
+        if missing.is_empty() {
+            return;
+        }
+    }
+    panic!("{MANY} values, and none on {missing:?} of {all:?}");
+}
+
+/// Also those that are made at once.
 fn spread() {
     let world = World::new();
-    let machines = [(); 2].map(|()| world.machine(2));
+    let [one, two] = [(); 2].map(|()| world.machine(2));
     let mut caller = world.caller("spreads");
-    let mut of_eight = || -> Vec<u32> { (0..8).map(|_| caller.line().parse().unwrap()).collect() };
-    for made in [of_eight(), of_eight()] {
-        let count = |machine: u32| made.iter().filter(|&&on| on == machine).count();
-        // The first of all may be made before its caller knows of the other machine.
-        let counts = machines.each_ref().map(|machine| count(machine.id()));
-        assert!(counts.iter().all(|count| (3..=5).contains(count)), "{made:?}");
-    }
+    until_on_each(&mut caller, &[&one, &two]);
+    caller.say("at once");
+    let made: HashSet<u32> = (0..8).map(|_| caller.line().parse().unwrap()).collect();
+    assert_eq!(made, HashSet::from([one.id(), two.id()]));
 }
 
-/// How many of these values are on each of the machines.
-fn on<const N: usize>(machines: [&Process; N], values: &[u32]) -> [usize; N] {
-    machines.map(|machine| values.iter().filter(|&&on| on == machine.id()).count())
-}
-
-/// Each caller spreads what it has over the machines with the label, and then gives more to one
+/// Each caller spreads what it has over the machines with the label, and then gives some to one
 /// that has come meanwhile.
 fn spread_by_label() {
     let world = World::new();
@@ -96,21 +111,9 @@ fn spread_by_label() {
     let with_label = || machine(&world, &[("TRINE_LABELS", "gpu")]);
     let [one, two] = [with_label(), with_label()];
     let mut callers = [(); 2].map(|()| world.caller("spreads-by-label"));
-    let made = |caller: &mut Process, count: usize| -> Vec<u32> {
-        (0..count).map(|_| caller.line().parse().unwrap()).collect()
-    };
-    for caller in &mut callers {
-        let counts = on([&one, &two], &made(caller, 6));
-        // How evenly is for the model to say: it takes time to learn of the other machine.
-        assert!(counts.iter().sum::<usize>() == 6 && !counts.contains(&0), "{counts:?}");
-    }
+    callers.iter_mut().for_each(|caller| until_on_each(caller, &[&one, &two]));
     let three = with_label();
-    for caller in &mut callers {
-        caller.tell();
-        let counts = on([&one, &two, &three], &made(caller, 4));
-        assert!(counts.iter().sum::<usize>() == 4 && counts[2] > 0, "{counts:?}");
-        caller.tell();
-    }
+    callers.iter_mut().for_each(|caller| until_on_each(caller, &[&one, &two, &three]));
 }
 
 fn counted() {
@@ -249,7 +252,8 @@ fn cut() {
     is_whole(&world, caller);
 }
 
-/// For longer than its lease: by the time that its call is lost, the value is gone there.
+/// For longer than its lease: its call is lost, and the value is dropped there too. That it is by
+/// then is for the model to say; here a machine that gets no processor would be late.
 fn silent(out: bool, back: bool) {
     let world = World::new();
     let relay = Relay::to(world.port());
@@ -260,7 +264,8 @@ fn silent(out: bool, back: bool) {
     let stays = world.machine(1);
     relay.stick(out, back);
     assert_eq!(caller.line(), "true");
-    assert!(is_gone(world.notes("held")[0]), "it lives on");
+    let lived = world.notes("held")[0];
+    wait_until(|| is_gone(lived));
     assert_eq!(caller.rest(), format!("{} 1\n", stays.id()));
     relay.stick(false, false);
     assert_eq!(world.notes("pushed"), [0, 1, 2, 3]);

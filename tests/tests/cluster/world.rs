@@ -300,7 +300,11 @@ impl Process {
 
     /// Lets it go on.
     pub(crate) fn tell(&mut self) {
-        self.0.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+        self.say("go");
+    }
+
+    pub(crate) fn say(&mut self, word: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{word}").unwrap();
     }
 
     /// The next line that it prints.
