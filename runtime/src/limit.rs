@@ -108,7 +108,7 @@ impl Limiter {
         }
         // A call may end while it is admitted, for example because its runtime is gone, and leave
         // in turn. This runs in a loop, since lines may be long.
-        relay::run(|| self.pass_on());
+        relay::brief(|| self.pass_on());
     }
 
     fn pass_on(&self) {

@@ -34,6 +34,11 @@ pub(crate) trait Observer: Send + Sync {
 
     /// Does what follows, in a step of its own.
     fn finished(self: Arc<Self>, index: usize);
+
+    /// Whether that runs no code of users and waits for nothing, so that any thread may do it.
+    fn is_brief(&self) -> bool {
+        false
+    }
 }
 
 /// A task that is made of other tasks.
@@ -88,7 +93,10 @@ pub(crate) enum Step {
     CancelParts(Arc<dyn Combined>),
     HelpParts(Arc<dyn Combined>),
     Wake(Waker),
+    /// Foreign code.
     Run(Box<dyn FnOnce() + Send>),
+    /// Code of this crate that is brief, as an observer may be.
+    Brief(Box<dyn FnOnce() + Send>),
     Drop(Box<dyn Send>),
     /// What follows the end of a call, for which a paused clock stands still.
     Within(HeldClock, Box<Step>),
@@ -101,7 +109,7 @@ impl Step {
             Self::CancelParts(combined) => combined.cancel_parts(),
             Self::HelpParts(combined) => combined.help_parts(),
             Self::Wake(waker) => nesting::afresh(|| waker.wake()),
-            Self::Run(run) => run(),
+            Self::Run(run) | Self::Brief(run) => run(),
             Self::Drop(value) => drop_quietly(value),
             Self::Within(clock, step) => clock.within(|| step.run()),
         }
@@ -110,20 +118,24 @@ impl Step {
     /// The step as another may take it, or this thread later.
     fn left(self) -> Self {
         match self {
-            Self::Tell(..) | Self::Wake(_) | Self::Run(_) => match tokio::standing() {
-                Some(clock) => Self::Within(clock.hold(), Box::new(self)),
-                None => self,
-            },
+            Self::Tell(..) | Self::Wake(_) | Self::Run(_) | Self::Brief(_) => {
+                match tokio::standing() {
+                    Some(clock) => Self::Within(clock.hold(), Box::new(self)),
+                    None => self,
+                }
+            }
             _ => self,
         }
     }
 
+    /// Whether it runs no code of users and waits for nothing.
     #[cfg(feature = "process")]
-    fn is_wake(&self) -> bool {
+    fn is_brief(&self) -> bool {
         match self {
-            Self::Wake(_) => true,
-            Self::Within(_, step) => step.is_wake(),
-            _ => false,
+            Self::Tell(observer, _) => observer.is_brief(),
+            Self::CancelParts(_) | Self::Brief(_) => true,
+            Self::Within(_, step) => step.is_brief(),
+            Self::HelpParts(_) | Self::Wake(_) | Self::Run(_) | Self::Drop(_) => false,
         }
     }
 }
@@ -145,11 +157,6 @@ impl Queue {
             Step::HelpParts(_) => self.help.push_back(step),
             _ => self.next.push_back(step),
         }
-    }
-
-    #[cfg(feature = "process")]
-    fn has_any(&self) -> bool {
-        !self.next.is_empty() || !self.help.is_empty()
     }
 
     fn pop(&mut self) -> Option<Step> {
@@ -179,6 +186,15 @@ pub(crate) fn wake(waker: Waker) {
         take(Step::Wake(waker));
     } else {
         waker.wake();
+    }
+}
+
+/// Runs code of this crate that runs no other and waits for nothing, and may come here again.
+pub(crate) fn brief(run: impl FnOnce() + Send + 'static) {
+    if is_deep() {
+        take(Step::Brief(Box::new(run)));
+    } else {
+        deeper(run);
     }
 }
 
@@ -214,33 +230,54 @@ pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
     nesting::held(act)
 }
 
-/// Whether there are held steps that [`release`] would run.
+/// Runs a closure that ends calls which are nothing to this thread: what follows from that must not
+/// keep it.
 #[cfg(feature = "process")]
-pub(crate) fn has_held() -> bool {
-    !is_deep() && QUEUE.try_with(|queue| queue.borrow().has_any()).unwrap_or(false)
+#[inline]
+pub(crate) fn as_bystander(act: impl FnOnce()) {
+    let ((), steps) = gather(act);
+    settle(steps);
 }
 
-/// Runs the held steps, unless this thread is in a loop that will.
+/// Runs a closure as [`hold`] does; returns the steps that were held, and none from before.
 #[cfg(feature = "process")]
-pub(crate) fn release() {
-    if has_held() {
-        deeper(catch_up);
+#[inline]
+pub(crate) fn gather<R>(act: impl FnOnce() -> R) -> (R, Vec<Step>) {
+    let earlier = if has_gathered() { exchange(VecDeque::new()) } else { VecDeque::new() };
+    let result = hold(act);
+    let steps = if has_gathered() { exchange(VecDeque::new()).into() } else { Vec::new() };
+    if !earlier.is_empty() {
+        exchange(earlier);
     }
+    (result, steps)
 }
 
-/// The held wakers, which are foreign code of tasks that are nothing to this thread.
 #[cfg(feature = "process")]
-pub(crate) fn drain_wakers() -> Vec<Step> {
-    QUEUE.with(|queue| {
-        let next = &mut queue.borrow_mut().next;
-        if !next.iter().any(Step::is_wake) {
-            return Vec::new();
-        }
-        let (wakers, others): (VecDeque<_>, _) =
-            std::mem::take(next).into_iter().partition(Step::is_wake);
-        *next = others;
-        wakers.into()
-    })
+fn exchange(steps: VecDeque<Step>) -> VecDeque<Step> {
+    let put = |queue: &RefCell<Queue>| std::mem::replace(&mut queue.borrow_mut().next, steps);
+    QUEUE.try_with(put).unwrap_or_default()
+}
+
+/// Whether steps are held since [`gather`].
+#[cfg(feature = "process")]
+#[inline]
+pub(crate) fn has_gathered() -> bool {
+    QUEUE.try_with(|queue| !queue.borrow().next.is_empty()).unwrap_or(false)
+}
+
+/// Runs those of these steps that are brief, and hands others to threads of their own.
+#[cfg(feature = "process")]
+pub(crate) fn settle(mut steps: Vec<Step>) {
+    if steps.is_empty() {
+        return;
+    }
+    let mut foreign = Vec::new();
+    while !steps.is_empty() {
+        let (brief, others) = steps.into_iter().partition::<Vec<_>, _>(Step::is_brief);
+        foreign.extend(others);
+        ((), steps) = gather(|| brief.into_iter().for_each(|step| _ = quietly(|| step.run())));
+    }
+    aside::take(foreign);
 }
 
 /// The held steps, for another thread to [`take`].

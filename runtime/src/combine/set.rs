@@ -89,8 +89,12 @@ impl Observer for Arrivals {
     fn finished(self: Arc<Self>, _: usize) {
         let waker = self.0.lock().1.take();
         if let Some(waker) = waker {
-            waker.wake();
+            relay::wake(waker);
         }
+    }
+
+    fn is_brief(&self) -> bool {
+        true
     }
 }
 

@@ -16,6 +16,7 @@ use crate::process::platform::max_handles;
 use crate::process::pool::Pool;
 use crate::process::pool::residence::{Part, Residence, Residences};
 use crate::process::value::message::Message;
+use crate::relay;
 use crate::stream::flow::MAX_FILES;
 use crate::task::{Call, deadline};
 use crate::timer::Alarm;
@@ -121,7 +122,8 @@ impl<T: DeserializeOwned + Send + 'static> ProcessCall<T> {
     }
 
     /// Runs a method where its value is kept in this process.
-    fn run_inline(&self, stay: &Stay<T>) {
+    fn run_inline(&self) {
+        let Some(stay) = &self.stay else { return };
         let Some(Claim { job, place: _place, .. }) = self.job.claim() else { return };
         let result = match &stay.here {
             Here::Code(code) => round_trip(self.job.function().name(), &job.message, *code),
@@ -254,8 +256,9 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
 
     fn admit(self: Arc<Self>) -> bool {
         let admitted = self.job.admit();
-        if let Some(stay) = self.stay.as_ref().filter(|stay| self.residence(stay).is_here()) {
-            self.run_inline(stay);
+        if self.stay.as_ref().is_some_and(|stay| self.residence(stay).is_here()) {
+            // Not where whoever ended the one before it must run no code of users.
+            relay::run(move || self.run_inline());
             return admitted;
         }
         #[cfg(feature = "cluster")]
@@ -275,7 +278,7 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
     fn assist(self: Arc<Self>) -> bool {
         let was_finished = self.is_finished();
         if self.items.is_none() {
-            self.pool.help(&*self);
+            self.pool.assist(&*self);
         }
         !was_finished && self.is_finished()
     }

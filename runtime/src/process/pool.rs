@@ -15,6 +15,7 @@ mod choice;
 mod dispatcher;
 pub(crate) mod displaced;
 mod harvest;
+mod joined;
 mod keeper;
 mod link;
 mod outbox;

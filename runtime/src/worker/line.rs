@@ -335,6 +335,10 @@ impl Observer for Line {
     fn finished(self: Arc<Self>, copy: usize) {
         self.pass_on(copy, None);
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// The right to run next at one copy. Whoever has it passes it on with [`Self::leave`].

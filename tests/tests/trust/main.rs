@@ -2,6 +2,7 @@
 //! has one answer.
 
 mod apart;
+mod bystanders;
 mod carried;
 mod deadlines;
 mod hooks;

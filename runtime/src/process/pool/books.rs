@@ -20,7 +20,7 @@ use crate::process::address::{Address, WorkerKey};
 use crate::process::job::{AnyCall, worker_error};
 use crate::process::platform::{self, Identity};
 use crate::sync::{Guard, Lock};
-use crate::{observe, wait};
+use crate::{observe, relay, wait};
 
 /// The workers for one kind of function.
 pub(crate) struct Pool {
@@ -195,7 +195,8 @@ impl Pool {
                 Chore::StartClock(call, number) => self.start_clock(call, number),
                 Chore::Fail(request, why) => {
                     let error = worker_error(request.call.function().name(), why);
-                    request.call.fail(error);
+                    // Of any caller, on the thread of another.
+                    relay::as_bystander(|| request.call.fail(error));
                 }
                 Chore::Displace(request) => self.displace(*request),
                 Chore::Drop(request) => drop(request),

@@ -2,8 +2,10 @@
 //!
 //! Whoever holds a worker's desk takes all its replies, for any calls, and sends it more requests.
 //! A joining thread takes the desk, polls for a moment, and sleeps on the reply tail, so a call and
-//! its result need no hand-over between threads. No values are decoded here, and nothing runs that
-//! follows a call's end: that may take long, and make further calls.
+//! its result need no hand-over between threads. No values are decoded at a desk, and nothing runs
+//! there that follows a call's end: that may take long, and make further calls. Once it has been
+//! left, a joining thread does what follows the end of its own call, which may be closures that it
+//! waits for. What follows the ends of others is nothing to it (`relay::settle`).
 
 #![allow(unsafe_code, reason = "replies in memory that a worker writes")]
 
@@ -11,6 +13,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::books::Pool;
+use super::joined::Joined;
 use super::link::{Desk, Inbox, Link};
 use super::outbox::{Answer, Brought};
 use super::request::Request;
@@ -21,9 +24,8 @@ use crate::process::channel::{
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::Handle;
 use crate::process::spin;
-use crate::relay::{self, aside};
 use crate::sync::MutexGuard;
-use crate::{timer, wait};
+use crate::{relay, timer, wait};
 
 /// The maximum number of replies to take at once.
 const BATCH: usize = 32;
@@ -41,6 +43,15 @@ thread_local! {
 impl Pool {
     /// Serves the worker of a call that this thread waits for, as long as that helps.
     pub(crate) fn help(&'static self, call: &dyn AnyCall) {
+        self.attend(call, &Joined::new(call));
+    }
+
+    /// Serves the worker of a call that is to end before the one that this thread waits for.
+    pub(crate) fn assist(&'static self, call: &dyn AnyCall) {
+        self.attend(call, &Joined::none());
+    }
+
+    fn attend(&'static self, call: &dyn AnyCall, joined: &Joined<'_>) {
         while !call.has_news() && !timer::needs_stand_in() {
             let address = call.address().load();
             // Not with a worker, or just being withdrawn: whoever changes that sends it on.
@@ -58,17 +69,16 @@ impl Pool {
                 // Where no thread keeps the time, whoever waits does; nobody can at a desk.
                 !call.is_finished() && call.address().load() == address && !timer::needs_stand_in()
             };
-            self.work(&link, &mut desk, call, goes_on);
-            if is_alone && call.ahead() > 0 {
-                let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers);
-                link.leave_to_read(desk, take, || link.runs(address), || !call.is_finished());
-            } else {
-                self.leave(&link, desk);
-            }
-            if relay::has_held() {
-                aside::take(relay::drain_wakers());
-                relay::release();
-            }
+            relay::as_bystander(|| {
+                self.work(&link, &mut desk, call, joined, goes_on);
+                if is_alone && call.ahead() > 0 {
+                    let take = |desk: &mut Desk| _ = self.harvest(&link, &mut desk.papers, joined);
+                    link.leave_to_read(desk, take, || link.runs(address), || !call.is_finished());
+                } else {
+                    self.leave(&link, desk, joined);
+                }
+            });
+            joined.follow();
             if link.is_doomed() {
                 return;
             }
@@ -81,38 +91,38 @@ impl Pool {
         // If the worker has other calls, this one may take any time.
         let Some((link, true)) = self.link_of(call.address().load()) else { return };
         let Some(mut desk) = link.try_desk() else { return };
-        if desk.papers.glances.are_worth_it() {
-            link.announce(&mut desk, Listener::Looking);
-            let Inbox { head, mut glances, .. } = desk.papers;
-            glances.glance(|| link.channel.core(), || link.channel.has_replies(head));
-            desk.papers.glances = glances;
-            self.harvest(&link, &mut desk.papers);
-        }
-        self.leave(&link, desk);
-        if relay::has_held() {
-            // An executor's thread runs no code of other tasks either.
-            aside::take(relay::drain());
-        }
+        relay::as_bystander(|| {
+            if desk.papers.glances.are_worth_it() {
+                link.announce(&mut desk, Listener::Looking);
+                let Inbox { head, mut glances, .. } = desk.papers;
+                glances.glance(|| link.channel.core(), || link.channel.has_replies(head));
+                desk.papers.glances = glances;
+                self.harvest(&link, &mut desk.papers, &Joined::none());
+            }
+            self.leave(&link, desk, &Joined::none());
+        });
     }
 
     /// Leaves further replies to the dispatcher, which may have come in vain for those that are
     /// there. Then its bells are read as well: once they filled the socket, the next one would not
     /// be heard.
-    pub(super) fn leave<'a>(&'static self, link: &'a Link, desk: MutexGuard<'a, Desk>) {
+    pub(super) fn leave<'a>(
+        &'static self,
+        link: &'a Link,
+        desk: MutexGuard<'a, Desk>,
+        joined: &Joined<'_>,
+    ) {
         link.leave(desk, |desk| {
             read_socket(link, &mut desk.papers);
             self.greet(link);
-            self.harvest(link, &mut desk.papers);
+            self.harvest(link, &mut desk.papers, joined);
         });
     }
 
     /// Takes what the worker of a call has sent so far. Whoever is at its desk does so anyway.
     pub(crate) fn take_in(&'static self, address: Address) {
         if let Some((link, _)) = self.link_of(address) {
-            self.take_once(&link);
-        }
-        if relay::has_held() {
-            aside::take(relay::drain());
+            relay::as_bystander(|| self.take_once(&link));
         }
     }
 
@@ -122,8 +132,8 @@ impl Pool {
         link.announce(&mut desk, Listener::Looking);
         read_socket(link, &mut desk.papers);
         self.greet(link);
-        self.harvest(link, &mut desk.papers);
-        self.leave(link, desk);
+        self.harvest(link, &mut desk.papers, &Joined::none());
+        self.leave(link, desk, &Joined::none());
     }
 
     /// Takes replies until there is news of the call, or it does not go on here.
@@ -132,6 +142,7 @@ impl Pool {
         link: &Link,
         desk: &mut Desk,
         call: &dyn AnyCall,
+        joined: &Joined<'_>,
         goes_on: impl Fn() -> bool,
     ) {
         let go_on = || goes_on() && !link.is_doomed();
@@ -140,9 +151,9 @@ impl Pool {
                 await_more_items(link, &desk.papers, call.ahead());
             }
             if link.channel.has_replies(desk.papers.head) {
-                self.harvest(link, &mut desk.papers);
+                self.harvest(link, &mut desk.papers, joined);
             }
-            if call.has_news() || !go_on() || relay::has_held() {
+            if call.has_news() || !go_on() || relay::has_gathered() {
                 return;
             }
             let head = desk.papers.head;
@@ -154,17 +165,18 @@ impl Pool {
         }
     }
 
-    /// Takes all available replies; returns how many. Foreign code that follows from that is held
-    /// until the desk has been left.
-    pub(super) fn harvest(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
-        relay::hold(|| self.harvest_all(link, inbox))
-    }
-
-    fn harvest_all(&'static self, link: &Link, inbox: &mut Inbox) -> usize {
+    /// Takes all available replies; returns how many. What follows from that waits until the desk
+    /// has been left: the caller holds it.
+    pub(super) fn harvest(
+        &'static self,
+        link: &Link,
+        inbox: &mut Inbox,
+        joined: &Joined<'_>,
+    ) -> usize {
         let mut taken = 0;
         let mut replies = ROOM.try_with(Cell::take).unwrap_or_default();
         for _ in 0..MAX_BATCHES {
-            match self.take(link, inbox, &mut replies) {
+            match self.take(link, inbox, &mut replies, joined) {
                 Ok(BATCH) => taken += BATCH,
                 Ok(last) => {
                     taken += last;
@@ -186,6 +198,7 @@ impl Pool {
         link: &Link,
         inbox: &mut Inbox,
         replies: &mut Vec<Brought>,
+        joined: &Joined<'_>,
     ) -> Result<usize, Corrupt> {
         let head = read(link, inbox, replies)?;
         if replies.is_empty() {
@@ -195,7 +208,9 @@ impl Pool {
         let mut result = Ok(replies.len());
         for Brought { number, has_forked, contents, answer, .. } in replies.drain(..) {
             let given = match answer {
-                Some(Answer::Whole(request)) => self.give_whole(contents, request, has_forked),
+                Some(Answer::Whole(request)) => {
+                    self.give_whole(contents, request, has_forked, joined)
+                }
                 Some(Answer::Item(call)) => give_item(link, number, contents, call),
                 None => break,
             };
@@ -219,6 +234,7 @@ impl Pool {
         reply: Result<Reply, Corrupt>,
         request: Option<Request>,
         has_forked: bool,
+        joined: &Joined<'_>,
     ) -> Result<(), Corrupt> {
         let Some(request) = request else { return reply.map(drop) };
         if has_forked {
@@ -237,7 +253,7 @@ impl Pool {
                 Err(request.is_lost(Corrupt("it denied a call that had yielded")))
             }
             Ok(reply) => {
-                request.call.complete(reply);
+                joined.complete(&*request.call, reply);
                 Ok(())
             }
             Err(corrupt) => Err(request.is_lost(corrupt)),

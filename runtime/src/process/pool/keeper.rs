@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::books::{Chore, Pool};
 use super::dispatcher::Owner;
 use super::harvest::read_socket;
+use super::joined::Joined;
 use super::link::Link;
 use super::recall::CORRUPT;
 use crate::error::{Error, ErrorKind};
@@ -33,9 +34,9 @@ impl Owner for Pool {
         let Some(mut desk) = link.knock() else { return false };
         link.announce(&mut desk, Listener::Looking);
         read_socket(link, &mut desk.papers);
-        let is_many = self.harvest(link, &mut desk.papers) >= MANY;
+        let is_many = self.harvest(link, &mut desk.papers, &Joined::none()) >= MANY;
         if !is_many {
-            self.leave(link, desk);
+            self.leave(link, desk, &Joined::none());
         }
         is_many
     }
@@ -53,7 +54,7 @@ impl Owner for Pool {
         let mut desk = link.desk();
         read_socket(link, &mut desk.papers);
         if link.offence(end).is_none() {
-            self.harvest(link, &mut desk.papers);
+            self.harvest(link, &mut desk.papers, &Joined::none());
         }
         drop(desk);
         let why = link.offence(end).map_or_else(|| ended_idle(link, end), str::to_owned);

@@ -230,7 +230,7 @@ impl Upkeep {
             return self.leave();
         }
         if self.residence.is_here() {
-            return self.run_inline();
+            return relay::run(move || self.run_inline());
         }
         let makes = self.part == Part::Makes && self.then.has_turn();
         let is_wanted = !makes || self.turn.make(self.clone());
