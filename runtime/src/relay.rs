@@ -235,21 +235,32 @@ pub(crate) fn hold<R>(act: impl FnOnce() -> R) -> R {
 #[cfg(feature = "process")]
 #[inline]
 pub(crate) fn as_bystander(act: impl FnOnce()) {
-    let ((), steps) = gather(act);
-    settle(steps);
+    apart(|| {
+        hold(act);
+        settle();
+    });
 }
 
 /// Runs a closure as [`hold`] does; returns the steps that were held, and none from before.
 #[cfg(feature = "process")]
 #[inline]
-pub(crate) fn gather<R>(act: impl FnOnce() -> R) -> (R, Vec<Step>) {
-    let earlier = if has_gathered() { exchange(VecDeque::new()) } else { VecDeque::new() };
-    let result = hold(act);
-    let steps = if has_gathered() { exchange(VecDeque::new()).into() } else { Vec::new() };
-    if !earlier.is_empty() {
+pub(crate) fn gather(act: impl FnOnce()) -> Vec<Step> {
+    apart(|| {
+        hold(act);
+        if has_gathered() { exchange(VecDeque::new()).into() } else { Vec::new() }
+    })
+}
+
+/// Runs a closure while the steps from before are not queued.
+#[cfg(feature = "process")]
+fn apart<R>(act: impl FnOnce() -> R) -> R {
+    // Mostly there are none, and the queue keeps its memory.
+    let earlier = has_gathered().then(|| exchange(VecDeque::new()));
+    let result = act();
+    if let Some(earlier) = earlier {
         exchange(earlier);
     }
-    (result, steps)
+    result
 }
 
 #[cfg(feature = "process")]
@@ -258,25 +269,29 @@ fn exchange(steps: VecDeque<Step>) -> VecDeque<Step> {
     QUEUE.try_with(put).unwrap_or_default()
 }
 
-/// Whether steps are held since [`gather`].
+/// Whether steps are held since [`gather`] or [`as_bystander`].
 #[cfg(feature = "process")]
 #[inline]
 pub(crate) fn has_gathered() -> bool {
     QUEUE.try_with(|queue| !queue.borrow().next.is_empty()).unwrap_or(false)
 }
 
-/// Runs those of these steps that are brief, and hands others to threads of their own.
+/// Runs those of the held steps that are brief, and hands others to threads of their own.
 #[cfg(feature = "process")]
-pub(crate) fn settle(mut steps: Vec<Step>) {
-    if steps.is_empty() {
+pub(crate) fn settle() {
+    if !has_gathered() {
         return;
     }
     let mut foreign = Vec::new();
-    while !steps.is_empty() {
-        let (brief, others) = steps.into_iter().partition::<Vec<_>, _>(Step::is_brief);
-        foreign.extend(others);
-        ((), steps) = gather(|| brief.into_iter().for_each(|step| _ = quietly(|| step.run())));
-    }
+    hold(|| {
+        while let Some(step) = QUEUE.with(|queue| queue.borrow_mut().next.pop_front()) {
+            if step.is_brief() {
+                quietly(|| step.run());
+            } else {
+                foreign.push(step);
+            }
+        }
+    });
     aside::take(foreign);
 }
 

@@ -153,7 +153,7 @@ impl Dispatcher {
         loop {
             events.clear();
             // Foreign code must not run on this thread, so it holds all such steps.
-            relay::settle(relay::drain());
+            relay::settle();
             if !busy.is_empty() {
                 thread::sleep(NAP);
             }
@@ -181,7 +181,7 @@ impl Dispatcher {
     fn see_to_what_is_due(&self, rounds: &mut Rounds) -> Option<Duration> {
         let next = [self.see_to_starts(), self.go_round(rounds)];
         // What followed from that must not wait for the next event.
-        relay::settle(relay::drain());
+        relay::settle();
         next.into_iter().flatten().min()
     }
 
