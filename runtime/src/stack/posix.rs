@@ -34,6 +34,29 @@ pub(crate) fn bounds() -> Option<(usize, usize)> {
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         (found == 0).then(|| (start.addr(), start.addr().saturating_add(size)))
     }
+    .map(|(start, end)| (lowest(start, end), end))
+}
+
+#[cfg(not(any(target_os = "macos", target_env = "musl")))]
+fn lowest(start: usize, _: usize) -> usize {
+    start
+}
+
+/// Of the first thread, musl tells how far its stack has grown, and not how far it may.
+#[cfg(target_env = "musl")]
+fn lowest(start: usize, end: usize) -> usize {
+    // SAFETY: they ask, and fill in a record.
+    let limit = unsafe {
+        if libc::syscall(libc::SYS_gettid) != libc::c_long::from(libc::getpid()) {
+            return start;
+        }
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        let failed = libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) != 0;
+        if failed { libc::RLIM_INFINITY } else { limit.rlim_cur }
+    };
+    // Without a limit, nobody knows.
+    let size = usize::try_from(limit).ok().filter(|_| limit != libc::RLIM_INFINITY);
+    size.map_or(start, |size| start.min(end.saturating_sub(size)))
 }
 
 #[cfg(target_os = "linux")]
