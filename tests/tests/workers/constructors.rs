@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use trine::{ErrorKind, Task, concurrent};
+use trine_tests::checks::wait_until;
 use trine_tests::gate::Gate;
 
 use crate::counters::{Supervised, pass};
@@ -229,4 +230,21 @@ fn that_of_a_successor_ends_with_its_worker() {
     assert_eq!(renewed.read().join().unwrap(), 7);
     drop(renewed);
     assert!(is_ended(&mut successor));
+}
+
+/// Its process may be the one in which the next value is made: that is not to be ended with it.
+#[test]
+fn one_that_is_called_off_before_it_is_sent_takes_no_other_with_it() {
+    for _ in 0..20 {
+        let gate = Gate::new();
+        let stuck = on_processes::start(&gate);
+        stuck.worker.restart();
+        let read = (stuck.read)();
+        // The first may come there too.
+        wait_until(|| {
+            drop(gate.entered_already());
+            read.is_finished()
+        });
+        assert_eq!(read.join().unwrap(), 7);
+    }
 }

@@ -15,6 +15,8 @@ use crate::sync::Lock;
 pub(crate) struct Residence {
     value: Value,
     place: Lock<Place>,
+    /// How many values have been made there, or begun.
+    settled: AtomicU32,
     /// A call has ended in the middle of a change.
     is_spoiled: AtomicBool,
     /// After so many calls another is made, or where its process is larger than that.
@@ -112,6 +114,7 @@ impl Residence {
         Arc::new(Self {
             value,
             place: Lock::new(Place::Nowhere),
+            settled: AtomicU32::new(0),
             is_spoiled: AtomicBool::new(false),
             renew_after,
             renew_beyond,
@@ -177,7 +180,10 @@ impl Residence {
     fn settle(&self, place: Place) {
         self.serve_on();
         self.is_spoiled.store(false, Ordering::Release);
-        let former = std::mem::replace(&mut *self.place.lock(), place);
+        let mut own = self.place.lock();
+        self.settled.fetch_add(1, Ordering::Relaxed);
+        let former = std::mem::replace(&mut *own, place);
+        drop(own);
         // Unlocked, since it may be the last to hold its link.
         drop(former);
     }
@@ -231,7 +237,26 @@ impl Residence {
 
     /// There is no value any more. A process that is still there ends.
     pub(crate) fn vacate(&self) {
-        let former = std::mem::replace(&mut *self.place.lock(), Place::Nowhere);
+        self.vacate_if(|_| true);
+    }
+
+    /// How many values there have been, with the one that is there or is being made.
+    pub(crate) fn settled(&self) -> u32 {
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    /// The same, if that is still the one.
+    pub(crate) fn vacate_of(&self, settled: u32) {
+        self.vacate_if(|now| now == settled);
+    }
+
+    fn vacate_if(&self, is_it: impl FnOnce(u32) -> bool) {
+        let mut own = self.place.lock();
+        if !is_it(self.settled()) {
+            return;
+        }
+        let former = std::mem::replace(&mut *own, Place::Nowhere);
+        drop(own);
         match former {
             Place::In(link) if !link.is_doomed() => link.kill(),
             #[cfg(feature = "cluster")]

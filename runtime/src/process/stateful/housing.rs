@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use self::then::Then;
 use crate::cell::{Claim, JobCell};
 use crate::error::Error;
 use crate::function::Function;
@@ -27,6 +28,7 @@ use crate::worker::slot::failed;
 
 #[cfg(test)]
 mod tests;
+mod then;
 
 /// How long the destructor of a value may take before its process is killed.
 const MAX_DROP: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 10_000 });
@@ -205,25 +207,6 @@ struct Upkeep {
     address: AtomicAddress,
 }
 
-/// What follows its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// The next turn.
-    Leave,
-    /// The value is made anew.
-    Remake,
-    /// The value waits to take the place of the one that has served meanwhile. It has no turn.
-    Succeed,
-    /// The same for one whose place was taken.
-    Nothing,
-}
-
-impl Then {
-    fn has_turn(self) -> bool {
-        matches!(self, Self::Leave | Self::Remake)
-    }
-}
-
 impl Upkeep {
     fn begin(self: Arc<Self>) {
         if self.then.has_turn() && !self.job.admit() {
@@ -290,13 +273,13 @@ impl Upkeep {
             self.turn.made(made);
         }
         if !is_made {
+            self.residence.vacate();
             self.come_to_nothing();
         }
     }
 
-    /// There is no value, and no process that could make one.
+    /// There is no value.
     fn come_to_nothing(&self) {
-        self.residence.vacate();
         if !self.then.has_turn() {
             // The one that there is stays, for as many calls again.
             *self.housing.successor.lock() = None;
@@ -312,12 +295,15 @@ impl Upkeep {
 
 impl Making for Upkeep {
     fn interrupt(self: Arc<Self>) {
+        // Once it has ended, the next one may be on its way to a process, which is another.
         if self.job.revoke(Error::cancelled(self.name())).is_ok() {
             return self.come_to_nothing();
         }
         // Whoever claims it says where it goes before the next one has the books.
         self.housing.pool.settle();
+        let settled = self.residence.settled();
         if self.job.cell().finish(Ok(())) {
+            self.residence.vacate_of(settled);
             self.come_to_nothing();
         }
     }
