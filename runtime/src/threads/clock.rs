@@ -39,14 +39,15 @@ impl Span {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "netbsd")))]
 fn thread_time() -> Option<Duration> {
     use rustix::time::{ClockId, clock_gettime};
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
 }
 
-#[cfg(not(unix))]
+// rustix does not ask NetBSD.
+#[cfg(any(not(unix), target_os = "netbsd"))]
 fn thread_time() -> Option<Duration> {
     None
 }

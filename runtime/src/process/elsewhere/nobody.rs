@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::memory::Handle;
+pub(crate) use crate::forks::children as forked_children;
 use crate::process::channel::Kit;
 
 const WHY: &str = "worker processes need Linux, macOS, FreeBSD or Windows, so far";
@@ -299,10 +300,6 @@ pub(crate) fn max_handles() -> usize {
 pub(crate) fn watch_forks() {}
 
 pub(crate) fn watch_worker() {}
-
-pub(crate) fn forked_children() -> u32 {
-    0
-}
 
 pub(crate) fn is_forked_child() -> bool {
     false
