@@ -7,7 +7,7 @@ use std::time::Duration;
 use trine::{ErrorKind, Stream, Task, concurrent, gather};
 use trine_tests::gate::Gate;
 
-use crate::counters::{Supervised, pass};
+use crate::counters::{Supervised, pass_if_any};
 
 /// A worker whose methods are the same in every mode.
 struct Limited {
@@ -26,12 +26,6 @@ struct Limited {
 impl Limited {
     fn another(&self) -> Self {
         (self.start)()
-    }
-}
-
-fn go(port: u16) {
-    if port > 0 {
-        pass(port);
     }
 }
 
@@ -86,9 +80,11 @@ macro_rules! limited {
             }
         }
     };
-    ($port:ident) => { go($port) };
+    ($port:ident) => { pass_if_any($port) };
     // Threads of the runtime are few, and not to be blocked.
-    ($port:ident aside) => { tokio::task::spawn_blocking(move || go($port)).await.unwrap() };
+    ($port:ident aside) => {
+        tokio::task::spawn_blocking(move || pass_if_any($port)).await.unwrap()
+    };
 }
 
 /// A test for each mode, with a worker that has so many copies.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use trine::{Task, concurrent, gather};
 use trine_tests::gate::Gate;
 
-use crate::counters::pass;
+use crate::counters::pass_if_any;
 
 /// A worker whose `impl` and methods have options.
 struct Set {
@@ -24,12 +24,6 @@ struct Set {
 impl Set {
     fn another(&self) -> Self {
         (self.start)()
-    }
-}
-
-fn go(port: u16) {
-    if port > 0 {
-        pass(port);
     }
 }
 
@@ -82,9 +76,11 @@ macro_rules! set {
             }
         }
     };
-    ($port:ident) => { go($port) };
+    ($port:ident) => { pass_if_any($port) };
     // Threads of the runtime are few, and not to be blocked.
-    ($port:ident aside) => { tokio::task::spawn_blocking(move || go($port)).await.unwrap() };
+    ($port:ident aside) => {
+        tokio::task::spawn_blocking(move || pass_if_any($port)).await.unwrap()
+    };
 }
 
 /// A test for each mode, of an `impl` with these options and a method with those.
@@ -98,7 +94,6 @@ macro_rules! settings {
                 const CHECK: fn(&Set) = |$set| $body;
 
                 settings!(threads $all $own);
-                #[cfg(any(target_os = "linux", windows))]
                 settings!(process $all $own);
                 settings!(asynchronous $all $own);
             }
