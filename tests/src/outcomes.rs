@@ -5,7 +5,6 @@
 //! builds tests with unwinding whatever the profile says, and programs with LTO and `panic =
 //! "abort"`.
 
-use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use trine::{Error, ErrorKind, concurrent, gather};
 use crate::checks::{self, Named, output_of, part, wait_until};
 use crate::process::double;
 use crate::system::bounds_memory;
+
+mod files;
 
 /// Runs the whole table, or what the arguments name.
 pub fn main() {
@@ -25,7 +26,7 @@ const PARTS: &[Named] = &[
     ("panics-deep", || say(&panics_at_depth(2_000).join().unwrap_err())),
     ("panics-limited", panics_limited),
     ("overruns", || println!("{}", allocate(1 << 30).join().unwrap_err())),
-    ("garbage", || assert_eq!(writes_garbage().join().unwrap(), 3)),
+    ("garbage", || assert_eq!(files::writes_garbage().join().unwrap(), 3)),
 ];
 
 const CHECKS: &[Named] = &[
@@ -47,8 +48,9 @@ const CHECKS: &[Named] = &[
     ("what never ends is ended", what_never_ends),
     ("a body that forks", || assert_eq!(forks_and_returns_twice().join().unwrap(), 2)),
     ("a body that forks and leaves", forks_and_leaves),
-    ("a body that closes all files", closed_files),
-    ("garbage on stdout", garbage_on_stdout),
+    ("a body that closes all files", files::closed),
+    ("a body that closes all files and dies later", files::closed_before_the_end),
+    ("garbage on stdout", files::garbage_on_stdout),
 ];
 
 #[concurrent(process)]
@@ -365,36 +367,4 @@ fn forks_and_leaves() {
     std::fs::remove_file(&path).unwrap();
     wait_until(|| !crate::system::is_alive(child));
     assert_eq!(double(2).join().unwrap(), 4);
-}
-
-#[concurrent(process)]
-fn closes_all_files() {
-    for file in 0..1000 {
-        // SAFETY: none, since some of them belong to others. That is what this test tries.
-        unsafe { libc::close(file) };
-    }
-    loop {
-        std::thread::park();
-    }
-}
-
-fn closed_files() {
-    let error = closes_all_files().join().unwrap_err();
-    assert!(error.to_string().contains("closed the socket to its parent"), "{error}");
-    assert_eq!(double(2).join().unwrap(), 4);
-}
-
-#[concurrent(process)]
-fn writes_garbage() -> u32 {
-    std::io::stdout().write_all(&garbage()).unwrap();
-    3
-}
-
-fn garbage() -> Vec<u8> {
-    (0..4096_u32).map(|number| (number * 31) as u8).collect()
-}
-
-fn garbage_on_stdout() {
-    let output = part("garbage").output().unwrap();
-    assert!(output.status.success() && output.stdout == garbage(), "{output:?}");
 }

@@ -13,6 +13,9 @@ use crate::process::platform::Process;
 /// How often the dispatcher looks whether workers with something to do are doing it.
 pub(super) const ROUND: Duration = Duration::from_secs(1);
 
+/// How often one looks at a worker that is about to end.
+pub(super) const LOOK: Duration = Duration::from_millis(2);
+
 pub(super) struct Chance {
     /// How often one looks.
     period: Duration,

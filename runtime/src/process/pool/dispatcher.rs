@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::chance::{Chance, ROUND};
+use super::chance::{Chance, LOOK, ROUND};
 use super::link::Link;
 use crate::process::address::WorkerKey;
 use crate::process::channel::Listener;
@@ -22,8 +22,10 @@ use crate::sync::{Guard, Lock};
 
 /// How long a process may have the chance to become a worker.
 const MAX_START: Duration = Duration::from_secs(10);
-/// How long a process may take to end after its files are closed.
-const LAST_MOMENT: Duration = Duration::from_millis(100);
+/// How long a process may have the chance to end after its files are closed.
+const MAX_ENDING: Duration = Duration::from_millis(500);
+/// How long one waits for that before one does something else.
+const MOMENT: Duration = Duration::from_millis(1);
 const NAP: Duration = Duration::from_micros(100);
 /// So many rounds in a row without any such worker end the checks. Most calls end before a round
 /// begins; if that ended the checks, every call would have to ask for them again.
@@ -78,6 +80,8 @@ struct Dispatcher {
 struct Register {
     watched: HashMap<WorkerKey, Watched>,
     starting: Vec<Starting>,
+    /// Those that have closed their files, and their chance to end.
+    closing: Vec<(Watched, Chance)>,
     wanted: Vec<(&'static dyn Owner, u32)>,
 }
 
@@ -179,7 +183,7 @@ impl Dispatcher {
 
     /// Does what is due before it sleeps; returns how long it may.
     fn see_to_what_is_due(&self, rounds: &mut Rounds) -> Option<Duration> {
-        let next = [self.see_to_starts(), self.go_round(rounds)];
+        let next = [self.see_to_starts(), self.see_to_ends(), self.go_round(rounds)];
         // What followed from that must not wait for the next event.
         relay::settle();
         next.into_iter().flatten().min()
@@ -211,6 +215,25 @@ impl Dispatcher {
         }
         // They are registered now.
         Some(Duration::ZERO)
+    }
+
+    /// Cleans up workers that have closed their files, once they are dead or could be; returns when
+    /// to check again.
+    fn see_to_ends(&self) -> Option<Duration> {
+        let mut register = self.register();
+        let is_over = |((link, _), chance): &mut (Watched, Chance)| {
+            link.process.has_ended(Duration::ZERO) || chance.look(&link.process) >= MAX_ENDING
+        };
+        let over: Vec<_> = register.closing.extract_if(.., is_over).collect();
+        let next = register.closing.iter().map(|(_, chance)| chance.next()).min();
+        drop(register);
+        for (watched, _) in &over {
+            if !watched.0.process.has_ended(Duration::ZERO) {
+                watched.0.hang_up();
+            }
+            self.bury(watched);
+        }
+        next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Checks the workers that have something to do, if it is time; returns the next time.
@@ -245,17 +268,27 @@ impl Dispatcher {
             link.retire();
         }
         // A process that ends closes its files a moment before it is dead.
-        let ended = link.process.has_ended(if hung_up { LAST_MOMENT } else { Duration::ZERO });
-        if hung_up && !ended {
-            link.hang_up();
+        let ended = link.process.has_ended(if hung_up { MOMENT } else { Duration::ZERO });
+        if hung_up && !ended && !link.is_doomed() {
+            self.await_end(watched);
+            return false;
         }
-        let is_over = hung_up || ended || link.is_doomed();
+        let is_over = ended || link.is_doomed();
         let soon = !is_over && owner.take_replies(link);
         if is_over || link.is_doomed() {
             self.bury(watched);
             return false;
         }
         soon
+    }
+
+    /// Lets a worker that has closed its files end, and judges it if it does not.
+    fn await_end(&self, watched: &Watched) {
+        let (link, _) = watched;
+        let mut register = self.register();
+        if register.closing.iter().all(|((closing, _), _)| closing.key != link.key) {
+            register.closing.push((watched.clone(), Chance::new(&link.process, LOOK)));
+        }
     }
 
     /// Has a worker cleaned up, unless that was done already.
@@ -271,6 +304,7 @@ impl Dispatcher {
         let mut register = self.register();
         register.watched.remove(&link.key);
         register.starting.retain(|(starting, _)| starting.key != link.key);
+        register.closing.retain(|((closing, _), _)| closing.key != link.key);
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use super::chance::{Chance, LOOK};
 use crate::process::address::{Address, WorkerKey};
 use crate::process::channel::{self, Listener, Papers, ParentEnd, Received, Reception};
 use crate::process::platform::{self, End, Handle, Identity, Packet, Process, Socket};
@@ -12,6 +14,9 @@ use crate::process::segment::Reader;
 use crate::process::spin::{Glances, Patience};
 use crate::sync::MutexGuard;
 use crate::timeline;
+
+/// How long a killed process may have the chance to be dead.
+const MAX_DYING: Duration = Duration::from_millis(500);
 
 /// Variables that a worker does not inherit, since its parent already does what they ask for.
 #[cfg(feature = "cluster")]
@@ -293,6 +298,8 @@ impl Link {
     pub(crate) fn reap(&self) -> End {
         self.kill();
         self.reader.leave();
+        let mut chance = Chance::new(&self.process, LOOK);
+        while !self.process.has_ended(LOOK) && chance.look(&self.process) < MAX_DYING {}
         self.process.reap()
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn executable() -> io::Result<std::fs::File> {
     std::fs::File::open(program::path()?)
 }
 
-/// How long to wait for a killed process to be dead.
+/// How long to wait for what a killed worker has left to be dead.
 const MAX_DYING: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -183,29 +183,25 @@ impl Process {
         }
     }
 
-    /// Kills what is left of the worker and returns how it ended. If it does not die in time,
-    /// because it hangs in the kernel or we may no longer kill it, a separate thread waits for it.
+    /// Kills what is left of the worker and returns how it ended. If it is not dead yet, because it
+    /// hangs in the kernel or we may no longer kill it, a separate thread waits for it.
     pub(crate) fn reap(&self) -> End {
         self.kill();
         let child = self.child.lock().take();
         let Some(mut child) = child else { return End::default() };
         let group = Pid::from_child(&child);
-        let until = Instant::now() + MAX_DYING;
-        self.has_ended(MAX_DYING);
-        let end = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status.into(),
-                // Other code in this program may have waited for all children.
-                Err(_) => break End::default(),
-                Ok(None) if Instant::now() >= until => {
-                    leave_to_thread(move || _ = child.wait());
-                    return End::default();
-                }
-                Ok(None) => thread::sleep(MOMENT),
+        let end = match child.try_wait() {
+            Ok(Some(status)) => status.into(),
+            // Other code in this program may have waited for all children.
+            Err(_) => End::default(),
+            Ok(None) => {
+                leave_to_thread(move || _ = child.wait());
+                return End::default();
             }
         };
         let mut descendants = std::mem::take(&mut *self.descendants.lock());
         if !reap_orphans(group, &mut descendants) {
+            let until = Instant::now() + MAX_DYING;
             leave_to_thread(move || {
                 while Instant::now() < until && !reap_orphans(group, &mut descendants) {
                     thread::sleep(MOMENT);

@@ -23,9 +23,6 @@ use super::spawn::{self, Order};
 use super::{children, image};
 use crate::process::channel::Kit;
 
-/// How long to wait for a killed process to be dead.
-const MAX_DYING: Duration = Duration::from_millis(500);
-
 /// A process that was started as a worker.
 pub(crate) struct Process {
     number: u32,
@@ -134,7 +131,7 @@ impl Process {
         self.kill();
         let mut code = 0;
         // SAFETY: the handle is open, and it fills in the code.
-        let is_known = self.has_ended(MAX_DYING)
+        let is_known = self.has_ended(Duration::ZERO)
             && unsafe { GetExitCodeProcess(self.process.as_raw_handle(), &mut code) } != 0;
         End { signal: None, code: is_known.then_some(code.cast_signed()) }
     }
