@@ -26,8 +26,19 @@ pub(crate) trait Admit: Send + Sync {
         None
     }
 
-    /// It is about to be admitted to this copy of a worker with state.
-    fn assign(&self, _copy: usize) {}
+    /// It is about to be admitted to this copy of a worker with state, as its call of this number.
+    fn assign(&self, _copy: usize, _order: u64) {}
+
+    /// Whether it may be sent to the value before the call before it has ended.
+    fn goes_ahead(&self) -> bool {
+        false
+    }
+
+    /// The number that it was admitted with, if it has come back since.
+    #[cfg(feature = "process")]
+    fn order(&self) -> Option<u64> {
+        None
+    }
 
     /// Makes the call claimable and passes it to its engine; returns false if it was cancelled in
     /// the meantime, in which case the place goes to the next.

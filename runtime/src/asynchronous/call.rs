@@ -124,8 +124,8 @@ where
         self.body.job.limited()
     }
 
-    fn assign(&self, copy: usize) {
-        self.body.job.assign(copy);
+    fn assign(&self, copy: usize, order: u64) {
+        self.body.job.assign(copy, order);
     }
 
     fn is_pending(&self) -> bool {

@@ -156,8 +156,8 @@ impl<J, T, R> JobCell<J, T, R> {
     }
 
     /// Assigns it to this copy of its worker.
-    pub(crate) fn assign(&self, copy: usize) {
-        self.ticket.iter().for_each(|ticket| ticket.assign(copy));
+    pub(crate) fn assign(&self, copy: usize, order: u64) {
+        self.ticket.iter().for_each(|ticket| ticket.assign(copy, order));
     }
 
     /// The copy of its worker that it was assigned to.

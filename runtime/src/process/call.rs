@@ -45,6 +45,8 @@ pub(crate) struct Stay<T> {
     pub(crate) residences: Residences,
     /// It takes `&mut self`.
     pub(crate) changes: bool,
+    /// It may be sent before the call before it has ended.
+    pub(crate) goes_ahead: bool,
     pub(crate) here: Here<T>,
     /// How it gets there, if the value is on another machine.
     #[cfg(feature = "cluster")]
@@ -206,6 +208,10 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.stay.as_ref().map(|stay| (self.residence(stay), Part::Uses))
     }
 
+    fn changes(&self) -> bool {
+        self.stay.as_ref().is_some_and(|stay| stay.changes)
+    }
+
     fn ticket(&self) -> Option<&Ticket> {
         self.job.ticket()
     }
@@ -214,8 +220,8 @@ impl<T: DeserializeOwned + Send + 'static> AnyCall for ProcessCall<T> {
         self.job.limited()
     }
 
-    fn assign(&self, copy: usize) {
-        self.job.assign(copy);
+    fn assign(&self, copy: usize, order: u64) {
+        self.job.assign(copy, order);
     }
 
     fn complete(&self, reply: Reply) {
@@ -242,12 +248,16 @@ impl<T: DeserializeOwned + Send + 'static> Admit for ProcessCall<T> {
         self.cell().is_pending()
     }
 
+    fn goes_ahead(&self) -> bool {
+        self.stay.as_ref().is_some_and(|stay| stay.goes_ahead)
+    }
+
     fn limited(&self) -> Option<Limited> {
         self.job.limited()
     }
 
-    fn assign(&self, copy: usize) {
-        self.job.assign(copy);
+    fn assign(&self, copy: usize, order: u64) {
+        self.job.assign(copy, order);
     }
 
     fn refuse(self: Arc<Self>, why: ErrorKind) -> bool {

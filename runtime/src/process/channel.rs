@@ -217,6 +217,10 @@ pub(crate) const GROWN: u16 = 2;
 pub(crate) const FORKED: u16 = 8;
 /// In a request: its worker keeps a value, so what it keeps is no leak.
 pub(crate) const KEEPS: u16 = 4;
+/// In a request: it uses that value, and is skipped once that is half changed.
+pub(crate) const USES: u16 = 16;
+/// In a request: a panic in it leaves that value half changed.
+pub(crate) const CHANGES: u16 = 32;
 
 /// The location of a message that is too long for the ring.
 #[repr(C)]

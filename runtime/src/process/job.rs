@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::Limited;
 use crate::process::address::AtomicAddress;
-use crate::process::channel::{ParentEnd, ReplyBytes};
+use crate::process::channel::{CHANGES, KEEPS, ParentEnd, ReplyBytes, USES};
 use crate::process::platform::Handle;
 #[cfg(feature = "cluster")]
 use crate::process::pool::residence::Far;
@@ -130,6 +130,19 @@ pub(crate) trait AnyCall: Send + Sync {
     fn stay(&self) -> Option<(&Residence, Part)> {
         None
     }
+    /// Whether a panic in it leaves that value half changed.
+    fn changes(&self) -> bool {
+        false
+    }
+    /// What a worker that keeps a value has to know of it.
+    fn flags(&self) -> u16 {
+        match self.stay() {
+            Some((_, Part::Uses)) if self.changes() => KEEPS | USES | CHANGES,
+            Some((_, Part::Uses)) => KEEPS | USES,
+            Some(_) => KEEPS,
+            None => 0,
+        }
+    }
     /// For its turn at a worker with state, if it is a call of one that can have another turn.
     fn ticket(&self) -> Option<&Ticket> {
         None
@@ -152,7 +165,7 @@ pub(crate) trait AnyCall: Send + Sync {
     #[cfg(feature = "cluster")]
     fn has_to_leave(&self, _: &Arc<Far>) {}
     /// It gets another turn, at this copy.
-    fn assign(&self, _copy: usize) {}
+    fn assign(&self, _copy: usize, _order: u64) {}
     /// Starts its deadline, which counts from now.
     fn start_clock(self: Arc<Self>) -> Option<Alarm>;
     /// Runs no user code: whoever takes the value decodes it.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use self::housing::{Housed, Housing, job};
 use crate::cross::process::{Arguments, Output};
 use crate::function::Function;
+use crate::options::{Options, Priority};
 #[cfg(feature = "cluster")]
 use crate::process::call::Away;
 use crate::process::call::{Here, Items, ProcessCall, Stay, items};
 use crate::process::code::{Code, StreamCode};
+use crate::process::job::Job;
 #[cfg(feature = "cluster")]
 use crate::process::job::codec_error;
 #[cfg(feature = "cluster")]
@@ -21,6 +23,7 @@ use crate::process::pool::residence::{Residence, Residences, Value};
 use crate::process::pool::{Pool, pool_of_values};
 use crate::process::value::files::What;
 use crate::process::value::message::Message;
+use crate::process::value::output::MAX_INLINE;
 use crate::retry::{self, Retry};
 use crate::stream::flow::Flow;
 use crate::stream::{self, Stream};
@@ -299,9 +302,11 @@ where
             }
             let (pool, residences) = (estate.pool, Arc::clone(&estate.residences));
             let (items, _number) = items.unzip();
+            let goes_ahead = items.is_none() && goes_ahead(function, &estate, &job);
             let stay = Stay {
                 residences,
                 changes,
+                goes_ahead,
                 here,
                 #[cfg(feature = "cluster")]
                 away: away(estate.value, _number.flatten()),
@@ -310,6 +315,19 @@ where
         }
         Err(error) => sequential::done(function.name(), Err(error)),
     }
+}
+
+/// Whether a call may be sent before the one before it has ended: one that needs nothing but the
+/// value, since it may have to come back. Time counts from a start, `limit` and `priority` say
+/// whose turn it is, `renew` is between two calls; and what is not in the ring goes beside it.
+fn goes_ahead(function: &'static Function, estate: &Estate, job: &Job) -> bool {
+    let &Options { timeout, limit, priority, .. } = function.options();
+    let is_plain = timeout.is_none() && limit.is_none() && priority == Priority::Usual;
+    let Value { is_here, is_far, .. } = estate.value;
+    let is_here_to_stay = !is_here && !is_far && !estate.residences[0].is_renewed();
+    let Message { bytes, files, .. } = &job.message;
+    let is_small = bytes.private().is_some_and(|bytes| bytes.len() <= MAX_INLINE);
+    is_plain && is_here_to_stay && is_small && files.is_empty()
 }
 
 /// How a call gets to its value, if that is on another machine.

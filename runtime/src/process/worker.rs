@@ -166,7 +166,7 @@ impl Worker {
         // SAFETY: `room` found that much, which nobody else writes until it is published.
         let mut output = unsafe { Output::in_place(to, MAX_INLINE) };
         let (mut status, mut attached) = (status::SKIPPED, Vec::new());
-        if self.channel.begin(request.number, start) {
+        if self.wear.admits(&request) && self.channel.begin(request.number, start) {
             status = self.run(start, &request, arrived, &mut output, &mut attached);
             flush_prints();
         }
@@ -341,7 +341,7 @@ impl Worker {
         }
         self.tell(&[Listener::Joiner]);
         self.channel.end(request.number);
-        self.wear.note(request);
+        self.wear.note(request, status);
         Ok(())
     }
 

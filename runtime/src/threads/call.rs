@@ -110,8 +110,8 @@ where
         self.job.limited()
     }
 
-    fn assign(&self, copy: usize) {
-        self.job.assign(copy);
+    fn assign(&self, copy: usize, order: u64) {
+        self.job.assign(copy, order);
     }
 
     fn is_pending(&self) -> bool {

@@ -7,6 +7,12 @@
 //! passes the turn on, to the next call or to the [`Home`] of the value, so the next one runs where
 //! this one ran and nothing is kept awake for the line. One lock, held for a few instructions and
 //! never while foreign code runs, decides who has the turns; `loom` checks it (`line/model.rs`).
+//!
+//! A process runs what it is sent in order, and waits for what comes next. So calls of one value
+//! that need nothing but it ([`Admit::goes_ahead`]) are sent ahead, up to [`MAX_AHEAD`] behind the
+//! one that runs. Each has a turn. One thread at a time sends them, so that they arrive in order:
+//! whoever comes meanwhile leaves it to that one. A call that was sent ahead and has not begun when
+//! the value is lost, or is to be dropped, comes back ([`Turn::come_back`]).
 
 use std::collections::VecDeque;
 use std::mem;
@@ -18,10 +24,11 @@ use super::supervision::{Limits, Stage, Supervision};
 use crate::error::ErrorKind;
 use crate::function::Function;
 use crate::limit::{Admission, Admit, MAX_GIVEN_UP};
-use crate::relay::{self, Observer, Step};
+use crate::relay::{self, Observer};
 use crate::sync::{Mutex, MutexGuard};
 use crate::{forks, sequential};
 
+mod ahead;
 mod bid;
 #[cfg(all(test, trine_loom))]
 mod model;
@@ -29,9 +36,14 @@ mod orders;
 mod places;
 #[cfg(feature = "process")]
 mod second_wait;
+mod taker;
 mod ticket;
+mod turn;
 
 pub(crate) use self::ticket::Ticket;
+
+/// How many calls may be sent ahead behind the one that runs.
+const MAX_AHEAD: usize = if cfg!(trine_loom) { 1 } else { 256 };
 
 /// Where a value is; what an engine implements. What `make` and `clear` start has the turn, and
 /// passes it on when it has ended, as a call does.
@@ -57,6 +69,13 @@ pub(crate) trait Home: Send + Sync {
     /// Puts that in place of the value, unless that has ended, and has the other one dropped. The
     /// next call does not wait for it.
     fn renew(&self, _turn: Turn, _is_alive: bool) {}
+
+    /// No call that comes from now on begins, until the value has been made anew. Under the lock of
+    /// the line: a value that is made after this is another.
+    fn close(&self) {}
+
+    /// Takes back what was sent ahead, after that.
+    fn call_back(&self) {}
 }
 
 pub(crate) struct Line {
@@ -75,15 +94,33 @@ struct State {
     waiting: VecDeque<Arc<dyn Admit>>,
     /// How many of those were given up; less than none for a moment, as in `limit`.
     given_up: isize,
+    /// How many turns calls have had.
+    given: u64,
     /// In the lines for places that those need which could begin otherwise.
     bids: Vec<Arc<Bid>>,
     /// The last handle is gone.
     is_abandoned: bool,
 }
 
+/// The right to run next at one copy. Whoever has it passes it on with [`Self::leave`].
+#[derive(Clone)]
+pub(crate) struct Turn {
+    line: Arc<Line>,
+    copy: usize,
+}
+
+/// A call that has got a turn.
+struct Given {
+    call: Arc<dyn Admit>,
+    order: u64,
+    is_leading: bool,
+    /// The one that got the last turn before.
+    last: Option<Arc<dyn Admit>>,
+}
+
 /// Who gets the turn.
 enum Next {
-    Call(Arc<dyn Admit>, Option<Admission>),
+    Call(Given, Option<Admission>),
     Make,
     Clear(bool),
     Prepare,
@@ -98,8 +135,8 @@ impl Line {
     /// A line before values that are still to be made, with the options of their constructor.
     pub(crate) fn new(constructor: &Function, homes: Box<[Box<dyn Home>]>) -> Arc<Self> {
         let copies = homes.iter().map(|_| Supervision::new()).collect();
-        let (waiting, given_up, bids) = (VecDeque::new(), 0, Vec::new());
-        let state = State { copies, waiting, given_up, bids, is_abandoned: false };
+        let (waiting, bids) = (VecDeque::new(), Vec::new());
+        let state = State { copies, waiting, given_up: 0, given: 0, bids, is_abandoned: false };
         Arc::new(Self {
             homes,
             limits: Limits::of(constructor),
@@ -138,74 +175,74 @@ impl Line {
             return;
         }
         let mut state = self.lock();
-        let Some(copy) = self.taker(&state) else {
-            if self.is_any_open(&state) {
-                state.waiting.push_back(call);
-                return;
-            }
+        let taker = self.taker(&state);
+        if taker.is_none() && !self.is_any_open(&state) {
             // Now, for whoever has the turn may wait for this: a destructor of the value.
             let why = state.copies[0].refusal();
             drop(state);
             call.refuse(why);
             return;
-        };
+        }
         let is_next = state.waiting.is_empty() && limited.is_none();
-        let begins = is_next && self.is_ready(&state, copy);
-        let taken = &mut state.copies[copy];
-        taken.is_taken = true;
+        let begins = match taker {
+            Some(copy) => is_next && self.is_ready(&state, copy),
+            None => {
+                let is_free = call.goes_ahead() && !state.copies[0].is_passing;
+                is_next && is_free && self.may_follow(&state, 0)
+            }
+        };
         if begins {
-            taken.current = Some(Arc::clone(&call));
+            let copy = taker.unwrap_or(0);
+            let given = state.give_turn(call, copy);
             drop(state);
-            call.assign(copy);
-            if !call.admit() {
+            let is_leading = given.is_leading;
+            if !given.admit(copy) {
                 self.turn(copy).leave();
+            }
+            if is_leading {
+                self.go_on(self.lock(), copy, None);
             }
             return;
         }
         state.waiting.push_back(call);
+        let Some(copy) = taker else { return };
+        state.copies[copy].take();
         drop(state);
         self.turn(copy).leave();
-    }
-
-    /// The idle copy for the next call: one that has its value, else one that may have it made
-    /// anew. If none ever will, one that refuses the call.
-    fn taker(&self, state: &State) -> Option<usize> {
-        let idle = || (0..state.copies.len()).filter(|copy| !state.copies[*copy].is_taken);
-        let ready = idle().find(|copy| self.is_ready(state, *copy));
-        ready.or_else(|| idle().find(|copy| self.is_open(state, *copy))).or_else(|| {
-            let is_hopeless = !self.is_any_open(state);
-            idle().next().filter(|_| is_hopeless)
-        })
-    }
-
-    /// Whether there is a value, and nothing to do but calls.
-    fn is_ready(&self, state: &State, copy: usize) -> bool {
-        state.copies[copy].is_calm() && !self.homes[copy].is_lost()
-    }
-
-    /// Whether this copy will run calls, as far as is known.
-    fn is_open(&self, state: &State, copy: usize) -> bool {
-        state.copies[copy].is_open(&self.limits, || self.homes[copy].is_lost())
-    }
-
-    fn is_any_open(&self, state: &State) -> bool {
-        (0..state.copies.len()).any(|copy| self.is_open(state, copy))
     }
 
     fn turn(self: &Arc<Self>, copy: usize) -> Turn {
         Turn { line: Arc::clone(self), copy }
     }
 
-    /// Passes the turn at this copy on; with a place that was waited for, if there is one.
-    fn pass_on(self: &Arc<Self>, mut copy: usize, mut held: Option<Held>) {
+    /// What had a turn at this copy has ended. With a place that was waited for, if there is one.
+    fn pass_on(self: &Arc<Self>, copy: usize, held: Option<Held>) {
+        let mut state = self.lock();
+        let own = &mut state.copies[copy];
+        own.turns -= 1;
+        if !mem::replace(&mut own.is_passing, true) {
+            self.go_on(state, copy, held);
+        }
+    }
+
+    /// Passes turns on at this copy, until nobody can have one.
+    fn go_on<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        mut copy: usize,
+        mut held: Option<Held>,
+    ) {
+        let mut ahead = 0;
         loop {
-            let mut state = self.lock();
             let own = &mut state.copies[copy];
-            let ended = (own.current.take(), own.take_making());
-            let next = self.next(&mut state, copy, &mut held);
-            if let Next::Call(call, _) = &next {
-                state.copies[copy].current = Some(Arc::clone(call));
-            }
+            let ended = (own.turns == 0).then(|| (own.current.take(), own.take_making()));
+            let next = if ahead > MAX_AHEAD && own.turns > 0 {
+                // Whoever ends one of those goes on: this thread has other things to do.
+                own.is_passing = false;
+                Next::Nobody
+            } else {
+                self.next(&mut state, copy, &mut held)
+            };
             let vain =
                 if state.waiting.is_empty() { mem::take(&mut state.bids) } else { Vec::new() };
             // Unlocked, since all of these may run any code.
@@ -214,13 +251,20 @@ impl Line {
             drop(held.take());
             vain.iter().for_each(|bid| bid.withdraw());
             match next {
-                Next::Call(call, place) => {
-                    call.assign(copy);
-                    if call.admit() {
+                Next::Call(given, place) => {
+                    let is_leading = given.is_leading;
+                    if given.admit(copy) {
                         place.into_iter().for_each(Admission::keep);
-                        return;
+                        if !is_leading {
+                            return;
+                        }
+                        ahead += 1;
+                    } else {
+                        let mut state = self.lock();
+                        state.given_up -= 1;
+                        let own = &mut state.copies[copy];
+                        (own.turns, own.is_passing) = (own.turns - 1, true);
                     }
-                    self.lock().given_up -= 1;
                 }
                 Next::Make => return self.homes[copy].make(self.turn(copy)),
                 Next::Clear(is_last) => return self.homes[copy].clear(self.turn(copy), is_last),
@@ -232,13 +276,18 @@ impl Line {
                 Next::Other(other) => copy = other,
                 Next::Nobody => return,
             }
+            state = self.lock();
         }
     }
 
     fn next(self: &Arc<Self>, state: &mut State, copy: usize, held: &mut Option<Held>) -> Next {
+        if state.copies[copy].turns > 0 {
+            return self.next_ahead(state, copy);
+        }
         let is_needed = !state.is_abandoned || !state.waiting.is_empty();
         let own = &mut state.copies[copy];
         if own.is_made_next(&self.limits, is_needed, || self.homes[copy].is_lost()) {
+            own.keep_turn();
             return Next::Make;
         }
         if let Some(is_alive) = own.is_renewed_next() {
@@ -249,7 +298,7 @@ impl Line {
                 return Next::Prepare;
             }
             if let Some((call, place)) = self.take_next(state, held) {
-                return Next::Call(call, place);
+                return Next::Call(state.give_turn(call, copy), place);
             }
             if state.is_abandoned && state.waiting.is_empty() {
                 state.copies[copy].stage = Stage::Stopped;
@@ -258,31 +307,32 @@ impl Line {
         let own = &mut state.copies[copy];
         let is_over = own.stage != Stage::Alive;
         if is_over && mem::take(&mut own.has_value) {
+            own.keep_turn();
             return Next::Clear(state.is_abandoned);
         }
-        own.is_taken = false;
+        own.is_passing = false;
         if !is_over {
             return Next::Nobody;
         }
         if state.waiting.is_empty() {
             // Another one may have been idle while the last calls waited for places.
-            let is_left = |copy: &Supervision| !copy.is_taken && copy.stage == Stage::Alive;
+            let is_left = |copy: &Supervision| !copy.is_taken() && copy.stage == Stage::Alive;
             let left = state.copies.iter().position(is_left).filter(|_| state.is_abandoned);
             let Some(left) = left else { return Next::Nobody };
-            state.copies[left].is_taken = true;
+            state.copies[left].is_passing = true;
             return Next::Other(left);
         }
         // Others run what waits, as long as there are any.
         match self.taker(state) {
             Some(other) if self.is_open(state, other) => {
-                state.copies[other].is_taken = true;
+                state.copies[other].is_passing = true;
                 Next::Other(other)
             }
             Some(_) => {
                 state.given_up = 0;
                 let calls = mem::take(&mut state.waiting);
                 let own = &mut state.copies[copy];
-                own.is_taken = true;
+                own.is_passing = true;
                 Next::Refuse(calls, own.refusal())
             }
             None => Next::Nobody,
@@ -308,7 +358,7 @@ impl Line {
             && let Some(copy) = self.taker(&state)
         {
             // What is behind it may need no place.
-            state.copies[copy].is_taken = true;
+            state.copies[copy].take();
             drop(state);
             self.turn(copy).leave();
             state = self.lock();
@@ -338,60 +388,5 @@ impl Observer for Line {
 
     fn is_brief(&self) -> bool {
         true
-    }
-}
-
-/// The right to run next at one copy. Whoever has it passes it on with [`Self::leave`].
-#[derive(Clone)]
-pub(crate) struct Turn {
-    line: Arc<Line>,
-    copy: usize,
-}
-
-impl Turn {
-    /// Passes the turn on.
-    pub(crate) fn leave(self) {
-        if self.line.is_parents() {
-            return;
-        }
-        // The next one may end where it is admitted, and leave in turn. This runs in a loop, since
-        // lines may be long.
-        relay::take(Step::Tell(self.line, self.copy));
-    }
-
-    /// Passes the turn on, and has this call wait before all others: its value was lost before it
-    /// could begin.
-    #[cfg(feature = "process")]
-    pub(crate) fn come_back(self, call: Arc<dyn Admit>) {
-        self.line.lock().waiting.push_front(call);
-        self.leave();
-    }
-
-    /// The constructor has ended, with a value or with this message.
-    pub(crate) fn made(&self, made: Result<(), Arc<str>>) {
-        self.line.lock().copies[self.copy].made(made);
-    }
-
-    /// Another value is there, which [`Home::prepare`] has started.
-    #[cfg(feature = "process")]
-    pub(crate) fn prepared(self) {
-        let mut state = self.line.lock();
-        let own = &mut state.copies[self.copy];
-        own.is_succeeded = true;
-        let is_idle = !mem::replace(&mut own.is_taken, true);
-        drop(state);
-        if is_idle {
-            self.leave();
-        }
-    }
-
-    /// This makes the value; returns whether that is still wanted.
-    pub(crate) fn make(&self, making: Arc<dyn Making>) -> bool {
-        self.line.lock().copies[self.copy].make(making)
-    }
-
-    /// This has the turn; a joiner further behind may run it.
-    pub(crate) fn hold(&self, call: Arc<dyn Admit>) {
-        self.line.lock().copies[self.copy].current = Some(call);
     }
 }

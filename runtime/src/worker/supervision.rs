@@ -34,9 +34,13 @@ impl Limits {
 
 pub(super) struct Supervision {
     pub(super) stage: Stage,
-    /// Somebody has the turn.
-    pub(super) is_taken: bool,
-    /// The call that has it, if it is one: those behind it may run it.
+    /// How many have a turn: one, or a call and those that were sent ahead behind it.
+    pub(super) turns: usize,
+    /// Others may be sent ahead behind the last of them.
+    pub(super) is_leading: bool,
+    /// Somebody passes turns on, and looks for more to do before he stops.
+    pub(super) is_passing: bool,
+    /// The call that got the last turn, if it is one: those behind it may run it.
     pub(super) current: Option<Arc<dyn Admit>>,
     /// What makes the value, while it does and can be called off.
     making: Option<Arc<dyn Making>>,
@@ -72,7 +76,9 @@ impl Supervision {
     pub(super) fn new() -> Self {
         Self {
             stage: Stage::Making,
-            is_taken: true,
+            turns: 1,
+            is_leading: false,
+            is_passing: false,
             current: None,
             making: None,
             has_value: false,
@@ -82,6 +88,37 @@ impl Supervision {
             restarted: 0,
             recent: VecDeque::new(),
         }
+    }
+
+    /// Whether somebody has a turn or is about to.
+    pub(super) fn is_taken(&self) -> bool {
+        self.turns > 0 || self.is_passing
+    }
+
+    /// Takes the turn of an idle copy; returns whether it was idle.
+    pub(super) fn take(&mut self) -> bool {
+        let is_idle = !self.is_taken();
+        if is_idle {
+            (self.turns, self.is_leading) = (1, false);
+        }
+        is_idle
+    }
+
+    /// Whoever passes turns on has the only one.
+    pub(super) fn keep_turn(&mut self) {
+        (self.turns, self.is_leading, self.is_passing) = (1, false, false);
+    }
+
+    /// This call gets a turn. Returns the one that got the last turn before.
+    pub(super) fn give_turn(
+        &mut self,
+        call: &Arc<dyn Admit>,
+        is_leading: bool,
+    ) -> Option<Arc<dyn Admit>> {
+        self.turns += 1;
+        // Only what lets others follow needs somebody who looks for them.
+        (self.is_leading, self.is_passing) = (is_leading, is_leading);
+        self.current.replace(Arc::clone(call))
     }
 
     /// Decides what follows the end of what had the turn: returns whether the value is made now.
@@ -170,9 +207,9 @@ impl Supervision {
                     || self.recent.len() < limits.restarts
                     || self.recent.front().is_some_and(|then| limits.is_old(then))
             }
-            _ => self.wants_restart,
+            _ => false,
         };
-        is_here && !self.wants_stop
+        (is_here || self.wants_restart) && !self.wants_stop
     }
 
     /// What calls are told that come too late.

@@ -137,8 +137,8 @@ pub(crate) fn process() -> Row {
         .goal(Goal::Time("trine process", 1.0))
 }
 
-/// The worker has one process, to which a call goes when the one before it has ended: each is a
-/// round trip. The pool beside it has a process for each core, and their rings are full of calls.
+/// The worker has one process, to which calls are sent before the one before them has ended, up to
+/// some number. The pool beside it has a process for each core.
 pub(crate) fn process_many() -> Row {
     let sum = ProcessSumWorker::new();
     Row::new("20", "100,000 calls to a `process` worker, all in flight, per call")

@@ -2,6 +2,7 @@
 //! lost, and nothing else.
 
 use std::thread;
+use std::time::Duration;
 
 use trine::{Task, concurrent};
 
@@ -17,6 +18,10 @@ impl Attacked {
     }
     #[concurrent(timeout = 1s)]
     pub(crate) fn attack(&mut self, attack: Attack) -> u32 {
+        carry_out(attack)
+    }
+    /// Without options, so that calls are sent there behind it.
+    pub(crate) fn attack_before_others(&mut self, attack: Attack) -> u32 {
         carry_out(attack)
     }
     pub(crate) fn read(&self) -> u32 {
@@ -102,6 +107,37 @@ fn an_attack_by_a_method_costs_its_own_value_at_most() {
         }
         assert_eq!(ended(&what, beside.read()).unwrap(), 7, "{what}");
         others.check(&what);
+    }
+    assert_eq!(beside.restarts(), 0);
+}
+
+/// Whether it is about calls that a worker has.
+fn is_about_calls(attack: &&Attack) -> bool {
+    use Attack::*;
+    matches!(attack, Word(..) | WordAndAbort(..) | Everything(_) | Status(..) | Number(_))
+}
+
+/// What is sent ahead is with the same worker, and so with the same value.
+#[test]
+fn an_attack_before_calls_that_were_sent_ahead_costs_that_value_s_at_most() {
+    let (attacked, beside) = (AttackedWorker::new(), AttackedWorker::new());
+    for attack in ATTACKS.iter().filter(is_about_calls) {
+        let what = format!("{attack:?} before others");
+        assert_eq!(ended(&what, attacked.read()).unwrap(), 7, "{what}");
+        let task = attacked.attack_before_others(attack.clone()).timeout(Duration::from_secs(1));
+        let behind: Vec<Task<u32>> = (0..5).map(|_| attacked.read()).collect();
+        let others = Others::call();
+        if let Err(error) = ended(&what, task) {
+            assert!(is_told(&error), "{what}: {error}");
+        }
+        for read in behind {
+            if let Err(error) = ended(&what, read) {
+                assert!(is_told(&error), "{what}: {error}");
+            }
+        }
+        assert_eq!(ended(&what, beside.read()).unwrap(), 7, "{what}");
+        others.check(&what);
+        attacked.restart();
     }
     assert_eq!(beside.restarts(), 0);
 }

@@ -2,6 +2,7 @@
 //!
 //! `counters` is the same worker once per mode, and a row of `each_mode!` runs a check with each.
 
+mod ahead;
 mod constructors;
 mod copies;
 mod counters;

@@ -351,7 +351,7 @@ impl Pool {
     pub(super) fn resubmit(&'static self, mut request: Request) {
         request.come_back();
         self.change(|state, chores| {
-            if request.suspect() {
+            if request.is_shut_out() || request.suspect() {
                 state.put_back(vec![request]);
             } else {
                 let why = "its workers took it but did not run it".to_owned();

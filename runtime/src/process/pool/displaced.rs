@@ -13,6 +13,8 @@ use crate::worker::line::Ticket;
 /// It waits for its turn a second time, unless whoever ends it meanwhile tells the line.
 struct Displaced {
     request: Lock<Option<Request>>,
+    /// The number of its turn.
+    order: u64,
     /// Sends it again.
     again: Again,
 }
@@ -46,7 +48,8 @@ pub(crate) fn displace(mut request: Request, again: impl Fn(Request) + Send + Sy
     // It takes another place with its next turn.
     drop(request.limiter().map(Admission::taken));
     let (request, again) = (Lock::new(Some(request)), Box::new(again));
-    ticket.turn().come_back(Arc::new(Displaced { request, again }));
+    let order = ticket.order();
+    ticket.turn().come_back(Arc::new(Displaced { request, order, again }));
 }
 
 impl Displaced {
@@ -62,10 +65,14 @@ impl Admit for Displaced {
         self.request.lock().as_ref()?.call.limited()
     }
 
-    fn assign(&self, copy: usize) {
+    fn assign(&self, copy: usize, order: u64) {
         if let Some(request) = &*self.request.lock() {
-            request.call.assign(copy);
+            request.call.assign(copy, order);
         }
+    }
+
+    fn order(&self) -> Option<u64> {
+        Some(self.order)
     }
 
     fn is_pending(&self) -> bool {

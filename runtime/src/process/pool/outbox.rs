@@ -14,9 +14,7 @@ use super::renewal::Renewal;
 use super::request::Request;
 use crate::function::Function;
 use crate::process::address::Address;
-use crate::process::channel::{
-    Corrupt, HEAD, KEEPS, LARGE, Large, RING, ReplyBytes, RequestHead, record,
-};
+use crate::process::channel::{Corrupt, HEAD, LARGE, Large, RING, ReplyBytes, RequestHead, record};
 use crate::process::job::{AnyCall, Reply, status};
 use crate::process::platform::{self, Handle, PACKET_HANDLES};
 use crate::process::segment::{SEGMENTS, Segment};
@@ -151,7 +149,7 @@ impl Outbox {
             body: request.job.body,
             size_limit: request.size_limit(residence),
             ahead: request.call.ahead(),
-            flags: if residence.is_some() { KEEPS } else { 0 },
+            flags: request.call.flags(),
             ..RequestHead::default()
         };
         // It goes into the books first: it is moved once, and that is most of what sending costs.

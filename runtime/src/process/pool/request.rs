@@ -7,7 +7,7 @@ use crate::limit::Limiter;
 use crate::process::address::Address;
 use crate::process::channel::{Corrupt, SIZE_UNIT};
 use crate::process::job::{AnyCall, Job, codec_error};
-use crate::process::pool::residence::Residence;
+use crate::process::pool::residence::{Part, Residence};
 use crate::timer::Alarm;
 
 /// How often a call is resent if its workers die before running it.
@@ -70,6 +70,11 @@ impl Request {
     pub(crate) fn suspect(&mut self) -> bool {
         self.deaths += 1;
         self.deaths <= MAX_DEATHS && !self.has_yielded()
+    }
+
+    /// Whether it was skipped with reason: a call before it has left its value half changed.
+    pub(super) fn is_shut_out(&self) -> bool {
+        self.call.stay().is_some_and(|(stay, part)| part == Part::Uses && stay.is_shut())
     }
 
     /// Ends its call, which has run with a result that is unknown for this reason.

@@ -14,17 +14,31 @@ use crate::sync::Lock;
 /// Where one value lives, as often as it is made anew.
 pub(crate) struct Residence {
     value: Value,
-    place: Lock<Place>,
-    /// How many values have been made there, or begun.
-    settled: AtomicU32,
-    /// A call has ended in the middle of a change.
-    is_spoiled: AtomicBool,
+    own: Lock<Own>,
     /// After so many calls another is made, or where its process is larger than that.
     renew_after: Option<u32>,
     renew_beyond: Option<u64>,
     /// How many calls have been answered since it was made.
     answered: AtomicU32,
     is_grown: AtomicBool,
+}
+
+/// The value that is there.
+struct Own {
+    place: Place,
+    admits: Admits,
+    /// How many there have been, with this one, which may still be being made.
+    number: u32,
+}
+
+/// Which calls may begin there. What is said of one value is not said of the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admits {
+    All,
+    /// None any more: the value is dropped after the call that runs.
+    None,
+    /// None, and nobody may look at the value: a call has ended in the middle of a change.
+    Nobody,
 }
 
 /// Those of all copies.
@@ -113,9 +127,7 @@ impl Residence {
         let &Options { renew_after, renew_beyond, .. } = constructor.options();
         Arc::new(Self {
             value,
-            place: Lock::new(Place::Nowhere),
-            settled: AtomicU32::new(0),
-            is_spoiled: AtomicBool::new(false),
+            own: Lock::new(Own { place: Place::Nowhere, admits: Admits::All, number: 0 }),
             renew_after,
             renew_beyond,
             answered: AtomicU32::new(0),
@@ -133,23 +145,38 @@ impl Residence {
 
     /// Whether there is no value, or one that nobody may look at.
     pub(crate) fn is_lost(&self) -> bool {
-        self.is_spoiled.load(Ordering::Acquire) || !self.is_occupied()
+        let own = self.own.lock();
+        own.admits == Admits::Nobody || !own.place.is_occupied()
     }
 
     /// Whether there is a value to drop.
     pub(crate) fn is_occupied(&self) -> bool {
-        match &*self.place.lock() {
-            Place::Nowhere => false,
-            Place::Here => true,
-            Place::In(link) => !link.is_retired(),
-            #[cfg(feature = "cluster")]
-            Place::On(far) => !far.is_gone(),
+        self.own.lock().place.is_occupied()
+    }
+
+    /// Has the value replaced, or the worker stopped, before the next call. By a call that has not
+    /// passed its turn on: there is no other value yet.
+    pub(crate) fn spoil(&self) {
+        self.own.lock().admits = Admits::Nobody;
+    }
+
+    /// No call begins there any more, until the value has been made anew. Under the lock of the
+    /// line, which has yet to say that it is: there is no other value yet.
+    pub(crate) fn close(&self) {
+        let mut own = self.own.lock();
+        if own.admits == Admits::All {
+            own.admits = Admits::None;
         }
     }
 
-    /// Has the value replaced, or the worker stopped, before the next call.
-    pub(crate) fn spoil(&self) {
-        self.is_spoiled.store(true, Ordering::Release);
+    /// Whether a call that has not begun there has to go back to its line.
+    pub(super) fn is_shut(&self) -> bool {
+        self.own.lock().admits != Admits::All
+    }
+
+    /// Whether the value is replaced between calls.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.renew_after.is_some() || self.renew_beyond.is_some()
     }
 
     /// The value is made in this process.
@@ -171,7 +198,7 @@ impl Residence {
     /// The value on another machine, if there is one.
     #[cfg(feature = "cluster")]
     pub(crate) fn far(&self) -> Option<Arc<Far>> {
-        match &*self.place.lock() {
+        match &self.own.lock().place {
             Place::On(far) if !far.is_gone() => Some(Arc::clone(far)),
             _ => None,
         }
@@ -179,10 +206,9 @@ impl Residence {
 
     fn settle(&self, place: Place) {
         self.serve_on();
-        self.is_spoiled.store(false, Ordering::Release);
-        let mut own = self.place.lock();
-        self.settled.fetch_add(1, Ordering::Relaxed);
-        let former = std::mem::replace(&mut *own, place);
+        let mut own = self.own.lock();
+        let number = own.number.wrapping_add(1);
+        let former = std::mem::replace(&mut *own, Own { place, admits: Admits::All, number });
         drop(own);
         // Unlocked, since it may be the last to hold its link.
         drop(former);
@@ -197,8 +223,7 @@ impl Residence {
     /// process has used up.
     pub(super) fn count(&self, is_grown: bool) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        let is_renewed = self.renew_after.is_some() || self.renew_beyond.is_some();
-        self.is_grown.fetch_or(is_grown && is_renewed, Ordering::Relaxed);
+        self.is_grown.fetch_or(is_grown && self.is_renewed(), Ordering::Relaxed);
     }
 
     /// Whether it has served for as long as `renew` says.
@@ -229,9 +254,9 @@ impl Residence {
 
     /// The value of the other from now on, and the other has this one.
     pub(crate) fn exchange(&self, other: &Self) {
-        let theirs = std::mem::replace(&mut *other.place.lock(), Place::Nowhere);
-        let ours = std::mem::replace(&mut *self.place.lock(), theirs);
-        *other.place.lock() = ours;
+        let theirs = other.own.lock().take();
+        let ours = self.own.lock().put(theirs);
+        other.own.lock().put(ours);
         self.serve_on();
     }
 
@@ -242,7 +267,7 @@ impl Residence {
 
     /// How many values there have been, with the one that is there or is being made.
     pub(crate) fn settled(&self) -> u32 {
-        self.settled.load(Ordering::Relaxed)
+        self.own.lock().number
     }
 
     /// The same, if that is still the one.
@@ -251,11 +276,11 @@ impl Residence {
     }
 
     fn vacate_if(&self, is_it: impl FnOnce(u32) -> bool) {
-        let mut own = self.place.lock();
-        if !is_it(self.settled()) {
+        let mut own = self.own.lock();
+        if !is_it(own.number) {
             return;
         }
-        let former = std::mem::replace(&mut *own, Place::Nowhere);
+        let (former, _) = own.take();
         drop(own);
         match former {
             Place::In(link) if !link.is_doomed() => link.kill(),
@@ -266,8 +291,43 @@ impl Residence {
     }
 
     pub(super) fn link(&self) -> Option<Arc<Link>> {
-        match &*self.place.lock() {
-            Place::In(link) => Some(Arc::clone(link)),
+        self.own.lock().place.link()
+    }
+
+    /// The process that a call may be sent to.
+    pub(super) fn open_link(&self) -> Option<Arc<Link>> {
+        let own = self.own.lock();
+        if own.admits == Admits::All { own.place.link() } else { None }
+    }
+}
+
+impl Own {
+    /// Leaves nothing there. What was said of the value is said still, for whoever looks for it.
+    fn take(&mut self) -> (Place, Admits) {
+        (std::mem::replace(&mut self.place, Place::Nowhere), self.admits)
+    }
+
+    /// Puts another value there; returns the one before.
+    fn put(&mut self, (place, admits): (Place, Admits)) -> (Place, Admits) {
+        let admits = std::mem::replace(&mut self.admits, admits);
+        (std::mem::replace(&mut self.place, place), admits)
+    }
+}
+
+impl Place {
+    fn is_occupied(&self) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Here => true,
+            Self::In(link) => !link.is_retired(),
+            #[cfg(feature = "cluster")]
+            Self::On(far) => !far.is_gone(),
+        }
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        match self {
+            Self::In(link) => Some(Arc::clone(link)),
             _ => None,
         }
     }

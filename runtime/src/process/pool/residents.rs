@@ -1,14 +1,19 @@
 //! The pool of workers with state: a process for each value. Runs under the pool's lock.
 //!
 //! The first call of a process makes the value, the last one drops it, and then the process ends.
-//! A call whose process is gone goes back to its line: another process has never had the value.
+//! A call whose process is gone goes back to its line: another process has never had the value. So
+//! does one that was sent ahead and has not begun when the value is half changed, or is to be
+//! dropped.
 
 use std::sync::Arc;
 
 use super::books::{Chore, Chores, Pool, State};
+use super::outbox::{Outbox, Sent};
 use super::queue::Waiting;
-use super::residence::Part;
+use super::request::Request;
+use super::residence::{Part, Residence};
 use crate::process::job::AnyCall;
+use crate::process::platform;
 
 /// Where the process for a call is.
 enum Found {
@@ -55,6 +60,30 @@ impl Pool {
             state.dismiss_vacant(chores);
         }
     }
+
+    /// Takes back what was sent ahead to a value that is closed. If that has been made anew
+    /// meanwhile, it is sent there again.
+    pub(crate) fn call_back(&'static self, residence: &Residence) {
+        let Some(link) = residence.link().filter(|_| !platform::is_forked_child()) else { return };
+        self.change(|state, chores| {
+            let taken = state.outbox(link.key).map(Outbox::withdraw_behind).unwrap_or_default();
+            if !taken.is_empty() {
+                // Somebody may wait there for one of them.
+                chores.add(Chore::Rouse(Arc::clone(&link)));
+                state.put_back(taken);
+            }
+            self.hand_out(state, chores);
+        });
+    }
+}
+
+impl Outbox {
+    /// Withdraws what is behind the call that is next to be answered, of those that somebody wants.
+    pub(super) fn withdraw_behind(&mut self) -> Vec<Request> {
+        let is_wanted = |sent: &Sent| sent.request.is_some();
+        let next = self.unanswered.iter().position(is_wanted).unwrap_or(0);
+        self.withdraw_from(self.first + next as u64 + 1, usize::MAX)
+    }
 }
 
 impl State {
@@ -65,7 +94,8 @@ impl State {
             let vacant = outboxes.position(|outbox| !outbox.is_used() && outbox.takes_calls());
             return vacant.map_or(Found::Later, Found::At);
         }
-        let Some(link) = residence.link() else { return Found::Never };
+        let link = if part == Part::Uses { residence.open_link() } else { residence.link() };
+        let Some(link) = link else { return Found::Never };
         let index = self.outboxes.iter().position(|outbox| outbox.link.key == link.key);
         match index {
             None => Found::Never,

@@ -43,10 +43,11 @@ impl Pool {
             }
             outbox.link.retire();
             outbox.renewal = Renewal::default();
-            // Nobody else could run the calls of a worker with state.
-            if !self.keeps {
-                taken.extend(outbox.withdraw_from(outbox.first, usize::MAX));
-            }
+            taken.extend(match self.keeps {
+                // Its value is made anew for those that were sent ahead.
+                true => outbox.withdraw_behind(),
+                false => outbox.withdraw_from(outbox.first, usize::MAX),
+            });
             let is_busy = outbox.unanswered.iter().any(|sent| sent.request.is_some());
             if !is_busy {
                 outbox.link.doom();

@@ -106,6 +106,14 @@ impl Home for Housed {
             self.0.clear(turn, successor, Then::Nothing);
         }
     }
+
+    fn close(&self) {
+        self.0.residence.close();
+    }
+
+    fn call_back(&self) {
+        self.0.pool.call_back(&self.0.residence);
+    }
 }
 
 impl Housing {

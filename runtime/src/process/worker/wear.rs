@@ -12,7 +12,8 @@
 
 use std::time::Duration;
 
-use crate::process::channel::{KEEPS, RequestHead, SIZE_UNIT};
+use crate::process::channel::{CHANGES, KEEPS, RequestHead, SIZE_UNIT, USES};
+use crate::process::job::status;
 use crate::process::platform;
 
 /// How many calls pass before dead children and open files are counted again.
@@ -31,6 +32,8 @@ pub(crate) struct Wear {
     used: u128,
     /// A value is kept here, which would be lost with this process.
     keeps: bool,
+    /// That value is half changed.
+    is_spoiled: bool,
     /// The functions that have run here.
     known: Vec<i64>,
     /// What was kept after the last call.
@@ -49,6 +52,7 @@ impl Wear {
             processor_time: platform::max_processor_time(),
             used: 0,
             keeps: false,
+            is_spoiled: false,
             known: Vec::new(),
             kept: 0,
             leaked: 0,
@@ -92,9 +96,17 @@ impl Wear {
         std::mem::replace(&mut self.children, children) != children
     }
 
+    /// Whether a call may begin: not if the value that it uses is half changed. Then the parent
+    /// has it run where that is made anew.
+    #[inline]
+    pub(crate) fn admits(&self, request: &RequestHead) -> bool {
+        !self.is_spoiled || request.flags & USES == 0
+    }
+
     /// Looks at what a call has left behind, after its reply, and gives the next one its room.
     #[inline]
-    pub(crate) fn note(&mut self, request: &RequestHead) {
+    pub(crate) fn note(&mut self, request: &RequestHead, status: u32) {
+        self.is_spoiled |= status == status::PANICKED && request.flags & CHANGES != 0;
         if self.memory > 0 && request.flags & KEEPS == 0 {
             self.measure(request);
         }

@@ -16,6 +16,9 @@ use crate::error::ErrorKind;
 use crate::function::Function;
 use crate::limit::{Admit, Limited};
 
+#[cfg(feature = "process")]
+mod ahead;
+
 static NEVER: Function = Function::new("modelled");
 static ONCE: Function = Function::new("modelled").restarts(1);
 static LIMITED: Function = Function::new("modelled").limit(1);
@@ -126,8 +129,8 @@ impl Admit for Call {
         self.limited
     }
 
-    fn assign(&self, copy: usize) {
-        self.ticket.assign(copy);
+    fn assign(&self, copy: usize, order: u64) {
+        self.ticket.assign(copy, order);
     }
 
     fn admit(self: Arc<Self>) -> bool {

@@ -45,6 +45,7 @@ impl Line {
         }
         let mut state = self.lock();
         state.copies.iter_mut().for_each(&mut change);
+        self.homes.iter().for_each(|home| home.close());
         let called_off = state.call_off();
         let refused = match self.is_any_open(&state) {
             true => Default::default(),
@@ -56,12 +57,12 @@ impl Line {
         self.wake(state);
         refused.into_iter().for_each(|call| _ = call.refuse(ErrorKind::Stopped));
         called_off.interrupt();
+        self.homes.iter().for_each(|home| home.call_back());
     }
 
     /// Gives those a turn that have none.
     fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let was_idle = |copy: &mut Supervision| !mem::replace(&mut copy.is_taken, true);
-        let idle: Vec<_> = state.copies.iter_mut().map(was_idle).collect();
+        let idle: Vec<_> = state.copies.iter_mut().map(Supervision::take).collect();
         drop(state);
         for (copy, _) in iter::zip(0.., idle).filter(|(_, was_idle)| *was_idle) {
             self.turn(copy).leave();
@@ -110,7 +111,7 @@ impl Turn {
             return;
         }
         own.wants_restart = true;
-        let is_idle = !mem::replace(&mut own.is_taken, true);
+        let is_idle = own.take();
         drop(state);
         if is_idle {
             self.clone().leave();

@@ -82,7 +82,7 @@ impl Bidder for Line {
             drop(state);
             return drop(held);
         };
-        state.copies[copy].is_taken = true;
+        state.copies[copy].take();
         drop(state);
         self.pass_on(copy, Some(held));
     }
@@ -92,7 +92,7 @@ impl Bidder for Line {
         let mut state = self.lock();
         state.forget_bid(limited);
         let taker = self.taker(&state);
-        taker.iter().for_each(|copy| state.copies[*copy].is_taken = true);
+        taker.iter().for_each(|copy| _ = state.copies[*copy].take());
         drop(state);
         self.refuse_wanted(&why);
         if let Some(copy) = taker {

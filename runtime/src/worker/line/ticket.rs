@@ -1,6 +1,8 @@
 //! What a call has of the line before its worker.
 
 use std::sync::Arc;
+#[cfg(feature = "process")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[cfg(feature = "process")]
@@ -14,6 +16,9 @@ pub(crate) struct Ticket {
     line: Arc<Line>,
     copy: AtomicU32,
     of: Of,
+    /// Which turn of its worker it has had.
+    #[cfg(feature = "process")]
+    order: AtomicU64,
     #[cfg(feature = "process")]
     again: SecondWait,
 }
@@ -41,6 +46,8 @@ impl Ticket {
             line,
             copy: AtomicU32::new(0),
             of,
+            #[cfg(feature = "process")]
+            order: AtomicU64::new(0),
             #[cfg(feature = "process")]
             again: SecondWait::new(),
         }
@@ -86,9 +93,16 @@ impl Ticket {
     }
 
     /// Before the call is admitted, which publishes it.
-    pub(crate) fn assign(&self, copy: usize) {
+    pub(crate) fn assign(&self, copy: usize, _order: u64) {
         let copy = u32::try_from(copy).expect("an option is not larger");
         self.copy.store(copy, Ordering::Relaxed);
+        #[cfg(feature = "process")]
+        self.order.store(_order, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "process")]
+    pub(crate) fn order(&self) -> u64 {
+        self.order.load(Ordering::Relaxed)
     }
 
     pub(crate) fn copy(&self) -> usize {
@@ -122,7 +136,7 @@ impl From<&Turn> for Ticket {
     /// Of what has the turn already.
     fn from(turn: &Turn) -> Self {
         let ticket = Self::new(Arc::clone(&turn.line));
-        ticket.assign(turn.copy);
+        ticket.assign(turn.copy, 0);
         ticket
     }
 }
