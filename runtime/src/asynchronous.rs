@@ -20,7 +20,9 @@ use crate::{panic, sequential, stream, tokio, wait};
 
 mod call;
 mod deadline;
-mod ranked;
+mod host;
+#[allow(unsafe_code, reason = "a body that lies in its call")]
+mod running;
 mod stateful;
 mod stoppable;
 

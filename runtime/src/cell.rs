@@ -136,6 +136,12 @@ impl<T> Cell<T> {
         self.state.set(CANCELLED);
     }
 
+    /// Whether cancellation was requested.
+    #[cfg(feature = "async")]
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.state.is_cancel_requested()
+    }
+
     /// The body runs in the worker process of this id.
     #[cfg(feature = "process")]
     pub(crate) fn goes_to(&self, worker: u32) {

@@ -102,11 +102,6 @@ impl<T: Waits> Lines<T> {
         None
     }
 
-    /// The first of all.
-    pub(crate) fn pop_front(&mut self) -> Option<T> {
-        self.remove(0)
-    }
-
     /// Those like this one.
     fn line(&mut self, call: &T) -> &mut Line<T> {
         match call.priority() {

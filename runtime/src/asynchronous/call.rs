@@ -1,38 +1,32 @@
-//! A call, and what tokio runs of it: the body, then the end of the cell.
-//!
-//! tokio moves what it runs a few times before it does, so that is small: written as an `async fn`,
-//! it would also keep room for what is never there at the same time.
+//! A call: its job, its body, and its end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Poll, Waker};
 
 use ::tokio::runtime::Handle;
-use ::tokio::task::JoinHandle;
-use pin_project_lite::pin_project;
 
-use super::deadline::Deadline;
-use super::ranked;
+use super::host;
+use super::running::{Room, Runs};
 use super::stoppable::Stoppable;
-use crate::carry::{self, Carried};
 use crate::cell::{Body, Cell, JobCell};
 use crate::error::{Error, ErrorKind};
 use crate::function::Function;
 use crate::limit::{Admit, Limited};
-use crate::options::Priority;
-use crate::place::Place;
 use crate::relay::Asked;
-use crate::task::{Call, Task, time_out};
+use crate::task::{Call, Task};
 use crate::worker::line::{Ticket, Turn};
-use crate::{panic, sequential, tokio, wait};
+use crate::{sequential, tokio, wait};
 
-pub(super) struct AsyncCall<A, T, B> {
-    /// The arguments, and what makes a future of them. Stopped by tokio's handle, whose memory is
-    /// given back with the call's, where the call was made: threads that free each other's memory
-    /// wait for each other.
-    body: Stoppable<(A, B), T, JoinHandle<()>>,
+#[allow(unsafe_code, reason = "a body that lies in its call")]
+mod body;
+
+pub(super) struct AsyncCall<A, T, B: Body<A>> {
+    /// The arguments, and what makes a future of them.
+    body: Stoppable<(A, B), T, Waker>,
+    /// The body, once it has begun.
+    room: Room<(A, B), B::Output>,
     /// Where it runs. Kept if the function has a limit, to start it later, and for a current-thread
     /// runtime, whose thread must not block on it.
     runtime: Option<Handle>,
@@ -52,10 +46,10 @@ where
         body: B,
     ) -> Task<T> {
         let is_kept = function.limiter().is_some() || !tokio::is_multi_thread(runtime);
-        let mut job = JobCell::new(function, "async", (arguments, body));
-        job.keep_clock(tokio::keep_clock_beside(runtime));
-        let call =
-            Arc::new(Self { body: Stoppable::new(job), runtime: is_kept.then(|| runtime.clone()) });
+        let kept = is_kept.then(|| runtime.clone());
+        let clock = tokio::keep_clock_beside(runtime);
+        let job = JobCell::beside(clock, function, "async", (arguments, body));
+        let call = Arc::new(Self::new(job, kept));
         match function.limiter() {
             None => call.spawn_on(runtime),
             Some(limiter) => limiter.enter(function.options(), call.clone()),
@@ -71,9 +65,15 @@ where
         arguments: A,
         body: B,
     ) -> Arc<Self> {
-        let mut job = JobCell::in_line(function, "async", (arguments, body), ticket);
-        job.keep_clock(tokio::hold_clock_beside(&runtime));
-        Arc::new(Self { body: Stoppable::new(job), runtime: Some(runtime) })
+        let clock = tokio::hold_clock_beside(&runtime);
+        let job = JobCell::in_line_beside(clock, function, "async", (arguments, body), ticket);
+        Arc::new(Self::new(job, Some(runtime)))
+    }
+
+    // Always: it would be copied.
+    #[inline(always)]
+    fn new(job: JobCell<(A, B), T>, runtime: Option<Handle>) -> Self {
+        Self { body: Stoppable::new(job), room: Room::new(), runtime }
     }
 
     /// Begins a call that nobody waits for and that has the turn.
@@ -84,33 +84,7 @@ where
     }
 
     fn spawn_on(self: &Arc<Self>, runtime: &Handle) {
-        if ranked::concerns(self.body.job.function()) {
-            return ranked::spawn(runtime, Arc::clone(self) as Arc<dyn ranked::Waiting>);
-        }
-        self.body.start(|| runtime.spawn(Drive::new(Arc::clone(self))));
-    }
-}
-
-impl<A, T, B> ranked::Waiting for AsyncCall<A, T, B>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    B: Body<A, Output: Future<Output = T> + Send>,
-{
-    fn priority(&self) -> Priority {
-        self.body.job.function().options().priority
-    }
-
-    fn is_queued(&self) -> bool {
-        self.body.job.cell().is_queued()
-    }
-
-    fn drive(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(Drive::new(self))
-    }
-
-    fn keep(&self, handle: JoinHandle<()>) {
-        self.body.keep(handle);
+        host::run(runtime, self.body.job.function(), self.clone());
     }
 }
 
@@ -140,7 +114,10 @@ where
         let admitted = self.body.job.admit();
         if admitted && sequential::is_on() {
             // Of a worker with state: other calls have ended by now.
-            wait::block_on(Drive::new(self));
+            let mut running = self.claim();
+            wait::block_on(poll_fn(|context| {
+                running.as_mut().map_or(Poll::Ready(()), |running| running.poll(context))
+            }));
         } else if admitted && let Some(runtime) = &self.runtime {
             self.spawn_on(runtime);
         }
@@ -164,8 +141,8 @@ where
 
     fn cancel(self: Arc<Self>, why: Error) {
         // A body that is being polled right now stops when it comes to its await.
-        if let Some(handle) = self.body.cancel(why, JoinHandle::abort_handle) {
-            handle.abort();
+        if let Some(waker) = self.body.cancel(why) {
+            waker.wake();
         }
     }
 
@@ -174,121 +151,6 @@ where
             |runtime: &Handle| !tokio::is_multi_thread(runtime) && tokio::is_driven_here(runtime);
         asked.blocks && self.runtime.as_ref().is_some_and(is_driven_here)
     }
-}
-
-pin_project! {
-    /// A call that tokio owns. The fields are dropped in this order: wherever tokio drops it, the
-    /// body's values are dropped before the task ends.
-    struct Drive<A, T, B>
-    where
-        A: Send,
-        A: 'static,
-        T: Send,
-        T: 'static,
-        B: Body<A>,
-        B::Output: Future<Output = T>,
-        B::Output: Send,
-    {
-        #[pin]
-        body: Option<B::Output>,
-        alarm: Option<Box<Deadline>>,
-        carried: Option<Carried>,
-        place: Option<Place>,
-        driver: Driver<A, T, B>,
-    }
-}
-
-impl<A, T, B> Drive<A, T, B>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    B: Body<A, Output: Future<Output = T> + Send>,
-{
-    fn new(call: Arc<AsyncCall<A, T, B>>) -> Self {
-        Self {
-            body: None,
-            alarm: None,
-            carried: None,
-            place: None,
-            driver: Driver { call, has_claimed: false },
-        }
-    }
-}
-
-impl<A, T, B> Future for Drive<A, T, B>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    B: Body<A, Output: Future<Output = T> + Send>,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let mut job = None;
-        if this.body.is_none() {
-            this.driver.has_claimed = true;
-            let Some(claim) = this.driver.call.body.job.claim() else {
-                this.driver.has_claimed = false;
-                return Poll::Ready(());
-            };
-            let call = &this.driver.call;
-            job = Some(claim.job);
-            (*this.place, *this.carried) = (Some(claim.place), claim.carried);
-            let deadline = |allowed| Box::new(Deadline::after(allowed, time_out(call, allowed)));
-            *this.alarm = call.body.job.function().options().timeout.map(deadline);
-        }
-        let call = &this.driver.call;
-        let polled = run(call, this.carried.as_ref(), || {
-            if let Some((arguments, body)) = job {
-                this.body.set(Some(body.run(arguments, call.body.job.copy())));
-            }
-            let body = this.body.as_mut().as_pin_mut();
-            body.map_or(Poll::Pending, |body| body.poll(context))
-        });
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(error) => Err(error),
-        };
-        this.body.set(None);
-        call.cell().finish(result);
-        // Now, and not when tokio gets to it.
-        (*this.alarm, *this.carried, *this.place) = (None, None, None);
-        Poll::Ready(())
-    }
-}
-
-/// Ends the task if tokio drops it before it has ended, for example as its runtime shuts down.
-struct Driver<A, T, B>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    B: Body<A, Output: Future<Output = T> + Send>,
-{
-    call: Arc<AsyncCall<A, T, B>>,
-    has_claimed: bool,
-}
-
-impl<A, T, B> Drop for Driver<A, T, B>
-where
-    A: Send + 'static,
-    T: Send + 'static,
-    B: Body<A, Output: Future<Output = T> + Send>,
-{
-    fn drop(&mut self) {
-        self.call.body.let_go(self.has_claimed);
-    }
-}
-
-/// Runs a piece of the body. What panics beside it, such as a subscriber, ends the call too.
-fn run<A, T, B, R>(
-    call: &AsyncCall<A, T, B>,
-    carried: Option<&Carried>,
-    piece: impl FnOnce() -> R,
-) -> Result<R, Error> {
-    let cell = call.body.job.cell();
-    panic::catch(call.body.job.function().name(), || cell.run(|| carry::within(carried, piece)))
 }
 
 /// The task of a call for which there is no runtime.

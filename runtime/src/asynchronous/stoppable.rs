@@ -10,29 +10,32 @@ mod model;
 
 pub(super) struct Stoppable<J, T, H> {
     pub(super) job: JobCell<J, T>,
+    /// What tells whoever runs the body to look whether it is to stop. There once it has waited.
     handle: Mutex<Option<H>>,
 }
 
-impl<J: Send + 'static, T, H> Stoppable<J, T, H> {
+impl<J: Send + 'static, T, H: Clone> Stoppable<J, T, H> {
+    // Always: it would be copied.
+    #[inline(always)]
     pub(super) fn new(job: JobCell<J, T>) -> Self {
         Self { job, handle: Mutex::new(None) }
     }
 
-    /// Starts what runs it. Locked meanwhile, so that a cancel which sees that it runs finds what
-    /// to stop.
-    pub(super) fn start(&self, start: impl FnOnce() -> H) {
-        let mut handle = self.handle.lock();
-        *handle = Some(start());
-    }
-
-    /// Keeps what the body will be stopped by, before it claims the job.
-    pub(super) fn keep(&self, handle: H) {
+    /// Keeps what tells whoever runs the body, which now waits, and returns whether it may: a
+    /// cancel either finds the handle or is seen here.
+    pub(super) fn keep(&self, handle: H) -> bool {
         *self.handle.lock() = Some(handle);
+        !self.is_stopped()
     }
 
-    /// Ends the job if it has not started. A running body is told, and `stop` taken from its handle
-    /// is returned, for the caller to use without the lock.
-    pub(super) fn cancel<S>(&self, why: Error, stop: impl FnOnce(&H) -> S) -> Option<S> {
+    /// Whether the body is to stop when it waits.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.job.cell().is_cancel_requested()
+    }
+
+    /// Ends the job if it has not started. A running body is told, by the handle that is returned,
+    /// for the caller to use without the lock.
+    pub(super) fn cancel(&self, why: Error) -> Option<H> {
         let why = self.job.revoke(why).err()?;
         let cell = self.job.cell();
         if cell.is_finished() {
@@ -43,7 +46,7 @@ impl<J: Send + 'static, T, H> Stoppable<J, T, H> {
             cell.finish(Err(why));
         }
         cell.request_cancel();
-        self.handle.lock().as_ref().map(stop)
+        self.handle.lock().clone()
     }
 
     /// What was to run it is dropped: the call ends, unless it has ended. If the job was neither

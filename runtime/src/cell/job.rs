@@ -83,8 +83,19 @@ impl<J, T, R> JobCell<J, T, R> {
     /// A cell whose job may be claimed, or is `PENDING` if the function has a limit.
     #[inline(always)]
     pub(crate) fn new(function: &'static Function, mode: &'static str, job: J) -> Self {
+        Self::beside(tokio::hold_clock(), function, mode, job)
+    }
+
+    /// The same, and the paused clock is kept until the call has ended.
+    #[inline(always)]
+    pub(crate) fn beside(
+        clock: Option<tokio::HeldClock>,
+        function: &'static Function,
+        mode: &'static str,
+        job: J,
+    ) -> Self {
         let stage = if function.limiter().is_some() { PENDING } else { QUEUED };
-        Self::at(stage, function, mode, job, None)
+        Self::at(stage, clock, function, mode, job, None)
     }
 
     /// A cell for a call to a worker with state: `PENDING` until it is its turn.
@@ -94,13 +105,26 @@ impl<J, T, R> JobCell<J, T, R> {
         job: J,
         ticket: Ticket,
     ) -> Self {
-        Self::at(PENDING, function, mode, job, Some(ticket.of(function)))
+        Self::in_line_beside(tokio::hold_clock(), function, mode, job, ticket)
+    }
+
+    /// The same beside a clock.
+    #[inline(always)]
+    pub(crate) fn in_line_beside(
+        clock: Option<tokio::HeldClock>,
+        function: &'static Function,
+        mode: &'static str,
+        job: J,
+        ticket: Ticket,
+    ) -> Self {
+        Self::at(PENDING, clock, function, mode, job, Some(ticket.of(function)))
     }
 
     // Always, like what it calls: each of them would copy the whole cell.
     #[inline(always)]
     fn at(
         stage: u32,
+        clock: Option<tokio::HeldClock>,
         function: &'static Function,
         mode: &'static str,
         job: J,
@@ -109,18 +133,9 @@ impl<J, T, R> JobCell<J, T, R> {
         if function.options().timeout.is_some() {
             timer::prepare();
         }
-        let clock = if mode == "async" { None } else { tokio::hold_clock() };
         let mut cell = Cell::at(stage, Observed::call(function, mode));
         cell.clock = UnsafeCell::new(clock);
         Self::of(function, cell, Some(job), ticket)
-    }
-
-    /// Keeps a paused clock until the call has ended.
-    #[cfg(feature = "async")]
-    pub(crate) fn keep_clock(&mut self, clock: Option<tokio::HeldClock>) {
-        if clock.is_some() {
-            self.cell.clock = UnsafeCell::new(clock);
-        }
     }
 
     /// A cell of a call that somebody else already runs.

@@ -93,7 +93,12 @@ pub(crate) fn hold_clock_beside(runtime: &Handle) -> Option<HeldClock> {
 #[inline]
 pub(crate) fn keep_clock_beside(runtime: &Handle) -> Option<HeldClock> {
     let id = STANDS.try_with(Cell::get).ok().flatten()?;
-    if id == runtime.id() { None } else { standing().map(|clock| clock.hold()) }
+    if id == runtime.id() { None } else { hold_standing() }
+}
+
+#[cold]
+fn hold_standing() -> Option<HeldClock> {
+    standing().map(|clock| clock.hold())
 }
 
 /// A clock that is paused.

@@ -1,5 +1,6 @@
 //! The async engine, on tokio.
 
+mod hosts;
 mod others;
 mod paused;
 mod runtimes;

@@ -80,6 +80,8 @@ const INTO_ENGINES: &[(&str, &str, &str)] = &[(
 
 /// The only files with `unsafe`; each block in them has a SAFETY sentence.
 const UNSAFE: &[&str] = &[
+    "runtime/src/asynchronous/call/body.rs",
+    "runtime/src/asynchronous/running.rs",
     "runtime/src/cell.rs",
     "runtime/src/cell/job.rs",
     "runtime/src/cross/arguments.rs",

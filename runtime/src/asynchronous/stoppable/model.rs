@@ -1,7 +1,7 @@
 //! The end of an async call under loom: a runtime, a cancel and the drop of the handle.
 //!
-//! The runtime is a thread that polls a body which ends by itself or never, as tokio would, and
-//! drops it once its handle says so. CONTRIBUTING.md has the command.
+//! The runtime is a thread that polls a body which ends by itself or never, as a host would, and
+//! drops it once it is to stop. CONTRIBUTING.md has the command.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -39,41 +39,39 @@ impl Drop for Counted {
     }
 }
 
-/// The handle is the token of the parker at which the body awaits.
+/// The waker of the body is the parker of its thread.
 type Call = Arc<Stoppable<Counted, Counted, Arc<Parker>>>;
 
 fn call(alive: &Arc<AtomicUsize>) -> Call {
     Arc::new(Stoppable::new(JobCell::new(&FUNCTION, "async", Counted::new(alive))))
 }
 
-/// What tokio runs, which drops the body when the handle says so; see `Drive`.
-fn run(call: &Call, stopped: &Parker, ends: bool) {
+/// What a host runs, which drops the body once it is to stop; see `Running`.
+fn run(call: &Call, ends: bool) {
     let claim = call.job.claim();
     let has_claimed = claim.is_some();
     if let Some(claim) = claim {
         if ends {
             call.job.cell().finish(Ok(claim.job));
         } else {
-            stopped.park();
+            let woken = Arc::new(Parker::new());
+            if call.keep(Arc::clone(&woken)) {
+                woken.park();
+                assert!(call.is_stopped());
+            }
         }
     }
     call.let_go(has_claimed);
 }
 
 fn start(call: &Call, ends: bool) -> thread::JoinHandle<()> {
-    let (mut runtime, stopped) = (None, Arc::new(Parker::new()));
-    call.start(|| {
-        let (call, stopped) = (Arc::clone(call), Arc::clone(&stopped));
-        let (its_call, its_stopped) = (call, Arc::clone(&stopped));
-        runtime = Some(thread::spawn(move || run(&its_call, &its_stopped, ends)));
-        stopped
-    });
-    runtime.unwrap()
+    let call = Arc::clone(call);
+    thread::spawn(move || run(&call, ends))
 }
 
 fn cancel(call: &Call, why: Error) {
-    if let Some(stopped) = call.cancel(why, Arc::clone) {
-        stopped.unpark();
+    if let Some(woken) = call.cancel(why) {
+        woken.unpark();
     }
 }
 
