@@ -43,7 +43,10 @@ mod turn;
 pub(crate) use self::ticket::Ticket;
 
 /// How many calls may be sent ahead behind the one that runs.
-const MAX_AHEAD: usize = if cfg!(trine_loom) { 1 } else { 256 };
+const MAX_AHEAD: usize = if cfg!(trine_loom) { 2 } else { 256 };
+/// More are sent once there are no more than these, several at a time. Whoever ends one of those
+/// before passes its turn on to nobody, and the process has enough to do meanwhile.
+const ENOUGH: usize = if cfg!(trine_loom) { 1 } else { 192 };
 
 /// Where a value is; what an engine implements. What `make` and `clear` start has the turn, and
 /// passes it on when it has ended, as a call does.
@@ -56,6 +59,11 @@ pub(crate) trait Home: Send + Sync {
 
     /// Whether the value is gone, since a call has ended that had it.
     fn is_lost(&self) -> bool;
+
+    /// Whether the value is there, and another call may be sent to it before one has ended.
+    fn takes_more(&self) -> bool {
+        !self.is_lost()
+    }
 
     /// Whether the value has served for long enough, and nothing is done about it yet.
     fn is_worn(&self) -> bool {
@@ -220,7 +228,7 @@ impl Line {
         let mut state = self.lock();
         let own = &mut state.copies[copy];
         own.turns -= 1;
-        if !mem::replace(&mut own.is_passing, true) {
+        if own.turns <= ENOUGH && !mem::replace(&mut own.is_passing, true) {
             self.go_on(state, copy, held);
         }
     }

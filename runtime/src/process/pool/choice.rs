@@ -85,11 +85,14 @@ impl Pool {
         chores: &mut Chores,
     ) -> Option<VecDeque<Waiting>> {
         chores.attend = true;
-        // Usually no other call waits, and a worker is idle.
-        if !self.keeps
-            && state.queue.is_empty()
-            && let Some(index) = self.choose(state, call.function(), chores)
-        {
+        // Usually no other call waits, and a worker is idle, or there is room where its value is.
+        let is_first = state.queue.is_empty();
+        let index = match is_first {
+            true if self.keeps => state.home_of(&*call),
+            true => self.choose(state, call.function(), chores),
+            false => None,
+        };
+        if let Some(index) = index {
             if let Some(request) = Request::claim(call)
                 && let Err(request) = state.send(request, index, chores)
             {

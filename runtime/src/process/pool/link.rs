@@ -37,6 +37,8 @@ pub(crate) struct Link {
     pub(crate) reader: Arc<Reader>,
     /// How many calls it has not answered, according to the pool's books.
     pub(crate) unanswered: AtomicUsize,
+    /// Its ring has no room for any call, according to the same.
+    pub(crate) is_full: AtomicBool,
     /// It has begun to serve: its word said so at some check, or its first bell, which it cannot
     /// take back.
     served: AtomicBool,
@@ -154,6 +156,7 @@ impl Link {
             identity,
             reader: Arc::default(),
             unanswered: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
             served: AtomicBool::new(false),
             welcomed: AtomicBool::new(false),
             retired: AtomicBool::new(false),

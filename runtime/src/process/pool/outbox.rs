@@ -124,6 +124,12 @@ impl Outbox {
             && used + 2 * record(HEAD, MAX_INLINE as u32) <= RING
     }
 
+    /// For those who ask without the books.
+    fn tell_load(&self) {
+        self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
+        self.link.is_full.store(!self.has_room(), Ordering::Relaxed);
+    }
+
     /// Whether any call was ever sent.
     pub(crate) fn is_used(&self) -> bool {
         self.latest.is_some()
@@ -185,9 +191,8 @@ impl Outbox {
                 self.latest = Some(request.call.function());
             }
         }
-        self.large += usize::from(is_large);
-        self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
-        self.tail = end;
+        (self.tail, self.large) = (end, self.large + usize::from(is_large));
+        self.tell_load();
         let sleeper = self.link.channel.publish_requests(end);
         sleeper.is_some_and(|sleep| std::mem::replace(&mut self.woken, sleep) != sleep)
     }
@@ -237,10 +242,10 @@ impl Outbox {
             return None;
         }
         let sent = self.unanswered.pop_front()?;
-        self.link.unanswered.store(self.unanswered.len(), Ordering::Relaxed);
         self.first += 1;
         self.taken = sent.end;
         self.large -= usize::from(sent.is_large);
+        self.tell_load();
         Some(sent.request)
     }
 

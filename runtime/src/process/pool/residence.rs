@@ -149,6 +149,13 @@ impl Residence {
         own.admits == Admits::Nobody || !own.place.is_occupied()
     }
 
+    /// Whether another call may be sent there before one has ended.
+    pub(crate) fn takes_more(&self) -> bool {
+        let own = self.own.lock();
+        let is_full = |link: &Link| link.is_retired() || link.is_full.load(Ordering::Relaxed);
+        own.admits == Admits::All && matches!(&own.place, Place::In(link) if !is_full(link))
+    }
+
     /// Whether there is a value to drop.
     pub(crate) fn is_occupied(&self) -> bool {
         self.own.lock().place.is_occupied()

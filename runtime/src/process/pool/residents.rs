@@ -87,6 +87,15 @@ impl Outbox {
 }
 
 impl State {
+    /// The process of the value that a call uses, if it has room.
+    pub(super) fn home_of(&self, call: &dyn AnyCall) -> Option<usize> {
+        let (_, Part::Uses) = call.stay()? else { return None };
+        match self.residence_of(call) {
+            Found::At(index) => Some(index),
+            Found::Later | Found::Never => None,
+        }
+    }
+
     fn residence_of(&self, call: &dyn AnyCall) -> Found {
         let Some((residence, part)) = call.stay() else { return Found::Never };
         if part == Part::Makes {

@@ -89,6 +89,10 @@ impl Home for Housed {
         self.0.residence.is_lost()
     }
 
+    fn takes_more(&self) -> bool {
+        self.0.residence.takes_more()
+    }
+
     fn is_worn(&self) -> bool {
         self.0.residence.is_worn() && self.0.successor.lock().is_none()
     }

@@ -28,8 +28,8 @@ impl Line {
     /// Whether a call may be sent ahead now, behind those that have their turns.
     pub(super) fn may_follow(&self, state: &State, copy: usize) -> bool {
         let own = &state.copies[copy];
-        let has_room = own.is_leading && (1..=MAX_AHEAD).contains(&own.turns);
-        has_room && self.is_ready(state, copy)
+        let are_few = own.is_leading && (1..=MAX_AHEAD).contains(&own.turns);
+        are_few && own.is_calm() && self.homes[copy].takes_more()
     }
 
     /// The next call that goes ahead behind those that have their turns.
