@@ -14,6 +14,7 @@ mod endings;
 mod hostile;
 mod limits;
 mod order;
+mod priority;
 mod processes;
 mod renewal;
 mod settings;
