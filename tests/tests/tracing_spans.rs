@@ -89,6 +89,67 @@ fn fails() {
     panic!("as told");
 }
 
+struct Traced;
+
+#[concurrent(threads)]
+impl Traced {
+    pub(crate) fn made_on_thread() -> Self {
+        Self
+    }
+    pub(crate) fn looks_on_thread(&self) -> Option<&'static str> {
+        current()
+    }
+    pub(crate) fn changes_on_thread(&mut self) -> Option<&'static str> {
+        current()
+    }
+    pub(crate) fn shows_on_thread(&self) -> impl Iterator<Item = Option<&'static str>> {
+        (0..3).map(|_| current())
+    }
+    pub(crate) fn spoils_on_thread(&mut self) {
+        panic!("as told");
+    }
+}
+
+struct AsyncTraced;
+
+#[concurrent(async)]
+impl AsyncTraced {
+    pub(crate) async fn made_on_tokio() -> Self {
+        Self
+    }
+    pub(crate) async fn looks_on_tokio(&self) -> Option<&'static str> {
+        tokio::task::yield_now().await;
+        current()
+    }
+    pub(crate) async fn changes_on_tokio(&mut self) -> Option<&'static str> {
+        tokio::task::yield_now().await;
+        current()
+    }
+    pub(crate) fn shows_on_tokio(&self) -> impl futures::Stream<Item = Option<&'static str>> {
+        futures::stream::iter((0..3).map(|_| current()))
+    }
+    pub(crate) async fn spoils_on_tokio(&mut self) {
+        panic!("as told");
+    }
+}
+
+struct ProcessTraced;
+
+#[concurrent(process)]
+impl ProcessTraced {
+    pub(crate) fn made_in_worker() -> Self {
+        Self
+    }
+    pub(crate) fn looks_in_worker(&self) {}
+    pub(crate) fn changes_in_worker(&mut self) {}
+    pub(crate) fn shows_in_worker(&self) -> impl Iterator<Item = u32> {
+        0..3
+    }
+    pub(crate) fn spoils_in_worker(&mut self) {
+        panic!("as told");
+    }
+}
+
 #[test]
 fn a_task_is_a_span_below_its_caller_s() {
     let notes = Notes::default();
@@ -106,6 +167,7 @@ fn a_task_is_a_span_below_its_caller_s() {
         }
         assert_eq!(yields_in_worker().into_iter().count(), 3);
         fails().join().unwrap_err();
+        calls_of_workers();
     }
     for (function, mode) in [
         ("on_thread", "threads"),
@@ -114,6 +176,15 @@ fn a_task_is_a_span_below_its_caller_s() {
         ("yields_on_thread", "threads"),
         ("yields_on_tokio", "async"),
         ("yields_in_worker", "process"),
+        ("looks_on_thread", "threads"),
+        ("changes_on_thread", "threads"),
+        ("shows_on_thread", "threads"),
+        ("looks_on_tokio", "async"),
+        ("changes_on_tokio", "async"),
+        ("shows_on_tokio", "async"),
+        ("looks_in_worker", "process"),
+        ("changes_in_worker", "process"),
+        ("shows_in_worker", "process"),
     ] {
         let told = notes.task(function);
         assert_eq!((told.name, told.parent), ("task", Some("caller")), "{function}");
@@ -121,6 +192,31 @@ fn a_task_is_a_span_below_its_caller_s() {
         assert!(told.fields.contains("queued="), "{}", told.fields);
         assert!(told.fields.contains("outcome=\"value\"\n"), "{}", told.fields);
     }
-    let failed = notes.task("fails").fields;
-    assert!(failed.contains("outcome=task `fails` panicked: as told"), "{failed}");
+    for function in ["fails", "spoils_on_thread", "spoils_on_tokio", "spoils_in_worker"] {
+        let failed = notes.task(function).fields;
+        let outcome = format!("outcome=task `{function}` panicked: as told");
+        assert!(failed.contains(&outcome), "{failed}");
+    }
+}
+
+/// Methods are tasks like others, also those that wait for their turn.
+fn calls_of_workers() {
+    let worker = TracedWorker::made_on_thread();
+    let (looks, changes) = (worker.looks_on_thread(), worker.changes_on_thread());
+    assert_eq!(worker.shows_on_thread().gather().join().unwrap(), [Some("task"); 3]);
+    assert_eq!((looks.join().unwrap(), changes.join().unwrap()), (Some("task"), Some("task")));
+    worker.spoils_on_thread().join().unwrap_err();
+
+    let worker = AsyncTracedWorker::made_on_tokio();
+    let (looks, changes) = (worker.looks_on_tokio(), worker.changes_on_tokio());
+    assert_eq!(worker.shows_on_tokio().gather().join().unwrap(), [Some("task"); 3]);
+    assert_eq!((looks.join().unwrap(), changes.join().unwrap()), (Some("task"), Some("task")));
+    worker.spoils_on_tokio().join().unwrap_err();
+
+    let worker = ProcessTracedWorker::made_in_worker();
+    let (looks, changes) = (worker.looks_in_worker(), worker.changes_in_worker());
+    assert_eq!(worker.shows_in_worker().into_iter().count(), 3);
+    looks.join().unwrap();
+    changes.join().unwrap();
+    worker.spoils_in_worker().join().unwrap_err();
 }
