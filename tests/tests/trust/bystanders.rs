@@ -45,6 +45,24 @@ fn call(number: u64) -> Task<Decoded> {
     call_with(number, &file())
 }
 
+#[concurrent(process)]
+fn items(number: u64, file: &Path) -> impl Iterator<Item = Decoded> {
+    await_file(number, file);
+    std::iter::once(Decoded(number))
+}
+
+/// One that says whether it is to be tried again.
+#[concurrent(process, retries = 1, retry_if = is_to_be_repeated)]
+fn tried(number: u64, file: &Path) -> u64 {
+    await_file(number, file);
+    number
+}
+
+fn is_to_be_repeated(_: Result<&u64, &trine::Error>) -> bool {
+    wait_if_closed();
+    false
+}
+
 struct Kept;
 
 #[concurrent(process)]
@@ -76,10 +94,16 @@ struct Decoded(u64);
 impl<'de> Deserialize<'de> for Decoded {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = u64::deserialize(from)?;
-        let gate = CLOSED.lock().unwrap().clone().filter(|_| number == FIRST);
-        gate.iter().for_each(pass);
+        if number == FIRST {
+            wait_if_closed();
+        }
         Ok(Self(number))
     }
+}
+
+fn wait_if_closed() {
+    let gate = CLOSED.lock().unwrap().clone();
+    gate.iter().for_each(pass);
 }
 
 /// A waker of somebody else's executor.
@@ -123,6 +147,14 @@ const FOLLOWING: &[(&str, Begin)] = &[
         *CLOSED.lock().unwrap() = Some(gate);
         race([call(FIRST)]).map(drop)
     }),
+    ("a stream that is gathered", |gate| {
+        *CLOSED.lock().unwrap() = Some(gate);
+        items(FIRST, &file()).gather().map(drop)
+    }),
+    ("a retry that asks", |gate| {
+        *CLOSED.lock().unwrap() = Some(gate);
+        tried(FIRST, &file()).map(drop)
+    }),
     ("a waker", |gate| {
         let mut task = call(FIRST).map(drop);
         let waker = Waker::from(Arc::new(Blocking(gate)));
@@ -141,6 +173,11 @@ const JOINING: &[(&str, fn())] = &[
         let all = [3, 4].into_iter().map(call).buffered(2).collect::<Result<Vec<_>, _>>();
         assert_eq!(all.unwrap(), [3, 4].map(Decoded));
     }),
+    ("a race", || assert_eq!(race([call(3)]).join().unwrap(), Decoded(3))),
+    ("a deadline", || {
+        assert_eq!(call(3).timeout(Duration::from_secs(60)).join().unwrap(), Decoded(3));
+    }),
+    ("a stream", || assert_eq!(items(3, &file()).gather().join().unwrap(), [Decoded(3)])),
     ("block_on", || assert_eq!(trine::block_on(call(3)).unwrap(), Decoded(3))),
 ];
 

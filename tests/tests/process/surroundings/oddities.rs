@@ -75,10 +75,11 @@ fn argument(index: usize) -> String {
 
 fn scheduled() {
     let policy = argument(1).parse().unwrap();
-    // SAFETY: how this process is scheduled, with the lowest priority that the policy has.
+    // SAFETY: how this process is scheduled, with the lowest priority that the policy has. Of the
+    // fields, which are numbers, some C libraries have more.
     let is_set = unsafe {
-        let lowest = libc::sched_get_priority_min(policy);
-        let how = libc::sched_param { sched_priority: lowest };
+        let mut how: libc::sched_param = std::mem::zeroed();
+        how.sched_priority = libc::sched_get_priority_min(policy);
         libc::sched_setscheduler(0, policy, &raw const how) == 0
     };
     if !is_set {
