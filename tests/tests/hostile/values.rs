@@ -88,6 +88,12 @@ fn ends(attack: &&Attack) -> bool {
     !matches!(attack, Attack::AnswerAndSleep | Attack::Tail(_) | Attack::Stop)
 }
 
+fn ends_well_or_is_told<T>(what: &str, task: Task<T>) {
+    if let Err(error) = ended(what, task) {
+        assert!(is_told(&error), "{what}: {error}");
+    }
+}
+
 #[test]
 fn an_attack_by_a_method_costs_its_own_value_at_most() {
     let (attacked, beside) = (AttackedWorker::new(), AttackedWorker::new());
@@ -96,9 +102,7 @@ fn an_attack_by_a_method_costs_its_own_value_at_most() {
         let task = attacked.attack(attack.clone());
         let behind: Vec<Task<u32>> = (0..5).map(|_| attacked.read()).collect();
         let others = Others::call();
-        if let Err(error) = ended(&what, task) {
-            assert!(is_told(&error), "{what}: {error}");
-        }
+        ends_well_or_is_told(&what, task);
         for read in behind {
             if let Err(error) = ended(&what, read) {
                 // Its process ended after it had answered, and before this call began.
@@ -127,13 +131,9 @@ fn an_attack_before_calls_that_were_sent_ahead_costs_that_value_s_at_most() {
         let task = attacked.attack_before_others(attack.clone()).timeout(Duration::from_secs(1));
         let behind: Vec<Task<u32>> = (0..5).map(|_| attacked.read()).collect();
         let others = Others::call();
-        if let Err(error) = ended(&what, task) {
-            assert!(is_told(&error), "{what}: {error}");
-        }
+        ends_well_or_is_told(&what, task);
         for read in behind {
-            if let Err(error) = ended(&what, read) {
-                assert!(is_told(&error), "{what}: {error}");
-            }
+            ends_well_or_is_told(&what, read);
         }
         assert_eq!(ended(&what, beside.read()).unwrap(), 7, "{what}");
         others.check(&what);
