@@ -48,9 +48,18 @@ impl Narrow {
         std::process::id()
     }
     #[concurrent(limit = 1, queue = 1)]
-    pub(crate) fn wait(&self, gate: Option<u16>) {
+    pub(crate) fn take_place(&self, gate: Option<u16>) {
         gate.into_iter().for_each(pass);
     }
+}
+
+/// Waits until so many calls of that method have places, and have gone to a process with them.
+fn await_places(taken: u64) {
+    wait_until(|| {
+        let functions = trine::stats().functions;
+        let of_method = functions.iter().find(|method| method.name == "take_place");
+        of_method.map_or(0, |method| method.running) == taken
+    });
 }
 
 /// The same without restarts.
@@ -132,11 +141,14 @@ fn one_that_is_cancelled_before_its_next_place_leaves_the_turn_to_the_next() {
     let (first, second) = (NarrowWorker::new(), NarrowWorker::new());
     let ends: [fn(Task<()>); 2] = [|task| task.cancel(), drop];
     for end in ends.into_iter().cycle().take(4) {
+        await_places(0);
         let process = first.process().join().unwrap();
         hold(process);
-        let (sent, behind) = (first.wait(None), first.process());
+        let (sent, behind) = (first.take_place(None), first.process());
+        // Until the call before it has left its turn, it would have no place, and second would.
+        await_places(1);
         let gate = Gate::new();
-        let waits = second.wait(Some(gate.port()));
+        let waits = second.take_place(Some(gate.port()));
         signal(process, "-KILL");
         let has_place = gate.entered();
         wait_until(|| first.is_alive() && first.restarts() > 0);
@@ -148,10 +160,10 @@ fn one_that_is_cancelled_before_its_next_place_leaves_the_turn_to_the_next() {
     }
     // Each has been counted as long as it waited, and no longer.
     let gate = Gate::new();
-    let runs = first.wait(Some(gate.port()));
+    let runs = first.take_place(Some(gate.port()));
     let held = gate.entered();
-    let waits = second.wait(None);
-    assert!(matches!(second.wait(None).join().unwrap_err().kind(), ErrorKind::Busy));
+    let waits = second.take_place(None);
+    assert!(matches!(second.take_place(None).join().unwrap_err().kind(), ErrorKind::Busy));
     drop(held);
     gather([runs, waits]).join().unwrap();
 }
