@@ -29,28 +29,24 @@ pub(crate) fn around(position: usize) -> Option<Range<usize>> {
     thread_local! {
         static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
-    let (start, end) = STACK.get().or_else(bounds)?;
-    STACK.set(Some((start, end)));
+    let (start, end) = match STACK.get() {
+        Some(known) => known,
+        None => {
+            let found = bounds()?;
+            STACK.set(Some(found));
+            found
+        }
+    };
     (start..end).contains(&position).then_some(start..end)
 }
 
 /// Whether this thread's stack has room for one more body: half of it, and half of what bodies are
 /// said to need, if that is said. A stack of which nothing is known, as that of a coroutine, or the
 /// first thread's while the system does not tell, has room unless something is said.
-#[inline]
 pub(crate) fn has_room(said: Option<usize>) -> bool {
-    thread_local! {
-        /// How far down the stack may grow.
-        static LOWEST: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    #[cold]
-    fn look(here: usize, said: Option<usize>) -> bool {
-        let Some(stack) = around(here) else { return said.is_none() };
-        let needed = stack.len().max(said.unwrap_or(0)) / 2;
-        // The first thread of a program of 32 bits has its stack where the addresses end.
-        LOWEST.set(stack.start.saturating_add(needed));
-        here >= LOWEST.get()
-    }
     let here = position();
-    here >= LOWEST.get() || look(here, said)
+    let Some(stack) = around(here) else { return said.is_none() };
+    let needed = stack.len().max(said.unwrap_or(0)) / 2;
+    // The first thread of a program of 32 bits has its stack where the addresses end.
+    here >= stack.start.saturating_add(needed)
 }

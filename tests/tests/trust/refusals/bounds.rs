@@ -21,6 +21,10 @@ pub(crate) fn deep() {
     let awaited = futures::executor::block_on(descend_and_name(50_000)).unwrap();
     // Whoever joins has less, and so does not run it.
     let joined = descend_and_name(50_000).join().unwrap();
+    // Nor when it has asked for room for something else meanwhile.
+    for _ in 0..20 {
+        assert_eq!(descend_and_name(1).join().unwrap(), joined);
+    }
     println!("on {awaited} and {joined}");
 }
 
