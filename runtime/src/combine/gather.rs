@@ -19,10 +19,11 @@ use crate::task::{Call, Task};
 /// and returns a tuple, an array or a `Vec`. The first failure cancels the rest and becomes the
 /// error. To get every result, including failures, gather their [outcomes](Task::outcome).
 ///
-/// A join returns promptly at a failure: the joining thread runs tasks itself only while these are
-/// brief, or when one is left. A pool thread runs whatever has not started, the last first, and may
-/// be late by the task it is in. Cancelling or dropping it cancels all its tasks. Those of a
-/// [`scope`](crate::scope()) are joined one by one instead, see [`ScopedTask`](crate::ScopedTask).
+/// A join returns promptly at a failure, perhaps before each of the rest has been cancelled: the
+/// joining thread runs tasks itself only while these are brief, or when one is left. A pool thread
+/// runs whatever has not started, the last first, and may be late by the task it is in. Cancelling
+/// or dropping it cancels all its tasks. Those of a [`scope`](crate::scope()) are joined one by one
+/// instead, see [`ScopedTask`](crate::ScopedTask).
 ///
 /// ```
 /// use trine::{concurrent, gather};

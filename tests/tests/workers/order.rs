@@ -5,7 +5,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use trine::{concurrent, gather};
-use trine_tests::checks::ends_in_time;
+use trine_tests::checks::{ends_in_time, wait_until};
 use trine_tests::gate::Gate;
 use trine_tests::programs::alone;
 
@@ -147,6 +147,8 @@ fn a_joiner_is_not_caught_in_a_stream_before_its_call() {
         assert_eq!(log.push(1).join().unwrap(), [1]);
         let stream = on_the_only_thread(log.clone()).join_timeout(Duration::from_secs(20));
         let stream = stream.expect("it is free to leave").unwrap();
+        // A gathering tells of the failure before it cancels the rest.
+        wait_until(|| trine::stats().functions.iter().any(|one| one.failed.cancelled == 1));
         assert_eq!(stream.into_iter().nth(1000).unwrap().unwrap(), 1000);
         assert_eq!(log.push(3).join().unwrap(), [1, 3]);
     });
