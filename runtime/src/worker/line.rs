@@ -279,7 +279,7 @@ impl Line {
                 Next::Prepare => self.homes[copy].prepare(self.turn(copy)),
                 Next::Renew(is_alive) => self.homes[copy].renew(self.turn(copy), is_alive),
                 Next::Refuse(calls, why) => {
-                    calls.into_iter().for_each(|call| _ = call.refuse(why.clone()));
+                    return calls.into_iter().for_each(|call| _ = call.refuse(why.clone()));
                 }
                 Next::Other(other) => copy = other,
                 Next::Nobody => return,
@@ -338,10 +338,7 @@ impl Line {
             }
             Some(_) => {
                 state.given_up = 0;
-                let calls = mem::take(&mut state.waiting);
-                let own = &mut state.copies[copy];
-                own.is_passing = true;
-                Next::Refuse(calls, own.refusal())
+                Next::Refuse(mem::take(&mut state.waiting), state.copies[copy].refusal())
             }
             None => Next::Nobody,
         }

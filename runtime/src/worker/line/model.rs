@@ -5,10 +5,11 @@
 //! command.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use loom::model::Builder;
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::{Home, Line, Ticket, Turn};
@@ -25,11 +26,11 @@ static LIMITED: Function = Function::new("modelled").limit(1);
 
 fn check(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(4);
     builder.check(run);
 }
 
-/// What happened. Loom need not see it: the line alone is to keep calls apart.
+/// What happened. Loom has to see it: it tries the orders of what it knows to be shared.
 #[derive(Default)]
 struct Seen {
     copies: Vec<Copy>,
@@ -244,23 +245,28 @@ fn a_restart_beside_the_end_of_a_value_finds_a_constructor() {
     });
 }
 
+/// While another value takes the place of the other one's, or without that.
 #[test]
 fn a_copy_that_has_stopped_leaves_what_waits_for_a_place_to_the_other() {
-    check(|| {
-        let (seen, line) = start(&NEVER, 2);
-        let limited = LIMITED.limited().unwrap();
-        let place = limited.take_or_stand(|| unreachable!("nobody has one")).unwrap();
-        enter(&seen, &line, false, Some(limited));
-        let other = call_beside(&seen, &line, false);
-        call(&seen, &line, true);
-        call(&seen, &line, false);
-        other.join().unwrap();
-        assert_eq!(seen.ran.load(SeqCst), 3, "they need no place");
-        drop(place);
-        assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (4, 0));
-        line.abandon();
-        assert_eq!(seen.sum(|copy| &copy.cleared), 2);
-    });
+    for is_worn in [false, true] {
+        check(move || {
+            let (seen, line) = start(&NEVER, 2);
+            let limited = LIMITED.limited().unwrap();
+            let place = limited.take_or_stand(|| unreachable!("nobody has one")).unwrap();
+            seen.copies[1].is_worn.store(is_worn, SeqCst);
+            enter(&seen, &line, false, Some(limited));
+            let other = call_beside(&seen, &line, false);
+            call(&seen, &line, true);
+            call(&seen, &line, false);
+            other.join().unwrap();
+            seen.wait_for_what_is_prepared();
+            assert_eq!(seen.ran.load(SeqCst), 3, "they need no place");
+            drop(place);
+            assert_eq!((seen.ran.load(SeqCst), seen.refused.load(SeqCst)), (4, 0));
+            line.abandon();
+            assert_eq!(seen.sum(|copy| &copy.cleared), 2);
+        });
+    }
 }
 
 /// The other value comes during a call, between two, when all have ended, or when none is wanted.

@@ -2,9 +2,10 @@
 //! gives those back that it has not begun when a call before them has lost the value.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::super::{Home, Line, Ticket, Turn};
@@ -12,7 +13,7 @@ use super::{ONCE, check};
 use crate::error::ErrorKind;
 use crate::limit::Admit;
 
-/// What goes to the process, and what happened there. Loom need not see it.
+/// What goes to the process, and what happened there.
 #[derive(Default)]
 struct Process {
     sent: Mutex<VecDeque<Arc<Call>>>,
@@ -20,8 +21,9 @@ struct Process {
     is_closed: AtomicBool,
     made: AtomicUsize,
     cleared: AtomicUsize,
-    /// The numbers of the calls that have run.
+    /// The numbers of the calls that have run, and at which value each did.
     ran: Mutex<Vec<usize>>,
+    ran_at: Mutex<Vec<usize>>,
     refused: AtomicUsize,
 }
 
@@ -36,6 +38,7 @@ impl Process {
             return true;
         }
         self.ran.lock().unwrap().push(call.number);
+        self.ran_at.lock().unwrap().push(self.made.load(SeqCst));
         self.is_lost.store(call.loses, SeqCst);
         turn.leave();
         true
@@ -89,7 +92,10 @@ impl Admit for Call {
         // Another thread may send now.
         thread::yield_now();
         let process = Arc::clone(&self.process);
-        process.sent.lock().unwrap().push_back(self);
+        let mut sent = process.sent.lock().unwrap();
+        let is_next = sent.back().is_none_or(|last| last.ticket.order() < self.ticket.order());
+        assert!(is_next, "one that had its turn later has arrived before");
+        sent.push_back(self);
         true
     }
 
@@ -167,6 +173,24 @@ fn they_run_once_and_in_order_beside_their_ends() {
     }
 }
 
+/// Two make calls while a third ends one: one of them sends at a time.
+#[test]
+fn they_arrive_in_order_whoever_sends_them() {
+    check(|| {
+        let (process, line) = start();
+        call(&process, &line, 0, false);
+        let running = Arc::clone(&process);
+        let runs = thread::spawn(move || _ = running.step());
+        let (its_process, its_line) = (Arc::clone(&process), Arc::clone(&line));
+        let other = thread::spawn(move || call(&its_process, &its_line, 1, false));
+        call(&process, &line, 2, false);
+        runs.join().unwrap();
+        other.join().unwrap();
+        while process.step() {}
+        assert_eq!(process.ran.lock().unwrap().len(), 3);
+    });
+}
+
 #[test]
 fn none_overtakes_another_of_its_caller() {
     check(|| {
@@ -217,5 +241,17 @@ fn a_restart_beside_them_leaves_the_next_value_open() {
         assert!(!process.is_closed.load(SeqCst));
         assert_eq!(*process.ran.lock().unwrap(), [0, 1]);
         assert_eq!(process.made.load(SeqCst), 2);
+    });
+}
+
+#[test]
+fn what_has_not_begun_runs_at_the_value_after_a_restart() {
+    check(|| {
+        let (process, line) = start();
+        (0..2).for_each(|number| call(&process, &line, number, false));
+        line.restart();
+        while process.step() {}
+        assert_eq!(*process.ran.lock().unwrap(), [0, 1]);
+        assert_eq!(*process.ran_at.lock().unwrap(), [2, 2]);
     });
 }
