@@ -241,13 +241,14 @@ pub(crate) fn as_bystander(act: impl FnOnce()) {
     });
 }
 
-/// Runs a closure as [`hold`] does; returns the steps that were held, and none from before.
+/// Runs a closure as [`hold`] does; returns the steps that were held as well, and none from before.
 #[cfg(feature = "process")]
 #[inline]
-pub(crate) fn gather(act: impl FnOnce()) -> Vec<Step> {
+pub(crate) fn gather<R>(act: impl FnOnce() -> R) -> (R, Vec<Step>) {
     apart(|| {
-        hold(act);
-        if has_gathered() { exchange(VecDeque::new()).into() } else { Vec::new() }
+        let result = hold(act);
+        let has_any = has_gathered();
+        (result, if has_any { exchange(VecDeque::new()).into() } else { Vec::new() })
     })
 }
 

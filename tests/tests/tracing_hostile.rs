@@ -1,5 +1,6 @@
-//! A subscriber of `tracing` that panics or blocks wherever it hears of a task: run with
-//! `--features tracing`. In a program of its own, because there is one subscriber for all tests.
+//! A subscriber of `tracing` that panics, blocks or makes calls wherever it hears of a task: run
+//! with `--features tracing`. In a program of its own, because there is one subscriber for all
+//! tests.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -19,8 +20,31 @@ static PANICS_AT: AtomicUsize = AtomicUsize::new(0);
 
 const PLACES: &[&str] = &["nothing", "new", "record", "enter", "exit", "close"];
 
-fn told(place: &str) {
+/// Which callback makes calls and waits for them.
+static CALLS_AT: AtomicUsize = AtomicUsize::new(0);
+static CALLED: AtomicUsize = AtomicUsize::new(0);
+
+fn told(place: &str, span: u64) {
     assert_ne!(PLACES[PANICS_AT.load(SeqCst)], place, "in the subscriber");
+    if PLACES[CALLS_AT.load(SeqCst)] == place && place != "nothing" && span != OF_ITS_OWN {
+        CALLED.fetch_add(1, SeqCst);
+        // The dispatcher brings the one, and the timer ends the other.
+        assert_eq!(futures::executor::block_on(asks()).unwrap(), 7);
+        assert!(expires().join().unwrap_err().is_timeout());
+    }
+}
+
+/// The span of the calls that it makes itself.
+const OF_ITS_OWN: u64 = 3;
+
+#[concurrent(process)]
+fn asks() -> u32 {
+    7
+}
+
+#[concurrent(threads, timeout = 1ms)]
+fn expires() -> u32 {
+    until_cancelled()
 }
 
 /// The span of the function at whose end it blocks.
@@ -49,14 +73,21 @@ impl Subscriber for Hostile {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        told("new");
-        let mut says = Says("gated", false);
-        attributes.record(&mut says);
-        Id::from_u64(if says.1 { BLOCKS } else { 1 })
+        let is_of = |name| {
+            let mut says = Says(name, false);
+            attributes.record(&mut says);
+            says.1
+        };
+        let span = match is_of("asks") || is_of("expires") {
+            true => OF_ITS_OWN,
+            false => u64::from(is_of("gated")) + 1,
+        };
+        told("new", span);
+        Id::from_u64(span)
     }
 
     fn record(&self, span: &Id, record: &Record<'_>) {
-        told("record");
+        told("record", span.into_u64());
         let mut says = Says("outcome", false);
         record.record(&mut says);
         if span.into_u64() == BLOCKS && says.1 {
@@ -71,16 +102,16 @@ impl Subscriber for Hostile {
 
     fn event(&self, _: &Event<'_>) {}
 
-    fn enter(&self, _: &Id) {
-        told("enter");
+    fn enter(&self, span: &Id) {
+        told("enter", span.into_u64());
     }
 
-    fn exit(&self, _: &Id) {
-        told("exit");
+    fn exit(&self, span: &Id) {
+        told("exit", span.into_u64());
     }
 
-    fn try_close(&self, _: Id) -> bool {
-        told("close");
+    fn try_close(&self, span: Id) -> bool {
+        told("close", span.into_u64());
         true
     }
 }
@@ -196,5 +227,30 @@ fn its_panics_are_nobody_s() {
             });
         }
         assert_eq!(serves().timeout(Duration::from_secs(60)).join().unwrap(), 7);
+    }
+}
+
+#[test]
+fn it_may_wait_for_calls_of_its_own() {
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner());
+    subscribe();
+    for (index, place) in PLACES.iter().enumerate().skip(1) {
+        for &(mode, [quick, limited, panics, never]) in MODES {
+            CALLS_AT.store(index, SeqCst);
+            let before = CALLED.load(SeqCst);
+            ends_in_time(&format!("{mode}, {place}"), || {
+                assert_eq!(gather((0..8).map(quick)).join().unwrap(), Vec::from_iter(0..8));
+                assert_eq!(gather((0..8).map(limited)).join().unwrap(), Vec::from_iter(0..8));
+                assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
+                let later: Vec<_> = (0..4).map(quick).collect();
+                wait_until(|| later.iter().all(Task::is_finished));
+                assert!(panics(1).join().unwrap_err().is_panic());
+                assert!(never(1).join().unwrap_err().is_timeout());
+            });
+            // The body of a process call is inside of no span here.
+            let is_asked = mode != "process" || !["enter", "exit"].contains(place);
+            assert!(!is_asked || CALLED.load(SeqCst) > before, "{mode}, {place}: not asked");
+            CALLS_AT.store(0, SeqCst);
+        }
     }
 }

@@ -140,14 +140,17 @@ impl Pool {
         wait::attempt(|| self.state.try_lock()).unwrap_or_else(|| self.state.lock())
     }
 
-    /// Changes the books and then does the resulting chores.
+    /// Changes the books, and then does what follows; a subscriber may block, or come here again.
     pub(super) fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
         let mut chores = Chores::default();
-        let mut state = self.lock();
-        let result = change(&mut state, &mut chores);
-        self.count_start(&mut state, &mut chores);
-        drop(state);
+        let (result, steps) = relay::gather(|| {
+            let mut state = self.lock();
+            let result = change(&mut state, &mut chores);
+            self.count_start(&mut state, &mut chores);
+            result
+        });
         self.run(chores);
+        steps.into_iter().for_each(relay::take);
         result
     }
 
@@ -162,9 +165,7 @@ impl Pool {
             }
             self.place(state, call, chores)
         });
-        if let Some(shells) = shells {
-            drop_quietly(shells);
-        }
+        drop_quietly(shells);
     }
 
     /// Does the deferred work.
@@ -206,8 +207,7 @@ impl Pool {
 
     /// Starts the deadline of a call that has just gone to an idle worker.
     fn start_clock(&self, call: Arc<dyn AnyCall>, number: u64) {
-        let address = call.address().load();
-        let alarm = Arc::clone(&call).start_clock();
+        let (address, alarm) = (call.address().load(), Arc::clone(&call).start_clock());
         let mut state = self.lock();
         let request = state
             .outbox(address.worker())

@@ -25,7 +25,7 @@ impl<'a> Joined<'a> {
 
     pub(super) fn complete(&self, call: &dyn AnyCall, reply: Reply) {
         if self.call.is_some_and(|own| ptr::addr_eq(own, call)) {
-            let steps = relay::gather(|| call.complete(reply));
+            let ((), steps) = relay::gather(|| call.complete(reply));
             if !steps.is_empty() {
                 *self.steps.borrow_mut() = steps;
             }
