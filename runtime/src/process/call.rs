@@ -333,9 +333,9 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> for ProcessCall<T> {
             let is_gentle = self.items.is_some() && !why.is_timeout();
             let finish = || _ = self.cell().finish(Err(why));
             if is_gentle {
-                self.pool.wind_up(self.address.load(), finish);
+                self.pool.wind_up(|| self.address.load(), finish);
             } else {
-                self.pool.recall(self.address.load(), finish);
+                self.pool.recall(|| self.address.load(), finish);
             }
             self.job.leave_line_again();
             #[cfg(feature = "cluster")]

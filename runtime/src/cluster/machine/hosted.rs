@@ -165,7 +165,7 @@ impl Hosted {
         let why = Error::new(self.function().name(), kind);
         if cancelled && self.yielding.is_some() {
             let fault = Fault::of(&why);
-            self.pool.wind_up(self.address.load(), || self.finish(Said::Failed(fault)));
+            self.pool.wind_up(|| self.address.load(), || self.finish(Said::Failed(fault)));
         } else {
             self.kill(&why);
         }
@@ -177,7 +177,7 @@ impl Hosted {
             self.pool.take_in(self.address.load());
         }
         let fault = Fault::of(why);
-        self.pool.recall(self.address.load(), || self.finish(Said::Failed(fault)));
+        self.pool.recall(|| self.address.load(), || self.finish(Said::Failed(fault)));
     }
 
     fn finish(&self, ended: Said) {

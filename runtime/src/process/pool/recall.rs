@@ -26,13 +26,31 @@ impl Pool {
     }
 
     /// Ends a claimed call: withdraws it, or kills the worker that runs it.
-    pub(crate) fn recall(&'static self, address: Address, finish: impl FnOnce()) {
+    pub(crate) fn recall(&'static self, at: impl Fn() -> Address, finish: impl FnOnce()) {
         if platform::is_forked_child() {
             // In a forked child: worker and call belong to the parent process.
             return finish();
         }
+        let (before, chores) = self.take_back(&at, None);
+        finish();
+        self.run(chores);
+        // Until it had ended it could be sent to another worker. Whoever comes to it now sees that
+        // it has.
+        let (_, chores) = self.take_back(&at, Some(before));
+        self.run(chores);
+        // Requeue what was behind it, once the kill is on its way.
+        self.change(|state, chores| self.hand_out(state, chores));
+    }
+
+    /// Has a call not run, or its worker killed, unless it is where it was before. Returns where it
+    /// is, which changes under the lock, and what is left to do.
+    fn take_back(&self, at: impl Fn() -> Address, before: Option<Address>) -> (Address, Chores) {
         let mut chores = Chores::default();
         let mut state = self.lock();
+        let address = at();
+        if before == Some(address) {
+            return (address, chores);
+        }
         if let Some(outbox) = state.outbox(address.worker()) {
             let number = address.number_from(outbox.first);
             let runs = |outbox: &Outbox| outbox.link.channel.running() == number * 2 + 1;
@@ -56,20 +74,18 @@ impl Pool {
                 state.put_back(behind);
             }
         }
-        drop(state);
-        finish();
-        self.run(chores);
-        // Requeue what was behind it, once the kill is on its way.
-        self.change(|state, chores| self.hand_out(state, chores));
+        (address, chores)
     }
 
     /// Ends a call that yields: takes it back, or has it end at its next yield. If it does not
     /// come to one, its worker is killed.
-    pub(crate) fn wind_up(&'static self, address: Address, finish: impl FnOnce()) {
+    pub(crate) fn wind_up(&'static self, at: impl Fn() -> Address, finish: impl FnOnce()) {
         if platform::is_forked_child() {
             return finish();
         }
-        let stopped = self.lock().outbox(address.worker()).and_then(|outbox| {
+        let mut state = self.lock();
+        let address = at();
+        let stopped = state.outbox(address.worker()).and_then(|outbox| {
             let number = address.number_from(outbox.first);
             let runs = outbox.link.channel.running() == number * 2 + 1;
             if runs && outbox.sent(number).is_some() {
@@ -77,7 +93,8 @@ impl Pool {
             }
             runs.then(|| Arc::clone(&outbox.link))
         });
-        let Some(link) = stopped else { return self.recall(address, finish) };
+        drop(state);
+        let Some(link) = stopped else { return self.recall(at, finish) };
         finish();
         let chance = Chance::new(&link.process, LOOK);
         self.await_yield(address, link, chance);
@@ -86,7 +103,7 @@ impl Pool {
     /// Kills a worker whose call does not come to a yield, although it could have.
     fn await_yield(&'static self, address: Address, link: Arc<Link>, mut chance: Chance) {
         let alarm = Alarm::after(LOOK, move || match chance.look(&link.process) >= MAX_TO_YIELD {
-            true => self.recall(address, || {}),
+            true => self.recall(|| address, || {}),
             false => self.await_yield(address, link, chance),
         });
         let mut state = self.lock();
