@@ -154,6 +154,14 @@ impl Segment {
         self.is_known.load(Ordering::Relaxed)
     }
 
+    /// Its contents have gone to a reader in the segment of this number. If that is this one, its
+    /// reader has it from now on; another's has a copy.
+    pub(crate) fn note_sent(&self, number: u32) {
+        if number as usize == self.number {
+            self.set_known(true);
+        }
+    }
+
     pub(crate) fn set_known(&self, is_known: bool) {
         self.is_known.store(is_known, Ordering::Relaxed);
     }
@@ -192,5 +200,20 @@ impl Segment {
             drop(all);
             drop(self);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whoever_was_sent_a_segment_has_it() {
+        let segment = all().make(1).unwrap();
+        segment.note_sent(SEGMENTS as u32);
+        assert!(!segment.is_known(), "another reader got a copy");
+        segment.note_sent(segment.number() as u32);
+        assert!(segment.is_known());
+        segment.give_back();
     }
 }

@@ -231,7 +231,7 @@ impl Outbox {
             return Ok(None);
         }
         if let Bytes::Segment(lent, _) = &message.bytes {
-            lent.segment().set_known(true);
+            lent.segment().note_sent(place.segment);
         }
         Ok(Some(start))
     }
