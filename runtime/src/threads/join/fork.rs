@@ -61,8 +61,9 @@ pub(super) struct Fork {
     top: Cell<*const Link>,
     end: Link,
     /// Where the oldest is offered: [`NOWHERE`] while the thread has no seat, [`NEVER`] if there is
-    /// nobody to share with.
-    offered: Cell<&'static AtomicPtr<Offer>>,
+    /// nobody to share with. All of these are statics; compilers before 1.89 let a constant hold no
+    /// reference to them.
+    offered: Cell<*const AtomicPtr<Offer>>,
     /// The outermost branch of a thread outside the pool, which holds a permit for that long.
     lease: Cell<*const Link>,
 }
@@ -80,7 +81,7 @@ thread_local! {
         Fork {
             top: Cell::new(ptr::null()),
             end: Link::new(|_| unreachable!("the list's end is not a branch")),
-            offered: Cell::new(&NOWHERE),
+            offered: Cell::new(ptr::from_ref(&NOWHERE)),
             lease: Cell::new(ptr::null()),
         }
     };
@@ -134,7 +135,9 @@ impl Fork {
 
     #[inline]
     pub(super) fn is_offering(&self) -> bool {
-        !self.offered.get().load(Ordering::Relaxed).is_null()
+        // SAFETY: it is a static or of a seat, which is one.
+        let offered = unsafe { &*self.offered.get() };
+        !offered.load(Ordering::Relaxed).is_null()
     }
 
     /// # Safety
@@ -220,8 +223,8 @@ impl Fork {
         self.top.set(&raw const self.end);
         seat::before_vacating(close);
         self.offered.set(match seat::mine() {
-            Some(seat) if pool().permits > 1 => &seat.offered,
-            _ => &NEVER,
+            Some(seat) if pool().permits > 1 => &raw const *seat.offered,
+            _ => ptr::from_ref(&NEVER),
         });
     }
 
@@ -282,5 +285,5 @@ fn moved() -> ! {
 
 /// This thread offers no more: its seat goes to another.
 fn close() {
-    Fork::mine().offered.set(&NEVER);
+    Fork::mine().offered.set(ptr::from_ref(&NEVER));
 }
