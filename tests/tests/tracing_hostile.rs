@@ -173,6 +173,17 @@ const MODES: &[(&str, [Function; 4])] = &[
     ),
 ];
 
+/// Whether somebody joins them, awaits them or only looks, they end as they should.
+fn all_end([quick, limited, panics, never]: [Function; 4]) {
+    assert_eq!(gather((0..8).map(quick)).join().unwrap(), Vec::from_iter(0..8));
+    assert_eq!(gather((0..8).map(limited)).join().unwrap(), Vec::from_iter(0..8));
+    assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
+    let later: Vec<_> = (0..4).map(quick).collect();
+    wait_until(|| later.iter().all(Task::is_finished));
+    assert!(panics(1).join().unwrap_err().is_panic());
+    assert!(never(1).join().unwrap_err().is_timeout());
+}
+
 fn subscribe() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(Hostile).unwrap());
@@ -193,16 +204,8 @@ fn it_holds_up_no_other_task() {
         (mode.gated)(gates[1].port()).timeout(Duration::from_millis(1)).detach();
         expected += 2;
         wait_until(|| BLOCKED.load(SeqCst) == expected);
-        for &(mode, [quick, limited, panics, never]) in MODES {
-            ends_in_time(mode, || {
-                assert_eq!(gather((0..8).map(quick)).join().unwrap(), Vec::from_iter(0..8));
-                assert_eq!(gather((0..8).map(limited)).join().unwrap(), Vec::from_iter(0..8));
-                assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
-                let later: Vec<_> = (0..4).map(quick).collect();
-                wait_until(|| later.iter().all(Task::is_finished));
-                assert!(panics(1).join().unwrap_err().is_panic());
-                assert!(never(1).join().unwrap_err().is_timeout());
-            });
+        for &(mode, calls) in MODES {
+            ends_in_time(mode, || all_end(calls));
         }
     }
     RELEASED.store(true, SeqCst);
@@ -236,18 +239,10 @@ fn it_may_wait_for_calls_of_its_own() {
     let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner());
     subscribe();
     for (index, place) in PLACES.iter().enumerate().skip(1) {
-        for &(mode, [quick, limited, panics, never]) in MODES {
+        for &(mode, calls) in MODES {
             CALLS_AT.store(index, SeqCst);
             let before = CALLED.load(SeqCst);
-            ends_in_time(&format!("{mode}, {place}"), || {
-                assert_eq!(gather((0..8).map(quick)).join().unwrap(), Vec::from_iter(0..8));
-                assert_eq!(gather((0..8).map(limited)).join().unwrap(), Vec::from_iter(0..8));
-                assert_eq!(futures::executor::block_on(quick(1)).unwrap(), 1);
-                let later: Vec<_> = (0..4).map(quick).collect();
-                wait_until(|| later.iter().all(Task::is_finished));
-                assert!(panics(1).join().unwrap_err().is_panic());
-                assert!(never(1).join().unwrap_err().is_timeout());
-            });
+            ends_in_time(&format!("{mode}, {place}"), || all_end(calls));
             // The body of a process call is inside of no span here.
             let is_asked = mode != "process" || !["enter", "exit"].contains(place);
             assert!(!is_asked || CALLED.load(SeqCst) > before, "{mode}, {place}: not asked");
