@@ -124,6 +124,34 @@ pub(crate) fn worker_ended(worker: u32, how: &str) {
     timeline::worker_ended(worker, how);
 }
 
+/// Runs a closure that holds a lock, in which the subscriber of `tracing` is told nothing: it may
+/// block, or need that lock.
+#[cfg(feature = "process")]
+#[inline]
+pub(crate) fn untold<R>(act: impl FnOnce() -> R) -> (R, Untold) {
+    #[cfg(feature = "tracing")]
+    {
+        let (result, steps) = relay::gather(act);
+        (result, Untold(steps))
+    }
+    #[cfg(not(feature = "tracing"))]
+    (act(), Untold())
+}
+
+/// What it is to be told once the lock is free.
+#[cfg(feature = "process")]
+#[must_use]
+pub(crate) struct Untold(#[cfg(feature = "tracing")] Vec<relay::Step>);
+
+#[cfg(feature = "process")]
+impl Untold {
+    #[inline]
+    pub(crate) fn tell(self) {
+        #[cfg(feature = "tracing")]
+        self.0.into_iter().for_each(relay::take);
+    }
+}
+
 /// A task's span, from its call to its end.
 ///
 /// Its parent is the span that is current at the call, so a body's events appear below its caller's

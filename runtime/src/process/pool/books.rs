@@ -143,14 +143,14 @@ impl Pool {
     /// Changes the books, and then does what follows; a subscriber may block, or come here again.
     pub(super) fn change<R>(&'static self, change: impl FnOnce(&mut State, &mut Chores) -> R) -> R {
         let mut chores = Chores::default();
-        let (result, steps) = relay::gather(|| {
+        let (result, untold) = observe::untold(|| {
             let mut state = self.lock();
             let result = change(&mut state, &mut chores);
             self.count_start(&mut state, &mut chores);
             result
         });
         self.run(chores);
-        steps.into_iter().for_each(relay::take);
+        untold.tell();
         result
     }
 
