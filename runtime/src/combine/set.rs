@@ -1,12 +1,10 @@
 //! [`TaskSet`]: a growing set of tasks, whose results are taken as they end.
 //!
-//! Tasks that end enter a queue, from which results are taken, so nothing searches through the
-//! tasks, however many there are.
+//! Which of them have ended is known to [`Ends`], so nothing searches through the tasks, however
+//! many there are.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -14,10 +12,15 @@ use super::Part;
 use super::stall::{self, Pace, Stall};
 use crate::cell::Waiter;
 use crate::error::Error;
-use crate::relay::{self, Asked, Observer};
-use crate::sync::Lock;
+use crate::relay::Asked;
 use crate::task::{FIRST_PATIENCE, PATIENCE, Task, ask};
 use crate::{forks, timer, tokio, wait};
+
+use self::ends::Ends;
+
+mod ends;
+#[cfg(all(test, not(trine_loom)))]
+mod tests;
 
 /// Tasks of one type, to which more can be added while they run; yields their results as they end.
 ///
@@ -51,13 +54,12 @@ pub struct TaskSet<T> {
     free: Vec<usize>,
     /// The slot that was filled last.
     newest: usize,
-    /// Tasks that have not been told yet whom to notify.
-    new: Vec<usize>,
+    /// Slots of tasks that were not asked yet whether anybody can run them, and of some that are
+    /// others by now.
+    unasked: Vec<usize>,
     /// How many were taken out.
     taken: usize,
-    arrivals: Arc<Arrivals>,
-    /// Slots of tasks that are known to have ended.
-    arrived: VecDeque<usize>,
+    ends: Ends,
     pace: Pace,
     stall: Stall,
 }
@@ -74,38 +76,6 @@ impl fmt::Display for Elapsed {
 
 impl std::error::Error for Elapsed {}
 
-/// Tasks that have ended and were not examined yet.
-#[derive(Default)]
-struct Arrivals(Lock<(VecDeque<usize>, Option<Waker>)>);
-
-impl Observer for Arrivals {
-    /// Something follows only if somebody waits for it.
-    fn note(&self, slot: usize) -> bool {
-        let mut arrivals = self.0.lock();
-        arrivals.0.push_back(slot);
-        arrivals.1.is_some()
-    }
-
-    fn finished(self: Arc<Self>, _: usize) {
-        let waker = self.0.lock().1.take();
-        if let Some(waker) = waker {
-            relay::wake(waker);
-        }
-    }
-
-    fn is_brief(&self) -> bool {
-        true
-    }
-}
-
-impl Drop for Arrivals {
-    fn drop(&mut self) {
-        if let Some(waker) = self.0.lock().1.take() {
-            relay::discard(waker);
-        }
-    }
-}
-
 impl<T: Send + 'static> TaskSet<T> {
     /// Creates an empty set.
     pub fn new() -> Self {
@@ -113,10 +83,9 @@ impl<T: Send + 'static> TaskSet<T> {
             slots: Vec::new(),
             free: Vec::new(),
             newest: 0,
-            new: Vec::new(),
+            unasked: Vec::new(),
             taken: 0,
-            arrivals: Arc::default(),
-            arrived: VecDeque::new(),
+            ends: Ends::default(),
             pace: Pace::new(),
             stall: Stall::default(),
         }
@@ -130,10 +99,14 @@ impl<T: Send + 'static> TaskSet<T> {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let observer: Arc<dyn Observer> = self.arrivals.clone();
-        self.slots[slot].insert(task).watch(Waiter::Observer(observer, slot));
+        self.slots[slot] = Some(task);
+        self.ends.add(slot, watch(&self.slots));
         self.newest = slot;
-        self.new.push(slot);
+        if self.unasked.len() >= 2 * self.slots.len() {
+            // Nothing has had to be waited for in the meantime.
+            self.unasked = self.tasks().map(|(slot, _)| slot).collect();
+        }
+        self.unasked.push(slot);
     }
 
     /// The number of tasks whose results have not been taken yet.
@@ -156,13 +129,18 @@ impl<T: Send + 'static> TaskSet<T> {
     /// Like [`Task::join`], if all tasks need this very thread.
     pub fn join_next(&mut self) -> Option<Result<T, Error>> {
         let mut patience = FIRST_PATIENCE;
-        loop {
+        while !self.is_empty() {
             self.help();
+            // Usually this ends it, and reading the clock would cost as much again.
+            if let Some(slot) = self.ends.pop() {
+                return Some(self.take(slot));
+            }
             if let Ok(result) = self.wait_until(Instant::now().checked_add(patience)) {
                 return result;
             }
             patience = PATIENCE;
         }
+        None
     }
 
     /// Waits for the next result with a timeout; `None` if there are no tasks.
@@ -238,55 +216,48 @@ impl<T: Send + 'static> TaskSet<T> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Error>>> {
         let step = ready!(tokio::poll_budget(context));
-        self.ask_new(Asked::by_executor);
-        let next = timer::polled(self.poll_arrival(context.waker()), context);
+        self.look();
+        if self.ends.has_none() {
+            self.prepare(Asked::by_executor);
+        }
+        let next = timer::polled(self.poll_end(context.waker()), context);
         if next.is_ready() {
             step.made_progress();
         }
         next
     }
 
-    fn poll_arrival(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
+    /// The next result, or `Pending` with the waker registered. Everything is watched.
+    fn poll_end(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
-        self.look(Some(waker));
-        match self.arrived.pop_front() {
+        self.look();
+        match self.ends.pop_or_register(waker) {
             Some(slot) => Poll::Ready(Some(self.take(slot))),
             None => Poll::Pending,
         }
     }
 
-    /// Ends tasks that nobody can ever run with an error.
-    fn ask_new(&mut self, by: fn() -> Asked) {
-        for slot in std::mem::take(&mut self.new) {
+    /// Before a wait: ends tasks that nobody can ever run with an error, and has all tell of their
+    /// ends.
+    fn prepare(&mut self, by: fn() -> Asked) {
+        for slot in std::mem::take(&mut self.unasked) {
             if let Some(task) = &self.slots[slot] {
                 ask(task.call(), by());
             }
         }
+        self.ends.watch_all(watch(&self.slots));
     }
 
-    /// Examines what has arrived, or registers the waker.
-    fn look(&mut self, waker: Option<&Waker>) {
-        if !self.arrived.is_empty() {
-            return;
-        }
+    /// Learns of ends, if none is known.
+    fn look(&mut self) {
         if forks::is_child() {
             // No other will end here, and nobody tells of those.
-            self.arrived = self.tasks().map(|(slot, _)| slot).collect();
-            return;
-        }
-        std::mem::swap(&mut self.arrivals.0.lock().0, &mut self.arrived);
-        if self.arrived.is_empty()
-            && let Some(waker) = waker
-        {
-            // Copied and dropped without the lock, since a waker is foreign code.
-            let waker = waker.clone();
-            let mut arrivals = self.arrivals.0.lock();
-            std::mem::swap(&mut arrivals.0, &mut self.arrived);
-            let earlier = arrivals.1.replace(waker);
-            drop(arrivals);
-            drop(earlier);
+            let slots = self.slots.iter().enumerate();
+            self.ends.assume(slots.filter_map(|(slot, task)| task.as_ref().map(|_| slot)));
+        } else {
+            self.ends.look(|slot| self.slots[slot].as_ref().is_some_and(Task::has_ended));
         }
     }
 
@@ -302,11 +273,11 @@ impl<T: Send + 'static> TaskSet<T> {
         &mut self,
         deadline: Option<Instant>,
     ) -> Result<Option<Result<T, Error>>, Elapsed> {
-        self.look(None);
-        if self.arrived.is_empty() && !self.is_empty() {
+        self.look();
+        if self.ends.has_none() && !self.is_empty() {
             let helps = || self.tasks().all(|(_, task)| task.has_ended() || Part::is_queued(task));
-            let helps = self.new.is_empty() || helps();
-            self.ask_new(if helps { Asked::by_joiner } else { Asked::by_thread });
+            let helps = self.unasked.is_empty() || helps();
+            self.prepare(if helps { Asked::by_joiner } else { Asked::by_thread });
             let needs = |(_, task): (usize, &Task<T>)| ask(task.call(), Asked::by_joiner());
             assert!(
                 !self.tasks().all(needs),
@@ -314,13 +285,13 @@ impl<T: Send + 'static> TaskSet<T> {
                  of this very thread. Await the next instead, or use a multi-thread runtime."
             );
         }
-        wait::until(deadline, |waker| self.poll_arrival(waker)).ok_or(Elapsed)
+        wait::until(deadline, |waker| self.poll_end(waker)).ok_or(Elapsed)
     }
 
     /// Runs a task on the joiner's thread if that will not take long.
     fn help(&mut self) {
-        self.look(None);
-        if !self.arrived.is_empty() || self.is_empty() {
+        self.look();
+        if !self.ends.has_none() {
             return;
         }
         if stall::runs_all() || self.pace.is_brief(self.taken) || self.len() == 1 {
@@ -349,6 +320,7 @@ impl<T: Send + 'static> TaskSet<T> {
                 task.help();
                 if task.has_ended() {
                     self.newest = (slot + slots - 1) % slots;
+                    self.ends.saw(slot);
                     return;
                 }
             }
@@ -360,14 +332,10 @@ impl<T: Send + 'static> TaskSet<T> {
     }
 }
 
-impl<T> Drop for TaskSet<T> {
-    fn drop(&mut self) {
-        // Dropped without being told, since nobody looks any more. A waker may own what waits for
-        // this.
-        if !forks::is_child() {
-            let waker = self.arrivals.0.lock().1.take();
-            drop(waker);
-        }
+/// Has the task in a slot tell of its end; returns whether it will.
+fn watch<T>(slots: &[Option<Task<T>>]) -> impl Fn(usize, Waiter) -> bool + '_ {
+    |slot, waiter| {
+        slots[slot].as_ref().is_some_and(|task| task.call().cell().register(waiter).is_ok())
     }
 }
 
