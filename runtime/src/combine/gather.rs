@@ -244,9 +244,17 @@ impl<P: Parts> Gathered<P> {
         if count == 0 {
             gathered.end();
         }
-        for index in 0..count {
-            let observer: Arc<dyn Observer> = gathered.clone();
-            gathered.parts().part(index).watch(Waiter::Observer(observer, index));
+        let mut ended = 0;
+        for (index, part) in gathered.each().enumerate() {
+            if part.is_finished() && !part.has_failed() {
+                // Of many that end meanwhile, most have, and all are counted at once.
+                ended += 1;
+            } else {
+                part.watch(Waiter::Observer(gathered.clone(), index));
+            }
+        }
+        if ended > 0 && gathered.remaining.fetch_sub(ended, Ordering::AcqRel) == ended {
+            relay::take(Step::Tell(gathered.clone(), count - 1));
         }
         Task::new(gathered)
     }
@@ -275,10 +283,6 @@ impl<P: Parts> Gathered<P> {
     /// How many parts have succeeded.
     fn ended(&self) -> usize {
         self.parts().count() - self.remaining.load(Ordering::Acquire)
-    }
-
-    fn is_nobody_there(&self) -> bool {
-        self.each().all(|part| part.is_finished() || part.is_queued())
     }
 
     /// Helps parts that nobody gets to.
@@ -382,7 +386,8 @@ impl<P: Parts> Combined for Gathered<P> {
     }
 
     fn ask_parts(&self, asked: &mut Asked) -> bool {
-        asked.helps &= self.is_nobody_there();
+        // Where nobody runs any of them.
+        asked.helps &= self.each().all(|part| part.is_finished() || part.is_queued());
         self.each().any(|part| part.ask(asked))
     }
 }
