@@ -24,7 +24,15 @@ fn library() -> PathBuf {
     };
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "-p", "trine-tests", "--example", "foreign"]);
-    cargo.args(["--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
+    cargo.args(["--profile", profile, "--target-dir"]);
+    // For another system than Cargo's own there is a folder between.
+    let targets = folder.parent().unwrap();
+    match targets.join(".rustc_info.json").exists() {
+        true => cargo.arg(targets),
+        false => {
+            cargo.arg(targets.parent().unwrap()).arg("--target").arg(targets.file_name().unwrap())
+        }
+    };
     let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
     assert!(status.success() && library.exists(), "{}", library.display());
     library
