@@ -16,9 +16,6 @@ use trine_tests::system::{bounds_memory, children};
 /// A hang is a failure.
 pub(crate) const TOO_LONG: Duration = Duration::from_secs(60);
 
-/// More calls than a worker answers that is about to be replaced, where its successor can start.
-const MANY: usize = 1000;
-
 #[concurrent(process, renew = 10)]
 pub(crate) fn after_ten() -> u32 {
     std::process::id()
@@ -90,11 +87,6 @@ fn until_replaced(call: Call, way: &Way, workers: usize) -> HashMap<u32, usize> 
     while answered.len() < workers {
         assert!(since.elapsed() < TOO_LONG, "{}: the worker stays: {answered:?}", way.0);
         (way.1)(call).into_iter().for_each(|id| *answered.entry(id).or_default() += 1);
-        if answered.values().any(|count| *count > MANY) {
-            // Without a pause, those who wake each other for every call can keep all others from
-            // the processors of a busy machine for a minute, the new worker among them.
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
     answered
 }
